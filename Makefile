@@ -1,0 +1,60 @@
+# Diantan: `make help` lists what there is to do.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -name '*.rs' -o -name Cargo.toml -path 'core/*')
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-rust test-python lint format bench lock clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP)-venv: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Diantan needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@command -v cargo >/dev/null || { echo "Diantan needs a Rust toolchain (cargo not found on PATH)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+$(STAMP)-build: $(STAMP)-venv pyproject.toml diantan_core.pyi $(RUST_SOURCES)
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP)-build ## create the environment from pinned, hash-checked requirements and build the Rust extension
+
+demo: setup ## run one simulated day of a charging station (SESSIONS=FILE replays real sessions)
+	$(BIN)/python -m demo $(if $(SESSIONS),--sessions $(SESSIONS)) $(DEMO_ARGS)
+
+test: lint test-rust test-python ## run everything CI runs: lints, types, import contracts, Rust and Python tests
+
+test-rust: setup
+	cargo test --workspace --locked --quiet
+
+test-python: setup
+	$(BIN)/python -m pytest --numprocesses 2 $(PYTEST_ARGS)
+
+lint: setup ## check format, lints, types and import contracts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## rewrite the sources in the project's format
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure speed and size beside a peer in the same run (BENCH=NAME for one)
+	$(BIN)/python -m bench $(BENCH)
+
+lock: setup ## pin the requirements again from pyproject.toml
+	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/compile.sh
+
+clean: ## remove everything the build made
+	rm -rf $(VENV) target .demo .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

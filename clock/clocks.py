@@ -1,0 +1,154 @@
+"""Clocks: the system's, an accelerated one that several processes share, and one that a test moves by hand."""
+
+import asyncio
+import heapq
+import itertools
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a program may know about time."""
+
+    def now_ms(self) -> int:
+        """Return the wall-clock time in ms UTC; it may jump in either direction."""
+
+    def monotonic_ms(self) -> int:
+        """Return milliseconds of this clock's own time from an arbitrary start; they never go back."""
+
+    async def sleep_ms(self, duration_ms: float) -> None:
+        """Wait for a duration of this clock's own time."""
+
+    def to_real_seconds(self, duration_ms: float) -> float:
+        """Return how many real seconds a duration of this clock's time takes (for time-outs of sockets)."""
+
+
+class SystemClock:
+    """The operating system's clock."""
+
+    def now_ms(self) -> int:
+        """Return the system's time in ms UTC."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_ms(self) -> int:
+        """Return the system's monotonic time in ms."""
+        return time.monotonic_ns() // 1_000_000
+
+    async def sleep_ms(self, duration_ms: float) -> None:
+        """Wait."""
+        await asyncio.sleep(max(duration_ms, 0.0) / 1000)
+
+    def to_real_seconds(self, duration_ms: float) -> float:
+        """Return the duration in seconds."""
+        return duration_ms / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedClock:
+    """Accelerated time: `speed` simulated seconds pass in a real one, counted from `anchor_ms` on the monotonic clock.
+
+    Processes on one machine that are given the same three numbers agree about the simulated time without talking.
+    """
+
+    origin_ms: int
+    speed: int
+    anchor_ms: int
+
+    def now_ms(self) -> int:
+        """Return the simulated time in ms UTC; before the anchor it stands at the origin."""
+        elapsed_ns = time.monotonic_ns() - self.anchor_ms * 1_000_000
+        return self.origin_ms + max(elapsed_ns, 0) * self.speed // 1_000_000
+
+    def monotonic_ms(self) -> int:
+        """Return the simulated time in ms: it never jumps, so it serves as its own monotonic clock."""
+        return self.now_ms()
+
+    async def sleep_ms(self, duration_ms: float) -> None:
+        """Wait for a simulated duration."""
+        await asyncio.sleep(max(duration_ms, 0.0) / self.speed / 1000)
+
+    def to_real_seconds(self, duration_ms: float) -> float:
+        """Return how many real seconds a simulated duration takes."""
+        return duration_ms / self.speed / 1000
+
+    def spec(self) -> str:
+        """Return the text that `from_spec` turns back into this clock."""
+        return f"simulated:{self.origin_ms}:{self.speed}:{self.anchor_ms}"
+
+
+@dataclass(slots=True)
+class ManualClock:
+    """A clock that stands still until a test moves it; sleepers wake in the order of their deadlines."""
+
+    wall_ms: int = 0
+    elapsed_ms: int = 0
+    _sleepers: list[tuple[float, int, asyncio.Future[None]]] = field(default_factory=list)
+    _order: itertools.count[int] = field(default_factory=itertools.count)
+
+    def now_ms(self) -> int:
+        """Return the wall time as set."""
+        return self.wall_ms
+
+    def monotonic_ms(self) -> int:
+        """Return the sum of all advances."""
+        return self.elapsed_ms
+
+    async def sleep_ms(self, duration_ms: float) -> None:
+        """Wait until `advance` has moved the clock that far."""
+        if duration_ms <= 0:
+            await asyncio.sleep(0)
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.elapsed_ms + duration_ms, next(self._order), future))
+        await future
+
+    def to_real_seconds(self, duration_ms: float) -> float:
+        """Return the duration in real seconds, one to one."""
+        return duration_ms / 1000
+
+    def step_wall(self, by_ms: int) -> None:
+        """Make the wall clock jump, as a wrong or corrected system clock does; no time passes."""
+        self.wall_ms += by_ms
+
+    async def advance(self, by_ms: int) -> None:
+        """Let time pass and let every sleeper whose deadline has come run before the next one is woken."""
+        end = self.elapsed_ms + by_ms
+        while self._sleepers and self._sleepers[0][0] <= end:
+            deadline, _, future = heapq.heappop(self._sleepers)
+            step = max(int(deadline) - self.elapsed_ms, 0)
+            self.elapsed_ms += step
+            self.wall_ms += step
+            if not future.done():
+                future.set_result(None)
+            await _settle()
+        self.wall_ms += end - self.elapsed_ms
+        self.elapsed_ms = end
+        await _settle()
+
+
+async def _settle(rounds: int = 10) -> None:
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+
+
+_SIMULATED_PARTS = 4
+
+
+def from_spec(spec: str) -> Clock:
+    """Return the clock that a `--clock` option names: `system`, or `simulated:ORIGIN_MS:SPEED:ANCHOR_MS`.
+
+    Raises ValueError, which says what was expected and what came.
+    """
+    if spec == "system":
+        return SystemClock()
+    parts = spec.split(":")
+    if len(parts) != _SIMULATED_PARTS or parts[0] != "simulated":
+        raise ValueError(f"clock: expected 'system' or 'simulated:ORIGIN_MS:SPEED:ANCHOR_MS', got {spec!r}")
+    try:
+        origin_ms, speed, anchor_ms = (int(part) for part in parts[1:])
+    except ValueError:
+        raise ValueError(f"clock: the three numbers of {spec!r} must be integers") from None
+    if speed < 1:
+        raise ValueError(f"clock: the speed must be at least 1, got {speed}")
+    return SimulatedClock(origin_ms, speed, anchor_ms)

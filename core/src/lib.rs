@@ -1,0 +1,1 @@
+//! Exact energy and carbon arithmetic.

@@ -1,0 +1,361 @@
+"""Exact energy and carbon arithmetic of Diantan: the typed face of the Rust extension.
+
+Units of plain integers: energy mWh (10⁻⁶ kWh), power mW, carbon factor (电碳因子) mg/kWh, carbon (电碳排放量)
+ng or µg as the name says, time ms UTC. Buffers are one-dimensional and contiguous, of signed 64-bit integers
+(`array('q')`, a `memoryview`, a numpy array); they are copied and the GIL is released while they are worked on.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, NamedTuple, TypeAlias, final
+
+from _typeshed import ReadableBuffer
+
+class CoreError(ValueError):
+    """The base of every error this module raises."""
+
+class QuantityError(CoreError):
+    """A value is out of range or finer than its unit."""
+
+class ScheduleError(CoreError):
+    """A carbon factor or its slot is not acceptable."""
+
+class IntegrationError(CoreError):
+    """Columns of different lengths, a bad setting, or a state that can't be restored."""
+
+class DecodeError(CoreError):
+    """A record batch is not what docs/wire.cddl says; `offset` is the byte at which that showed."""
+
+    offset: int
+
+@final
+class Energy:
+    """An amount of energy (电能量), an integer of 1 mWh = 10⁻⁶ kWh within i64."""
+
+    def __new__(cls, mwh: int = 0) -> Energy: ...
+    @staticmethod
+    def from_kwh(value: Decimal | str | int) -> Energy:
+        """Exact conversion; QuantityError when finer than 1 mWh or out of range. No float is accepted."""
+    @property
+    def mwh(self) -> int: ...
+    @property
+    def kwh(self) -> Decimal: ...
+    def __add__(self, other: Energy) -> Energy: ...
+    def __sub__(self, other: Energy) -> Energy: ...
+    def __neg__(self) -> Energy: ...
+    def __mul__(self, other: Factor) -> Carbon: ...
+    def __lt__(self, other: Energy) -> bool: ...
+    def __le__(self, other: Energy) -> bool: ...
+    def __gt__(self, other: Energy) -> bool: ...
+    def __ge__(self, other: Energy) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Carbon:
+    """An amount of carbon dioxide (电碳排放量), an integer of 1 ng = 10⁻¹² kg within i128."""
+
+    def __new__(cls, ng: int = 0) -> Carbon: ...
+    @staticmethod
+    def from_kg(value: Decimal | str | int) -> Carbon: ...
+    @property
+    def ng(self) -> int: ...
+    @property
+    def ug(self) -> int:
+        """Whole µg (10⁻⁹ kg), floored: how carbon leaves the core (design section 3)."""
+    @property
+    def kg(self) -> Decimal: ...
+    def __add__(self, other: Carbon) -> Carbon: ...
+    def __sub__(self, other: Carbon) -> Carbon: ...
+    def __neg__(self) -> Carbon: ...
+    def __lt__(self, other: Carbon) -> bool: ...
+    def __le__(self, other: Carbon) -> bool: ...
+    def __gt__(self, other: Carbon) -> bool: ...
+    def __ge__(self, other: Carbon) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Factor:
+    """A carbon factor (电碳因子), an integer of 1 mg/kWh = 10⁻⁶ kgCO₂/kWh within u32."""
+
+    def __new__(cls, mg_per_kwh: int) -> Factor: ...
+    @staticmethod
+    def from_kg_per_kwh(value: Decimal | str | int) -> Factor: ...
+    @property
+    def mg_per_kwh(self) -> int: ...
+    @property
+    def kg_per_kwh(self) -> Decimal: ...
+    def __lt__(self, other: Factor) -> bool: ...
+    def __le__(self, other: Factor) -> bool: ...
+    def __gt__(self, other: Factor) -> bool: ...
+    def __ge__(self, other: Factor) -> bool: ...
+    def __hash__(self) -> int: ...
+
+FACTOR_DISPATCHED: Final = 0
+FACTOR_HELD: Final = 1
+FACTOR_DEFAULT: Final = 2
+FACTOR_UNDEFINED: Final = 3
+
+@final
+class FactorSchedule:
+    """The carbon factors of one node, slot by slot.
+
+    A slot without an entry is *held* (the last entry before it applies) for at most `hold_ms` after that entry's
+    slot ended (None: without limit); beyond that, and before the first entry, the *default* applies, and without
+    one the factor is *undefined*. An entry may itself be None: the node had no through-flow and has no factor.
+    """
+
+    def __new__(
+        cls, *, slot_ms: int = 900_000, default: int | None = None, hold_ms: int | None = None
+    ) -> FactorSchedule: ...
+    def set(self, start_ms: int, factor: int | None) -> None:
+        """Enter one slot's factor; ScheduleError unless `start_ms` is a multiple of the slot length."""
+    def extend(self, starts_ms: Sequence[int], factors: Sequence[int | None]) -> None: ...
+    def at(self, time_ms: int) -> tuple[int | None, int]:
+        """Return (factor in mg/kWh or None, FACTOR_… quality) of the slot that contains the instant."""
+    def forget_before(self, time_ms: int) -> int:
+        """Drop the entries of slots that ended by then, except the last one (it is still held); return how many."""
+    def __len__(self) -> int: ...
+
+QUALITY_MEASURED: Final = 0
+"""Every step between readings that touches the interval is at most `measured_gap_ms` long."""
+QUALITY_INTERPOLATED: Final = 1
+"""A longer step touches the interval, but at least one reading lies in it."""
+QUALITY_ESTIMATED: Final = 2
+"""No reading lies in the interval: its energy is a share of a longer register difference."""
+QUALITY_PARTIAL: Final = 3
+"""Part of the interval is not covered: start of metering, reset, exchange, implausible jump, gap in power samples."""
+
+FREEZE_DAILY: Final = 0
+FREEZE_MONTHLY: Final = 1
+
+EVENT_ROLLOVER: Final = 1
+EVENT_RESET: Final = 2
+EVENT_EXCHANGE: Final = 3
+EVENT_JUMP: Final = 4
+EVENT_GAP: Final = 5
+EVENT_TIME_BACK: Final = 6
+
+IntervalRow: TypeAlias = tuple[
+    int,  # start, ms UTC
+    int,  # duration, ms
+    int,  # energy forward (正向) of the interval, mWh
+    int,  # energy reverse (反向)
+    int,  # cumulative energy forward at its end, mWh
+    int,  # cumulative energy reverse
+    int | None,  # carbon factor, mg/kWh; None: undefined, the energy is pending and the carbon 0
+    int,  # FACTOR_… quality
+    int,  # carbon forward of the interval, µg (difference of the floored cumulative register)
+    int,  # carbon reverse
+    int,  # cumulative carbon forward at its end, µg, floored
+    int,  # cumulative carbon reverse
+    int,  # number of readings in (start, end]
+    int,  # QUALITY_…
+]
+
+FreezeRow: TypeAlias = tuple[
+    int,  # the boundary, ms UTC
+    int,  # FREEZE_DAILY or FREEZE_MONTHLY
+    int,  # cumulative energy forward, mWh
+    int,  # cumulative energy reverse
+    int,  # cumulative carbon forward, µg
+    int,  # cumulative carbon reverse
+    int,  # QUALITY_… of the boundary: measured, interpolated or partial
+]
+
+EventRow: TypeAlias = tuple[
+    int,  # time of the reading that showed it, ms UTC
+    int,  # EVENT_…
+    int,  # direction: 0 forward, 1 reverse, 2 both
+    int,  # value before: register in mWh (GAP and TIME_BACK: time in ms)
+    int,  # value after
+]
+
+class Columns(NamedTuple):
+    """Closed intervals as columns of native 64-bit integers; an undefined factor is -1."""
+
+    start_ms: bytes
+    duration_ms: bytes
+    forward_mwh: bytes
+    reverse_mwh: bytes
+    forward_total_mwh: bytes
+    reverse_total_mwh: bytes
+    factor: bytes
+    factor_quality: bytes
+    carbon_forward_ug: bytes
+    carbon_reverse_ug: bytes
+    carbon_forward_total_ug: bytes
+    carbon_reverse_total_ug: bytes
+    readings: bytes
+    quality: bytes
+
+@final
+class Closed:
+    """What one call of `feed` closed, in order of time."""
+
+    @property
+    def intervals(self) -> list[IntervalRow]: ...
+    @property
+    def freezes(self) -> list[FreezeRow]: ...
+    @property
+    def events(self) -> list[EventRow]: ...
+    def columns(self) -> Columns: ...
+    def __len__(self) -> int:
+        """Return the number of closed intervals."""
+
+@final
+class RegisterIntegrator:
+    """Integrates cumulative registers (design section 4) of one meter.
+
+    Between two readings the register's difference is spread linearly over time and split at interval, factor-slot
+    and local-midnight boundaries by integer arithmetic (cumulative floor), so that the parts add up to the difference
+    exactly, whatever the partition into calls. An interval closes with the first reading at or after its end, with the factor
+    the schedule holds then. The cumulative energy starts at the first reading's register and never falls.
+
+    A register that falls: a rollover (翻转) when `rollover_mwh` is set and the difference modulo it is plausible
+    (within `max_power_mw` over the step, or below half of `rollover_mwh` when no maximum is set); a reset otherwise.
+    A rise beyond `max_power_mw` is a jump. Reset, jump and exchange (换表) end the segment: no energy is counted across
+    them, in either direction, and the interval is partial. A reading not later than the last one raises TIME_BACK and
+    is not used; its energy counts with the next good one.
+    """
+
+    def __new__(
+        cls,
+        *,
+        interval_ms: int = 900_000,
+        timezone: str = "Asia/Shanghai",
+        rollover_mwh: int | None = None,
+        max_power_mw: int | None = None,
+        measured_gap_ms: int = 120_000,
+    ) -> RegisterIntegrator:
+        """`interval_ms` divides 900 000. IntegrationError for a bad setting or an unknown time zone."""
+    def feed(
+        self,
+        times_ms: ReadableBuffer,
+        forward_mwh: ReadableBuffer,
+        reverse_mwh: ReadableBuffer,
+        schedule: FactorSchedule,
+        *,
+        exchanged: bool = False,
+    ) -> Closed:
+        """Take readings as columns; `exchanged` says that the first of them is a new meter's."""
+    def feed_one(
+        self, time_ms: int, forward_mwh: int, reverse_mwh: int, schedule: FactorSchedule, *, exchanged: bool = False
+    ) -> Closed: ...
+    def state(self) -> bytes:
+        """Return everything needed to go on after a restart (versioned, a few hundred bytes)."""
+    def restore(self, state: bytes) -> None:
+        """Take over a state written by `state`; IntegrationError when it is not one."""
+    @property
+    def forward_mwh(self) -> int: ...
+    @property
+    def reverse_mwh(self) -> int: ...
+    @property
+    def carbon_forward_ng(self) -> int: ...
+    @property
+    def carbon_reverse_ng(self) -> int: ...
+    @property
+    def pending_forward_mwh(self) -> int:
+        """Energy of closed intervals whose factor was undefined: its carbon waits (an adjustment brings it)."""
+    @property
+    def pending_reverse_mwh(self) -> int: ...
+    @property
+    def last_time_ms(self) -> int | None: ...
+
+@final
+class PowerIntegrator:
+    """Integrates signed power samples by trapezoid, the remainder carried; positive power is forward.
+
+    A step whose power changes sign is cut at the zero crossing: forward and reverse are never netted. A step longer than
+    `max_gap_ms` is not integrated: a GAP event, and the intervals it touches are partial.
+    """
+
+    def __new__(
+        cls,
+        *,
+        interval_ms: int = 900_000,
+        timezone: str = "Asia/Shanghai",
+        max_gap_ms: int = 300_000,
+        measured_gap_ms: int = 120_000,
+    ) -> PowerIntegrator: ...
+    def feed(self, times_ms: ReadableBuffer, power_mw: ReadableBuffer, schedule: FactorSchedule) -> Closed: ...
+    def state(self) -> bytes: ...
+    def restore(self, state: bytes) -> None: ...
+    @property
+    def forward_mwh(self) -> int: ...
+    @property
+    def reverse_mwh(self) -> int: ...
+    @property
+    def carbon_forward_ng(self) -> int: ...
+    @property
+    def carbon_reverse_ng(self) -> int: ...
+
+@final
+class AdjustmentRegister:
+    """The exact carbon that late and corrected factors have added to one meter's register (may be negative)."""
+
+    def __new__(cls, forward_ng: int = 0, reverse_ng: int = 0) -> AdjustmentRegister: ...
+    def apply(
+        self, forward_mwh: int, reverse_mwh: int, factor_used: int | None, factor_now: int | None
+    ) -> tuple[int, int]:
+        """Account one interval's change of factor; return the (forward, reverse) change of the floored register, µg."""
+    @property
+    def forward_ng(self) -> int: ...
+    @property
+    def reverse_ng(self) -> int: ...
+
+def carbon_residuals_ng(energy_mwh: ReadableBuffer, factor: ReadableBuffer, carbon_ug: ReadableBuffer) -> list[int]:
+    """Return carbon_ug·1000 − energy·factor per row (factor -1, undefined, counts as 0); an honest row is within ±999."""
+
+def day_start_ms(time_ms: int, timezone: str) -> int:
+    """Return the local midnight (freeze instant, 日冻结) at or before the instant."""
+
+def next_day_start_ms(time_ms: int, timezone: str) -> int:
+    """Return the first local midnight after the instant."""
+
+def next_month_start_ms(time_ms: int, timezone: str) -> int:
+    """Return the first local midnight of a month's first day after the instant (月冻结)."""
+
+def relative_error(indicated: int, true: int) -> Fraction:
+    """Return ε = (C − C₀)/C₀ exactly; CoreError when `true` is 0 or a value leaves i128."""
+
+def round_to_interval(value: Fraction | Decimal | int, unit: Decimal | str) -> Decimal:
+    """Round once to a multiple of `unit`, half to even on an exact tie only (GB/T 8170, interval method).
+
+    The result has the unit's number of decimals; a rounded zero keeps the sign of the value.
+    """
+
+@final
+class RecordBatch:
+    """A decoded batch of records (docs/wire.cddl `records`)."""
+
+    @property
+    def schema(self) -> int: ...
+    @property
+    def gateway(self) -> str: ...
+    @property
+    def context(self) -> bytes: ...
+    @property
+    def first(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def created_ms(self) -> int: ...
+    @property
+    def clock_state(self) -> int: ...
+    @property
+    def meters(self) -> list[str]: ...
+    def interval_rows(self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()) -> list[tuple[int | None, ...]]:
+        """Return (sequence, meter key, *IntervalRow, *constants) per interval record; `meter_keys` replaces meter indices."""
+    def freeze_rows(self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+        """Return (sequence, meter key, *FreezeRow, *constants) per freeze record."""
+    def adjustment_rows(
+        self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()
+    ) -> list[tuple[int | None | bytes, ...]]:
+        """Return (sequence, meter key, start, duration, forward_mwh, reverse_mwh, factor_used, factor_now,
+        carbon_forward_ug, carbon_reverse_ug, solve_id, *constants) per adjustment record."""
+    def event_rows(self, meter_keys: Sequence[int]) -> list[tuple[int, int | None, int, int, dict[int, int | str]]]:
+        """Return (sequence, meter key or None for the gateway, time_ms, code, details) per event record."""
+
+def decode_batch(payload: bytes) -> RecordBatch:
+    """Decode a batch strictly and within bounds (size, depth, rows); DecodeError names the offset."""

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Pins what pyproject.toml asks for, with hashes and without naming a registry. Run from the repository's root.
+set -eu
+compile() {
+    out=$1; shift
+    CUSTOM_COMPILE_COMMAND="make lock" pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+        --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-annotate \
+        --output-file "requirements/$out.txt" "$@" pyproject.toml
+}
+compile agent --extra agent
+compile receiver --extra receiver
+compile sim --extra sim
+compile dev --extra agent --extra receiver --extra sim --extra dev

@@ -1,0 +1,133 @@
+"""The four kinds of record that travel from a gateway to the centre, and the codes they use.
+
+Plain integers carry the units their names state: mWh, µg, mg/kWh, ms UTC (docs/wire.md).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class FactorQuality(IntEnum):
+    """Where the carbon factor (电碳因子) of an interval came from."""
+
+    DISPATCHED = 0  # 下发
+    HELD = 1  # 沿用: the slot's own factor had not arrived
+    DEFAULT = 2  # 缺省
+    UNDEFINED = 3  # 未定义: the node has no through-flow, or nothing is known
+
+
+class Quality(IntEnum):
+    """How an interval's energy is known."""
+
+    MEASURED = 0
+    INTERPOLATED = 1
+    ESTIMATED = 2
+    PARTIAL = 3
+
+
+class FreezeKind(IntEnum):
+    """Daily freeze (日冻结) or monthly freeze (月冻结)."""
+
+    DAILY = 0
+    MONTHLY = 1
+
+
+class FreezeSource(IntEnum):
+    """Where a frozen value comes from."""
+
+    GATEWAY_MEASURED = 0
+    GATEWAY_INTERPOLATED = 1
+    GATEWAY_PARTIAL = 2
+    METER = 3  # the meter's own freeze object
+
+
+class ClockState(IntEnum):
+    """What the gateway knew of its clock when it wrote."""
+
+    UNKNOWN = 0
+    SYNCHRONISED = 1
+    STEPPED = 2  # jumped and not yet trusted again
+
+
+class EventCode(IntEnum):
+    """What an event record reports. 1 to 99: a register; 100 to 199: a line or meter; from 200: the gateway."""
+
+    ROLLOVER = 1
+    RESET = 2
+    EXCHANGE = 3
+    JUMP = 4
+    GAP = 5
+    TIME_BACK = 6
+    METER_SILENT = 100
+    METER_BACK = 101
+    CONTEXT_OPENED = 200
+    CLOCK_STEPPED = 201
+    RECORDS_DROPPED = 202
+    FACTOR_REJECTED = 203
+    FACTOR_MISSING = 204
+    STORAGE_FULL = 205
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalRecord:
+    """One closed interval of one meter; it never spans a change of factor or a local midnight."""
+
+    meter: str
+    start_ms: int
+    duration_ms: int
+    forward_mwh: int
+    reverse_mwh: int
+    forward_total_mwh: int  # cumulative at the end of the interval
+    reverse_total_mwh: int
+    factor: int | None  # mg/kWh; None: undefined, the energy waits for a factor
+    factor_quality: FactorQuality
+    carbon_forward_ug: int
+    carbon_reverse_ug: int
+    carbon_forward_total_ug: int
+    carbon_reverse_total_ug: int
+    readings: int
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeRecord:
+    """Cumulative values at a local midnight."""
+
+    meter: str
+    time_ms: int
+    kind: FreezeKind
+    forward_total_mwh: int
+    reverse_total_mwh: int
+    carbon_forward_total_ug: int
+    carbon_reverse_total_ug: int
+    source: FreezeSource
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentRecord:
+    """What a late or corrected factor changes of an interval that was already written; the interval stays."""
+
+    meter: str
+    start_ms: int
+    duration_ms: int
+    forward_mwh: int
+    reverse_mwh: int
+    factor_used: int | None
+    factor_now: int | None
+    carbon_forward_ug: int  # change of the adjusted register, may be negative
+    carbon_reverse_ug: int
+    solve_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that happened to a meter, or (meter None) to the gateway."""
+
+    meter: str | None
+    time_ms: int
+    code: EventCode
+    details: Mapping[int, int | str] = field(default_factory=dict)  # keys: docs/wire.md, section "Events"
+
+
+Record = IntervalRecord | FreezeRecord | AdjustmentRecord | EventRecord

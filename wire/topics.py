@@ -1,0 +1,61 @@
+"""MQTT topics, version 1 (design section 6)."""
+
+import re
+
+ROOT = "diantan/1"
+
+# A gateway or node name becomes one topic level: no wildcard, separator or control character can be in it.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class TopicError(ValueError):
+    """A name that can't be part of a topic, or a topic of another form than expected."""
+
+
+def checked_name(name: str) -> str:
+    """Return the name if it may be one level of a topic, else raise TopicError."""
+    if not _NAME.fullmatch(name):
+        raise TopicError(
+            f"name {name!r}: expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit"
+        )
+    return name
+
+
+def records(gateway: str) -> str:
+    """Return the topic of a gateway's record batches."""
+    return f"{ROOT}/up/{checked_name(gateway)}/records"
+
+
+def live(gateway: str) -> str:
+    """Return the topic of a gateway's latest instantaneous values."""
+    return f"{ROOT}/up/{checked_name(gateway)}/live"
+
+
+def status(gateway: str) -> str:
+    """Return the topic of a gateway's birth, will and health."""
+    return f"{ROOT}/up/{checked_name(gateway)}/status"
+
+
+def acknowledgement(gateway: str) -> str:
+    """Return the topic on which the centre acknowledges a gateway's records."""
+    return f"{ROOT}/down/{checked_name(gateway)}/ack"
+
+
+def factor(node: str) -> str:
+    """Return the topic of a node's carbon factors."""
+    return f"{ROOT}/factor/{checked_name(node)}"
+
+
+ALL_RECORDS = f"{ROOT}/up/+/records"
+ALL_LIVE = f"{ROOT}/up/+/live"
+ALL_STATUS = f"{ROOT}/up/+/status"
+
+_UP = re.compile(rf"{re.escape(ROOT)}/up/([^/]+)/(records|live|status)")
+
+
+def parse_up(topic: str) -> tuple[str, str]:
+    """Return (gateway, kind) of an upward topic, kind being records, live or status; else raise TopicError."""
+    match = _UP.fullmatch(topic)
+    if not match:
+        raise TopicError(f"topic {topic!r}: expected {ROOT}/up/GATEWAY/(records|live|status)")
+    return checked_name(match[1]), match[2]

@@ -20,7 +20,8 @@ $(STAMP)-venv: requirements/dev.txt
 	@touch $@
 
 $(STAMP)-build: $(STAMP)-venv pyproject.toml diantan_core.pyi $(RUST_SOURCES)
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "building the Rust extension (a minute the first time)"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: $(STAMP)-build ## create the environment from pinned, hash-checked requirements and build the Rust extension

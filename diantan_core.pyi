@@ -240,7 +240,13 @@ class RegisterIntegrator:
     ) -> Closed:
         """Take readings as columns; `exchanged` says that the first of them is a new meter's."""
     def feed_one(
-        self, time_ms: int, forward_mwh: int, reverse_mwh: int, schedule: FactorSchedule, *, exchanged: bool = False
+        self,
+        time_ms: int,
+        forward_mwh: int,
+        reverse_mwh: int,
+        schedule: FactorSchedule,
+        *,
+        exchanged: bool = False,
     ) -> Closed: ...
     def state(self) -> bytes:
         """Return everything needed to go on after a restart (versioned, a few hundred bytes)."""
@@ -278,7 +284,9 @@ class PowerIntegrator:
         max_gap_ms: int = 300_000,
         measured_gap_ms: int = 120_000,
     ) -> PowerIntegrator: ...
-    def feed(self, times_ms: ReadableBuffer, power_mw: ReadableBuffer, schedule: FactorSchedule) -> Closed: ...
+    def feed(
+        self, times_ms: ReadableBuffer, power_mw: ReadableBuffer, schedule: FactorSchedule
+    ) -> Closed: ...
     def state(self) -> bytes: ...
     def restore(self, state: bytes) -> None: ...
     @property
@@ -304,7 +312,9 @@ class AdjustmentRegister:
     @property
     def reverse_ng(self) -> int: ...
 
-def carbon_residuals_ng(energy_mwh: ReadableBuffer, factor: ReadableBuffer, carbon_ug: ReadableBuffer) -> list[int]:
+def carbon_residuals_ng(
+    energy_mwh: ReadableBuffer, factor: ReadableBuffer, carbon_ug: ReadableBuffer
+) -> list[int]:
     """Return carbon_ug·1000 − energy·factor per row (factor -1, undefined, counts as 0); an honest row is within ±999."""
 
 def day_start_ms(time_ms: int, timezone: str) -> int:
@@ -345,16 +355,22 @@ class RecordBatch:
     def clock_state(self) -> int: ...
     @property
     def meters(self) -> list[str]: ...
-    def interval_rows(self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()) -> list[tuple[int | None, ...]]:
+    def interval_rows(
+        self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()
+    ) -> list[tuple[int | None, ...]]:
         """Return (sequence, meter key, *IntervalRow, *constants) per interval record; `meter_keys` replaces meter indices."""
-    def freeze_rows(self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+    def freeze_rows(
+        self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()
+    ) -> list[tuple[int, ...]]:
         """Return (sequence, meter key, *FreezeRow, *constants) per freeze record."""
     def adjustment_rows(
         self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()
     ) -> list[tuple[int | None | bytes, ...]]:
         """Return (sequence, meter key, start, duration, forward_mwh, reverse_mwh, factor_used, factor_now,
         carbon_forward_ug, carbon_reverse_ug, solve_id, *constants) per adjustment record."""
-    def event_rows(self, meter_keys: Sequence[int]) -> list[tuple[int, int | None, int, int, dict[int, int | str]]]:
+    def event_rows(
+        self, meter_keys: Sequence[int]
+    ) -> list[tuple[int, int | None, int, int, dict[int, int | str]]]:
         """Return (sequence, meter key or None for the gateway, time_ms, code, details) per event record."""
 
 def decode_batch(payload: bytes) -> RecordBatch:

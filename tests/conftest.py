@@ -1,0 +1,81 @@
+"""What tests of several rooms share: free ports, a real Mosquitto, and the shared data."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = bool(os.environ.get("DIANTAN_REQUIRE_ALL"))
+
+
+def _absent(what: str) -> None:
+    """Skip on a laptop; fail where everything is mandatory (continuous integration)."""
+    if REQUIRE_ALL:
+        pytest.fail(f"{what}, and DIANTAN_REQUIRE_ALL is set")
+    pytest.skip(what)
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A running Mosquitto."""
+
+    host: str
+    port: int
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+
+def _await_port(host: str, port: int, process: subprocess.Popen[bytes], limit_s: float = 10) -> None:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"mosquitto ended with {process.returncode} before it listened on {port}")
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            if probe.connect_ex((host, port)) == 0:
+                return
+        time.sleep(0.02)
+    pytest.fail(f"mosquitto did not listen on {port} within {limit_s} s")
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Broker]:
+    """Start a real Mosquitto on a free loopback port, anonymous, without persistence."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        _absent("mosquitto is not installed")
+    assert program is not None
+    directory = tmp_path / "mosquitto"
+    directory.mkdir()
+    port = free_port()
+    config = directory / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_type error\n")
+    with subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL) as process:
+        try:
+            _await_port("127.0.0.1", port, process)
+            yield Broker("127.0.0.1", port, directory, process)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the shared data directory (DIANTAN_SHARED, default ../shared)."""
+    directory = Path(os.environ.get("DIANTAN_SHARED", "../shared"))
+    if not (directory / "data").is_dir():
+        _absent(f"no shared data at {directory}")
+    return directory

@@ -84,7 +84,7 @@ class ManualClock:
     wall_ms: int = 0
     elapsed_ms: int = 0
     _sleepers: list[tuple[float, int, asyncio.Future[None]]] = field(default_factory=list)
-    _order: itertools.count[int] = field(default_factory=itertools.count)
+    _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def now_ms(self) -> int:
         """Return the wall time as set."""

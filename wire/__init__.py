@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""What leaves a process: topics, messages, the signed envelope, and the MQTT link (docs/wire.md)."""

@@ -1,0 +1,275 @@
+"""The small messages: acknowledgement, factors, status and live values (docs/wire.cddl); batches are in wire.batch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+from wire import strict
+from wire.domain import (
+    INT64_MAX,
+    MAX_NAME_BYTES,
+    MAX_SEQUENCE,
+    MAX_SOLVE_ID_BYTES,
+    MAX_TIME_MS,
+    RecordError,
+    check_factor,
+    octets,
+    text,
+    whole,
+)
+from wire.records import ClockState
+
+SCHEMA_VERSION = 1
+CONTEXT_BYTES = 8
+MAX_MISSING = 64  # ranges in one acknowledgement: the rest follows in a later one
+MAX_SLOTS = 4096
+MAX_SLOT_MS = 86_400_000
+MAX_METERS = 4096
+MAX_POINTS = 1024
+
+
+class MessageError(ValueError):
+    """A message that is not what docs/wire.cddl says; the text names the message, the field and what came."""
+
+
+class StatusState(IntEnum):
+    """Why a gateway's status was sent."""
+
+    OFFLINE = 0  # the will, left with the broker
+    BIRTH = 1
+    HEALTH = 2
+
+
+def _integer(low: int, high: int) -> Callable[[object, str], int]:
+    return lambda value, what: whole(value, what, low, high)
+
+
+_time = _integer(0, MAX_TIME_MS)
+_count = _integer(0, MAX_SEQUENCE)
+
+
+def _name(value: object, what: str) -> str:
+    return text(value, what, MAX_NAME_BYTES)
+
+
+def _context(value: object, what: str) -> bytes:
+    return octets(value, what, CONTEXT_BYTES, CONTEXT_BYTES)
+
+
+def _solve_id(value: object, what: str) -> bytes:
+    return octets(value, what, 1, MAX_SOLVE_ID_BYTES)
+
+
+def _clock_state(value: object, what: str) -> ClockState:
+    return ClockState(whole(value, what, 0, max(ClockState)))
+
+
+def _status_state(value: object, what: str) -> StatusState:
+    return StatusState(whole(value, what, 0, max(StatusState)))
+
+
+def _sequence_of(value: object, what: str, maximum: int, minimum: int = 0) -> list[object]:
+    if not isinstance(value, (list, tuple)):
+        raise RecordError(f"{what}: expected an array, got {type(value).__name__}")
+    if not minimum <= len(value) <= maximum:
+        raise RecordError(f"{what}: expected {minimum} to {maximum} items, got {len(value)}")
+    return list(value)
+
+
+def _missing(value: object, what: str) -> tuple[tuple[int, int], ...]:
+    ranges: list[tuple[int, int]] = []
+    for index, item in enumerate(_sequence_of(value, what, MAX_MISSING)):
+        low, high = _sequence_of(item, f"{what}[{index}]", 2, 2)
+        start = whole(low, f"{what}[{index}] start", ranges[-1][1] + 2 if ranges else 1, MAX_SEQUENCE)
+        ranges.append((start, whole(high, f"{what}[{index}] end", start, MAX_SEQUENCE)))
+    return tuple(ranges)
+
+
+def _factors(value: object, what: str) -> tuple[int | None, ...]:
+    factors: list[int | None] = []
+    for index, item in enumerate(_sequence_of(value, what, MAX_SLOTS, 1)):
+        check_factor(item, f"{what}[{index}]")
+        factors.append(item)  # type: ignore[arg-type]  # check_factor just said so
+    return tuple(factors)
+
+
+def _meters(value: object, what: str) -> tuple[tuple[str, int, Mapping[str, int]], ...]:
+    meters = []
+    for index, item in enumerate(_sequence_of(value, what, MAX_METERS)):
+        here = f"{what}[{index}]"
+        meter, time_ms, values = _sequence_of(item, here, 3, 3)
+        if not isinstance(values, Mapping):
+            raise RecordError(f"{here} values: expected a map, got {type(values).__name__}")
+        if len(values) > MAX_POINTS:
+            raise RecordError(f"{here} values: expected at most {MAX_POINTS}, got {len(values)}")
+        points = {
+            text(point, f"{here} point", MAX_NAME_BYTES): whole(amount, f"{here} {point}", -INT64_MAX - 1, INT64_MAX)
+            for point, amount in values.items()
+        }
+        meters.append((_name(meter, f"{here} meter"), _time(time_ms, f"{here} time_ms"), points))
+    return tuple(meters)
+
+
+_Fields = tuple[tuple[int, str, Callable[[object, str], object]], ...]
+
+_ACKNOWLEDGEMENT: _Fields = (
+    (1, "gateway", _name),
+    (2, "context", _context),
+    (3, "up_to", _count),
+    (4, "missing", _missing),
+    (5, "time_ms", _time),
+)
+_FACTORS: _Fields = (
+    (1, "node", _name),
+    (2, "solve_id", _solve_id),
+    (3, "issued_ms", _time),
+    (4, "slot_ms", _integer(1, MAX_SLOT_MS)),
+    (5, "first_start_ms", _time),
+    (6, "factors", _factors),
+)
+_STATUS: _Fields = (
+    (1, "gateway", _name),
+    (2, "state", _status_state),
+    (3, "time_ms", _time),
+    (4, "context", _context),
+    (5, "next_sequence", _count),
+    (6, "unacknowledged", _count),
+    (7, "clock_state", _clock_state),
+    (8, "dropped", _count),
+)
+_LIVE: _Fields = ((1, "gateway", _name), (2, "time_ms", _time), (3, "meters", _meters))
+
+
+def _encode(message: object, fields: _Fields) -> bytes:
+    """Check each field and return the message's bytes."""
+    kind = type(message).__name__
+    value: dict[int, object] = {0: SCHEMA_VERSION}
+    for key, name, check in fields:
+        try:
+            checked = check(getattr(message, name), name)
+        except RecordError as error:
+            raise MessageError(f"{kind}: {error}") from error
+        value[key] = int(checked) if isinstance(checked, int) else checked
+    data = strict.dump(value)
+    if len(data) > strict.MAX_MESSAGE_BYTES:
+        raise MessageError(f"{kind}: expected at most {strict.MAX_MESSAGE_BYTES} bytes, got {len(data)}")
+    return data
+
+
+def _decode(data: bytes, kind: str, fields: _Fields, defaults: Mapping[int, object]) -> list[object]:
+    """Return the fields' values; keys that are not among them are a later writer's and are ignored."""
+    try:
+        value = strict.load(data)
+    except strict.StrictError as error:
+        raise MessageError(f"{kind}: {error}") from error
+    if not isinstance(value, dict):
+        raise MessageError(f"{kind}: expected a map, got {type(value).__name__}")
+    for key in value:
+        # True equals 1 in Python: a map with the key true would pass for one with the key 1.
+        if type(key) is not int:
+            raise MessageError(f"{kind}: expected integer keys, got {type(key).__name__} {str(key)[:40]!r}")
+    version = value.get(0)
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise MessageError(f"{kind}: expected schema version {SCHEMA_VERSION} at key 0, got {version!r:.40}")
+    result = []
+    for key, name, check in fields:
+        if key not in value and key not in defaults:
+            raise MessageError(f"{kind}: {name} (key {key}) is missing")
+        try:
+            result.append(check(value.get(key, defaults.get(key)), f"{name} (key {key})"))
+        except RecordError as error:
+            raise MessageError(f"{kind}: {error}") from error
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What the centre has stored of a gateway's context: everything up to `up_to`, without the `missing` ranges."""
+
+    gateway: str
+    context: bytes
+    up_to: int  # 0: nothing yet; sequences start at 1
+    missing: tuple[tuple[int, int], ...]  # above `up_to`, both ends included, ascending, not adjoining
+    time_ms: int
+
+    def encode(self) -> bytes:
+        """Return the message's bytes; MessageError when a field can't travel."""
+        _check_order(self)
+        return _encode(self, _ACKNOWLEDGEMENT)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the message in the bytes; MessageError when they are not one."""
+        message = cls(*_decode(data, cls.__name__, _ACKNOWLEDGEMENT, {}))  # type: ignore[arg-type]  # checked by field
+        _check_order(message)
+        return message
+
+
+def _check_order(message: Acknowledgement) -> None:
+    if message.missing and message.missing[0][0] <= message.up_to:
+        raise MessageError(
+            f"Acknowledgement: missing begins with {message.missing[0][0]}, which up_to {message.up_to} says is stored"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """The carbon factors (电碳因子) of a node for consecutive slots."""
+
+    node: str
+    solve_id: bytes  # of the carbon-flow solution they come from
+    issued_ms: int
+    slot_ms: int
+    first_start_ms: int
+    factors: tuple[int | None, ...]  # mg/kWh; None: undefined, the node has no through-flow
+
+    def encode(self) -> bytes:
+        """Return the message's bytes; MessageError when a field can't travel."""
+        return _encode(self, _FACTORS)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the message in the bytes; MessageError when they are not one."""
+        return cls(*_decode(data, cls.__name__, _FACTORS, {}))  # type: ignore[arg-type]  # checked field by field
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A gateway's birth, health or will."""
+
+    gateway: str
+    state: StatusState
+    time_ms: int
+    context: bytes
+    next_sequence: int
+    unacknowledged: int  # records in the journal that the centre has not acknowledged
+    clock_state: ClockState
+    dropped: int = 0  # records given up unacknowledged, ever in this context
+
+    def encode(self) -> bytes:
+        """Return the message's bytes; MessageError when a field can't travel."""
+        return _encode(self, _STATUS)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the message in the bytes; MessageError when they are not one."""
+        return cls(*_decode(data, cls.__name__, _STATUS, {8: 0}))  # type: ignore[arg-type]  # checked field by field
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A gateway's latest instantaneous values; dropped when stale, never stored as readings."""
+
+    gateway: str
+    time_ms: int
+    meters: tuple[tuple[str, int, Mapping[str, int]], ...]  # meter, time of its reading, value by point name
+
+    def encode(self) -> bytes:
+        """Return the message's bytes; MessageError when a field can't travel."""
+        return _encode(self, _LIVE)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the message in the bytes; MessageError when they are not one."""
+        return cls(*_decode(data, cls.__name__, _LIVE, {}))  # type: ignore[arg-type]  # checked field by field

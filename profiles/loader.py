@@ -1,0 +1,192 @@
+"""Loading a profile: a TOML file, checked as a whole; every problem in it is reported at once."""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Final, Protocol
+
+from profiles.build import Defaults, build_points, build_tables, build_writes, read_function
+from profiles.model import Point, Profile, ProfileError, Table, WordOrder, Write
+from profiles.plan import MAX_REGISTERS
+from profiles.reader import Problems, Section, exact
+
+_PROTOCOLS: Final = ["modbus"]
+_LARGEST_FILE: Final = 1 << 20
+
+
+def names() -> list[str]:
+    """Return the names of the profiles that come with the package."""
+    models = resources.files("profiles") / "models"
+    return sorted(entry.name.removesuffix(".toml") for entry in models.iterdir() if entry.name.endswith(".toml"))
+
+
+def load(name_or_path: str, parameters: Mapping[str, Decimal | int | str] | None = None) -> Profile:
+    """Return a profile by its name, or from a file (a text with a slash or ending in .toml), its parameters filled in.
+
+    ProfileError lists every problem: in the file, and in the parameters (unknown, missing, not an exact number).
+    """
+    if "/" in name_or_path or name_or_path.endswith(".toml"):
+        path = Path(name_or_path)
+        return parse(_read(path, name_or_path), name_or_path, path.stem, parameters)
+    problems = Problems(name_or_path)
+    if name_or_path not in names():
+        problems.add("profile", "a path, or one of the profiles " + ", ".join(names()), name_or_path)
+        raise ProfileError(problems.found)
+    entry = resources.files("profiles") / "models" / f"{name_or_path}.toml"
+    return parse(entry.read_text("utf-8"), f"profiles/models/{name_or_path}.toml", name_or_path, parameters)
+
+
+def _read(path: Path, file: str) -> str:
+    problems = Problems(file)
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            problems.add("(file)", f"at most {_LARGEST_FILE} bytes", f"{path.stat().st_size} bytes")
+        else:
+            return path.read_text("utf-8")
+    except OSError as error:
+        problems.add("(file)", "a readable file", error.strerror or str(error))
+    except UnicodeDecodeError as error:
+        problems.add("(file)", "UTF-8 text", f"byte {error.object[error.start]:#04x} at {error.start}")
+    raise ProfileError(problems.found)
+
+
+def parse(text: str, file: str, name: str, parameters: Mapping[str, Decimal | int | str] | None = None) -> Profile:
+    """Return the profile that a TOML text describes; `file` is what problems name."""
+    problems = Problems(file)
+    try:
+        document = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        problems.add("(file)", "valid TOML, every name declared once", str(error))
+        raise ProfileError(problems.found) from None
+    known = _parameters(Section(problems, "", document, {}), parameters or {})
+    root = Section(problems, "", document, known)
+    root.section("parameters")
+    meter = root.section("meter", required=True)
+    model, manufacturer = meter.text("model"), meter.text("manufacturer")
+    protocol = meter.choice("protocol", _PROTOCOLS)
+    source = meter.text("source")
+    meter.close()
+    defaults, gap_cost = _modbus(root.section("modbus", required=True))
+    points_section = root.section("points", required=True)
+    points = build_points(points_section, defaults)
+    writes = build_writes(root.section("writes"), defaults)
+    tables = build_tables(root.section("tables"), defaults)
+    root.close()
+    _check_overlaps(problems, points, tables, writes)
+    _check_together(problems, points, tables, writes, defaults.max_registers)
+    if not any(True for _ in points_section.names()):
+        problems.add("points", "at least one point", "none")
+    if problems.found:
+        raise ProfileError(problems.found)
+    return Profile(
+        name=name,
+        model=model,
+        manufacturer=manufacturer,
+        protocol=protocol or "",
+        points=points,
+        tables=tables,
+        writes=writes,
+        max_registers=defaults.max_registers,
+        gap_cost=gap_cost,
+        source=source,
+    )
+
+
+def _parameters(root: Section, given: Mapping[str, Decimal | int | str]) -> dict[str, Decimal]:
+    """Return the values of the declared parameters; a mistake is noted and replaced by 1, to check the rest."""
+    section = root.section("parameters")
+    values: dict[str, Decimal] = {}
+    for name in section.names():
+        item = section.section(name)
+        item.text("description")
+        default = item.number("default") if item.has("default") else None
+        low, high = (item.number(key) if item.has(key) else None for key in ("minimum", "maximum"))
+        item.close()
+        value = exact(given[name]) if name in given else None
+        if name in given and value is None:
+            section.wrong(name, "an exact number as parameter", given[name])
+        elif name in given and value is not None:
+            if (low is not None and value < low) or (high is not None and value > high):
+                section.wrong(name, f"a parameter of {low or 'any'}..{high or 'any'}", str(value))
+        elif default is not None:
+            value = Decimal(default.numerator) / Decimal(default.denominator)
+        else:
+            section.wrong(name, "a value given with the meter: " + item.text("description", "?"), "nothing")
+        values[name] = Decimal(1) if value is None or value == 0 else value
+    for name in given:
+        if name not in values:
+            section.wrong(name, "one of the profile's parameters: " + (", ".join(values) or "it has none"), given[name])
+    return values
+
+
+def _modbus(section: Section) -> tuple[Defaults, int | None]:
+    function = read_function(section, 3)
+    order = section.choice("word_order", [order.value for order in WordOrder], WordOrder.ABCD.value)
+    registers = section.integer("max_registers", 1, MAX_REGISTERS, MAX_REGISTERS)
+    gap_cost = section.integer("gap_cost", 0, MAX_REGISTERS) if section.has("gap_cost") else None
+    section.close()
+    return Defaults(function, order or WordOrder.ABCD.value, registers or MAX_REGISTERS), gap_cost
+
+
+class _Span(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+def _overlaps(problems: Problems, prefix: Mapping[str, str], spans: list[tuple[str, _Span]]) -> None:
+    """Note every pair of spans that share a register; the later one (by address) is named."""
+    spans.sort(key=lambda item: (item[1].address, item[1].end, item[0]))
+    open_until: tuple[str, _Span] | None = None
+    for key, span in spans:
+        if open_until is not None and span.address < open_until[1].end:
+            other, before = open_until
+            problems.add(
+                f"{key}.{prefix.get(key, 'address')}",
+                f"registers of its own: {other} takes {before.address}..{before.end - 1}",
+                f"{span.address}..{span.end - 1}",
+            )
+        if open_until is None or span.end > open_until[1].end:
+            open_until = (key, span)
+
+
+def _check_overlaps(
+    problems: Problems, points: Mapping[str, Point], tables: Mapping[str, Table], writes: Mapping[str, Write]
+) -> None:
+    for function in (3, 4):
+        spans: list[tuple[str, _Span]] = [
+            (f"points.{point.name}", point) for point in points.values() if point.function == function
+        ]
+        spans += [(f"tables.{table.name}", table) for table in tables.values() if table.function == function]
+        _overlaps(problems, {}, spans)
+    for table in tables.values():
+        columns: list[tuple[str, _Span]] = [(f"tables.{table.name}.columns.{c.name}", c) for c in table.columns]
+        _overlaps(problems, {key: "offset" for key, _ in columns}, columns)
+    targets = {item.name: _WriteSpan(item.name, item.address, item.address + item.count) for item in writes.values()}
+    _overlaps(problems, {}, [(f"writes.{name}", span) for name, span in targets.items()])
+
+
+class _WriteSpan:
+    def __init__(self, name: str, address: int, end: int) -> None:
+        self.name, self.address, self.end = name, address, end
+
+
+def _check_together(
+    problems: Problems,
+    points: Mapping[str, Point],
+    tables: Mapping[str, Table],
+    writes: Mapping[str, Write],
+    max_registers: int,
+) -> None:
+    for point in points.values():
+        if point.count > max_registers:
+            problems.add(f"points.{point.name}.type", f"at most {max_registers} registers (max_registers)", point.type)
+    for table in tables.values():
+        if table.selector is not None and table.selector not in writes:
+            expected = "the name of one of the profile's writes: " + (", ".join(writes) or "it has none")
+            problems.add(f"tables.{table.name}.selector", expected, table.selector)

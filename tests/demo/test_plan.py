@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from demo import plan
 
 HEADER = "arrival,departure,requested_energy (kWh),delivered_energy (kWh),station_id\n"
@@ -75,6 +76,6 @@ def test_a_missing_or_truncated_file_is_an_error(tmp_path: Path) -> None:
     whole.write_bytes(whole.read_bytes()[:-12])
     with pytest.raises(plan.PlanError, match="can't be read"):
         plan.from_sessions(whole, None, chargers=12, hours=24, seed=1)
+    good = session_file(tmp_path / "good.csv", "2019-05-01 08:00:00-07:00")
     with pytest.raises(plan.PlanError, match="no sessions on 2020-01-01"):
-        good = session_file(tmp_path / "good.csv", "2019-05-01 08:00:00-07:00")
         plan.from_sessions(good, date(2020, 1, 1), chargers=12, hours=24, seed=1)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -23,6 +23,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 logger = logging.getLogger("wire.link")
 
 CONNECT_TIMEOUT_S = 5.0  # TCP and TLS; then as much again for the broker's answer
+# Some brokers of MQTT 3.1.1 (amqtt) take an MQTT 5 CONNECT for the beginning of a longer one and wait for the rest.
+TRIAL_TIMEOUT_S = 2.0
 CLOSE_TIMEOUT_S = 1.0
 MAX_PACKET_BYTES = (1 << 20) + (1 << 16)  # an envelope of 1 MiB, its topic and properties
 _REFUSED = 0x80  # reason codes from here on are failures (MQTT 5, 2.4)
@@ -50,6 +52,7 @@ class LinkSettings:
     keepalive_s: int = 60
     clean_start: bool = True
     session_expiry_s: int = 0  # how long the broker keeps the session of a client that left (MQTT 5)
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"  # auto: 5 is tried first
     window: int = 20  # publishes awaiting PUBACK: paho's cost per message grows with their number
     receive_maximum: int = 1000  # messages the broker may send before they are acknowledged (MQTT 5)
     reconnect_min_ms: int = 1_000
@@ -101,6 +104,7 @@ class Connection:
         self._accepted: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[str] = self._loop.create_future()  # why, in words
         self.version_refused = False  # the broker may speak an older MQTT only
+        self.silent = False  # it did not answer CONNECT at all
         self._waiting: deque[_Publish] = deque()
         self._in_flight: dict[int, asyncio.Future[None]] = {}
         self._subscribing: dict[int, tuple[list[str], asyncio.Future[None]]] = {}
@@ -162,11 +166,14 @@ class Connection:
         except (OSError, ValueError) as error:
             raise LinkError(f"no connection to {settings.host}:{settings.port}: {_reason(error)}") from error
         self._attach()
+        trial = settings.protocol == "auto" and self._protocol == MQTTProtocolVersion.MQTTv5
+        limit_s = TRIAL_TIMEOUT_S if trial else CONNECT_TIMEOUT_S
         try:
-            await asyncio.wait_for(asyncio.shield(self._accepted), CONNECT_TIMEOUT_S)
+            await asyncio.wait_for(asyncio.shield(self._accepted), limit_s)
         except TimeoutError:
+            self.version_refused = self.silent = True
             self._end("no answer to CONNECT")
-            raise LinkError(f"{settings.host}:{settings.port} did not answer within {CONNECT_TIMEOUT_S:g} s") from None
+            raise LinkError(f"{settings.host}:{settings.port} did not answer within {limit_s:g} s") from None
         except asyncio.CancelledError:
             self._end("stopped")
             raise

@@ -53,7 +53,9 @@ class Link:
         self._subscriptions: dict[str, int] = {}
         self._pending: set[asyncio.Future[None]] = set()
         self._connection: Connection | None = None
-        self._protocol = MQTTProtocolVersion.MQTTv5
+        older = settings.protocol == "3.1.1"
+        self._protocol = MQTTProtocolVersion.MQTTv311 if older else MQTTProtocolVersion.MQTTv5
+        self._stay = settings.protocol != "auto"
         self._task: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
         self._told: set[str] = set()
@@ -117,11 +119,8 @@ class Link:
                 connection = Connection(self._settings, self._protocol, self._will, self._on_message)
                 await connection.open()
             except LinkError as error:
-                if connection is not None and connection.version_refused:
-                    newest = self._protocol == MQTTProtocolVersion.MQTTv5
-                    self._protocol = MQTTProtocolVersion.MQTTv311 if newest else MQTTProtocolVersion.MQTTv5
-                    if newest:
-                        continue
+                if connection is not None and connection.version_refused and self._other_version(connection):
+                    continue
                 self._tell(str(error))
             else:
                 failures = 0
@@ -129,11 +128,24 @@ class Link:
                 reason = await asyncio.shield(connection.ended)
                 self._connection = None
                 self._up.clear()
-                # Whatever made the broker refuse MQTT 5 may be over.
-                self._protocol = MQTTProtocolVersion.MQTTv5
+                self._newest_again()
                 logger.warning("connection to %s lost: %s", self._where, reason)
             failures += 1
             await asyncio.sleep(self._backoff_s(failures))
+
+    def _other_version(self, connection: Connection) -> bool:
+        """Change the version of MQTT after a refusal; return whether to try it at once."""
+        if self._settings.protocol != "auto":
+            return False
+        newest = self._protocol == MQTTProtocolVersion.MQTTv5
+        self._protocol = MQTTProtocolVersion.MQTTv311 if newest else MQTTProtocolVersion.MQTTv5
+        self._stay = newest and connection.silent
+        return newest
+
+    def _newest_again(self) -> None:
+        # What made the broker refuse MQTT 5 may be over; only where it was silent is asking again not worth the wait.
+        if not self._stay:
+            self._protocol = MQTTProtocolVersion.MQTTv5
 
     @property
     def _where(self) -> str:

@@ -3,6 +3,10 @@
 Units of plain integers: energy mWh (10⁻⁶ kWh), power mW, carbon factor (电碳因子) mg/kWh, carbon (电碳排放量)
 ng or µg as the name says, time ms UTC. Buffers are one-dimensional and contiguous, of signed 64-bit integers
 (`array('q')`, a `memoryview`, a numpy array); they are copied and the GIL is released while they are worked on.
+
+Time zones come from the database bundled with the extension, so boundaries are the same on every machine; instants lie
+in the years 1 to 9998. Objects are not locked: using one from two threads at once raises RuntimeError.
+A float is refused (TypeError) wherever a quantity is expected.
 """
 
 from collections.abc import Sequence
@@ -102,7 +106,9 @@ class FactorSchedule:
 
     A slot without an entry is *held* (the last entry before it applies) for at most `hold_ms` after that entry's
     slot ended (None: without limit); beyond that, and before the first entry, the *default* applies, and without
-    one the factor is *undefined*. An entry may itself be None: the node had no through-flow and has no factor.
+    one the factor is *undefined*. An entry may itself be None: the node had no through-flow and has no factor; such an
+    entry is held like any other. A slot is 60 000 (a minute) to 86 400 000 ms (a day) long and starts at a multiple of
+    its length in UTC.
     """
 
     def __new__(
@@ -110,7 +116,8 @@ class FactorSchedule:
     ) -> FactorSchedule: ...
     def set(self, start_ms: int, factor: int | None) -> None:
         """Enter one slot's factor; ScheduleError unless `start_ms` is a multiple of the slot length."""
-    def extend(self, starts_ms: Sequence[int], factors: Sequence[int | None]) -> None: ...
+    def extend(self, starts_ms: Sequence[int], factors: Sequence[int | None]) -> None:
+        """Enter several slots, all of them or, with ScheduleError, none."""
     def at(self, time_ms: int) -> tuple[int | None, int]:
         """Return (factor in mg/kWh or None, FACTOR_… quality) of the slot that contains the instant."""
     def forget_before(self, time_ms: int) -> int:
@@ -160,14 +167,15 @@ FreezeRow: TypeAlias = tuple[
     int,  # cumulative energy reverse
     int,  # cumulative carbon forward, µg
     int,  # cumulative carbon reverse
-    int,  # QUALITY_… of the boundary: measured, interpolated or partial
+    int,  # QUALITY_…: measured (a reading at the boundary, or between readings at most measured_gap_ms apart),
+    #       interpolated (readings further apart), or partial (nothing is known of the time up to the boundary)
 ]
 
 EventRow: TypeAlias = tuple[
     int,  # time of the reading that showed it, ms UTC
     int,  # EVENT_…
-    int,  # direction: 0 forward, 1 reverse, 2 both
-    int,  # value before: register in mWh (GAP and TIME_BACK: time in ms)
+    int,  # direction: 0 forward, 1 reverse (one event a register concerned); GAP and TIME_BACK: 2, both
+    int,  # value before: register in mWh (GAP and TIME_BACK: time in ms of the last reading used)
     int,  # value after
 ]
 
@@ -209,14 +217,22 @@ class RegisterIntegrator:
 
     Between two readings the register's difference is spread linearly over time and split at interval, factor-slot
     and local-midnight boundaries by integer arithmetic (cumulative floor), so that the parts add up to the difference
-    exactly, whatever the partition into calls. An interval closes with the first reading at or after its end, with the factor
-    the schedule holds then. The cumulative energy starts at the first reading's register and never falls.
+    exactly, whatever the partition into calls. An interval closes with the first reading at or after its end, with
+    the factor the schedule holds then; a midnight freezes with it. The cumulative energy starts at the first reading's
+    register and never falls; a first reading exactly at a local midnight is frozen too.
 
     A register that falls: a rollover (翻转) when `rollover_mwh` is set and the difference modulo it is plausible
     (within `max_power_mw` over the step, or below half of `rollover_mwh` when no maximum is set); a reset otherwise.
-    A rise beyond `max_power_mw` is a jump. Reset, jump and exchange (换表) end the segment: no energy is counted across
-    them, in either direction, and the interval is partial. A reading not later than the last one raises TIME_BACK and
-    is not used; its energy counts with the next good one.
+    A rise beyond `max_power_mw` over the step plus `resolution_mwh` (one unit of the register, since a register that
+    counts in steps of 0.01 kWh can move by one within a second) is a jump. Reset, jump and exchange (换表) end the
+    segment: no energy is counted across them, in either direction; an interval of which a part is covered, or in which
+    the reading lies, is partial, one wholly inside the gap is not emitted, and midnights inside it freeze as partial. A
+    silence of more than 400 days ends the segment likewise, with a GAP event, a JUMP event for each register, and no
+    freezes inside. A reading not later than the last one raises TIME_BACK and is not used; its energy counts with the
+    next good one.
+
+    A call is taken whole or, when it raises, not at all. A schedule with another slot length than the last one applies
+    from the last reading on.
     """
 
     def __new__(
@@ -227,8 +243,9 @@ class RegisterIntegrator:
         rollover_mwh: int | None = None,
         max_power_mw: int | None = None,
         measured_gap_ms: int = 120_000,
+        resolution_mwh: int = 10_000,
     ) -> RegisterIntegrator:
-        """`interval_ms` divides 900 000. IntegrationError for a bad setting or an unknown time zone."""
+        """`interval_ms` divides 900 000 and is at least 60 000. IntegrationError for a bad setting or time zone."""
     def feed(
         self,
         times_ms: ReadableBuffer,
@@ -238,7 +255,12 @@ class RegisterIntegrator:
         *,
         exchanged: bool = False,
     ) -> Closed:
-        """Take readings as columns; `exchanged` says that the first of them is a new meter's."""
+        """Take readings as columns; `exchanged` says that the first of them is a new meter's.
+
+        The mark waits for the next reading that is used (a first reading ever needs none). IntegrationError names the
+        reading by its index in the call: a negative register, a time out of range, a total beyond 64 bits, or more than
+        4 000 000 intervals to close at once.
+        """
     def feed_one(
         self,
         time_ms: int,
@@ -249,9 +271,9 @@ class RegisterIntegrator:
         exchanged: bool = False,
     ) -> Closed: ...
     def state(self) -> bytes:
-        """Return everything needed to go on after a restart (versioned, a few hundred bytes)."""
+        """Return everything needed to go on after a restart (versioned, with a checksum, under 200 bytes)."""
     def restore(self, state: bytes) -> None:
-        """Take over a state written by `state`; IntegrationError when it is not one."""
+        """Take over a state written by `state`; IntegrationError when it is not one. Settings stay this object's."""
     @property
     def forward_mwh(self) -> int: ...
     @property
@@ -272,8 +294,10 @@ class RegisterIntegrator:
 class PowerIntegrator:
     """Integrates signed power samples by trapezoid, the remainder carried; positive power is forward.
 
-    A step whose power changes sign is cut at the zero crossing: forward and reverse are never netted. A step longer than
-    `max_gap_ms` is not integrated: a GAP event, and the intervals it touches are partial.
+    A step whose power changes sign is cut at the zero crossing: forward and reverse are never netted. A step longer
+    than `max_gap_ms` (1 to 3 600 000) is not integrated: a GAP event, and the intervals it touches are partial, as with
+    a register's reset. Cumulative energy starts at 0. At every sample the exact energy is a whole number of half mW·ms
+    (7 200 000 in a mWh), and forward less reverse is the exact net energy. |power| is at most 10¹² mW (1 GW).
     """
 
     def __new__(
@@ -284,9 +308,7 @@ class PowerIntegrator:
         max_gap_ms: int = 300_000,
         measured_gap_ms: int = 120_000,
     ) -> PowerIntegrator: ...
-    def feed(
-        self, times_ms: ReadableBuffer, power_mw: ReadableBuffer, schedule: FactorSchedule
-    ) -> Closed: ...
+    def feed(self, times_ms: ReadableBuffer, power_mw: ReadableBuffer, schedule: FactorSchedule) -> Closed: ...
     def state(self) -> bytes: ...
     def restore(self, state: bytes) -> None: ...
     @property
@@ -297,6 +319,12 @@ class PowerIntegrator:
     def carbon_forward_ng(self) -> int: ...
     @property
     def carbon_reverse_ng(self) -> int: ...
+    @property
+    def pending_forward_mwh(self) -> int: ...
+    @property
+    def pending_reverse_mwh(self) -> int: ...
+    @property
+    def last_time_ms(self) -> int | None: ...
 
 @final
 class AdjustmentRegister:
@@ -312,10 +340,12 @@ class AdjustmentRegister:
     @property
     def reverse_ng(self) -> int: ...
 
-def carbon_residuals_ng(
-    energy_mwh: ReadableBuffer, factor: ReadableBuffer, carbon_ug: ReadableBuffer
-) -> list[int]:
-    """Return carbon_ug·1000 − energy·factor per row (factor -1, undefined, counts as 0); an honest row is within ±999."""
+def carbon_residuals_ng(energy_mwh: ReadableBuffer, factor: ReadableBuffer, carbon_ug: ReadableBuffer) -> list[int]:
+    """Return carbon_ug·1000 − energy·factor in ng per row; the factor -1, undefined, counts as 0.
+
+    The carbon of an interval is the change of a floored register, so an honest row lies within ±999. CoreError for
+    columns of different lengths and for a factor that is neither -1 nor within u32.
+    """
 
 def day_start_ms(time_ms: int, timezone: str) -> int:
     """Return the local midnight (freeze instant, 日冻结) at or before the instant."""
@@ -332,7 +362,8 @@ def relative_error(indicated: int, true: int) -> Fraction:
 def round_to_interval(value: Fraction | Decimal | int, unit: Decimal | str) -> Decimal:
     """Round once to a multiple of `unit`, half to even on an exact tie only (GB/T 8170, interval method).
 
-    The result has the unit's number of decimals; a rounded zero keeps the sign of the value.
+    A value of any size is rounded exactly. The result has the unit's number of decimals; a rounded zero keeps the sign
+    of the value (−0.0365 to 0.1 is −0.0). QuantityError for a unit that is not a positive decimal.
     """
 
 @final
@@ -355,22 +386,22 @@ class RecordBatch:
     def clock_state(self) -> int: ...
     @property
     def meters(self) -> list[str]: ...
-    def interval_rows(
-        self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()
-    ) -> list[tuple[int | None, ...]]:
-        """Return (sequence, meter key, *IntervalRow, *constants) per interval record; `meter_keys` replaces meter indices."""
-    def freeze_rows(
-        self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()
-    ) -> list[tuple[int, ...]]:
+    def interval_rows(self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()) -> list[tuple[int | None, ...]]:
+        """Return (sequence, meter key, *IntervalRow, *constants) per interval record.
+
+        `meter_keys` replaces the meter indices of the batch.
+        """
+    def freeze_rows(self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
         """Return (sequence, meter key, *FreezeRow, *constants) per freeze record."""
     def adjustment_rows(
         self, meter_keys: Sequence[int], constants: tuple[int, ...] = ()
-    ) -> list[tuple[int | None | bytes, ...]]:
-        """Return (sequence, meter key, start, duration, forward_mwh, reverse_mwh, factor_used, factor_now,
-        carbon_forward_ug, carbon_reverse_ug, solve_id, *constants) per adjustment record."""
-    def event_rows(
-        self, meter_keys: Sequence[int]
-    ) -> list[tuple[int, int | None, int, int, dict[int, int | str]]]:
+    ) -> list[tuple[int | bytes | None, ...]]:
+        """Return one tuple per adjustment record.
+
+        (sequence, meter key, start, duration, forward_mwh, reverse_mwh, factor_used, factor_now, carbon_forward_ug,
+        carbon_reverse_ug, solve_id, *constants)
+        """
+    def event_rows(self, meter_keys: Sequence[int]) -> list[tuple[int, int | None, int, int, dict[int, int | str]]]:
         """Return (sequence, meter key or None for the gateway, time_ms, code, details) per event record."""
 
 def decode_batch(payload: bytes) -> RecordBatch:

@@ -1,1 +1,27 @@
-//! Exact energy and carbon arithmetic.
+//! Exact energy and carbon arithmetic of Diantan. It knows no Python and no clock.
+//!
+//! Quantities are integers whose unit is in their type or name: energy in mWh, power in mW, carbon factor in
+//! mg/kWh, carbon in ng, time in ms UTC.
+#![forbid(unsafe_code)]
+
+pub mod adjustment;
+pub mod calendar;
+mod carbon;
+pub mod decimal;
+mod edges;
+pub mod error;
+mod ledger;
+pub mod power;
+pub mod quantity;
+pub mod record;
+pub mod register;
+pub mod relative_error;
+pub mod residual;
+pub mod rounding;
+pub mod schedule;
+pub mod split;
+mod state;
+mod step;
+mod trapezoid;
+
+pub use ledger::{MAX_CLOSED, MAX_SPAN_MS};

@@ -1,6 +1,80 @@
 //! The `PyO3` face of `diantan-core`, and nothing else.
 use pyo3::prelude::*;
 
+mod adjustment;
+mod calendar;
+mod closed;
+mod convert;
+mod errors;
+mod numeric;
+mod power;
+mod quantity;
+mod register;
+mod schedule;
+
 /// Exact energy and carbon arithmetic of Diantan.
 #[pymodule]
-mod diantan_core {}
+mod diantan_core {
+    use pyo3::prelude::*;
+    use pyo3::types::PyTuple;
+
+    #[pymodule_export]
+    use crate::adjustment::AdjustmentRegister;
+    #[pymodule_export]
+    use crate::calendar::{day_start_ms, next_day_start_ms, next_month_start_ms};
+    #[pymodule_export]
+    use crate::closed::Closed;
+    #[pymodule_export]
+    use crate::numeric::{carbon_residuals_ng, relative_error, round_to_interval};
+    #[pymodule_export]
+    use crate::power::PowerIntegrator;
+    #[pymodule_export]
+    use crate::quantity::{Carbon, Energy, Factor};
+    #[pymodule_export]
+    use crate::register::RegisterIntegrator;
+    #[pymodule_export]
+    use crate::schedule::FactorSchedule;
+
+    use crate::closed::columns_type;
+    use crate::errors;
+
+    const CODES: [(&str, u8); 16] = [
+        ("FACTOR_DISPATCHED", 0),
+        ("FACTOR_HELD", 1),
+        ("FACTOR_DEFAULT", 2),
+        ("FACTOR_UNDEFINED", 3),
+        ("QUALITY_MEASURED", 0),
+        ("QUALITY_INTERPOLATED", 1),
+        ("QUALITY_ESTIMATED", 2),
+        ("QUALITY_PARTIAL", 3),
+        ("FREEZE_DAILY", 0),
+        ("FREEZE_MONTHLY", 1),
+        ("EVENT_ROLLOVER", 1),
+        ("EVENT_RESET", 2),
+        ("EVENT_EXCHANGE", 3),
+        ("EVENT_JUMP", 4),
+        ("EVENT_GAP", 5),
+        ("EVENT_TIME_BACK", 6),
+    ];
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        module.add("CoreError", py.get_type::<errors::CoreError>())?;
+        module.add("QuantityError", py.get_type::<errors::QuantityError>())?;
+        module.add("ScheduleError", py.get_type::<errors::ScheduleError>())?;
+        module.add(
+            "IntegrationError",
+            py.get_type::<errors::IntegrationError>(),
+        )?;
+        module.add("Columns", columns_type(py)?)?;
+        // The rows are plain tuples; the names exist so that annotations can be evaluated at run time.
+        for alias in ["IntervalRow", "FreezeRow", "EventRow"] {
+            module.add(alias, py.get_type::<PyTuple>())?;
+        }
+        for (name, code) in CODES {
+            module.add(name, code)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Python numbers and buffers to Rust ones, each refusal typed and named.
+
+use diantan_core::quantity::Factor;
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyInt, PyString, PyType};
+
+use crate::errors::{IntegrationError, QuantityError};
+
+static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static FRACTION: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+pub(crate) fn decimal_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    DECIMAL.import(py, "decimal", "Decimal")
+}
+
+pub(crate) fn fraction_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    FRACTION.import(py, "fractions", "Fraction")
+}
+
+/// A `Decimal` from its text.
+pub(crate) fn to_decimal<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    decimal_type(py)?.call1((text,))
+}
+
+/// The text of a `Decimal`, str or int; a float is refused, since its digits are not what was written.
+pub(crate) fn decimal_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let exact = value.is_instance_of::<PyString>()
+        || (value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>())
+        || value.is_instance(decimal_type(value.py())?)?;
+    if !exact {
+        let kind = value.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "expected a Decimal, str or int, got {kind} {}",
+            value.repr()?
+        )));
+    }
+    Ok(value.str()?.to_str()?.to_owned())
+}
+
+/// An integer of type `T`; one out of its range raises `refuse`.
+fn integer<'py, T>(
+    value: &Bound<'py, PyAny>,
+    refuse: impl FnOnce(String) -> PyErr,
+    name: &str,
+    expected: &str,
+) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    value.extract::<T>().map_err(|error| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            refuse(format!("{name} {value}: expected {expected}"))
+        } else {
+            error
+        }
+    })
+}
+
+/// A 64-bit integer of a quantity.
+pub(crate) fn quantity_i64(value: &Bound<'_, PyAny>, name: &str) -> PyResult<i64> {
+    integer(value, QuantityError::new_err, name, "64 bits")
+}
+
+/// A 128-bit integer of a quantity.
+pub(crate) fn quantity_i128(value: &Bound<'_, PyAny>, name: &str) -> PyResult<i128> {
+    integer(value, QuantityError::new_err, name, "128 bits")
+}
+
+/// A 64-bit integer given to an integrator.
+pub(crate) fn integration_i64(value: &Bound<'_, PyAny>, name: &str) -> PyResult<i64> {
+    integer(value, IntegrationError::new_err, name, "64 bits")
+}
+
+/// A carbon factor in mg/kWh.
+pub(crate) fn factor(
+    value: &Bound<'_, PyAny>,
+    refuse: impl FnOnce(String) -> PyErr,
+) -> PyResult<Factor> {
+    integer::<u32>(value, refuse, "carbon factor", "0 to 4294967295 mg/kWh")
+        .map(Factor::from_mg_per_kwh)
+}
+
+/// A carbon factor in mg/kWh, or None.
+pub(crate) fn optional_factor(
+    value: Option<&Bound<'_, PyAny>>,
+    refuse: impl FnOnce(String) -> PyErr,
+) -> PyResult<Option<Factor>> {
+    value.map(|value| factor(value, refuse)).transpose()
+}
+
+/// A copy of a one-dimensional buffer of signed 64-bit integers.
+pub(crate) fn column(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
+    let buffer = PyBuffer::<i64>::get(value).map_err(|error| {
+        IntegrationError::new_err(format!(
+            "{name}: expected a buffer of signed 64-bit integers: {error}"
+        ))
+    })?;
+    if buffer.dimensions() != 1 {
+        return Err(IntegrationError::new_err(format!(
+            "{name}: expected one dimension, got {}",
+            buffer.dimensions()
+        )));
+    }
+    buffer.to_vec(value.py())
+}

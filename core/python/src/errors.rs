@@ -1,0 +1,44 @@
+//! The exceptions of the module, and what they are made from.
+
+use diantan_core::error::ScheduleError as CoreSchedule;
+use diantan_core::error::{IntegrationError as CoreIntegration, QuantityError as CoreQuantity};
+use pyo3::PyErr;
+use pyo3::create_exception;
+use pyo3::exceptions::PyValueError;
+
+create_exception!(
+    diantan_core,
+    CoreError,
+    PyValueError,
+    "The base of every error this module raises."
+);
+create_exception!(
+    diantan_core,
+    QuantityError,
+    CoreError,
+    "A value is out of range or finer than its unit."
+);
+create_exception!(
+    diantan_core,
+    ScheduleError,
+    CoreError,
+    "A carbon factor or its slot is not acceptable."
+);
+create_exception!(
+    diantan_core,
+    IntegrationError,
+    CoreError,
+    "Columns of different lengths, a bad setting, or a state that can't be restored."
+);
+
+pub(crate) fn quantity(error: &CoreQuantity) -> PyErr {
+    QuantityError::new_err(error.to_string())
+}
+
+pub(crate) fn schedule(error: CoreSchedule) -> PyErr {
+    ScheduleError::new_err(error.to_string())
+}
+
+pub(crate) fn integration(error: &CoreIntegration) -> PyErr {
+    IntegrationError::new_err(error.to_string())
+}

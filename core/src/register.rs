@@ -1,0 +1,387 @@
+//! Integration of cumulative registers.
+
+use crate::calendar::in_range;
+use crate::error::{IntegrationError, ReadingFault, TimeOutOfRange};
+use crate::ledger::{Ledger, MAX_SPAN_MS, Outlet, Pair};
+use crate::record::{Closed, Direction, Event, EventKind};
+use crate::schedule::FactorSchedule;
+use crate::split::share_before;
+use crate::state::{Kind, Reader, Writer};
+use crate::step::{Change, Limits};
+
+/// Settings of a [`RegisterIntegrator`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegisterSettings<'a> {
+    /// Interval length, ms: a divisor of 900 000, at least a minute.
+    pub interval_ms: i64,
+    /// IANA time zone of the local midnights.
+    pub timezone: &'a str,
+    /// The register counts modulo this, mWh.
+    pub rollover_mwh: Option<i64>,
+    /// The most power the meter can have seen, mW.
+    pub max_power_mw: Option<i64>,
+    /// Steps up to this length count as measured, ms.
+    pub measured_gap_ms: i64,
+    /// One unit of the register, mWh: a rise by it is never a jump.
+    pub resolution_mwh: i64,
+}
+
+impl Default for RegisterSettings<'_> {
+    fn default() -> Self {
+        Self {
+            interval_ms: 900_000,
+            timezone: "Asia/Shanghai",
+            rollover_mwh: None,
+            max_power_mw: None,
+            measured_gap_ms: 120_000,
+            resolution_mwh: 10_000,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reading {
+    time_ms: i64,
+    forward: i64,
+    reverse: i64,
+}
+
+/// Integrates the cumulative registers of one meter; every call is taken whole or not at all.
+#[derive(Debug, Clone)]
+pub struct RegisterIntegrator {
+    ledger: Ledger,
+    limits: Limits,
+    last: Option<Reading>,
+    exchange_pending: bool,
+}
+
+fn positive(name: &'static str, value: Option<i64>) -> Result<(), IntegrationError> {
+    match value {
+        Some(value) if value <= 0 => Err(IntegrationError::Setting {
+            name,
+            value,
+            expected: "more than 0",
+        }),
+        _ => Ok(()),
+    }
+}
+
+impl RegisterIntegrator {
+    /// An integrator that has seen nothing.
+    ///
+    /// # Errors
+    /// For a setting out of range or an unknown time zone.
+    pub fn new(settings: &RegisterSettings<'_>) -> Result<Self, IntegrationError> {
+        positive("rollover_mwh", settings.rollover_mwh)?;
+        positive("max_power_mw", settings.max_power_mw)?;
+        if settings.resolution_mwh < 0 {
+            return Err(IntegrationError::Setting {
+                name: "resolution_mwh",
+                value: settings.resolution_mwh,
+                expected: "0 or more",
+            });
+        }
+        Ok(Self {
+            ledger: Ledger::new(
+                settings.interval_ms,
+                settings.timezone,
+                settings.measured_gap_ms,
+            )?,
+            limits: Limits {
+                rollover_mwh: settings.rollover_mwh,
+                max_power_mw: settings.max_power_mw,
+                resolution_mwh: settings.resolution_mwh,
+            },
+            last: None,
+            exchange_pending: false,
+        })
+    }
+
+    /// Take readings in columns; `exchanged` says that the first of them is a new meter's.
+    ///
+    /// # Errors
+    /// For columns of different lengths or a reading that can't be taken; the integrator is then as before.
+    pub fn feed(
+        &mut self,
+        times_ms: &[i64],
+        forward_mwh: &[i64],
+        reverse_mwh: &[i64],
+        schedule: &FactorSchedule,
+        exchanged: bool,
+    ) -> Result<Closed, IntegrationError> {
+        for (name, values) in [("forward", forward_mwh), ("reverse", reverse_mwh)] {
+            if values.len() != times_ms.len() {
+                return Err(IntegrationError::Lengths {
+                    times: times_ms.len(),
+                    name,
+                    values: values.len(),
+                });
+            }
+        }
+        let mut next = self.clone();
+        next.exchange_pending |= exchanged;
+        let mut out = Outlet::new(schedule);
+        if let Some(last) = next.last {
+            next.ledger.use_slots(out.slot_ms, last.time_ms)?;
+        }
+        let rows = times_ms.iter().zip(forward_mwh).zip(reverse_mwh);
+        for (row, ((&time_ms, &forward), &reverse)) in rows.enumerate() {
+            let reading = Reading {
+                time_ms,
+                forward,
+                reverse,
+            };
+            next.take(reading, &mut out)
+                .map_err(|fault| IntegrationError::Reading { row, fault })?;
+        }
+        *self = next;
+        Ok(out.closed)
+    }
+
+    #[inline]
+    fn take(&mut self, reading: Reading, out: &mut Outlet) -> Result<(), ReadingFault> {
+        if !in_range(reading.time_ms) {
+            return Err(TimeOutOfRange(reading.time_ms).into());
+        }
+        if reading.forward < 0 {
+            return Err(ReadingFault::NegativeRegister("forward", reading.forward));
+        }
+        if reading.reverse < 0 {
+            return Err(ReadingFault::NegativeRegister("reverse", reading.reverse));
+        }
+        let Some(last) = self.last else {
+            self.ledger.energy = Pair {
+                forward: reading.forward,
+                reverse: reading.reverse,
+            };
+            self.last = Some(reading);
+            self.exchange_pending = false;
+            return self.ledger.begin(reading.time_ms, out);
+        };
+        let span = reading.time_ms - last.time_ms;
+        if span <= 0 {
+            out.closed.events.push(Event {
+                time_ms: reading.time_ms,
+                kind: EventKind::TimeBack,
+                direction: Direction::Both,
+                before: last.time_ms,
+                after: reading.time_ms,
+            });
+            return Ok(());
+        }
+        self.last = Some(reading);
+        if self.exchange_pending || span > MAX_SPAN_MS {
+            return self.interrupted(last, reading, out);
+        }
+        let forward = self.limits.classify(last.forward, reading.forward, span);
+        let reverse = self.limits.classify(last.reverse, reading.reverse, span);
+        match (forward, reverse) {
+            (Change::Rise(forward), Change::Rise(reverse)) => {
+                self.flow(last.time_ms, span, Pair { forward, reverse }, out)
+            }
+            _ => self.irregular(last, reading, Pair { forward, reverse }, out),
+        }
+    }
+
+    #[inline]
+    fn flow(
+        &mut self,
+        from_ms: i64,
+        span: i64,
+        moved: Pair<i64>,
+        out: &mut Outlet,
+    ) -> Result<(), ReadingFault> {
+        let base = self.ledger.energy;
+        let energy = Pair {
+            forward: base
+                .forward
+                .checked_add(moved.forward)
+                .ok_or(ReadingFault::EnergyOverflow("forward"))?,
+            reverse: base
+                .reverse
+                .checked_add(moved.reverse)
+                .ok_or(ReadingFault::EnergyOverflow("reverse"))?,
+        };
+        let at = |boundary: i64| Pair {
+            forward: base.forward + share_before(moved.forward, boundary - from_ms, span),
+            reverse: base.reverse + share_before(moved.reverse, boundary - from_ms, span),
+        };
+        self.ledger
+            .covered(from_ms, from_ms + span, energy, at, out)
+    }
+
+    /// A step in which a register rolled over, was reset or jumped.
+    #[cold]
+    fn irregular(
+        &mut self,
+        last: Reading,
+        reading: Reading,
+        change: Pair<Change>,
+        out: &mut Outlet,
+    ) -> Result<(), ReadingFault> {
+        let mut moved = Pair::default();
+        let mut broken = false;
+        let registers = [
+            (
+                Direction::Forward,
+                change.forward,
+                last.forward,
+                reading.forward,
+                &mut moved.forward,
+            ),
+            (
+                Direction::Reverse,
+                change.reverse,
+                last.reverse,
+                reading.reverse,
+                &mut moved.reverse,
+            ),
+        ];
+        for (direction, change, before, after, moved) in registers {
+            let kind = match change {
+                Change::Rise(rise) => {
+                    *moved = rise;
+                    continue;
+                }
+                Change::Rollover(rise) => {
+                    *moved = rise;
+                    EventKind::Rollover
+                }
+                Change::Reset => EventKind::Reset,
+                Change::Jump => EventKind::Jump,
+            };
+            broken |= kind != EventKind::Rollover;
+            out.closed.events.push(Event {
+                time_ms: reading.time_ms,
+                kind,
+                direction,
+                before,
+                after,
+            });
+        }
+        if broken {
+            self.ledger.uncovered(last.time_ms, reading.time_ms, out)
+        } else {
+            self.flow(last.time_ms, reading.time_ms - last.time_ms, moved, out)
+        }
+    }
+
+    /// A step across an exchange of the meter, or too long to say anything about.
+    #[cold]
+    fn interrupted(
+        &mut self,
+        last: Reading,
+        reading: Reading,
+        out: &mut Outlet,
+    ) -> Result<(), ReadingFault> {
+        let time_ms = reading.time_ms;
+        if time_ms - last.time_ms > MAX_SPAN_MS {
+            out.closed.events.push(Event {
+                time_ms,
+                kind: EventKind::Gap,
+                direction: Direction::Both,
+                before: last.time_ms,
+                after: time_ms,
+            });
+        }
+        let kind = if self.exchange_pending {
+            EventKind::Exchange
+        } else {
+            EventKind::Jump
+        };
+        self.exchange_pending = false;
+        for (direction, before, after) in [
+            (Direction::Forward, last.forward, reading.forward),
+            (Direction::Reverse, last.reverse, reading.reverse),
+        ] {
+            out.closed.events.push(Event {
+                time_ms,
+                kind,
+                direction,
+                before,
+                after,
+            });
+        }
+        self.ledger.uncovered(last.time_ms, time_ms, out)
+    }
+
+    /// Everything needed to go on after a restart.
+    #[must_use]
+    pub fn state(&self) -> Vec<u8> {
+        let mut writer = Writer::new(Kind::Register);
+        writer.flag(self.exchange_pending);
+        writer.flag(self.last.is_some());
+        if let Some(last) = self.last {
+            writer.int(last.time_ms);
+            writer.int(last.forward);
+            writer.int(last.reverse);
+        }
+        writer.ledger(&self.ledger);
+        writer.finish()
+    }
+
+    /// Take over a state written by [`Self::state`]; the settings stay this integrator's.
+    ///
+    /// # Errors
+    /// [`IntegrationError::State`] when it is not one; the integrator is then as before.
+    pub fn restore(&mut self, state: &[u8]) -> Result<(), IntegrationError> {
+        let mut next = self.clone();
+        let mut reader = Reader::new(state, Kind::Register)?;
+        next.exchange_pending = reader.flag()?;
+        next.last = if reader.flag()? {
+            Some(Reading {
+                time_ms: reader.time()?,
+                forward: reader.natural()?,
+                reverse: reader.natural()?,
+            })
+        } else {
+            None
+        };
+        reader.ledger(&mut next.ledger, next.last.map(|last| last.time_ms))?;
+        reader.finish()?;
+        *self = next;
+        Ok(())
+    }
+
+    /// Cumulative energy forward at the last reading, mWh.
+    #[must_use]
+    pub fn forward_mwh(&self) -> i64 {
+        self.ledger.energy.forward
+    }
+
+    /// Cumulative energy reverse at the last reading, mWh.
+    #[must_use]
+    pub fn reverse_mwh(&self) -> i64 {
+        self.ledger.energy.reverse
+    }
+
+    /// Exact carbon forward of the closed intervals, ng.
+    #[must_use]
+    pub fn carbon_forward_ng(&self) -> i128 {
+        self.ledger.carbon.forward.ng()
+    }
+
+    /// Exact carbon reverse of the closed intervals, ng.
+    #[must_use]
+    pub fn carbon_reverse_ng(&self) -> i128 {
+        self.ledger.carbon.reverse.ng()
+    }
+
+    /// Energy forward of closed intervals whose factor was undefined, mWh.
+    #[must_use]
+    pub fn pending_forward_mwh(&self) -> i64 {
+        self.ledger.pending.forward
+    }
+
+    /// Energy reverse of closed intervals whose factor was undefined, mWh.
+    #[must_use]
+    pub fn pending_reverse_mwh(&self) -> i64 {
+        self.ledger.pending.reverse
+    }
+
+    /// Time of the last reading used.
+    #[must_use]
+    pub fn last_time_ms(&self) -> Option<i64> {
+        self.last.map(|last| last.time_ms)
+    }
+}

@@ -1,0 +1,133 @@
+"""From configuration to parts: lines with their meters, integrators with their stored state, the link's settings."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from agent.config import AgentConfig, Meter
+from agent.config import Line as LineConfig
+from agent.config_file import Loaded
+from agent.line import Line, LineMeter, LineSettings
+from agent.metering import Metering
+from agent.modbus import ModbusTcp
+from agent.reading import Reading
+from agent.schedule import phase
+from agent.timing import socket_seconds
+from clock import Clock
+from profiles import Point, Profile
+from profiles.plan import ReadBlock, plan_reads
+from wire.connection import LinkSettings
+
+ENERGY: Final = ("energy_forward", "energy_reverse")
+
+# What a poll reads where the configuration does not say: energies, carbon and what a station's display shows.
+_DEFAULT_POINTS: Final = (
+    *ENERGY,
+    "carbon_forward",
+    "carbon_reverse",
+    "carbon_factor",
+    "power",
+    "power_factor",
+    "frequency",
+    *(f"{name}_{part}" for name in ("power", "voltage", "current") for part in "abc"),
+)
+
+
+def polled_points(meter: Meter, profile: Profile) -> list[Point]:
+    """Return the points that a poll of this meter reads: the energies always, then those configured."""
+    wanted = meter.points if meter.points is not None else _DEFAULT_POINTS
+    names = dict.fromkeys((*ENERGY, *wanted))
+    return [profile.points[name] for name in names if name in profile.points]
+
+
+def line_meter(meter: Meter, profile: Profile, *, forward_factor: bool) -> LineMeter:
+    """Return a meter as its line needs it: the requests of a poll, how to read its number and write its factor."""
+
+    def plan(points: list[Point]) -> list[ReadBlock]:
+        return plan_reads(points, profile.max_registers, profile.gap_cost)
+
+    serial = profile.points.get("serial_number")
+    return LineMeter(
+        meter.id,
+        meter.unit,
+        1000 * meter.poll_seconds,
+        plan(polled_points(meter, profile)),
+        frozenset(ENERGY) & profile.points.keys(),
+        identity=plan([serial])[0] if serial is not None else None,
+        factor_write=profile.writes.get("factor") if forward_factor else None,
+    )
+
+
+def driver(line: LineConfig, clock: Clock) -> ModbusTcp:
+    """Return the driver of a line, not yet connected."""
+    return ModbusTcp(line.host, line.port, socket_seconds(clock, line.timeout_ms))
+
+
+def build_lines(
+    loaded: Loaded,
+    clock: Clock,
+    *,
+    now_ms: Callable[[], int],
+    serial_numbers: Mapping[str, int],
+    on_reading: Callable[[Reading], None],
+    on_silence: Callable[[str, int, bool], None],
+    factor_at: Callable[[int], tuple[int, int | None] | None],
+) -> list[Line]:
+    """Return every line of the configuration, ready to run."""
+    config = loaded.config
+    shortest = min(meter.poll_seconds for line in config.line for meter in line.meter) * 1000
+    make = partial(Line, clock=clock, now_ms=now_ms, on_reading=on_reading, on_silence=on_silence, factor_at=factor_at)
+    lines = []
+    for index, line in enumerate(config.line):
+        meters = [
+            line_meter(meter, loaded.profiles[meter.id], forward_factor=config.factor.forward_to_meters)
+            for meter in line.meter
+        ]
+        for meter in meters:
+            meter.serial_number = serial_numbers.get(meter.id)
+        settings = LineSettings(
+            line.name,
+            config.interval_ms,
+            phase(index, len(config.line), shortest),
+            1000 * line.longest_silence_seconds,
+            line.pause_after_connect_ms,
+            line.pause_between_requests_ms,
+        )
+        lines.append(make(settings, driver(line, clock), meters))
+    return lines
+
+
+def build_metering(loaded: Loaded, states: Mapping[str, tuple[bytes | None, int | None]]) -> dict[str, Metering]:
+    """Return every meter's integrator, gone on from its stored state; MeteringError when a state can't be used."""
+    config = loaded.config
+    found: dict[str, Metering] = {}
+    for line in config.line:
+        for meter in line.meter:
+            metering = Metering(
+                meter,
+                interval_ms=config.interval_ms,
+                timezone=config.gateway.timezone,
+                register_end_mwh=loaded.profiles[meter.id].points["energy_forward"].rollover,
+            )
+            state, _ = states.get(meter.id, (None, None))
+            if state is not None:
+                metering.restore(state)
+            found[meter.id] = metering
+    return found
+
+
+def link_settings(config: AgentConfig) -> LinkSettings:
+    """Return how to reach the broker."""
+    broker = config.broker
+    return LinkSettings(
+        host=broker.host,
+        port=broker.port,
+        client_id=f"diantan-agent-{config.gateway.id}",
+        username=broker.username,
+        password_file=broker.password_file,
+        ca_file=broker.ca_file,
+        cert_file=broker.cert_file,
+        key_file=broker.key_file,
+        tls=broker.tls,
+        keepalive_s=broker.keepalive_seconds,
+    )

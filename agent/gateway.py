@@ -1,0 +1,312 @@
+"""The gateway at work: readings in, records out, and everything between them put together."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+
+from agent import build
+from agent.config_file import Loaded
+from agent.factors import FactorBook
+from agent.journal import Append, Journal, event, to_row
+from agent.journal_schema import JournalError, StorageFullError
+from agent.line import Lateness, Line
+from agent.logs import log
+from agent.reading import Reading
+from agent.report import LiveValues, StatusReporter
+from agent.timekeeper import Timekeeper, kernel_synchronised
+from agent.timing import at_least_real
+from agent.uplink import Uplink, UplinkSettings
+from agent.writer import JournalWriter
+from clock import Clock, SystemClock
+from diantan_core import Factor
+from wire import topics
+from wire.connection import LinkError, Received
+from wire.envelope import KeyRing, Signer
+from wire.keys import load_private, load_public
+from wire.link import Link
+from wire.messages import StatusState
+from wire.records import EventCode, IntervalRecord, Record
+from wire.row import RecordError
+
+CHECK_CLOCK_MS: Final = 1_000
+PRUNE_MS: Final = 600_000
+_GOODBYE_S: Final = 2.0  # how long the broker may take for the last status
+_HOUR_MS: Final = 3_600_000
+
+
+class Gateway:
+    """One running agent."""
+
+    def __init__(self, loaded: Loaded, journal: Journal, clock: Clock, *, chance: random.Random) -> None:
+        """Put the parts together; MeteringError or KeyFileError when a stored state or a key can't be used."""
+        config = loaded.config
+        self._config = config
+        self._clock = clock
+        states = journal.states()
+        self.metering = build.build_metering(loaded, states)
+        last_times = [time for metering in self.metering.values() if (time := metering.last_time_ms) is not None]
+        self.time = Timekeeper(
+            clock,
+            # A simulated clock is by definition the one that everybody has.
+            synchronised=kernel_synchronised if isinstance(clock, SystemClock) else lambda: True,
+            not_before_ms=max(last_times, default=None),
+            on_step=self._clock_stepped,
+        )
+        now_ms = self.time.now_ms
+        self.writer = JournalWriter(
+            journal,
+            clock,
+            now_ms,
+            memory_records=config.journal.memory_records,
+        )
+        signer = Signer(load_private(config.gateway.key_file))
+        centre = KeyRing()
+        centre.add(load_public(config.centre.key_file), "centre")
+        default = config.factor.default
+        self.factors = FactorBook(
+            config.factor.node,
+            journal.factors(),
+            self.writer,
+            centre,
+            now_ms=now_ms,
+            default=None if default is None else Factor.from_kg_per_kwh(default).mg_per_kwh,
+            hold_ms=None if config.factor.hold_hours is None else config.factor.hold_hours * _HOUR_MS,
+        )
+        gateway = config.gateway.id
+        self.status = StatusReporter(
+            gateway,
+            signer,
+            now_ms=now_ms,
+            writer=self.writer,
+            clock_state=lambda: self.time.state,
+        )
+        self.link = Link(
+            build.link_settings(config),
+            clock,
+            will=(self.status.topic, self.status.envelope(StatusState.OFFLINE), 1, True),
+            on_message=self._message,
+            on_connect=self._connected,
+        )
+        self.uplink = Uplink(
+            UplinkSettings(
+                gateway,
+                config.uplink.batch,
+                config.uplink.window,
+                float(1000 * config.uplink.linger_seconds),
+                1000.0 * config.uplink.timeout_seconds,
+                1000.0 * config.uplink.longest_timeout_seconds,
+            ),
+            self.writer,
+            self.link,
+            signer,
+            centre,
+            clock=clock,
+            now_ms=now_ms,
+            clock_state=lambda: self.time.state,
+            chance=chance,
+        )
+        self.writer.on_written = self.uplink.records_written
+        self.live = LiveValues(gateway, self.link, signer, now_ms=now_ms, stale_ms=1000 * config.report.stale_seconds)
+        self.lines = build.build_lines(
+            loaded,
+            clock,
+            now_ms=now_ms,
+            serial_numbers={meter: serial for meter, (_, serial) in states.items() if serial is not None},
+            on_reading=self.reading,
+            on_silence=self._silence,
+            factor_at=self.factors.dispatched,
+        )
+        self.held_back = 0  # readings not used because the records of earlier ones still wait for the disk
+        self._exchanged: set[str] = set()
+        self._acknowledgements = topics.acknowledgement(gateway)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then store everything and say goodbye; JournalError when the journal fails."""
+        if self.writer.next_sequence == 1:
+            context = self.writer.journal.header.context.hex()
+            log.info("new journal, context %s", context)
+            self._event(EventCode.CONTEXT_OPENED)
+        if self.time.ahead_ms:
+            self._clock_stepped(-self.time.ahead_ms)
+        self.link.subscribe(self._acknowledgements, 1)
+        self.link.subscribe(self.factors.topic, 1)
+        keeping = asyncio.create_task(self.writer.run(), name="journal writer")
+        tasks = [
+            asyncio.create_task(self.uplink.run(), name="uplink"),
+            *(asyncio.create_task(self._watch(line), name=f"line {line.name}") for line in self.lines),
+            *self._housekeeping(),
+        ]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        await self.link.start()
+        try:
+            done, _ = await asyncio.wait({keeping, stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (stopping, *tasks):
+                task.cancel()
+            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+            await self._leave(keeping)
+        for task in done - {stopping}:
+            task.result()  # whatever ended by itself did so with an error
+
+    def reading(self, reading: Reading) -> None:
+        """Take a reading: for the live view, and for the registers unless the journal is too far behind.
+
+        A reading that is held back costs no energy: the meter's register has it, and the next one used brings it.
+        """
+        self.live.update(reading)
+        if reading.exchanged:
+            self._exchanged.add(reading.meter)
+        if not self.writer.has_room:
+            self.held_back += 1
+            return
+        metering = self.metering[reading.meter]
+        if reading.meter in self._exchanged and not reading.exchanged:
+            reading = replace(reading, exchanged=True)
+        self._exchanged.discard(reading.meter)
+        records = metering.feed(reading, self.factors.schedule)
+        serial = {} if reading.serial_number is None else {reading.meter: reading.serial_number}
+        if not records and not serial:
+            return
+        try:
+            rows = [to_row(record) for record in records]
+        except RecordError as error:
+            log.error("a record can't be kept: %s", error, extra={"about": reading.meter})
+            return
+        self.writer.submit(Append(rows, {reading.meter: metering.take_state()}, serial))
+        self._note(records)
+
+    def lateness(self) -> Lateness:
+        """Return how late the polls of all lines began."""
+        total = Lateness()
+        for line in self.lines:
+            total.counts = [a + b for a, b in zip(total.counts, line.lateness.counts, strict=True)]
+        return total
+
+    def _note(self, records: list[Record]) -> None:
+        for record in records:
+            if isinstance(record, IntervalRecord):
+                self.factors.interval_closed(record)
+
+    def _event(self, code: EventCode, meter: str | None = None, **details: int | str) -> None:
+        self.writer.submit(Append([to_row(event(self.time.now_ms(), code, meter, **details))]))
+
+    def _silence(self, meter: str, time_ms: int, silent: bool) -> None:  # noqa: FBT001 - agent.line says what it means
+        code = EventCode.METER_SILENT if silent else EventCode.METER_BACK
+        self.writer.submit(Append([to_row(event(time_ms, code, meter))]))
+
+    def _clock_stepped(self, step_ms: int) -> None:
+        log.warning("the system clock stepped by %d ms", step_ms)
+        self._event(EventCode.CLOCK_STEPPED, d0=step_ms)
+
+    def _message(self, received: Received) -> None:
+        if received.topic == self._acknowledgements:
+            self.uplink.acknowledgement(received.topic, received.payload)
+        elif received.topic == self.factors.topic:
+            self.factors.message(received.topic, received.payload)
+        received.ack()
+
+    def _connected(self) -> None:
+        self._publish_status(StatusState.BIRTH)
+        self.uplink.connected()
+
+    def _publish_status(self, state: StatusState) -> "asyncio.Future[None]":
+        return self.link.publish(self.status.topic, self.status.envelope(state), 1, retain=True)
+
+    async def _watch(self, line: Line) -> None:
+        """Keep a line running: a mistake in its handling must not end the others."""
+        while True:
+            try:
+                await line.run()
+            except Exception:
+                log.exception("the line failed and starts again", extra={"about": line.name})
+                await self._clock.sleep_ms(at_least_real(self._clock, 5_000, 1.0))
+
+    def _housekeeping(self) -> list["asyncio.Task[None]"]:
+        config = self._config
+        duties: list[tuple[str, float, float, Callable[[], Awaitable[None] | None]]] = [
+            ("clock", CHECK_CLOCK_MS, 0.25, self.time.check),
+            ("checkpoint", 1000 * config.journal.checkpoint_seconds, 1.0, self.checkpoint),
+            ("retention", PRUNE_MS, 10.0, self._prune),
+            ("status", 1000 * config.report.status_seconds, 5.0, self._health),
+        ]
+        if config.report.live_seconds:
+            duties.append(("live", 1000 * config.report.live_seconds, 1.0, self._publish_live))
+        return [
+            asyncio.create_task(self._every(at_least_real(self._clock, period, floor), duty), name=name)
+            for name, period, floor, duty in duties
+        ]
+
+    async def _every(self, period_ms: float, duty: Callable[[], Awaitable[None] | None]) -> None:
+        while True:
+            await self._clock.sleep_ms(period_ms)
+            if (waiting := duty()) is not None:
+                await waiting
+
+    def checkpoint(self) -> None:
+        """Store the state of every meter that was read, so that a crash costs little detail (it never costs energy)."""
+        if self.writer.full:
+            return  # the queue must not grow while nothing leaves it
+        states = {meter: metering.take_state() for meter, metering in self.metering.items() if metering.dirty}
+        if states:
+            self.writer.submit(Append((), states))
+
+    async def _prune(self) -> None:
+        settings = self._config.journal
+        deleted = 1
+        while deleted:
+            try:
+                deleted, lost = await self.writer.call(self._prune_some, settings.days, settings.megabytes << 20)
+            except StorageFullError as error:
+                log.error("old records can't be removed: %s", error, extra={"about": "journal"})
+                return
+            if lost is not None:
+                log.error("no room: records %d to %d were dropped before the centre had them", *lost)
+                self._event(EventCode.RECORDS_DROPPED, d0=lost[0], d1=lost[1])
+
+    def _prune_some(self, days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
+        return self.writer.journal.prune(self.time.now_ms(), keep_days=days, max_bytes=max_bytes)
+
+    def _publish_live(self) -> None:
+        self.live.publish()
+
+    def _health(self) -> None:
+        if self.link.connected:
+            self._publish_status(StatusState.HEALTH)
+        log.info("health", extra={"details": self.figures()})
+
+    def figures(self) -> dict[str, int]:
+        """Return the counters that tell how the gateway is."""
+        counters = [line.driver.counters for line in self.lines]
+        names = ("ok", "timeout", "exception", "foreign", "corrupt", "unreachable", "connects")
+        return {
+            **{name: sum(getattr(counter, name) for counter in counters) for name in names},
+            "silent_meters": sum(meter.silent for line in self.lines for meter in line.meters),
+            "records": self.writer.next_sequence - 1,
+            "unacknowledged": self.uplink.unacknowledged,
+            "waiting_for_disk": self.writer.waiting_records,
+            "readings_held_back": self.held_back,
+            "batches_resent": self.uplink.window.resent,
+            "factors_rejected": self.factors.rejected,
+            "late_p99_ms": self.lateness().bound_ms(0.99),
+        }
+
+    async def _leave(self, keeping: "asyncio.Task[None]") -> None:
+        if not keeping.done():
+            self.checkpoint()
+            if not await self.writer.flush():
+                log.error(
+                    "%d records could not be written and are lost; their energy is in the meters' registers",
+                    self.writer.waiting_records,
+                )
+        if self.link.connected:
+            with contextlib.suppress(LinkError, TimeoutError):
+                await asyncio.wait_for(self._publish_status(StatusState.OFFLINE), _GOODBYE_S)
+        await self.link.stop()
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError, JournalError):
+            await keeping
+        await self.writer.close()
+        log.info("stopped", extra={"details": self.figures()})

@@ -1,0 +1,294 @@
+"""The journal: what the gateway has measured and not yet forgotten, in one SQLite file.
+
+Records get their sequence numbers here, and the state that would continue after them is written in the same
+transaction: after a crash either both are there or neither, so no energy is lost or counted twice. Synchronous, one
+thread at a time.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from agent import journal_schema as schema
+from agent.adjust import adjustments
+from agent.journal_schema import JournalError
+from wire.records import AdjustmentRecord, EventCode, EventRecord, FreezeRecord, IntervalRecord, Record
+from wire.row import RecordError, from_body, to_body
+
+DAY_MS: Final = 86_400_000
+FACTOR_DAYS: Final = 365  # T/CIMA 0079.4, 5.7: factors of a year are kept
+_PRUNE_AT_ONCE: Final = 5_000  # records deleted in one transaction, so that a commit never waits long
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record on its way into the journal, already encoded."""
+
+    kind: int
+    meter: str | None
+    start_ms: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Records, and the integrator states (by meter) that follow from the same readings."""
+
+    rows: Sequence[Row] = ()
+    states: Mapping[str, bytes] = field(default_factory=dict)
+    serial_numbers: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorUpdate:
+    """Factors of a node as they were dispatched; the journal finds the closed intervals that they change."""
+
+    slots: Sequence[tuple[int, int | None]]  # start ms, mg/kWh: what to store
+    changed: Sequence[tuple[int, int | None]]  # those of them that differ from what was known
+    slot_ms: int
+    solve_id: bytes
+    issued_ms: int
+    rows: Sequence[Row] = ()  # none of its own: adjustments are made when it is written
+
+
+Operation = Append | FactorUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFactor:
+    """A factor in the journal."""
+
+    start_ms: int
+    factor: int | None
+    solve_id: bytes
+    issued_ms: int
+
+
+@dataclass(slots=True)
+class Header:
+    """The journal's counters."""
+
+    context: bytes
+    created_ms: int
+    next_sequence: int
+    acknowledged: int
+    sent: int
+    dropped: int
+
+
+def to_row(record: Record) -> Row:
+    """Return the record encoded; RecordError when a field can't travel."""
+    match record:
+        case IntervalRecord():
+            return Row(schema.KIND_INTERVAL, record.meter, record.start_ms, to_body(record))
+        case FreezeRecord():
+            return Row(schema.KIND_FREEZE, record.meter, record.time_ms, to_body(record))
+        case AdjustmentRecord():
+            return Row(schema.KIND_ADJUSTMENT, record.meter, record.start_ms, to_body(record))
+        case EventRecord():
+            return Row(schema.KIND_EVENT, record.meter, record.time_ms, to_body(record))
+
+
+class Journal:
+    """An open journal."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, created: bool) -> None:
+        self.path = path
+        self.created = created
+        self.connection = connection
+        self.header = self._read_header()
+
+    @classmethod
+    def open(cls, path: Path, *, now_ms: int, entropy: Callable[[int], bytes]) -> Self:
+        """Open the journal, or make a new one with a new context where there is no file.
+
+        JournalError when the file is damaged or not a journal; StorageFullError when the disk refuses. A file that
+        was not closed cleanly is checked first. Nothing is ever moved or replaced.
+        """
+        connection = None
+        try:
+            connection = schema.connect(path)
+            created = not schema.check_version(connection, path)
+            if created:
+                schema.create(connection, entropy(8), now_ms)
+            elif not connection.execute("SELECT closed_cleanly FROM header").fetchone()[0]:
+                problems = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+                if problems != ["ok"]:
+                    raise schema.damaged(path, "; ".join(problems))
+            journal = cls(path, connection, created=created)
+            connection.execute("UPDATE header SET closed_cleanly = 0")
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            raise schema.translated(error, path) from error
+        except JournalError:
+            if connection is not None:
+                connection.close()
+            raise
+        return journal
+
+    def close(self) -> None:
+        """Close the file; the next opening need not check it."""
+        try:
+            self.connection.execute("UPDATE header SET closed_cleanly = 1")
+        except sqlite3.Error as error:
+            raise schema.translated(error, self.path) from error
+        finally:
+            self.connection.close()
+
+    def commit(self, operations: Sequence[Operation], *, acknowledged: int = 0, sent: int = 0) -> int:
+        """Write operations in their order, in one transaction; return the number of records written.
+
+        `acknowledged` and `sent` are the highest sequences known to be; they never fall. StorageFullError leaves
+        everything as it was, to be tried again.
+        """
+        connection = self.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            following = self.header.next_sequence
+            for operation in operations:
+                rows = operation.rows
+                if isinstance(operation, FactorUpdate):
+                    rows = self._take_factors(operation)
+                else:
+                    self._put_states(operation)
+                connection.executemany(
+                    "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
+                    ((following + i, row.kind, row.meter, row.start_ms, row.body) for i, row in enumerate(rows)),
+                )
+                following += len(rows)
+            new_acknowledged = max(self.header.acknowledged, min(acknowledged, following - 1))
+            new_sent = max(self.header.sent, sent)
+            connection.execute(
+                "UPDATE header SET next_sequence = ?, acknowledged = ?, sent = ?",
+                (following, new_acknowledged, new_sent),
+            )
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise schema.translated(error, self.path) from error
+        except BaseException:
+            self._roll_back()
+            raise
+        written = following - self.header.next_sequence
+        self.header.next_sequence, self.header.acknowledged, self.header.sent = following, new_acknowledged, new_sent
+        return written
+
+    def read(self, first: int, limit: int) -> tuple[int, list[Record]]:
+        """Return (sequence of the first, records): a run without gaps of at most `limit`, from `first` or later."""
+        try:
+            rows = self.connection.execute(
+                "SELECT sequence, body FROM records WHERE sequence >= ? ORDER BY sequence LIMIT ?", (first, limit)
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise schema.translated(error, self.path) from error
+        start = rows[0][0] if rows else first
+        records: list[Record] = []
+        for sequence, body in rows:
+            if sequence != start + len(records):
+                break
+            try:
+                records.append(from_body(body))
+            except RecordError as error:
+                raise schema.damaged(self.path, f"record {sequence}: {error}") from error
+        return start, records
+
+    def states(self) -> dict[str, tuple[bytes | None, int | None]]:
+        """Return (integrator state, serial number) by meter."""
+        rows = self.connection.execute("SELECT meter, state, serial_number FROM meters")
+        return {meter: (state, serial) for meter, state, serial in rows}
+
+    def factors(self) -> list[StoredFactor]:
+        """Return the stored factors in order of time."""
+        rows = self.connection.execute("SELECT start_ms, factor, solve_id, issued_ms FROM factors ORDER BY start_ms")
+        return [StoredFactor(*row) for row in rows]
+
+    def prune(self, now_ms: int, *, keep_days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
+        """Forget what is older than `keep_days`, and the oldest beyond `max_bytes`; a few thousand records a call.
+
+        Acknowledged records go first. Returns (records deleted, the range of unacknowledged sequences that had to
+        go for want of space, or None).
+        """
+        connection, header = self.connection, self.header
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("DELETE FROM factors WHERE start_ms < ?", (now_ms - FACTOR_DAYS * DAY_MS,))
+            oldest = now_ms - keep_days * DAY_MS
+            deleted = connection.execute(
+                "DELETE FROM records WHERE sequence IN (SELECT sequence FROM records"
+                " WHERE start_ms < ? AND sequence <= ? LIMIT ?)",
+                (oldest, header.acknowledged, _PRUNE_AT_ONCE),
+            ).rowcount
+            lost = None
+            if not deleted and self.used_bytes() > max_bytes:
+                # A tenth at a time: often enough to stay within the limit, seldom enough to cost nothing.
+                (first, last) = connection.execute("SELECT min(sequence), max(sequence) FROM records").fetchone()
+                if first is not None:
+                    until = first + min(_PRUNE_AT_ONCE, max(1, (last - first + 1) // 10)) - 1
+                    if first <= header.acknowledged:
+                        until = min(until, header.acknowledged)
+                    else:
+                        lost = (first, until)
+                    deleted = connection.execute("DELETE FROM records WHERE sequence <= ?", (until,)).rowcount
+                    if lost:
+                        connection.execute("UPDATE header SET dropped = dropped + ?", (deleted,))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise schema.translated(error, self.path) from error
+        if lost:
+            header.dropped += deleted
+        return deleted, lost
+
+    def used_bytes(self) -> int:
+        """Return how much of the file is in use."""
+        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
+        (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
+        (size,) = self.connection.execute("PRAGMA page_size").fetchone()
+        return int((pages - free) * size)
+
+    def _read_header(self) -> Header:
+        row = self.connection.execute(
+            "SELECT context, created_ms, next_sequence, acknowledged, sent, dropped FROM header"
+        ).fetchone()
+        if row is None:
+            raise schema.damaged(self.path, "it has no header")
+        header = Header(*row)
+        (last,) = self.connection.execute("SELECT max(sequence) FROM records").fetchone()
+        if last is not None and last >= header.next_sequence:
+            raise schema.damaged(self.path, f"record {last} is beyond the next sequence {header.next_sequence}")
+        return header
+
+    def _put_states(self, operation: Append) -> None:
+        self.connection.executemany(
+            "INSERT INTO meters (meter, state) VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET state = excluded.state",
+            operation.states.items(),
+        )
+        self.connection.executemany(
+            "INSERT INTO meters (meter, serial_number) VALUES (?, ?)"
+            " ON CONFLICT (meter) DO UPDATE SET serial_number = excluded.serial_number",
+            operation.serial_numbers.items(),
+        )
+
+    def _take_factors(self, update: FactorUpdate) -> list[Row]:
+        rows = [
+            to_row(record) for record in adjustments(self.connection, update.changed, update.slot_ms, update.solve_id)
+        ]
+        self.connection.executemany(
+            "INSERT INTO factors VALUES (?, ?, ?, ?) ON CONFLICT (start_ms) DO UPDATE SET factor = excluded.factor,"
+            " solve_id = excluded.solve_id, issued_ms = excluded.issued_ms",
+            ((start, factor, update.solve_id, update.issued_ms) for start, factor in update.slots),
+        )
+        return rows
+
+    def _roll_back(self) -> None:
+        # SQLite has already rolled back by itself after some errors.
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+
+def event(time_ms: int, code: EventCode, meter: str | None = None, **details: int | str) -> EventRecord:
+    """Return an event record; details are given as `d0=…, d1=…` by their keys in docs/wire.md."""
+    return EventRecord(meter, time_ms, code, {int(key[1:]): value for key, value in details.items()})

@@ -1,0 +1,116 @@
+"""From readings to records: each meter's integrator, what it closes, and the state that is stored with that."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+from agent.config import Meter
+from agent.reading import Reading
+from diantan_core import Closed, Energy, FactorSchedule, FreezeRow, IntegrationError, RegisterIntegrator
+from wire.records import (
+    EventCode,
+    EventRecord,
+    FactorQuality,
+    FreezeKind,
+    FreezeRecord,
+    FreezeSource,
+    IntervalRecord,
+    Quality,
+    Record,
+)
+
+# Twice because time runs at half speed after the wall clock went back (agent.timekeeper), half as much again for
+# overload.
+PLAUSIBLE_TIMES_RATED: Final = 3
+_MW_PER_KW: Final = 1_000_000
+
+_SOURCES: Final = {
+    Quality.MEASURED: FreezeSource.GATEWAY_MEASURED,
+    Quality.INTERPOLATED: FreezeSource.GATEWAY_INTERPOLATED,
+    Quality.ESTIMATED: FreezeSource.GATEWAY_INTERPOLATED,
+    Quality.PARTIAL: FreezeSource.GATEWAY_PARTIAL,
+}
+
+
+class MeteringError(Exception):
+    """A meter's stored state can't be used; the text names the meter."""
+
+
+def _milliwatts(kilowatts: Decimal) -> int:
+    return int(kilowatts * _MW_PER_KW)
+
+
+class Metering:
+    """One meter's energy and carbon registers at the gateway."""
+
+    def __init__(self, meter: Meter, *, interval_ms: int, timezone: str, register_end_mwh: int | None = None) -> None:
+        """`register_end_mwh`: where the profile says that the register starts again from 0."""
+        self.meter = meter.id
+        self.dirty = False  # the state has changed since it was last taken
+        limit = meter.max_kw if meter.max_kw is not None else meter.rated_kw and meter.rated_kw * PLAUSIBLE_TIMES_RATED
+        rollover = Energy.from_kwh(meter.rollover_kwh).mwh if meter.rollover_kwh is not None else register_end_mwh
+        self._integrator = RegisterIntegrator(
+            interval_ms=interval_ms,
+            timezone=timezone,
+            rollover_mwh=rollover,
+            max_power_mw=None if limit is None else _milliwatts(limit),
+            resolution_mwh=Energy.from_kwh(meter.resolution_kwh).mwh,
+            # Two polls may be missed before an interval's energy counts as interpolated.
+            measured_gap_ms=max(120_000, 2_500 * meter.poll_seconds),
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Go on from a stored state; MeteringError when it is none."""
+        try:
+            self._integrator.restore(state)
+        except IntegrationError as error:
+            raise MeteringError(f"meter {self.meter}: the state in the journal can't be used: {error}") from error
+
+    def take_state(self) -> bytes:
+        """Return the state to store."""
+        self.dirty = False
+        return self._integrator.state()
+
+    @property
+    def last_time_ms(self) -> int | None:
+        """Time of the last reading used."""
+        return self._integrator.last_time_ms
+
+    def feed(self, reading: Reading, schedule: FactorSchedule) -> list[Record]:
+        """Take a reading; return the records it closed, in the order of their time."""
+        self.dirty = True
+        closed = self._integrator.feed_one(
+            reading.time_ms, reading.forward_mwh, reading.reverse_mwh, schedule, exchanged=reading.exchanged
+        )
+        return list(self._records(closed))
+
+    def _records(self, closed: Closed) -> Iterable[Record]:
+        for time_ms, code, direction, before, after in closed.events:
+            yield EventRecord(self.meter, time_ms, EventCode(code), {0: direction, 1: before, 2: after})
+        freezes = closed.freezes
+        for row in closed.intervals:
+            end = row[0] + row[1]
+            yield IntervalRecord(
+                self.meter,
+                *row[:7],
+                FactorQuality(row[7]),
+                *row[8:13],
+                Quality(row[13]),
+            )
+            while freezes and freezes[0][0] <= end:
+                yield self._freeze(freezes.pop(0))
+        for freeze in freezes:
+            yield self._freeze(freeze)
+
+    def _freeze(self, row: FreezeRow) -> FreezeRecord:
+        time_ms, kind, forward, reverse, carbon_forward, carbon_reverse, quality = row
+        return FreezeRecord(
+            self.meter,
+            time_ms,
+            FreezeKind(kind),
+            forward,
+            reverse,
+            carbon_forward,
+            carbon_reverse,
+            _SOURCES[Quality(quality)],
+        )

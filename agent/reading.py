@@ -1,0 +1,27 @@
+"""A reading (抄读): what one poll of a meter brought, with the time at which it came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from profiles.codec import decode_block_bytes
+from profiles.plan import ReadBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One poll's values. Energies are decoded at once; the rest only if somebody asks."""
+
+    meter: str
+    time_ms: int  # when the reply with the energy registers arrived, ms UTC
+    forward_mwh: int
+    reverse_mwh: int
+    blocks: Sequence[tuple[ReadBlock, bytes]] = field(default=(), repr=False)
+    exchanged: bool = False  # the meter has another serial number than before
+    serial_number: int | None = None  # where this poll asked for it
+
+    def values(self) -> dict[str, int]:
+        """Return every value read, by point name, in canonical units; a point without a value is absent."""
+        values: dict[str, int] = {}
+        for block, data in self.blocks:
+            values |= decode_block_bytes(block, data)
+        return values

@@ -1,0 +1,214 @@
+"""The uplink (上行): signed batches of journal records to the centre, until it says that it has them."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from agent.journal_schema import StorageFullError
+from agent.logs import log
+from agent.timing import at_least_real
+from agent.window import Batch, Window
+from agent.writer import JournalWriter
+from clock import Clock
+from wire import topics
+from wire.batch import RecordBatchMessage, encode_batch
+from wire.envelope import EnvelopeError, KeyRing, Signer, open_envelope
+from wire.messages import Acknowledgement, MessageError
+from wire.records import ClockState
+
+TIMEOUT_FLOOR_S: Final = 2.0  # a centre under load commits and answers within this real time
+_QOS: Final = 1
+
+
+class Publisher(Protocol):
+    """What the uplink needs of the MQTT link (wire.link.Link)."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker is there."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
+        """Hand a message to the broker; the future is done when it has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkSettings:
+    """How records travel; durations in ms."""
+
+    gateway: str
+    batch: int
+    window: int
+    linger_ms: float
+    timeout_ms: float
+    longest_timeout_ms: float
+
+
+class Uplink:
+    """Sends what the journal holds beyond the last acknowledgement."""
+
+    def __init__(
+        self,
+        settings: UplinkSettings,
+        writer: JournalWriter,
+        link: Publisher,
+        signer: Signer,
+        centre: KeyRing,
+        *,
+        clock: Clock,
+        now_ms: Callable[[], int],
+        clock_state: Callable[[], ClockState],
+        chance: random.Random,
+    ) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._link = link
+        self._signer = signer
+        self._centre = centre
+        self._clock = clock
+        self._now_ms = now_ms
+        self._clock_state = clock_state
+        self._topic = topics.records(settings.gateway)
+        self._context = writer.journal.header.context
+        self._wake = asyncio.Event()
+        self._timers: set[asyncio.Task[None]] = set()
+        self._waiting_since: float | None = None
+        timeout_ms = at_least_real(clock, settings.timeout_ms, TIMEOUT_FLOOR_S)
+        self.window = Window(
+            writer.journal.header.acknowledged,
+            batch=settings.batch,
+            size=settings.window,
+            timeout_ms=timeout_ms,
+            longest_ms=max(settings.longest_timeout_ms, timeout_ms),
+            chance=chance,
+        )
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many records the centre has not acknowledged."""
+        return self._writer.unacknowledged
+
+    def records_written(self) -> None:
+        """Look again: the journal has grown."""
+        self._wake.set()
+
+    def connected(self) -> None:
+        """Look again: the link is (back) up."""
+        self.window.link_back(self._clock.monotonic_ms())
+        self._wake.set()
+
+    def acknowledgement(self, topic: str, envelope: bytes) -> bool:
+        """Take a message from the acknowledgement topic; return False unless it is the centre's for this journal."""
+        try:
+            message = Acknowledgement.decode(open_envelope(envelope, topic, self._centre).payload)
+        except (EnvelopeError, MessageError) as error:
+            log.warning("acknowledgement refused: %s", error, extra={"about": "uplink"})
+            return False
+        if message.gateway != self._settings.gateway or message.context != self._context:
+            log.warning(
+                "acknowledgement is for %s in context %s, not this journal's",
+                message.gateway,
+                message.context.hex(),
+                extra={"about": "uplink"},
+            )
+            return False
+        if message.up_to >= self._writer.next_sequence:
+            log.error(
+                "the centre has records up to %d, this journal only up to %d: was an old copy of it restored? "
+                "Stop the agent and set the journal aside (diantan-agent journal set-aside CONFIG)",
+                message.up_to,
+                self._writer.next_sequence - 1,
+                extra={"about": "uplink"},
+            )
+            return False
+        if self.window.acknowledge(message.up_to, message.missing, self._clock.monotonic_ms()):
+            self._writer.note_acknowledged(message.up_to)
+        self._wake.set()
+        return True
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    delay_ms = await self._send_what_is_due() if self._link.connected else None
+                except StorageFullError as error:
+                    log.error("the journal can't be read: %s", error, extra={"about": "uplink"})
+                    delay_ms = at_least_real(self._clock, 1000, 1.0)
+                await self._pause(delay_ms)
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+
+    async def _pause(self, delay_ms: float | None) -> None:
+        """Wait to be woken, or for a time of the clock."""
+        if self._wake.is_set():
+            await asyncio.sleep(0)
+            return
+        if delay_ms is None:
+            await self._wake.wait()
+            return
+        timer = asyncio.ensure_future(self._clock.sleep_ms(max(delay_ms, 1)))
+        timer.add_done_callback(lambda _: self._wake.set())
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+
+    async def _send_what_is_due(self) -> float | None:
+        """Send; return the ms until there may be more to do, or None."""
+        for batch in self.window.due(self._clock.monotonic_ms()):
+            await self._send(batch.first, batch.count, batch)
+        while (run := self.window.room_for(self._writer.next_sequence, partial=self._lingered())) is not None:
+            if not self._link.connected:
+                return None
+            await self._send(*run, None)
+            self._waiting_since = None
+        now = self._clock.monotonic_ms()
+        waits = [due - now for due in [self.window.next_due_ms()] if due is not None]
+        if self._waiting_since is not None and self.window.has_room:
+            waits.append(self._waiting_since + self._settings.linger_ms - now)
+        return min(waits, default=None)
+
+    def _lingered(self) -> bool:
+        """Return whether the records that don't fill a batch have waited long enough for others."""
+        if self._writer.next_sequence <= self.window.frontier:
+            self._waiting_since = None
+            return False
+        now = self._clock.monotonic_ms()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        return now - self._waiting_since >= self._settings.linger_ms
+
+    async def _send(self, first: int, count: int, again: Batch | None) -> None:
+        start, records = await self._writer.call(self._writer.journal.read, first, count)
+        if start > first or not records:
+            lost_until = start if records else first + count
+            log.error(
+                "records %d to %d are no longer in the journal and can't be sent",
+                first,
+                lost_until - 1,
+                extra={"about": "uplink"},
+            )
+            self.window.skip(lost_until)
+            return
+        message = RecordBatchMessage(
+            self._settings.gateway, self._context, first, self._now_ms(), self._clock_state(), records
+        )
+        envelope = self._signer.sign(encode_batch(message), self._topic)
+        now = self._clock.monotonic_ms()
+        if again is None:
+            self.window.sent(first, len(records), now)
+        else:
+            self.window.sent_again(again, now)
+        # The broker's receipt proves nothing about the centre (QoS 1 loses acknowledged messages), so nobody waits for
+        # it; a message the link lost is due again as soon as the link is back.
+        self._link.publish(self._topic, envelope, _QOS).add_done_callback(_observe)
+        self._writer.note_sent(first + len(records) - 1)
+
+
+def _observe(future: "asyncio.Future[None]") -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.debug("batch not taken by the broker: %s", error)

@@ -3,80 +3,16 @@
 //!
 //! It borrows its input, allocates nothing and never looks beyond it.
 
-use thiserror::Error;
+mod fault;
+mod fields;
+
+pub use fault::{DecodeError, Fault};
+pub use fields::Fields;
 
 /// The largest message that is read.
 pub const MAX_BYTES: usize = 1 << 20;
 /// How deep arrays and maps may lie in each other.
 pub const MAX_DEPTH: u32 = 16;
-
-/// Why bytes were refused, and where.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("byte {offset}: {fault}")]
-pub struct DecodeError {
-    /// The byte at which it showed.
-    pub offset: usize,
-    /// What was wrong.
-    pub fault: Fault,
-}
-
-/// What can be wrong with a message.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Fault {
-    /// More bytes than are read.
-    #[error("expected at most {MAX_BYTES} bytes, got {0}")]
-    TooLarge(usize),
-    /// The message ends inside an item.
-    #[error("the message ends inside an item")]
-    Truncated,
-    /// Bytes behind the end of the message.
-    #[error("{0} bytes behind the end of the message")]
-    Trailing(usize),
-    /// An integer or length that has a shorter form.
-    #[error("an integer or length is not in its shortest form")]
-    NotShortest,
-    /// An indefinite length, or a head RFC 8949 reserves.
-    #[error("an indefinite length or reserved head (0x{0:02x})")]
-    Head(u8),
-    /// Map keys that don't ascend.
-    #[error("map keys are not in ascending order, or one comes twice")]
-    KeyOrder,
-    /// Arrays and maps too deep in each other.
-    #[error("arrays and maps lie more than {MAX_DEPTH} deep in each other")]
-    TooDeep,
-    /// Text that is not UTF-8.
-    #[error("text is not UTF-8")]
-    Utf8,
-    /// An item of another kind than the schema has there.
-    #[error("expected {expected}, got {found}")]
-    Type {
-        /// What the schema has there.
-        expected: &'static str,
-        /// What was found.
-        found: &'static str,
-    },
-    /// A value outside its limits.
-    #[error("{what}: expected {low} to {high}, got {found}")]
-    Range {
-        /// Which value.
-        what: &'static str,
-        /// The least value allowed.
-        low: i64,
-        /// The greatest value allowed.
-        high: i64,
-        /// The value found, as text since it may not fit 64 bits.
-        found: i128,
-    },
-    /// A key the schema requires.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// A message of a schema version this decoder does not know.
-    #[error("schema version {0}: this decoder reads version 1")]
-    Version(u64),
-    /// A relation between fields that does not hold.
-    #[error("{0}")]
-    Inconsistent(&'static str),
-}
 
 /// A result of reading.
 pub type Result<T> = std::result::Result<T, DecodeError>;
@@ -138,7 +74,10 @@ impl<'a> Reader<'a> {
     /// A message of more than [`MAX_BYTES`].
     pub fn new(data: &'a [u8]) -> Result<Self> {
         if data.len() > MAX_BYTES {
-            return Err(DecodeError { offset: 0, fault: Fault::TooLarge(data.len()) });
+            return Err(DecodeError {
+                offset: 0,
+                fault: Fault::TooLarge(data.len()),
+            });
         }
         Ok(Self { data, offset: 0 })
     }
@@ -162,7 +101,10 @@ impl<'a> Reader<'a> {
     pub fn end(&self) -> Result<()> {
         match self.remaining() {
             0 => Ok(()),
-            more => Err(DecodeError { offset: self.offset, fault: Fault::Trailing(more) }),
+            more => Err(DecodeError {
+                offset: self.offset,
+                fault: Fault::Trailing(more),
+            }),
         }
     }
 
@@ -183,15 +125,24 @@ impl<'a> Reader<'a> {
             .offset
             .checked_add(count)
             .and_then(|end| self.data.get(self.offset..end))
-            .ok_or(DecodeError { offset: self.offset, fault: Fault::Truncated })?;
+            .ok_or(DecodeError {
+                offset: self.offset,
+                fault: Fault::Truncated,
+            })?;
         self.offset += count;
         Ok(slice)
     }
 
     fn argument(&mut self, start: usize, width: usize, least: u64) -> Result<u64> {
-        let value = self.take(width)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let value = self
+            .take(width)?
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         if value < least {
-            return Err(DecodeError { offset: start, fault: Fault::NotShortest });
+            return Err(DecodeError {
+                offset: start,
+                fault: Fault::NotShortest,
+            });
         }
         Ok(value)
     }
@@ -214,7 +165,12 @@ impl<'a> Reader<'a> {
             25 => self.argument(start, 2, 1 << 8)?,
             26 => self.argument(start, 4, 1 << 16)?,
             27 => self.argument(start, 8, 1 << 32)?,
-            _ => return Err(DecodeError { offset: start, fault: Fault::Head(initial) }),
+            _ => {
+                return Err(DecodeError {
+                    offset: start,
+                    fault: Fault::Head(initial),
+                });
+            }
         };
         Ok(match initial >> 5 {
             0 => Head::Unsigned(argument),
@@ -223,7 +179,12 @@ impl<'a> Reader<'a> {
             3 => Head::Text(argument),
             4 => Head::Array(argument),
             5 => Head::Map(argument),
-            _ => return Err(DecodeError { offset: start, fault: Fault::Head(initial) }),
+            _ => {
+                return Err(DecodeError {
+                    offset: start,
+                    fault: Fault::Head(initial),
+                });
+            }
         })
     }
 
@@ -240,7 +201,15 @@ impl<'a> Reader<'a> {
         };
         match i64::try_from(value) {
             Ok(fits) if (low..=high).contains(&fits) => Ok(fits),
-            _ => Err(DecodeError { offset: start, fault: Fault::Range { what, low, high, found: value } }),
+            _ => Err(DecodeError {
+                offset: start,
+                fault: Fault::Range {
+                    what,
+                    low,
+                    high,
+                    found: value,
+                },
+            }),
         }
     }
 
@@ -252,7 +221,10 @@ impl<'a> Reader<'a> {
         let start = self.offset;
         match self.head()? {
             Head::Unsigned(1) => Ok(1),
-            Head::Unsigned(other) => Err(DecodeError { offset: start, fault: Fault::Version(other) }),
+            Head::Unsigned(other) => Err(DecodeError {
+                offset: start,
+                fault: Fault::Version(other),
+            }),
             other => Err(wrong(start, "an unsigned integer", other.name())),
         }
     }
@@ -278,25 +250,25 @@ impl<'a> Reader<'a> {
         match self.head()? {
             Head::Text(length) => {
                 let content = self.content(start, what, length, low, high)?;
-                std::str::from_utf8(content).map_err(|_| DecodeError { offset: start, fault: Fault::Utf8 })
+                std::str::from_utf8(content).map_err(|_| DecodeError {
+                    offset: start,
+                    fault: Fault::Utf8,
+                })
             }
             other => Err(wrong(start, "a text", other.name())),
         }
     }
 
-    fn content(&mut self, start: usize, what: &'static str, length: u64, low: usize, high: usize) -> Result<&'a [u8]> {
-        match usize::try_from(length) {
-            Ok(length) if (low..=high).contains(&length) => self.take(length),
-            _ => Err(DecodeError {
-                offset: start,
-                fault: Fault::Range {
-                    what,
-                    low: i64::try_from(low).unwrap_or(i64::MAX),
-                    high: i64::try_from(high).unwrap_or(i64::MAX),
-                    found: i128::from(length),
-                },
-            }),
-        }
+    fn content(
+        &mut self,
+        start: usize,
+        what: &'static str,
+        length: u64,
+        low: usize,
+        high: usize,
+    ) -> Result<&'a [u8]> {
+        let length = count(start, what, length, low, high)?;
+        self.take(length)
     }
 
     /// Null.
@@ -330,9 +302,20 @@ impl<'a> Reader<'a> {
     pub fn map(&mut self) -> Result<Fields<'a>> {
         let start = self.offset;
         match self.head()? {
-            Head::Map(length) => Ok(Fields { left: length, last: &[], pending: None }),
+            Head::Map(length) => Ok(Fields::new(length)),
             other => Err(wrong(start, "a map", other.name())),
         }
+    }
+
+    /// The head of a map with integer keys and a limited number of entries.
+    ///
+    /// # Errors
+    /// Another kind of item, or more entries.
+    pub fn entries(&mut self, what: &'static str, high: usize) -> Result<Fields<'a>> {
+        let start = self.offset;
+        let entries = self.map()?;
+        count(start, what, entries.left(), 0, high)?;
+        Ok(entries)
     }
 
     /// Read over one item, checking all of it.
@@ -346,14 +329,24 @@ impl<'a> Reader<'a> {
     fn skip_within(&mut self, depth: u32) -> Result<()> {
         let start = self.offset;
         let head = self.head()?;
-        let deeper = || depth.checked_sub(1).ok_or(DecodeError { offset: start, fault: Fault::TooDeep });
+        let deeper = || {
+            depth.checked_sub(1).ok_or(DecodeError {
+                offset: start,
+                fault: Fault::TooDeep,
+            })
+        };
         match head {
-            Head::Bytes(length) => self.content(start, "length", length, 0, MAX_BYTES).map(|_| ()),
+            Head::Bytes(length) => self
+                .content(start, "length", length, 0, MAX_BYTES)
+                .map(|_| ()),
             Head::Text(length) => {
                 let content = self.content(start, "length", length, 0, MAX_BYTES)?;
                 std::str::from_utf8(content)
                     .map(|_| ())
-                    .map_err(|_| DecodeError { offset: start, fault: Fault::Utf8 })
+                    .map_err(|_| DecodeError {
+                        offset: start,
+                        fault: Fault::Utf8,
+                    })
             }
             Head::Array(length) => {
                 let depth = deeper()?;
@@ -379,106 +372,11 @@ impl<'a> Reader<'a> {
     fn ascending(&self, start: usize, last: &[u8]) -> Result<&'a [u8]> {
         match self.data.get(start..self.offset) {
             Some(key) if key > last => Ok(key),
-            _ => Err(DecodeError { offset: start, fault: Fault::KeyOrder }),
+            _ => Err(DecodeError {
+                offset: start,
+                fault: Fault::KeyOrder,
+            }),
         }
-    }
-}
-
-/// The entries of a map with integer keys, asked for in ascending order; keys nobody asks for are read over.
-#[derive(Debug)]
-pub struct Fields<'a> {
-    left: u64,
-    last: &'a [u8],
-    pending: Option<Option<u64>>,
-}
-
-impl<'a> Fields<'a> {
-    /// Whether the map has this key; if so, the reader stands before its value.
-    ///
-    /// # Errors
-    /// A key that is no integer or out of order, or a malformed value that was read over.
-    pub fn find(&mut self, reader: &mut Reader<'a>, wanted: u64) -> Result<bool> {
-        loop {
-            let key = match self.pending {
-                Some(key) => key,
-                None if self.left == 0 => return Ok(false),
-                None => self.key(reader)?,
-            };
-            match key {
-                Some(key) if key == wanted => {
-                    self.pending = None;
-                    return Ok(true);
-                }
-                Some(key) if key < wanted => {
-                    self.pending = None;
-                    reader.skip()?;
-                }
-                // A later key, or a negative one: those come after all others.
-                _ => {
-                    self.pending = Some(key);
-                    return Ok(false);
-                }
-            }
-        }
-    }
-
-    /// The value's place of a key that must be there.
-    ///
-    /// # Errors
-    /// As `find`, and when the key is missing.
-    pub fn require(&mut self, reader: &mut Reader<'a>, wanted: u64, what: &'static str) -> Result<()> {
-        if self.find(reader, wanted)? {
-            return Ok(());
-        }
-        Err(DecodeError { offset: reader.offset(), fault: Fault::Missing(what) })
-    }
-
-    /// The next entry's key, None at the end; the reader stands before its value.
-    ///
-    /// # Errors
-    /// A key that is no unsigned integer or out of order.
-    pub fn next(&mut self, reader: &mut Reader<'a>) -> Result<Option<u64>> {
-        let start = reader.offset();
-        if self.left == 0 {
-            return Ok(None);
-        }
-        match self.key(reader)? {
-            Some(key) => Ok(Some(key)),
-            None => Err(wrong(start, "an unsigned integer", "a negative integer")),
-        }
-    }
-
-    /// Read over what is left.
-    ///
-    /// # Errors
-    /// A malformed entry.
-    pub fn finish(mut self, reader: &mut Reader<'a>) -> Result<()> {
-        if self.pending.take().is_some() {
-            reader.skip()?;
-        }
-        while self.left > 0 {
-            self.key(reader)?;
-            reader.skip()?;
-        }
-        Ok(())
-    }
-
-    /// How many entries are left.
-    #[must_use]
-    pub fn left(&self) -> u64 {
-        self.left
-    }
-
-    fn key(&mut self, reader: &mut Reader<'a>) -> Result<Option<u64>> {
-        let start = reader.offset();
-        let key = match reader.head()? {
-            Head::Unsigned(key) => Some(key),
-            Head::Negative(_) => None,
-            other => return Err(wrong(start, "an integer key", other.name())),
-        };
-        self.last = reader.ascending(start, self.last)?;
-        self.left -= 1;
-        Ok(key)
     }
 }
 
@@ -493,7 +391,26 @@ pub fn check(data: &[u8]) -> Result<()> {
 }
 
 fn wrong(offset: usize, expected: &'static str, found: &'static str) -> DecodeError {
-    DecodeError { offset, fault: Fault::Type { expected, found } }
+    DecodeError {
+        offset,
+        fault: Fault::Type { expected, found },
+    }
+}
+
+/// A map's key that must not exceed a limit.
+pub(crate) fn key_within(offset: usize, what: &'static str, key: u64, high: i64) -> Result<i64> {
+    match i64::try_from(key) {
+        Ok(key) if key <= high => Ok(key),
+        _ => Err(DecodeError {
+            offset,
+            fault: Fault::Range {
+                what,
+                low: 0,
+                high,
+                found: i128::from(key),
+            },
+        }),
+    }
 }
 
 fn count(offset: usize, what: &'static str, length: u64, low: usize, high: usize) -> Result<usize> {

@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod adjustment;
+pub mod batch;
 pub mod calendar;
 mod carbon;
+pub mod cbor;
 pub mod decimal;
 mod edges;
 pub mod error;

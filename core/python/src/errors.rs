@@ -31,6 +31,13 @@ create_exception!(
     "Columns of different lengths, a bad setting, or a state that can't be restored."
 );
 
+create_exception!(
+    diantan_core,
+    DecodeError,
+    CoreError,
+    "A record batch is not what docs/wire.cddl says; `offset` is the byte at which that showed."
+);
+
 pub(crate) fn quantity(error: &CoreQuantity) -> PyErr {
     QuantityError::new_err(error.to_string())
 }

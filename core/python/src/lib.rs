@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod adjustment;
+mod batch;
 mod calendar;
 mod closed;
 mod convert;
@@ -20,6 +21,8 @@ mod diantan_core {
 
     #[pymodule_export]
     use crate::adjustment::AdjustmentRegister;
+    #[pymodule_export]
+    use crate::batch::{RecordBatch, check_cbor, decode_batch};
     #[pymodule_export]
     use crate::calendar::{day_start_ms, next_day_start_ms, next_month_start_ms};
     #[pymodule_export]
@@ -67,6 +70,7 @@ mod diantan_core {
             "IntegrationError",
             py.get_type::<errors::IntegrationError>(),
         )?;
+        module.add("DecodeError", py.get_type::<errors::DecodeError>())?;
         module.add("Columns", columns_type(py)?)?;
         // The rows are plain tuples; the names exist so that annotations can be evaluated at run time.
         for alias in ["IntervalRow", "FreezeRow", "EventRow"] {

@@ -1,0 +1,66 @@
+"""What connects power with voltage and current: a circuit of one or three phases, and the loss in its cable."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from profiles.codec import half_even
+
+PHASES: Final = ("a", "b", "c")
+_PPM: Final = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A circuit with constant voltage, frequency and power factor.
+
+    `voltage_mv` is between phase and neutral; `power_factor` in 10⁻⁶. `shares` says how the power
+    spreads over the phases (unbalanced load 不平衡负载): any positive weights, one per phase.
+    """
+
+    voltage_mv: int = 220_000
+    frequency_mhz: int = 50_000
+    power_factor: int = _PPM
+    shares: tuple[int, ...] = (1, 1, 1)
+
+    @property
+    def phases(self) -> int:
+        """Return the number of phases."""
+        return len(self.shares)
+
+    def phase_powers(self, power_mw: int) -> tuple[int, ...]:
+        """Return the power of each phase; they add up to the total exactly."""
+        total, before, powers, done = sum(self.shares), 0, [], 0
+        for share in self.shares:
+            before += share
+            upto = half_even(power_mw * before, total)
+            powers.append(upto - done)
+            done = upto
+        return tuple(powers)
+
+    def current_ma(self, phase_power_mw: int) -> int:
+        """Return the current of a phase, rounded half to even; it has no sign."""
+        return half_even(abs(phase_power_mw) * 10**9, self.voltage_mv * self.power_factor)
+
+    def loss_mw(self, power_mw: int, resistance_mohm: Fraction) -> int:
+        """Return I²R of all phases of a cable of `resistance_mohm` a conductor, rounded half to even to 1 mW.
+
+        The unbalance counts: the loss is summed over the phases. Current in the neutral is left out.
+        """
+        squares = sum(phase * phase for phase in self.phase_powers(power_mw))
+        # I in mA is P·10⁹/(U·λ); I² in mA² times mΩ is 10⁻⁶ mW.
+        loss = resistance_mohm * squares * 10**12 / (self.voltage_mv * self.power_factor) ** 2
+        return half_even(loss.numerator, loss.denominator)
+
+    def above_current(self, power_mw: int, current_ma: int) -> bool:
+        """Return whether the mean current of the phases is at least `current_ma`, exactly."""
+        return abs(power_mw) * 10**9 >= current_ma * self.phases * self.voltage_mv * self.power_factor
+
+    def apparent_mva(self, power_mw: int) -> int:
+        """Return the apparent power S = |P|/λ."""
+        return half_even(abs(power_mw) * _PPM, self.power_factor)
+
+    def reactive_mvar(self, power_mw: int) -> int:
+        """Return the reactive power Q = sqrt(S² - P²), an estimate for display."""
+        apparent = self.apparent_mva(power_mw)
+        return int(max(apparent * apparent - power_mw * power_mw, 0) ** 0.5)

@@ -1,0 +1,202 @@
+"""`diantan-sim`: simulated meters and stations on Modbus TCP."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from clock import from_spec
+from firmware_sim.circuit import Circuit
+from firmware_sim.config import ConfigError, MeterSection, load_station
+from firmware_sim.curves import ConstantCurve
+from firmware_sim.layout import Layout
+from firmware_sim.meter import Meter, MeterSettings
+from firmware_sim.registers import RegisterMap
+from firmware_sim.replay import SessionFileError
+from firmware_sim.serve import Service, run
+from firmware_sim.server import ServerError
+from firmware_sim.station import Station, gain_error, start_of
+from firmware_sim.truth import as_json, as_table, truth
+from profiles import ProfileError, load, names
+
+_BAD_INPUT = 2
+log = logging.getLogger("diantan-sim")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, or 2 after a message about wrong input."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+    try:
+        return int(options.command(options))
+    except (ConfigError, ProfileError, SessionFileError, ServerError, ValueError) as error:
+        for line in str(error).splitlines():
+            print(f"diantan-sim: {line}", file=sys.stderr)  # noqa: T201 - the command's error output
+        return _BAD_INPUT
+
+
+def _station(options: argparse.Namespace) -> int:
+    config = load_station(options.file)
+    if options.day is not None:
+        if config.sessions.model != "file":
+            raise ConfigError([f'{options.file}: --day is for sessions from a file, and model is "generated"'])
+        config = config.model_copy(update={"sessions": config.sessions.model_copy(update={"day": options.day})})
+    clock = from_spec(options.clock)
+    start_ms = start_of(config, clock.now_ms())
+    station = Station(config, start_ms, file=str(options.file))
+    _announce(station)
+    service = Service(
+        [(item.section, item.registers) for item in station.meters],
+        clock,
+        host=config.simulate.host,
+        port=config.simulate.port,
+        ports=config.simulate.ports,
+        silent_units=config.simulate.silent_units,
+        file=str(options.file),
+    )
+    asyncio.run(run(service, options.ready_file))
+    return 0
+
+
+def _announce(station: Station) -> None:
+    start = datetime.fromtimestamp(station.start_ms / 1000, station.zone)
+    log.info("station %s starts at %s", station.config.station.id, start.isoformat())
+    if station.replay is not None:
+        count = sum(len(group) for group in station.replay.sessions)
+        log.info(
+            "replaying %d sessions of %d plugs on %s; %d sessions at other plugs are left out",
+            count,
+            len(station.replay.plugs),
+            station.replay.day,
+            station.replay.left_out,
+        )
+
+
+def _meter(options: argparse.Namespace) -> int:
+    section = MeterSection(
+        id=options.id,
+        unit=options.unit,
+        profile=options.profile,
+        parameters=dict(options.parameter),
+        gain_error=options.gain_error,
+        power_factor=options.power_factor,
+        phase_shares=(1,) if options.single_phase else (1, 1, 1),
+    )
+    clock = from_spec(options.clock)
+    profile = load(section.profile, section.parameters)
+    circuit = Circuit(power_factor=int(section.power_factor * 10**6), shares=section.phase_shares)
+    settings = MeterSettings(
+        timezone=options.timezone,
+        gain_error=gain_error(section, 0),
+        default_factor=None if options.factor is None else int(options.factor * 10**6),
+        startup_current_ma=section.startup_current_ma,
+        parameters=section.parameters,
+    )
+    meter = Meter(ConstantCurve(clock.now_ms(), int(options.power_w * 1000)), circuit, settings)
+    service = Service([(section, RegisterMap(meter, Layout(profile)))], clock, host=options.host, port=options.port)
+    asyncio.run(run(service, options.ready_file))
+    return 0
+
+
+def _truth(options: argparse.Namespace) -> int:
+    config = load_station(options.file)
+    zone = ZoneInfo(config.station.timezone)
+    from_ms, until_ms = (_local_ms(moment, zone) for moment in (options.from_time, options.to_time))
+    if until_ms <= from_ms:
+        raise ConfigError([f"--to: expected after --from {options.from_time}, found {options.to_time}"])
+    start_ms = start_of(config, from_ms)
+    if start_ms > from_ms:
+        raise ConfigError([f"--from: expected not before the start of the station, found {options.from_time}"])
+    result = truth(Station(config, start_ms, file=str(options.file)), from_ms, until_ms)
+    text = json.dumps(as_json(result), indent=2) if options.json else as_table(result)
+    print(text)  # noqa: T201 - the command's output
+    return 0
+
+
+def _local_ms(moment: datetime, zone: ZoneInfo) -> int:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+    return round(aware.timestamp() * 1000)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"expected a decimal number, got {text!r}") from None
+    if not value.is_finite():
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return value
+
+
+def _parameter(text: str) -> tuple[str, Decimal]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected NAME=NUMBER, got {text!r}")
+    return name, _decimal(value)
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a time such as 2026-06-15T00:00, got {text!r}") from None
+
+
+def _clock_spec(text: str) -> str:
+    try:
+        from_spec(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="diantan-sim", description="Simulated electricity-carbon meters.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    station = commands.add_parser("station", help="serve all meters of a station over Modbus TCP")
+    station.add_argument("file", type=Path, metavar="STATION.toml")
+    station.add_argument(
+        "--day", type=lambda text: _time(text).date(), help="which day of the session file (default: the busiest)"
+    )
+    station.set_defaults(command=_station)
+
+    meter = commands.add_parser("meter", help="serve one meter with a constant load")
+    meter.add_argument("--id", default="meter")
+    meter.add_argument("--profile", default="sim-carbon-meter", help=f"{', '.join(names())}, or a file")
+    meter.add_argument("--parameter", action="append", type=_parameter, default=[], metavar="NAME=NUMBER")
+    meter.add_argument("--host", default="127.0.0.1")
+    meter.add_argument("--port", type=int, default=5020)
+    meter.add_argument("--unit", type=int, default=1)
+    meter.add_argument("--power-w", type=_decimal, default=Decimal(7000), help="negative: the load feeds back")
+    meter.add_argument("--power-factor", type=_decimal, default=Decimal(1))
+    meter.add_argument("--single-phase", action="store_true")
+    meter.add_argument("--gain-error", type=_decimal, default=Decimal(0), help="0.03 over-registers by 3 %%")
+    meter.add_argument("--factor", type=_decimal, help="carbon factor in kg/kWh before one is written")
+    meter.add_argument("--timezone", default="Asia/Shanghai")
+    meter.set_defaults(command=_meter)
+
+    for command in (station, meter):
+        command.add_argument(
+            "--clock", type=_clock_spec, default="system", help="system, or simulated:ORIGIN_MS:SPEED:ANCHOR_MS"
+        )
+        command.add_argument("--ready-file", type=Path, help="write the addresses here when listening")
+
+    answer = commands.add_parser("truth", help="print what really flowed at a station")
+    answer.add_argument("file", type=Path, metavar="STATION.toml")
+    answer.add_argument("--from", dest="from_time", type=_time, required=True, help="local time, or with an offset")
+    answer.add_argument("--to", dest="to_time", type=_time, required=True)
+    answer.add_argument("--json", action="store_true", help="exact integers instead of a table")
+    answer.set_defaults(command=_truth)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

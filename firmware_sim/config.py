@@ -1,0 +1,250 @@
+"""The description of a station (STATION.toml), checked as a whole: every mistake names file and key.
+
+Numbers that enter exact arithmetic may be written as text or as TOML numbers; both are read as decimals, never floats.
+"""
+
+import tomllib
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+# Error limits in %, at PF 1 and I >= Itr: GB/T 17215.321-2021 letters and the older numbers of the classes.
+CLASS_LIMITS: Final = {
+    "A": Decimal(2),
+    "B": Decimal(1),
+    "C": Decimal("0.5"),
+    "D": Decimal("0.2"),
+    "E": Decimal("0.1"),
+    "2": Decimal(2),
+    "1": Decimal(1),
+    "0.5": Decimal("0.5"),
+    "0.5S": Decimal("0.5"),
+    "0.2": Decimal("0.2"),
+    "0.2S": Decimal("0.2"),
+}
+_LARGEST_FILE: Final = 4 << 20
+_MESSAGES: Final = {"extra_forbidden": "unknown key", "missing": "expected a value, found nothing"}
+_MWH_PER_KWH: Final = 10**6
+_NG_PER_KG: Final = 10**12
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Exact = Annotated[Decimal, Field(allow_inf_nan=False)]
+
+
+class ConfigError(ValueError):
+    """A station file that can't be used; `problems` has one line for each mistake."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MeterSection(_Section):
+    """One meter: where it answers, what it is, and how it errs."""
+
+    id: Identifier
+    unit: int | None = Field(default=None, ge=1, le=247)
+    port: int | None = Field(default=None, ge=0, le=65535)
+    profile: str = "sim-carbon-meter"
+    parameters: dict[str, Exact] = Field(default_factory=dict)
+    accuracy_class: str = Field(default="1", alias="class")
+    gain_error: Exact | Literal["random"] = Decimal(0)
+    resolution_kwh: Exact = Field(default=Decimal("0.001"), gt=0, le=100)
+    carbon_resolution_kg: Exact = Field(default=Decimal("0.000001"), gt=0, le=100)
+    startup_current_ma: int = Field(default=20, ge=0, le=10_000)
+    clock_offset_ms: int = Field(default=0, ge=-86_400_000_000, le=86_400_000_000)
+    clock_drift_ppm: Exact = Field(default=Decimal(0), ge=-100_000, le=100_000)
+    initial_forward_kwh: Exact = Field(default=Decimal(0), ge=0, le=10**9)
+    initial_reverse_kwh: Exact = Field(default=Decimal(0), ge=0, le=10**9)
+    serial_number: int | None = Field(default=None, ge=0, lt=2**32)
+    meter_constant: int = Field(default=1_000, ge=1, le=10**9)
+    power_factor: Exact = Field(default=Decimal("0.99"), gt=0, le=1)
+    phase_shares: tuple[int, ...] = (1, 1, 1)
+
+    @field_validator("accuracy_class")
+    @classmethod
+    def _class_is_known(cls, value: str) -> str:
+        if value not in CLASS_LIMITS:
+            raise ValueError(f"expected one of {', '.join(CLASS_LIMITS)}")
+        return value
+
+    @field_validator("gain_error")
+    @classmethod
+    def _gain_is_possible(cls, value: Decimal | str) -> Decimal | str:
+        if isinstance(value, Decimal) and not -1 < value < 1:
+            raise ValueError("expected above -1 and below 1: 0.03 is 3 %")
+        return value
+
+    @field_validator("phase_shares")
+    @classmethod
+    def _phases_are_possible(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) not in (1, 3) or any(share < 1 for share in value):
+            raise ValueError("expected one or three positive whole numbers")
+        return value
+
+    @field_validator("resolution_kwh", "initial_forward_kwh", "initial_reverse_kwh")
+    @classmethod
+    def _energy_is_whole(cls, value: Decimal) -> Decimal:
+        return _whole(value, _MWH_PER_KWH, "1 mWh (0.000001 kWh)")
+
+    @field_validator("carbon_resolution_kg")
+    @classmethod
+    def _carbon_is_whole(cls, value: Decimal) -> Decimal:
+        return _whole(value, _NG_PER_KG, "1 ng (0.000000000001 kg)")
+
+
+def _whole(value: Decimal, per_unit: int, name: str) -> Decimal:
+    if value * per_unit != (value * per_unit).to_integral_value():
+        raise ValueError(f"expected a multiple of {name}")
+    return value
+
+
+class ChargerSection(MeterSection):
+    """A charger and its meter."""
+
+    rated_kw: Exact = Field(default=Decimal(7), gt=0, le=10_000)
+    kind: Literal["ac", "dc"] = "ac"
+    sessions_per_day: Exact | None = Field(default=None, ge=0, le=200)
+    v2g_share: Exact = Field(default=Decimal(0), ge=0, le=1)
+    cable_milliohm: Exact | None = Field(default=None, ge=0, le=10_000)
+
+
+class GridSection(MeterSection):
+    """The grid-side meter (关口表): it measures chargers, losses and auxiliary load together."""
+
+    accuracy_class: str = Field(default="0.5", alias="class")
+
+
+class StationSection(_Section):
+    """The station and its supply."""
+
+    id: Identifier
+    timezone: str = "Asia/Shanghai"
+    seed: int = 1
+    start: datetime | date | None = None
+    voltage_v: Exact = Field(default=Decimal(220), gt=0, le=100_000)
+    frequency_hz: Exact = Field(default=Decimal(50), gt=0, le=1_000)
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("expected the name of a time zone, such as Asia/Shanghai") from None
+        return value
+
+
+class SimulateSection(_Section):
+    """Where the meters are served. Meters without a port of their own are spread over `ports` ports."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    ports: int = Field(default=1, ge=1, le=1_000)
+    silent_units: bool = False
+
+
+class AuxiliarySection(_Section):
+    """What the station itself uses, and its meter if it has one."""
+
+    load_w: Exact = Field(default=Decimal(0), ge=0, le=10**7)
+    meter: MeterSection | None = None
+
+
+class LossSection(_Section):
+    """Resistance of each conductor of the cable to a charger."""
+
+    cable_milliohm: Exact = Field(default=Decimal(0), ge=0, le=10_000)
+
+
+class SessionsSection(_Section):
+    """Where the sessions come from."""
+
+    model: Literal["generated", "file"] = "generated"
+    file: Path | None = None
+    day: date | None = None
+    replay_on: date | None = None
+
+    @model_validator(mode="after")
+    def _file_belongs_to_model(self) -> "SessionsSection":
+        if self.model == "file" and self.file is None:
+            raise ValueError('file: expected a path, because model is "file"')
+        if self.model == "generated" and (self.file or self.day or self.replay_on):
+            raise ValueError('file, day and replay_on are for model = "file"')
+        return self
+
+
+class FactorSection(_Section):
+    """The carbon factor that meters use before they are sent one."""
+
+    default: Exact | None = Field(default=None, ge=0, le=4_000)
+
+    @field_validator("default")
+    @classmethod
+    def _factor_is_whole(cls, value: Decimal | None) -> Decimal | None:
+        return None if value is None else _whole(value, 10**6, "1 mg/kWh (0.000001 kg/kWh)")
+
+
+class StationConfig(_Section):
+    """A whole station file."""
+
+    station: StationSection
+    simulate: SimulateSection = SimulateSection()
+    grid: GridSection | None = None
+    charger: list[ChargerSection] = Field(min_length=1, max_length=10_000)
+    auxiliary: AuxiliarySection = AuxiliarySection()
+    loss: LossSection = LossSection()
+    sessions: SessionsSection = SessionsSection()
+    factor: FactorSection = FactorSection()
+
+    @property
+    def meters(self) -> list[MeterSection]:
+        """Return every meter in the order in which ports and units are given out."""
+        grid = [self.grid] if self.grid else []
+        auxiliary = [self.auxiliary.meter] if self.auxiliary.meter else []
+        return [*self.charger, *grid, *auxiliary]
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "StationConfig":
+        seen: set[str] = set()
+        for meter in self.meters:
+            if meter.id in seen:
+                raise ValueError(f"id {meter.id!r}: expected a name of its own, found it twice")
+            seen.add(meter.id)
+        return self
+
+
+def load_station(path: Path) -> StationConfig:
+    """Return a checked station file; paths in it are taken relative to it. ConfigError lists every mistake."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise ConfigError([f"{path}: expected at most {_LARGEST_FILE} bytes"])
+        document: dict[str, Any] = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+    except OSError as error:
+        raise ConfigError([f"{path}: can't be read: {error.strerror or error}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: not valid TOML: {error}"]) from None
+    try:
+        config = StationConfig.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError([_line(path, dict(item)) for item in error.errors()]) from None
+    if config.sessions.file is None:
+        return config
+    file = path.parent / config.sessions.file
+    return config.model_copy(update={"sessions": config.sessions.model_copy(update={"file": file})})
+
+
+def _line(path: Path, item: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in item["loc"] if part != "Exact") or "(station)"
+    message = _MESSAGES.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
+    value = item.get("input")
+    found = "" if isinstance(value, dict | list) or value is None else f", found {value!r}"
+    return f"{path}: {key}: {message}{found}"

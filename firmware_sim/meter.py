@@ -1,0 +1,271 @@
+"""A simulated electricity-carbon meter (电碳表): it measures a load and keeps what a real one keeps.
+
+Everything is computed when somebody reads, from the load's exact energy: accelerated time costs nothing while nobody
+does, and the result does not depend on how often the meter was read.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from diantan_core import day_start_ms, next_day_start_ms, next_month_start_ms
+from firmware_sim.circuit import PHASES, Circuit
+from firmware_sim.curves import UJ_PER_MWH, Curve, MappedCurve
+from firmware_sim.device_clock import DeviceClock
+from firmware_sim.factors import SLOT_MS, FactorMemory
+from profiles.codec import half_even
+
+# T/CIMA 0079.4 section 5.7
+DAILY_FREEZES: Final = 30
+MONTHLY_FREEZES: Final = 12
+CARBON_DAYS: Final = 365
+
+Row = dict[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSettings:
+    """What makes one meter differ from another.
+
+    `gain_error` is ε in indicated = true·(1 + ε). Resolutions are the steps of the registers; below
+    `startup_current_ma` (起动电流, mean of the phases) nothing is registered.
+    """
+
+    timezone: str = "Asia/Shanghai"
+    gain_error: Fraction = Fraction(0)
+    resolution_mwh: int = 1_000
+    carbon_resolution_ng: int = 10**6
+    startup_current_ma: int = 0
+    clock_offset_ms: int = 0
+    clock_drift_ppm: Fraction = Fraction(0)
+    default_factor: int | None = None
+    initial_forward_mwh: int = 0
+    initial_reverse_mwh: int = 0
+    serial_number: int = 0
+    meter_constant: int = 1_000
+    parameters: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Registers at their full precision: mWh and ng."""
+
+    energy_forward: int
+    energy_reverse: int
+    carbon_forward: int = 0
+    carbon_reverse: int = 0
+
+
+class Meter:
+    """One meter on one load."""
+
+    def __init__(self, load: Curve, circuit: Circuit, settings: MeterSettings) -> None:
+        if settings.gain_error <= -1:
+            raise ValueError(f"a gain error of {settings.gain_error} leaves nothing to register")
+        self.settings = settings
+        self.circuit = circuit
+        self._load = load
+        startup = settings.startup_current_ma
+        self._measured: Curve = (
+            MappedCurve(load, lambda power: power if circuit.above_current(power, startup) else 0) if startup else load
+        )
+        gain = 1 + settings.gain_error
+        self._gain_numerator = gain.numerator
+        self._gain_denominator = gain.denominator * UJ_PER_MWH
+        self._gain = gain
+        self._clock = DeviceClock(load.start_ms, offset_ms=settings.clock_offset_ms, drift_ppm=settings.clock_drift_ppm)
+        self._factors = FactorMemory(settings.default_factor)
+        self._now_ms = load.start_ms
+        self._totals = _Totals(settings.initial_forward_mwh, settings.initial_reverse_mwh)
+        device_ms = self._clock.at(load.start_ms)
+        self._first_ms = device_ms
+        self._next_midnight = next_day_start_ms(device_ms, settings.timezone)
+        self._last_frozen = day_start_ms(device_ms, settings.timezone)
+        self._day_carbon = (0, 0)
+        self._history_day = 0
+        self._history_key: tuple[int, int] | None = None
+        self._history_start_ms = 0
+        self.daily_freezes: deque[Row] = deque(maxlen=DAILY_FREEZES)  # newest first
+        self.monthly_freezes: deque[Row] = deque(maxlen=MONTHLY_FREEZES)
+        self.daily_carbon: deque[Row] = deque(maxlen=CARBON_DAYS)
+
+    # Time
+
+    def advance(self, now_ms: int) -> None:
+        """Bring the registers to an instant; an earlier one than the last changes nothing (registers never go back)."""
+        if now_ms <= self._now_ms:
+            return
+        while True:
+            device_ms = self._clock.at(self._now_ms)
+            change = self._factors.next_change(device_ms)
+            boundary = self._next_midnight if change is None else min(change, self._next_midnight)
+            true_ms = self._clock.when(boundary)
+            if true_ms > now_ms:
+                break
+            self._accumulate(true_ms)
+            if boundary == self._next_midnight:
+                self._freeze(boundary)
+        self._accumulate(now_ms)
+
+    def _accumulate(self, until_ms: int) -> None:
+        factor = self._factors.at(self._clock.at(self._now_ms)).factor
+        forward_uj, reverse_uj = self._measured.energy_at(until_ms)
+        forward = self.settings.initial_forward_mwh + forward_uj * self._gain_numerator // self._gain_denominator
+        reverse = self.settings.initial_reverse_mwh + reverse_uj * self._gain_numerator // self._gain_denominator
+        totals = self._totals
+        if factor is not None:
+            totals.carbon_forward += (forward - totals.energy_forward) * factor
+            totals.carbon_reverse += (reverse - totals.energy_reverse) * factor
+        totals.energy_forward, totals.energy_reverse = forward, reverse
+        self._now_ms = until_ms
+
+    def _freeze(self, midnight_ms: int) -> None:
+        """Keep the registers at a local midnight (冻结), unless a clock set back brings the same one again."""
+        zone = self.settings.timezone
+        self._next_midnight = next_day_start_ms(midnight_ms, zone)
+        if midnight_ms <= self._last_frozen:
+            return
+        totals = self._totals
+        row = {"time": midnight_ms, **self._shown()}
+        self.daily_freezes.appendleft(row)
+        if next_month_start_ms(midnight_ms - 1, zone) == midnight_ms:
+            self.monthly_freezes.appendleft(row)
+        before_forward, before_reverse = self._day_carbon
+        self.daily_carbon.appendleft(
+            {
+                "time": day_start_ms(midnight_ms - 1, zone),
+                "carbon_forward": totals.carbon_forward - before_forward,
+                "carbon_reverse": totals.carbon_reverse - before_reverse,
+            }
+        )
+        self._day_carbon = (totals.carbon_forward, totals.carbon_reverse)
+        self._last_frozen = midnight_ms
+
+    # What is written to a meter
+
+    def receive_factor(self, now_ms: int, slot_start_ms: int, factor: int | None) -> None:
+        """Take the factor (mg/kWh; None: undefined) of the slot that starts at `slot_start_ms` of the meter's clock.
+
+        FactorRefusedError when the meter does not accept it.
+        """
+        self.advance(now_ms)
+        self._factors.receive(slot_start_ms, factor, self._clock.at(now_ms))
+
+    def set_clock(self, now_ms: int, device_ms: int) -> None:
+        """Set the meter's clock. Put forward over a midnight, it freezes at once; put back, it never freezes twice."""
+        self.advance(now_ms)
+        crossed = device_ms >= self._next_midnight
+        self._clock.set_time(now_ms, device_ms)
+        if crossed:
+            self._freeze(day_start_ms(device_ms, self.settings.timezone))
+        self._next_midnight = next_day_start_ms(device_ms, self.settings.timezone)
+
+    def select_history_day(self, days_back: int) -> None:
+        """Choose which day the factor history shows: 0 today, 1 yesterday .. 365; ValueError beyond."""
+        if not 0 <= days_back <= CARBON_DAYS:
+            raise ValueError(f"the factor history goes 0..{CARBON_DAYS} days back, not {days_back}")
+        self._history_day = days_back
+
+    # What can be read
+
+    def energy(self, now_ms: int) -> tuple[int, int]:
+        """Return the (forward, reverse) energy at full precision in mWh, initial registers included."""
+        self.advance(now_ms)
+        return self._totals.energy_forward, self._totals.energy_reverse
+
+    def carbon(self, now_ms: int) -> tuple[int, int]:
+        """Return the (forward, reverse) carbon at full precision in ng."""
+        self.advance(now_ms)
+        return self._totals.carbon_forward, self._totals.carbon_reverse
+
+    def values(self, now_ms: int) -> Row:
+        """Return every point the meter knows, by standard name, in canonical units, of one instant."""
+        self.advance(now_ms)
+        device_ms = self._clock.at(now_ms)
+        in_force = self._factors.at(device_ms)
+        yesterday = self.daily_carbon[0] if self.daily_carbon else {}
+        return {
+            **self._shown(),
+            **self._instantaneous(now_ms),
+            "energy_total": self._step_energy(self._totals.energy_forward + self._totals.energy_reverse),
+            "carbon_factor": in_force.factor,
+            "carbon_factor_start": in_force.start_ms,
+            "carbon_factor_quality": int(in_force.quality),
+            "carbon_forward_previous_day": yesterday.get("carbon_forward", 0),
+            "carbon_reverse_previous_day": yesterday.get("carbon_reverse", 0),
+            "device_time": device_ms,
+            "serial_number": self.settings.serial_number,
+            "meter_constant": self.settings.meter_constant,
+            "pt_ratio": int(self.settings.parameters.get("pt", 1)),
+            "ct_ratio": int(self.settings.parameters.get("ct", 1)),
+            "status": 0,
+        }
+
+    def row(self, table: str, number: int, now_ms: int) -> Row:
+        """Return a row of a table (see `profiles.points.TABLES`); empty when the meter has nothing there yet."""
+        self.advance(now_ms)
+        if table == "factor_history":
+            return self._history(number, now_ms)
+        rows = {
+            "daily_freezes": self.daily_freezes,
+            "monthly_freezes": self.monthly_freezes,
+            "daily_carbon": self.daily_carbon,
+        }[table]
+        return rows[number - 1] if number <= len(rows) else {}
+
+    def _history(self, slot: int, now_ms: int) -> Row:
+        device_ms = self._clock.at(now_ms)
+        start = self._history_start(day_start_ms(device_ms, self.settings.timezone))
+        time_ms = start + (slot - 1) * SLOT_MS
+        before_start = time_ms + SLOT_MS <= self._first_ms
+        if before_start or time_ms > device_ms or time_ms >= next_day_start_ms(start, self.settings.timezone):
+            return {}
+        return {"time": time_ms, "carbon_factor": self._factors.at(time_ms).factor}
+
+    def _history_start(self, today_ms: int) -> int:
+        """Return the local midnight at which the day that the history shows began."""
+        key = (today_ms, self._history_day)
+        if key != self._history_key:
+            start = today_ms
+            for _ in range(self._history_day):
+                start = day_start_ms(start - 1, self.settings.timezone)
+            self._history_key, self._history_start_ms = key, start
+        return self._history_start_ms
+
+    def _shown(self) -> dict[str, int | None]:
+        totals, step = self._totals, self.settings.carbon_resolution_ng
+        return {
+            "energy_forward": self._step_energy(totals.energy_forward),
+            "energy_reverse": self._step_energy(totals.energy_reverse),
+            "carbon_forward": totals.carbon_forward - totals.carbon_forward % step,
+            "carbon_reverse": totals.carbon_reverse - totals.carbon_reverse % step,
+        }
+
+    def _step_energy(self, energy_mwh: int) -> int:
+        return energy_mwh - energy_mwh % self.settings.resolution_mwh
+
+    def _instantaneous(self, now_ms: int) -> Row:
+        circuit = self.circuit
+        true_mw = self._measured.power_at(now_ms)
+        power = half_even(true_mw * self._gain.numerator, self._gain.denominator)
+        phases = circuit.phase_powers(power)
+        lagging = circuit.power_factor if true_mw >= 0 else -circuit.power_factor
+        values: Row = {
+            "power": power,
+            "reactive_power": circuit.reactive_mvar(power),
+            "apparent_power": circuit.apparent_mva(power),
+            "power_factor": lagging,
+            "frequency": circuit.frequency_mhz,
+        }
+        for number, phase in enumerate(PHASES):
+            present = number < circuit.phases
+            phase_mw = phases[number] if present else 0
+            values[f"power_{phase}"] = phase_mw
+            values[f"reactive_power_{phase}"] = circuit.reactive_mvar(phase_mw)
+            values[f"apparent_power_{phase}"] = circuit.apparent_mva(phase_mw)
+            values[f"power_factor_{phase}"] = lagging if present else 0
+            values[f"voltage_{phase}"] = circuit.voltage_mv if present else 0
+            values[f"current_{phase}"] = circuit.current_ma(phase_mw)
+        return values

@@ -1,0 +1,166 @@
+"""A charging station: chargers with sessions, cable losses, auxiliary load, and the grid-side meter of their sum."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from firmware_sim.circuit import Circuit
+from firmware_sim.config import CLASS_LIMITS, ChargerSection, ConfigError, MeterSection, StationConfig
+from firmware_sim.curves import ConstantCurve, Curve, MappedCurve, SumCurve
+from firmware_sim.generated import AC, DC, GeneratedSessions
+from firmware_sim.layout import Layout
+from firmware_sim.meter import Meter, MeterSettings
+from firmware_sim.registers import RegisterMap
+from firmware_sim.replay import Replay, replay
+from firmware_sim.sessions import Session, SessionCurve
+from profiles import ProfileError, load
+
+_DEFAULT_SESSIONS: Final = {"ac": Decimal(4), "dc": Decimal(10)}
+_MW_PER_KW: Final = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedMeter:
+    """A meter of the station, what it measures, and how it is read."""
+
+    section: MeterSection
+    role: str  # charger, grid, auxiliary
+    load: Curve
+    meter: Meter
+    registers: RegisterMap
+
+
+class Station:
+    """Everything a station file describes, from its start on."""
+
+    def __init__(self, config: StationConfig, start_ms: int, *, file: str = "station") -> None:
+        self.config = config
+        self.start_ms = start_ms
+        self.zone = ZoneInfo(config.station.timezone)
+        self.replay: Replay | None = None
+        self._layouts: dict[tuple[str, tuple[tuple[str, Decimal], ...]], Layout] = {}
+        if config.sessions.file is not None:
+            self.replay = replay(
+                config.sessions.file,
+                len(config.charger),
+                self.zone,
+                config.sessions.day,
+                config.sessions.replay_on,
+            )
+        self.charger_loads = [self._charger_load(number, charger) for number, charger in enumerate(config.charger)]
+        self.losses: list[Curve] = [
+            MappedCurve(load, partial(_loss, self._circuit(charger), self._resistance(charger)))
+            for load, charger in zip(self.charger_loads, config.charger, strict=True)
+        ]
+        self.auxiliary = ConstantCurve(start_ms, int(config.auxiliary.load_w * 1000))
+        self.grid = SumCurve(start_ms, [*self.charger_loads, *self.losses, self.auxiliary])
+        self.meters = self._meters(file)
+
+    def _charger_load(self, number: int, charger: ChargerSection) -> SessionCurve:
+        rated_mw = int(charger.rated_kw * _MW_PER_KW)
+        return SessionCurve(self.start_ms, self.zone, rated_mw, self._sessions_of(number, charger, rated_mw))
+
+    def _sessions_of(self, number: int, charger: ChargerSection, rated_mw: int) -> Callable[[date], Sequence[Session]]:
+        if self.replay is not None:
+            return partial(self.replay.of, number)
+        return GeneratedSessions(
+            seed=self.config.station.seed,
+            charger=charger.id,
+            zone=self.zone,
+            rated_mw=rated_mw,
+            per_day=_DEFAULT_SESSIONS[charger.kind] if charger.sessions_per_day is None else charger.sessions_per_day,
+            v2g_share=charger.v2g_share,
+            habits=AC if charger.kind == "ac" else DC,
+        )
+
+    def _resistance(self, charger: ChargerSection) -> Fraction:
+        own = charger.cable_milliohm
+        return Fraction(self.config.loss.cable_milliohm if own is None else own)
+
+    def _circuit(self, section: MeterSection) -> Circuit:
+        return Circuit(
+            voltage_mv=int(self.config.station.voltage_v * 1000),
+            frequency_mhz=int(self.config.station.frequency_hz * 1000),
+            power_factor=int(section.power_factor * 10**6),
+            shares=section.phase_shares,
+        )
+
+    def _meters(self, file: str) -> list[SimulatedMeter]:
+        wanted: list[tuple[MeterSection, str, Curve]] = [
+            (charger, "charger", load) for charger, load in zip(self.config.charger, self.charger_loads, strict=True)
+        ]
+        if self.config.grid is not None:
+            wanted.append((self.config.grid, "grid", self.grid))
+        if self.config.auxiliary.meter is not None:
+            wanted.append((self.config.auxiliary.meter, "auxiliary", self.auxiliary))
+        problems: list[str] = []
+        meters = []
+        for number, (section, role, curve) in enumerate(wanted, 1):
+            try:
+                layout = self._layout(section)
+            except ProfileError as error:
+                problems += [f"{file}: meter {section.id}: {problem}" for problem in error.problems]
+                continue
+            meter = Meter(curve, self._circuit(section), self._settings(section, number))
+            meters.append(SimulatedMeter(section, role, curve, meter, RegisterMap(meter, layout)))
+        if problems:
+            raise ConfigError(problems)
+        return meters
+
+    def _layout(self, section: MeterSection) -> Layout:
+        """Return the layout of a meter's model, shared by the meters of the same model and parameters."""
+        key = (section.profile, tuple(sorted(section.parameters.items())))
+        if key not in self._layouts:
+            self._layouts[key] = Layout(load(section.profile, section.parameters))
+        return self._layouts[key]
+
+    def _settings(self, section: MeterSection, number: int) -> MeterSettings:
+        default = self.config.factor.default
+        return MeterSettings(
+            timezone=self.config.station.timezone,
+            gain_error=gain_error(section, self.config.station.seed),
+            resolution_mwh=int(section.resolution_kwh * 10**6),
+            carbon_resolution_ng=int(section.carbon_resolution_kg * 10**12),
+            startup_current_ma=section.startup_current_ma,
+            clock_offset_ms=section.clock_offset_ms,
+            clock_drift_ppm=Fraction(section.clock_drift_ppm),
+            default_factor=None if default is None else int(default * 10**6),
+            initial_forward_mwh=int(section.initial_forward_kwh * 10**6),
+            initial_reverse_mwh=int(section.initial_reverse_kwh * 10**6),
+            serial_number=number if section.serial_number is None else section.serial_number,
+            meter_constant=section.meter_constant,
+            parameters=dict(section.parameters),
+        )
+
+
+def _loss(circuit: Circuit, resistance_mohm: Fraction, power_mw: int) -> int:
+    return circuit.loss_mw(power_mw, resistance_mohm)
+
+
+def gain_error(section: MeterSection, seed: int) -> Fraction:
+    """Return a meter's gain error: as given, or drawn from the seed within half of the limit of its class."""
+    if section.gain_error != "random":
+        return Fraction(section.gain_error)
+    half_limit = CLASS_LIMITS[section.accuracy_class] / 200
+    # Drawn in steps of 10⁻⁷, so that the error is a short exact number.
+    steps = int(half_limit * 10**7)
+    return Fraction(random.Random(f"{seed}/{section.id}/gain").randint(-steps, steps), 10**7)  # noqa: S311
+
+
+def start_of(config: StationConfig, now_ms: int) -> int:
+    """Return when the station begins: as its file says (local time unless it has an offset), or last local midnight."""
+    zone = ZoneInfo(config.station.timezone)
+    start = config.station.start
+    if start is None:
+        start = datetime.fromtimestamp(now_ms / 1000, zone).date()
+    if not isinstance(start, datetime):
+        start = datetime.combine(start, time())
+    if start.tzinfo is None:
+        start = start.replace(tzinfo=zone)
+    return round(start.timestamp() * 1000)

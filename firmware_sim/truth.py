@@ -1,0 +1,124 @@
+"""What really flowed at a station, beside what its meters registered: the answer key for every check made of them."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from firmware_sim.curves import UJ_PER_MWH, Curve
+from firmware_sim.station import Station
+
+Flow = tuple[int, int]  # forward, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class MeterTruth:
+    """One meter over a period: true energy in µJ, registered energy in mWh and carbon in ng at full precision."""
+
+    id: str
+    role: str
+    true_uj: Flow
+    registered_mwh: Flow
+    carbon_ng: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A station over a period."""
+
+    from_ms: int
+    until_ms: int
+    meters: tuple[MeterTruth, ...]
+    chargers_uj: Flow
+    losses_uj: int
+    auxiliary_uj: int
+    grid_uj: Flow
+
+    @property
+    def imbalance_uj(self) -> int:
+        """Return the net energy at the grid side minus chargers, losses and auxiliary: 0, or the model is broken."""
+        grid = self.grid_uj[0] - self.grid_uj[1]
+        return grid - (self.chargers_uj[0] - self.chargers_uj[1]) - self.losses_uj - self.auxiliary_uj
+
+
+def truth(station: Station, from_ms: int, until_ms: int) -> Truth:
+    """Return the exact energies of a period. The meters are asked in order of time, so call it once per station."""
+    before = [(item.meter.energy(from_ms), item.meter.carbon(from_ms)) for item in station.meters]
+    meters = []
+    for item, (energy, carbon) in zip(station.meters, before, strict=True):
+        meters.append(
+            MeterTruth(
+                id=item.section.id,
+                role=item.role,
+                true_uj=_flow(item.load, from_ms, until_ms),
+                registered_mwh=_minus(item.meter.energy(until_ms), energy),
+                carbon_ng=_minus(item.meter.carbon(until_ms), carbon),
+            )
+        )
+    chargers = [_flow(load, from_ms, until_ms) for load in station.charger_loads]
+    return Truth(
+        from_ms=from_ms,
+        until_ms=until_ms,
+        meters=tuple(meters),
+        chargers_uj=(sum(flow[0] for flow in chargers), sum(flow[1] for flow in chargers)),
+        losses_uj=sum(_flow(load, from_ms, until_ms)[0] for load in station.losses),
+        auxiliary_uj=_flow(station.auxiliary, from_ms, until_ms)[0],
+        grid_uj=_flow(station.grid, from_ms, until_ms),
+    )
+
+
+def _flow(curve: Curve, from_ms: int, until_ms: int) -> Flow:
+    return _minus(curve.energy_at(until_ms), curve.energy_at(from_ms))
+
+
+def _minus(later: Flow, earlier: Flow) -> Flow:
+    return later[0] - earlier[0], later[1] - earlier[1]
+
+
+def kwh(energy_uj: int) -> Decimal:
+    """Return µJ in kWh, to 1 mWh."""
+    return Decimal(energy_uj // UJ_PER_MWH).scaleb(-6)
+
+
+def as_json(result: Truth) -> dict[str, Any]:
+    """Return the truth as plain JSON values; energies as exact integers in the unit their names state."""
+    return {
+        "from_ms": result.from_ms,
+        "until_ms": result.until_ms,
+        "meters": [
+            {
+                "id": meter.id,
+                "role": meter.role,
+                "true_forward_uj": meter.true_uj[0],
+                "true_reverse_uj": meter.true_uj[1],
+                "registered_forward_mwh": meter.registered_mwh[0],
+                "registered_reverse_mwh": meter.registered_mwh[1],
+                "carbon_forward_ng": meter.carbon_ng[0],
+                "carbon_reverse_ng": meter.carbon_ng[1],
+            }
+            for meter in result.meters
+        ],
+        "chargers_forward_uj": result.chargers_uj[0],
+        "chargers_reverse_uj": result.chargers_uj[1],
+        "losses_uj": result.losses_uj,
+        "auxiliary_uj": result.auxiliary_uj,
+        "grid_forward_uj": result.grid_uj[0],
+        "grid_reverse_uj": result.grid_uj[1],
+        "imbalance_uj": result.imbalance_uj,
+    }
+
+
+def as_table(result: Truth) -> str:
+    """Return the truth as a table for people, in kWh."""
+    head = f"{'meter':<24} {'role':<10} {'true fwd':>14} {'true rev':>14} {'registered fwd':>14} {'registered rev':>14}"
+    lines = [head]
+    for meter in result.meters:
+        true = " ".join(f"{kwh(value):>14}" for value in meter.true_uj)
+        registered = " ".join(f"{Decimal(value).scaleb(-6):>14}" for value in meter.registered_mwh)
+        lines.append(f"{meter.id:<24} {meter.role:<10} {true} {registered}")
+    lines += [
+        f"chargers  {kwh(result.chargers_uj[0])} kWh forward, {kwh(result.chargers_uj[1])} kWh reverse",
+        f"losses    {kwh(result.losses_uj)} kWh",
+        f"auxiliary {kwh(result.auxiliary_uj)} kWh",
+        f"grid side {kwh(result.grid_uj[0])} kWh forward, {kwh(result.grid_uj[1])} kWh reverse",
+    ]
+    return "\n".join(lines)

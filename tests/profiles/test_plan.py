@@ -1,0 +1,135 @@
+"""The reading plan: everything once, whole, within the limits, whatever the order, at the least cost."""
+
+import random
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiles import Encoding, Point, WordOrder, load, names
+from profiles.plan import MAX_REGISTERS, ReadBlock, plan_reads, plan_rows
+from profiles.points import Quantity
+
+
+def point(address: int, encoding: Encoding = Encoding.UINT16, function: int = 3) -> Point:
+    return Point(f"p{function}-{address}", Quantity.NUMBER, function, address, encoding, WordOrder.ABCD, Fraction(1), 1)
+
+
+@st.composite
+def maps(draw: st.DrawFn) -> list[Point]:
+    """Points that do not overlap, with gaps between them."""
+    points, address = [], draw(st.integers(0, 100))
+    for _ in range(draw(st.integers(1, 25))):
+        encoding = draw(st.sampled_from(list(Encoding)))
+        points.append(point(address, encoding, draw(st.sampled_from([3, 4]))))
+        address += encoding.registers + draw(st.integers(0, 60))
+    return points
+
+
+def cost(blocks: list[ReadBlock], gap_cost: int) -> int:
+    return sum(gap_cost + block.count for block in blocks)
+
+
+def cheapest(points: list[Point], limit: int, gap_cost: int) -> int:
+    """Return the least cost over every way to cut a short row of points, tried one by one."""
+    if not points:
+        return 0
+    best = 10**9
+    for size in range(1, len(points) + 1):
+        count = max(p.end for p in points[:size]) - points[0].address
+        if count <= limit:
+            best = min(best, gap_cost + count + cheapest(points[size:], limit, gap_cost))
+    return best
+
+
+@given(maps(), st.integers(4, MAX_REGISTERS), st.integers(0, 40), st.randoms())
+def test_every_point_is_read_once_and_whole(
+    points: list[Point], limit: int, gap_cost: int, shuffler: random.Random
+) -> None:
+    blocks = plan_reads(points, limit, gap_cost)
+    assert sorted(p.name for block in blocks for p in block.points) == sorted(p.name for p in points)
+    for block in blocks:
+        assert block.count <= limit
+        assert all(p.function == block.function for p in block.points)
+        assert all(block.address <= p.address and p.end <= block.address + block.count for p in block.points)
+        assert block.points[0].address == block.address
+    shuffled = list(points)
+    shuffler.shuffle(shuffled)
+    assert plan_reads(shuffled, limit, gap_cost) == blocks
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(list(Encoding)), st.integers(0, 40)), min_size=1, max_size=9),
+    st.integers(4, 60),
+    st.integers(0, 40),
+)
+def test_no_other_plan_costs_less(layout: list[tuple[Encoding, int]], limit: int, gap_cost: int) -> None:
+    points, address = [], 0
+    for encoding, gap in layout:
+        address += gap
+        points.append(point(address, encoding))
+        address += encoding.registers
+    assert cost(plan_reads(points, limit, gap_cost), gap_cost) == cheapest(points, limit, gap_cost)
+
+
+@pytest.mark.parametrize(("gap", "requests"), [(0, 1), (20, 1), (21, 2)])
+def test_a_gap_is_read_over_while_it_pays(gap: int, requests: int) -> None:
+    assert len(plan_reads([point(0), point(1 + gap)])) == requests
+
+
+def test_gap_cost_zero_reads_no_unused_register() -> None:
+    assert [block.count for block in plan_reads([point(0), point(1), point(3)], gap_cost=0)] == [2, 1]
+
+
+def test_equal_points_are_read_once() -> None:
+    (block,) = plan_reads([point(5), point(5)])
+    assert len(block.points) == 1
+
+
+def test_nothing_to_read_is_no_request() -> None:
+    assert plan_reads([]) == []
+
+
+@pytest.mark.parametrize("limit", [0, 126])
+def test_an_impossible_limit_is_refused(limit: int) -> None:
+    with pytest.raises(ValueError, match=r"1\.\.125"):
+        plan_reads([point(0)], limit)
+
+
+def test_a_point_larger_than_a_request_is_named() -> None:
+    with pytest.raises(ValueError, match="p3-7: 4 registers"):
+        plan_reads([point(7, Encoding.UINT64)], 3)
+
+
+def test_the_simulated_meter_is_polled_in_one_request_of_60() -> None:
+    profile = load("sim-carbon-meter")
+    polled = [p for name, p in profile.points.items() if name not in ("serial_number", "meter_constant")]
+    (block,) = plan_reads(polled, profile.max_registers, profile.gap_cost)
+    assert (block.function, block.address, block.count) == (4, 0, 60)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_profile_has_a_plan_within_its_own_limit(name: str) -> None:
+    profile = load(name, {"pt": 1, "ct": 40} if name == "acrel-adl3000-e" else {})
+    blocks = plan_reads(profile.points.values(), profile.max_registers, profile.gap_cost)
+    assert all(block.count <= profile.max_registers for block in blocks)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(18, 125))
+def test_rows_are_read_whole_and_once(one: int, other: int, limit: int) -> None:
+    table = load("sim-carbon-meter").tables["daily_freezes"]
+    first, last = sorted((one, other))
+    blocks = plan_rows(table, first, last, limit)
+    rows = [row for block in blocks for row in range(block.first_row, block.first_row + block.rows)]
+    assert rows == list(range(first, last + 1))
+    assert all(block.count == block.rows * table.stride <= limit for block in blocks)
+    assert blocks[0].address == table.row_address(first)
+
+
+def test_rows_a_table_does_not_have_are_refused() -> None:
+    table = load("sim-carbon-meter").tables["daily_freezes"]
+    with pytest.raises(IndexError, match=r"row 31 is not in 1\.\.30"):
+        plan_rows(table, 1, 31)
+    with pytest.raises(ValueError, match="does not fit"):
+        plan_rows(table, 1, 2, 17)

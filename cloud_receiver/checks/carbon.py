@@ -1,0 +1,117 @@
+"""Carbon recomputed exactly, and the factor used against the factor dispatched."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+
+from cloud_receiver.checks.model import (
+    SLOT_MS,
+    AdjustmentRow,
+    Context,
+    IntervalRow,
+    Kind,
+    Severity,
+    Slot,
+    Violation,
+    violation,
+)
+from diantan_core import carbon_residuals_ng
+from wire.records import FactorQuality
+
+HONEST_RESIDUAL_NG = 999
+"""Carbon leaves a meter's exact register as floored µg: a difference of two such values is off by less than 1 µg."""
+
+_DIRECTIONS = ("forward", "reverse")
+
+
+def arithmetic(slot: Slot) -> Iterator[Violation]:
+    """Find intervals and adjustments whose carbon is not their energy times their factor."""
+    if slot.rows:
+        yield from _intervals(slot.rows)
+    if slot.adjustments:
+        yield from _adjustments(slot.adjustments)
+
+
+def _intervals(rows: Sequence[IntervalRow]) -> Iterator[Violation]:
+    factors = array("q", [-1 if row.factor is None else row.factor for row in rows])
+    for direction, energies, carbons in (
+        (_DIRECTIONS[0], [row.forward_mwh for row in rows], [row.carbon_forward_ug for row in rows]),
+        (_DIRECTIONS[1], [row.reverse_mwh for row in rows], [row.carbon_reverse_ug for row in rows]),
+    ):
+        residuals = carbon_residuals_ng(array("q", energies), factors, array("q", carbons))
+        for row, energy, carbon, residual in zip(rows, energies, carbons, residuals, strict=True):
+            if abs(residual) > HONEST_RESIDUAL_NG:
+                yield violation(
+                    Kind.CARBON,
+                    row.meter,
+                    Severity.ALARM,
+                    start_ms=row.start_ms,
+                    direction=direction,
+                    energy_mwh=energy,
+                    factor=row.factor,
+                    carbon_ug=carbon,
+                    difference_ng=residual,
+                )
+
+
+def _adjustments(rows: Sequence[AdjustmentRow]) -> Iterator[Violation]:
+    for row in rows:
+        change = (row.factor_now or 0) - (row.factor_used or 0)
+        for direction, energy, carbon in (
+            (_DIRECTIONS[0], row.forward_mwh, row.carbon_forward_ug),
+            (_DIRECTIONS[1], row.reverse_mwh, row.carbon_reverse_ug),
+        ):
+            difference = carbon * 1000 - energy * change
+            if abs(difference) > HONEST_RESIDUAL_NG:
+                yield violation(
+                    Kind.CARBON,
+                    row.meter,
+                    Severity.ALARM,
+                    start_ms=row.start_ms,
+                    direction=direction,
+                    adjustment=True,
+                    energy_mwh=energy,
+                    factor_used=row.factor_used,
+                    factor_now=row.factor_now,
+                    carbon_ug=carbon,
+                    difference_ng=difference,
+                )
+
+
+def factors(slot: Slot, context: Context) -> Iterator[Violation]:
+    """Find intervals whose factor, after their adjustments, is not the one dispatched for their slot.
+
+    A held (沿用) or default (缺省) factor is named until an adjustment settles it; a factor that claims to be the
+    dispatched one and isn't is an alarm. Where nothing was dispatched there is nothing to settle.
+    """
+    settled: dict[tuple[int, int, int], AdjustmentRow] = {}
+    for row in sorted(slot.adjustments, key=lambda row: row.sequence):
+        settled[row.meter, row.journal, row.start_ms] = row
+    for interval in slot.rows:
+        if interval.meter not in context.meters:
+            continue
+        slot_start = interval.start_ms - interval.start_ms % SLOT_MS
+        claimed = interval.factor_quality == FactorQuality.DISPATCHED
+        adjustment = settled.get((interval.meter, interval.journal, interval.start_ms))
+        now = interval.factor if adjustment is None else adjustment.factor_now
+        if slot_start in slot.dispatched:
+            expected = slot.dispatched[slot_start]
+            if now == expected:
+                continue
+            # A gateway learns of a late factor a moment later than the centre: it has until the deadline to settle.
+            if not claimed and not slot.past_deadline:
+                continue
+        elif claimed:
+            expected = None
+        else:
+            continue
+        yield violation(
+            Kind.FACTOR if claimed else Kind.FACTOR_UNSETTLED,
+            interval.meter,
+            Severity.ALARM if claimed else Severity.WARNING,
+            start_ms=interval.start_ms,
+            factor_used=interval.factor,
+            factor_now=now,
+            dispatched=expected,
+            was_dispatched=slot_start in slot.dispatched,
+            quality=FactorQuality(interval.factor_quality).name.lower(),
+        )

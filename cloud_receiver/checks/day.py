@@ -1,0 +1,102 @@
+"""A local day's findings, made from the results of its slots: one per kind and meter, with its evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from cloud_receiver.checks.evaluate import SlotResult
+from cloud_receiver.checks.model import STATION, Context, Kind, Severity
+from cloud_receiver.checks.suspect import suspects
+from cloud_receiver.checks.tolerance import Balance, SlotEnergy, balance
+from cloud_receiver.config import Checks
+
+SHOWN_DETAILS = 10
+"""How many details a finding's evidence holds in full; the list of slots is always complete."""
+_RANK = {Severity.INFO.value: 0, Severity.WARNING.value: 1, Severity.ALARM.value: 2}
+
+
+@dataclass(slots=True)
+class Draft:
+    """A finding as a day's results have it; the store knows whether it is new."""
+
+    kind: str
+    meter: int
+    severity: str
+    starts: list[int] = field(default_factory=list)
+    details: list[dict[str, object]] = field(default_factory=list)
+    more: dict[str, object] = field(default_factory=dict)
+
+    def evidence(self, context: Context) -> dict[str, object]:
+        """Return the evidence as JSON takes it, times in the station's zone."""
+        zone = ZoneInfo(context.station.timezone)
+        starts = sorted(set(self.starts))
+        return {
+            "slots": [local_time(start, zone) for start in starts],
+            "count": len(self.details),
+            "details": [_readable(detail, context, zone) for detail in self.details[:SHOWN_DETAILS]],
+        } | self.more
+
+
+def local_time(time_ms: int, zone: ZoneInfo) -> str:
+    """Return an instant as ISO 8601 with its offset."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(zone).isoformat(timespec="seconds")
+
+
+def _readable(detail: Mapping[str, object], context: Context, zone: ZoneInfo) -> dict[str, object]:
+    result = dict(detail)
+    start = result.pop("start_ms", None)
+    if isinstance(start, int):
+        result = {"start": local_time(start, zone)} | result
+    active = result.get("active")
+    if isinstance(active, list):
+        result["active"] = [context.name(number) for number in active]
+    return result
+
+
+def energies(results: Mapping[int, SlotResult]) -> list[SlotEnergy]:
+    """Return the energies of the slots in which every meter reported."""
+    return [
+        SlotEnergy(start, {int(number): (pair[0], pair[1]) for number, pair in result["energy"].items()})
+        for start, result in sorted(results.items())
+        if result["energy"] is not None
+    ]
+
+
+def day_balance(results: Mapping[int, SlotResult], context: Context, settings: Checks) -> Balance | None:
+    """Return the balance of a day's complete slots, None where there is none."""
+    usable = [slot for slot in energies(results) if slot.energy.keys() == context.meters.keys()]
+    return balance(context, usable, settings.coverage_factor)
+
+
+def findings(results: Mapping[int, SlotResult], context: Context, settings: Checks, *, over: bool) -> list[Draft]:
+    """Return the findings of a day; its balance is judged once the day is `over`."""
+    drafts: dict[tuple[str, int], Draft] = {}
+    for start, result in sorted(results.items()):
+        for item in result["violations"]:
+            draft = drafts.setdefault((item["kind"], item["meter"]), Draft(item["kind"], item["meter"], "info"))
+            draft.starts.append(start)
+            draft.details.append(item["detail"])
+            draft.severity = max(draft.severity, item["severity"], key=lambda name: _RANK[name])
+    beyond = drafts.get((Kind.BALANCE_SLOT.value, STATION))
+    if beyond is not None:
+        if not _persistent(beyond, settings):
+            del drafts[beyond.kind, STATION]
+        else:
+            balanced = {start: result for start, result in results.items() if result["balanced"]}
+            beyond.more = {"balanced_slots": len(balanced), "suspects": suspects(context, energies(balanced))}
+    if over and (total := day_balance(results, context, settings)) is not None and not total.within:
+        drafts[Kind.BALANCE_DAY.value, STATION] = Draft(
+            Kind.BALANCE_DAY.value, STATION, Severity.ALARM.value, [min(results)], [total.evidence()]
+        )
+    return list(drafts.values())
+
+
+def _persistent(draft: Draft, settings: Checks) -> bool:
+    """Tell a cause from chance: many slots beyond tolerance, or one far beyond."""
+    if len(draft.starts) >= settings.minimum_slots:
+        return True
+    return any(
+        abs(int(str(detail["imbalance_mwh"]))) > settings.gross_ratio * int(str(detail["tolerance_mwh"]))
+        for detail in draft.details
+    )

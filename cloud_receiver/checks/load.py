@@ -1,0 +1,85 @@
+"""Reading from the store what the checks of a span of slots need."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, select
+
+from cloud_receiver.checks.model import SLOT_MS, AdjustmentRow, Context, IntervalRow, Slot
+from cloud_receiver.dispatch import latest
+from cloud_receiver.registry import Registry
+from cloud_receiver.schema import adjustment, interval, meter, station
+
+
+def contexts(connection: Connection, registry: Registry) -> list[Context]:
+    """Return every registered station with the numbers of its meters."""
+    numbers = {row.name: row.id for row in connection.execute(select(station))}
+    result = []
+    for item in registry.station:
+        number = numbers[item.id]
+        registered = {(each.gateway, each.id): each for each in item.meter}
+        known, unknown = {}, {}
+        for row in connection.execute(select(meter).where(meter.c.station == number).order_by(meter.c.id)):
+            if (found := registered.get((row.gateway, row.name))) is not None:
+                known[row.id] = found
+            else:
+                unknown[row.id] = row.name
+        result.append(Context(number, item, known, unknown))
+    return result
+
+
+def slot_starts(connection: Connection, station_number: int, first_ms: int, last_ms: int) -> list[int]:
+    """Return the starts of the slots within [first_ms, last_ms] that have records, and of the slots right after them.
+
+    A record that comes late changes the continuity of the slot after it.
+    """
+    starts = connection.execute(
+        select(interval.c.start_ms)
+        .where(
+            interval.c.station == station_number,
+            interval.c.start_ms.between(first_ms - first_ms % SLOT_MS, last_ms + 2 * SLOT_MS),
+        )
+        .distinct()
+    ).scalars()
+    present = {start - start % SLOT_MS for start in starts}
+    end = last_ms - last_ms % SLOT_MS + SLOT_MS
+    return sorted(start for start in present if start <= end)
+
+
+def first_record_ms(connection: Connection, station_number: int) -> int | None:
+    """Return the start of the station's first interval."""
+    return connection.execute(
+        select(func.min(interval.c.start_ms)).where(interval.c.station == station_number)
+    ).scalar()
+
+
+def slots(connection: Connection, context: Context, starts: Iterable[int], deadline_ms: int) -> list[Slot]:
+    """Return the slots with their records; those that began at or before `deadline_ms` are past their deadline."""
+    wanted = sorted(starts)
+    if not wanted:
+        return []
+    low, high = wanted[0] - SLOT_MS, wanted[-1] + SLOT_MS
+    columns = IntervalRow._fields
+    rows: dict[int, list[IntervalRow]] = {}
+    statement = select(*(interval.c[name] for name in columns)).where(
+        interval.c.station == context.number, interval.c.start_ms >= low, interval.c.start_ms < high
+    )
+    for row in connection.execute(statement):
+        rows.setdefault(row[0] - row[0] % SLOT_MS, []).append(IntervalRow._make(row))
+    adjustments: dict[int, list[AdjustmentRow]] = {}
+    statement = select(*(adjustment.c[name] for name in AdjustmentRow._fields)).where(
+        adjustment.c.station == context.number, adjustment.c.start_ms >= low, adjustment.c.start_ms < high
+    )
+    for row in connection.execute(statement):
+        adjustments.setdefault(row[0] - row[0] % SLOT_MS, []).append(AdjustmentRow._make(row))
+    factors = latest(connection, context.station.node, low, high)
+    return [
+        Slot(
+            start,
+            rows.get(start, []),
+            rows.get(start - SLOT_MS, []),
+            adjustments.get(start, []),
+            factors,
+            past_deadline=start <= deadline_ms,
+        )
+        for start in wanted
+    ]

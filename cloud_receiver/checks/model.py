@@ -1,0 +1,164 @@
+"""What a check sees: the station, the records of one 15-minute slot, and what it may find."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, TypedDict
+
+from cloud_receiver.registry import Meter, Role, Station
+from wire.records import Quality
+
+SLOT_MS = 900_000
+STATION = 0
+"""The meter number of a finding about the station as a whole."""
+
+
+class Kind(StrEnum):
+    """The kinds of finding."""
+
+    BALANCE_SLOT = "balance_slot"  # 时段能量不平衡
+    BALANCE_DAY = "balance_day"  # 日能量不平衡
+    CARBON = "carbon_arithmetic"  # 碳量复算不符
+    FACTOR = "factor_mismatch"  # 碳因子与下发不符
+    FACTOR_UNSETTLED = "factor_unsettled"  # 沿用或缺省因子未结算
+    MISSING = "missing_intervals"  # 缺数
+    CONTINUITY = "register_discontinuity"  # 示数不连续
+    OVERLAP = "overlapping_intervals"  # 时段重叠
+    UNKNOWN_METER = "unknown_meter"  # 未登记电能表
+
+
+class Severity(StrEnum):
+    """How urgent a finding is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+class IntervalRow(NamedTuple):
+    """An interval of the store (units as in cloud_receiver.schema)."""
+
+    start_ms: int
+    meter: int
+    journal: int
+    sequence: int
+    duration_ms: int
+    forward_mwh: int
+    reverse_mwh: int
+    forward_total_mwh: int
+    reverse_total_mwh: int
+    factor: int | None
+    factor_quality: int
+    carbon_forward_ug: int
+    carbon_reverse_ug: int
+    carbon_forward_total_ug: int
+    carbon_reverse_total_ug: int
+    readings: int
+    quality: int
+
+    @property
+    def end_ms(self) -> int:
+        """Return the end of the interval."""
+        return self.start_ms + self.duration_ms
+
+
+class AdjustmentRow(NamedTuple):
+    """An adjustment of the store."""
+
+    start_ms: int
+    meter: int
+    journal: int
+    sequence: int
+    duration_ms: int
+    forward_mwh: int
+    reverse_mwh: int
+    factor_used: int | None
+    factor_now: int | None
+    carbon_forward_ug: int
+    carbon_reverse_ug: int
+
+
+class Violation(TypedDict):
+    """What a check found in one slot; it becomes part of a finding's evidence."""
+
+    kind: str
+    meter: int
+    severity: str
+    detail: dict[str, object]
+
+
+def violation(kind: Kind, meter: int, severity: Severity, **detail: object) -> Violation:
+    """Return a violation."""
+    return {"kind": kind.value, "meter": meter, "severity": severity.value, "detail": detail}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A station with the numbers its meters have in the store."""
+
+    number: int
+    station: Station
+    meters: dict[int, Meter]
+    unknown: dict[int, str]
+    """Names of meters that send but are not registered."""
+
+    def name(self, meter: int) -> str:
+        """Return a meter's name; the station's id for the station itself."""
+        if meter == STATION:
+            return self.station.id
+        known = self.meters.get(meter)
+        return known.id if known else self.unknown.get(meter, f"#{meter}")
+
+    def numbers(self, role: Role) -> list[int]:
+        """Return the numbers of the meters with a role."""
+        return [number for number, meter in self.meters.items() if meter.role is role]
+
+
+@dataclass(slots=True)
+class Slot:
+    """The records of one slot, and of the slot before it for continuity."""
+
+    start_ms: int
+    rows: list[IntervalRow]
+    previous: list[IntervalRow] = field(default_factory=list)
+    adjustments: list[AdjustmentRow] = field(default_factory=list)
+    dispatched: dict[int, int | None] = field(default_factory=dict)
+    """Factor last dispatched, by the start of its slot."""
+    past_deadline: bool = False
+
+    def by_meter(self) -> dict[int, list[IntervalRow]]:
+        """Return the rows of each meter in order of time."""
+        result: dict[int, list[IntervalRow]] = {}
+        for row in sorted(self.rows):
+            result.setdefault(row.meter, []).append(row)
+        return result
+
+
+def covered_ms(rows: list[IntervalRow]) -> int:
+    """Return how much of the slot the rows cover, overlaps counted once."""
+    covered, end = 0, 0
+    for row in rows:
+        start = max(row.start_ms, end)
+        if row.end_ms > start:
+            covered += row.end_ms - start
+            end = row.end_ms
+    return covered
+
+
+def without_overlaps(rows: list[IntervalRow]) -> tuple[list[IntervalRow], list[IntervalRow]]:
+    """Return (rows that don't overlap, rows left out): the better quality wins, then the later journal and record."""
+    kept: list[IntervalRow] = []
+    left: list[IntervalRow] = []
+    for row in sorted(rows, key=lambda row: (row.quality, -row.journal, -row.sequence)):
+        clash = any(row.start_ms < other.end_ms and other.start_ms < row.end_ms for other in kept)
+        (left if clash else kept).append(row)
+    return sorted(kept), left
+
+
+def measured(rows: list[IntervalRow]) -> bool:
+    """Return whether the rows cover the whole slot with measured energy: only such slots are balanced."""
+    return covered_ms(rows) == SLOT_MS and all(row.quality == Quality.MEASURED for row in rows)
+
+
+def usable(rows: list[IntervalRow]) -> bool:
+    """Return whether the rows cover the whole slot and lack no energy: enough for the balance of a day."""
+    return covered_ms(rows) == SLOT_MS and all(row.quality != Quality.PARTIAL for row in rows)

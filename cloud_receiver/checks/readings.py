@@ -1,0 +1,85 @@
+"""Completeness (完整性), register continuity (示数连续性), overlaps and meters nobody registered."""
+
+from collections.abc import Iterator
+
+from cloud_receiver.checks.model import (
+    SLOT_MS,
+    Context,
+    IntervalRow,
+    Kind,
+    Severity,
+    Slot,
+    Violation,
+    covered_ms,
+    violation,
+    without_overlaps,
+)
+from wire.records import Quality
+
+
+def completeness(slot: Slot, context: Context) -> Iterator[Violation]:
+    """Find registered meters that have not reported the whole slot although its deadline has passed."""
+    if not slot.past_deadline:
+        return
+    rows = slot.by_meter()
+    for number in context.meters:
+        missing = SLOT_MS - covered_ms(rows.get(number, []))
+        if missing:
+            yield violation(Kind.MISSING, number, Severity.WARNING, start_ms=slot.start_ms, missing_s=missing // 1000)
+
+
+def unknown_meters(slot: Slot, context: Context) -> Iterator[Violation]:
+    """Find meters that send but are not in the registry; their records are kept and count in no balance."""
+    for number in sorted({row.meter for row in slot.rows if row.meter not in context.meters}):
+        yield violation(Kind.UNKNOWN_METER, number, Severity.WARNING, start_ms=slot.start_ms, name=context.name(number))
+
+
+def overlaps(slot: Slot) -> Iterator[Violation]:
+    """Find intervals of one meter that cover the same time twice, as after the loss of a journal."""
+    for number, rows in slot.by_meter().items():
+        for row in without_overlaps(rows)[1]:
+            yield violation(
+                Kind.OVERLAP,
+                number,
+                Severity.WARNING,
+                start_ms=row.start_ms,
+                duration_s=row.duration_ms // 1000,
+                journal=row.journal,
+                sequence=row.sequence,
+            )
+
+
+_REGISTERS = (
+    ("energy_forward_mwh", "forward_total_mwh", "forward_mwh"),
+    ("energy_reverse_mwh", "reverse_total_mwh", "reverse_mwh"),
+    ("carbon_forward_ug", "carbon_forward_total_ug", "carbon_forward_ug"),
+    ("carbon_reverse_ug", "carbon_reverse_total_ug", "carbon_reverse_ug"),
+)
+
+
+def continuity(slot: Slot) -> Iterator[Violation]:
+    """Find registers that are not their value before plus what the interval counted, within one journal.
+
+    An interval that lacks part of its time (reset, exchange, jump) begins a new segment and is not compared.
+    """
+    before: dict[tuple[int, int], IntervalRow] = {}
+    for row in sorted(slot.previous):
+        before[row.meter, row.journal] = row
+    for row in sorted(slot.rows):
+        last = before.get((row.meter, row.journal))
+        before[row.meter, row.journal] = row
+        if last is None or last.end_ms != row.start_ms or Quality.PARTIAL in (row.quality, last.quality):
+            continue
+        for name, total, amount in _REGISTERS:
+            expected = getattr(last, total) + getattr(row, amount)
+            found = getattr(row, total)
+            if found != expected:
+                yield violation(
+                    Kind.CONTINUITY,
+                    row.meter,
+                    Severity.ALARM,
+                    start_ms=row.start_ms,
+                    register=name,
+                    expected=expected,
+                    found=found,
+                )

@@ -1,0 +1,114 @@
+"""The command line `diantan-receiver`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cloud_receiver import commands
+from cloud_receiver.database import StoreError
+from cloud_receiver.enrolment import EnrolmentError
+from cloud_receiver.report import ReportError
+from cloud_receiver.report_text import Language
+from cloud_receiver.toml_file import ConfigurationError
+from wire.keys import KeyFileError
+from wire.link import LinkError
+from wire.topics import TopicError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (
+        ConfigurationError,
+        EnrolmentError,
+        KeyFileError,
+        LinkError,
+        ReportError,
+        StoreError,
+        TopicError,
+        ValueError,
+    ) as error:
+        print(f"diantan-receiver: {error}", file=sys.stderr)  # noqa: T201  # a command's answer
+        return 1
+    except SQLAlchemyError as error:
+        print(f"diantan-receiver: the store failed: {str(error).splitlines()[0]}", file=sys.stderr)  # noqa: T201
+        return 1
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has had enough; nothing more can be said to it.
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    root = argparse.ArgumentParser(prog="diantan-receiver", description="Diantan's monitoring centre.")
+    sub = root.add_subparsers(required=True, metavar="COMMAND")
+
+    run = _command(sub, "run", commands.run, "take records in, check them, dispatch factors")
+    _clock(run)
+    run.add_argument("--log", choices=("human", "json"), default="human", help="form of the log lines on stderr")
+
+    gateway = sub.add_parser("gateway", help="enrol, list and revoke gateways").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    add = _command(gateway, "add", commands.gateway_add, "enrol a gateway's public key")
+    add.add_argument("gateway")
+    add.add_argument("public_key_file")
+    add.add_argument("--station", required=True, help="station of the registry that the gateway serves")
+    _clock(add)
+    listing = _command(gateway, "list", commands.gateway_list, "list gateways and their keys")
+    listing.add_argument("--json", action="store_true")
+    revoke = _command(gateway, "revoke", commands.gateway_revoke, "revoke a gateway's keys")
+    revoke.add_argument("gateway")
+    revoke.add_argument("--key", metavar="KID", help="only this key (16 hexadecimal digits)")
+    _clock(revoke)
+
+    report = _command(sub, "report", commands.report, "show a station's day")
+    report.add_argument("station")
+    report.add_argument("day", help="YYYY-MM-DD, in the station's time zone")
+    report.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    report.add_argument("--lang", choices=[item.value for item in Language], default=Language.BOTH.value)
+
+    findings = _command(sub, "findings", commands.findings, "list what the checks found")
+    findings.add_argument("--station")
+    findings.add_argument("--all", action="store_true", help="closed ones too")
+    findings.add_argument("--acknowledge", type=int, metavar="ID", help="note that a person has seen this finding")
+    findings.add_argument("--json", action="store_true")
+    _clock(findings)
+
+    key = sub.add_parser("key", help="make and show the centre's key").add_subparsers(required=True, metavar="COMMAND")
+    for name, function, text in (
+        ("new", commands.key_new, "write a new private key to FILE and its public key to FILE.pub"),
+        ("show", commands.key_show, "show the id and the public key of a key file"),
+    ):
+        item = key.add_parser(name, help=text)
+        item.add_argument("file", metavar="FILE")
+        item.set_defaults(run=function)
+
+    base = sub.add_parser("database", help="look after the store").add_subparsers(required=True, metavar="COMMAND")
+    _command(base, "upgrade", commands.database_upgrade, "bring the schema to this program's version")
+    return root
+
+
+def _command(
+    sub: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: commands.Command, text: str
+) -> argparse.ArgumentParser:
+    command = sub.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.add_argument("config", metavar="CONFIG", help="receiver.toml")
+    command.set_defaults(run=run)
+    return command
+
+
+def _clock(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--clock", default="system", help="system, or simulated:ORIGIN_MS:SPEED:ANCHOR_MS for demonstrations"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""What the commands of `diantan-receiver` do; their answers go to standard output."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+import clock
+from cloud_receiver import config, database, enrolment, logs, registry, report_text, service
+from cloud_receiver import findings as finding_store
+from cloud_receiver import report as reports
+from wire import keys, topics
+
+Command: TypeAlias = Callable[[argparse.Namespace], None]
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201  # a command's answer
+
+
+def _load(options: argparse.Namespace) -> tuple[config.Settings, registry.Registry]:
+    settings = config.load(Path(options.config))
+    return settings, registry.load(settings.registry)
+
+
+def _time(time_ms: int | None) -> str | None:
+    return None if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve until a signal."""
+    settings, stations = _load(options)
+    program_clock = clock.from_spec(options.clock)
+    logs.configure(program_clock, options.log)
+    asyncio.run(service.serve(settings, stations, program_clock))
+
+
+def gateway_add(options: argparse.Namespace) -> None:
+    """Enrol a key."""
+    settings, stations = _load(options)
+    topics.checked_name(options.gateway)
+    if stations.find(options.station) is None:
+        raise enrolment.EnrolmentError(f"station {options.station!r} is not in {settings.registry}")
+    public_key = keys.load_public(options.public_key_file)
+    engine = service.prepare(settings, stations)
+    with database.writing(engine) as connection:
+        kid = enrolment.add(
+            connection, options.gateway, public_key, options.station, clock.from_spec(options.clock).now_ms()
+        )
+    engine.dispose()
+    _say(f"gateway {options.gateway} of station {options.station}: key {kid.hex()} enrolled")
+
+
+def gateway_list(options: argparse.Namespace) -> None:
+    """List keys."""
+    settings, _ = _load(options)
+    engine = database.open_store(settings.centre.database, settings.centre.data_dir)
+    database.require_current(engine)
+    with database.reading(engine) as connection:
+        rows = enrolment.keys(connection)
+    engine.dispose()
+    if options.json:
+        content = [
+            {
+                "gateway": row.gateway,
+                "station": row.station,
+                "key": row.kid.hex(),
+                "added": _time(row.added_ms),
+                "revoked": _time(row.revoked_ms),
+            }
+            for row in rows
+        ]
+        _say(json.dumps(content, indent=2))
+        return
+    for row in rows:
+        state = "valid" if row.revoked_ms is None else f"revoked {_time(row.revoked_ms)}"
+        _say(f"{row.gateway}  {row.station}  {row.kid.hex()}  added {_time(row.added_ms)}  {state}")
+
+
+def gateway_revoke(options: argparse.Namespace) -> None:
+    """Revoke keys."""
+    settings, _ = _load(options)
+    try:
+        kid = bytes.fromhex(options.key) if options.key else None
+    except ValueError:
+        raise enrolment.EnrolmentError(f"--key {options.key!r}: expected 16 hexadecimal digits") from None
+    engine = database.open_store(settings.centre.database, settings.centre.data_dir)
+    database.require_current(engine)
+    with database.writing(engine) as connection:
+        kids = enrolment.revoke(connection, options.gateway, kid, clock.from_spec(options.clock).now_ms())
+    engine.dispose()
+    _say(f"gateway {options.gateway}: revoked {', '.join(item.hex() for item in kids)}")
+
+
+def report(options: argparse.Namespace) -> None:
+    """Show a station's day."""
+    settings, stations = _load(options)
+    try:
+        day = date.fromisoformat(options.day)
+    except ValueError:
+        raise reports.ReportError(f"day {options.day!r}: expected YYYY-MM-DD") from None
+    engine = service.prepare(settings, stations)
+    with database.reading(engine) as connection:
+        content = reports.make(connection, stations, settings.checks, options.station, day)
+    engine.dispose()
+    if options.format == "csv":
+        text = report_text.csv_text(content)
+    elif options.format == "json":
+        text = report_text.json_text(content)
+    else:
+        text = report_text.table_text(content, report_text.Language(options.lang))
+    _say(text.removesuffix("\n"))
+
+
+def findings(options: argparse.Namespace) -> None:
+    """List findings."""
+    settings, stations = _load(options)
+    if options.station is not None and stations.find(options.station) is None:
+        raise reports.ReportError(f"station {options.station!r} is not in {settings.registry}")
+    engine = service.prepare(settings, stations)
+    if options.acknowledge is not None:
+        with database.writing(engine) as connection:
+            now_ms = clock.from_spec(options.clock).now_ms()
+            if not finding_store.acknowledge(connection, options.acknowledge, now_ms):
+                raise reports.ReportError(f"there is no open finding {options.acknowledge}")
+    with database.reading(engine) as connection:
+        found = finding_store.listed(connection, options.station, closed=options.all)
+    engine.dispose()
+    zones = {item.id: ZoneInfo(item.timezone) for item in stations.station}
+    shown = [report_text.finding_object(item, zones.get(item.station, ZoneInfo("UTC"))) for item in found]
+    if options.json:
+        _say(json.dumps(shown, ensure_ascii=False, indent=2))
+        return
+    for item in shown:
+        evidence = item["evidence"]
+        slots = len(evidence["slots"]) if isinstance(evidence, dict) else 0
+        _say(
+            f"{item['id']}  {item['severity']}  {item['state']}  {item['station']}  {str(item['day'])[:10]}  "
+            f"{item['kind']}  {item['meter'] or '-'}  {slots} slots  {item['first']} .. {item['last']}"
+        )
+
+
+def key_new(options: argparse.Namespace) -> None:
+    """Make a key pair."""
+    private_key = keys.generate()
+    keys.save_private(private_key, options.file)
+    keys.save_public(private_key.public_key(), f"{options.file}.pub")
+    _say(f"key {keys.key_id(private_key.public_key()).hex()}: {options.file} and {options.file}.pub")
+
+
+def key_show(options: argparse.Namespace) -> None:
+    """Show a key's id; never its private part."""
+    try:
+        public_key = keys.load_public(options.file)
+    except keys.KeyFileError as error:
+        if "private key" not in str(error):
+            raise
+        public_key = keys.load_private(options.file).public_key()
+    _say(f"key id      {keys.key_id(public_key).hex()}\npublic key  {public_key.public_bytes_raw().hex()}")
+
+
+def database_upgrade(options: argparse.Namespace) -> None:
+    """Bring the schema up to date."""
+    settings, _ = _load(options)
+    engine = database.open_store(settings.centre.database, settings.centre.data_dir)
+    before, now = database.upgrade(engine)
+    engine.dispose()
+    _say(f"schema {now}, was {before or 'none'}" if before != now else f"schema {now} is current")

@@ -1,0 +1,119 @@
+"""receiver.toml: where the centre keeps its data, which broker it uses, and how it checks and dispatches."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from cloud_receiver.toml_file import Section, read
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Centre(Section):
+    """The centre itself."""
+
+    name: str = "centre"
+    database: str = "sqlite:///receiver.sqlite"
+    """SQLAlchemy URL; a relative SQLite file lies in `data_dir`."""
+    data_dir: Path = Path()
+    key_file: Path
+    """Ed25519 private key (PEM) that signs acknowledgements and factors."""
+
+
+class Broker(Section):
+    """The MQTT broker."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    client_id: str = "diantan-receiver"
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: Positive = 60
+    session_expiry_s: Annotated[int, Field(ge=0)] = 86_400
+    """How long the broker keeps what arrives while the receiver is away (MQTT 5)."""
+    shared_group: str | None = None
+    """Receivers with the same group share one subscription (MQTT 5): any of them may take any batch."""
+
+
+class Intake(Section):
+    """Group commit: many batches share one durable transaction."""
+
+    commit_batches: Annotated[int, Field(ge=1, le=4096)] = 256
+    commit_wait_ms: Annotated[int, Field(ge=0, le=1000)] = 10
+    """The longest time a batch waits for others before they are committed together (real time)."""
+    retry_first_ms: Positive = 500
+    retry_longest_ms: Positive = 30_000
+    key_refresh_s: Positive = 5
+    """How soon a key enrolled or revoked by another process is known here."""
+    quarantine_per_minute: Positive = 60
+    """Rows kept per reason and minute; what exceeds it is counted only."""
+    quarantine_rows: Positive = 100_000
+
+
+class Dispatch(Section):
+    """Dispatch of carbon factors (电碳因子下发)."""
+
+    schedule: Path
+    slot_minutes: Annotated[int, Field(ge=1, le=60)] = 15
+    slots: Annotated[int, Field(ge=1, le=2976)] = 96
+    """How many slots a message carries, so that a gateway that was cut off catches up."""
+    lead_slots: Annotated[int, Field(ge=0, le=96)] = 0
+    lead_ms: Annotated[int, Field(ge=0, le=900_000)] = 0
+    """Publish this long before the slot begins."""
+
+
+class Checks(Section):
+    """The checks of slots and days."""
+
+    enabled: bool = True
+    grace_minutes: Annotated[int, Field(ge=0)] = 30
+    """How long after its end a slot may still be incomplete without a finding."""
+    coverage_factor: Annotated[float, Field(gt=0, le=5)] = 2.0
+    """k, by which the combined standard uncertainty is multiplied to give the tolerance."""
+    minimum_slots: Positive = 5
+    """A day's slots beyond tolerance that make a finding: k = 2 lets about 5 % of 96 pass by chance."""
+    gross_ratio: Annotated[float, Field(ge=1)] = 2.0
+    """A single slot makes a finding when its imbalance exceeds the tolerance by this factor."""
+    pause_ms: Positive = 200
+    """Rest between two rounds, in real time, so that the intake is not starved."""
+
+
+class Settings(Section):
+    """The whole of receiver.toml; paths are relative to the file."""
+
+    centre: Centre
+    broker: Broker = Broker()
+    registry: Path = Path("registry.toml")
+    intake: Intake = Intake()
+    dispatch: Dispatch | None = None
+    checks: Checks = Checks()
+
+
+def load(path: Path) -> Settings:
+    """Read and check receiver.toml; ConfigurationError holds every problem."""
+    settings = read(path, Settings)
+    base = path.resolve().parent
+
+    def absolute(name: Path | None) -> Path | None:
+        return None if name is None else base / name
+
+    centre = settings.centre.model_copy(
+        update={"data_dir": base / settings.centre.data_dir, "key_file": base / settings.centre.key_file}
+    )
+    broker = settings.broker.model_copy(
+        update={
+            key: absolute(getattr(settings.broker, key))
+            for key in ("password_file", "ca_file", "cert_file", "key_file")
+        }
+    )
+    dispatch = settings.dispatch
+    if dispatch is not None:
+        dispatch = dispatch.model_copy(update={"schedule": base / dispatch.schedule})
+    return settings.model_copy(
+        update={"centre": centre, "broker": broker, "dispatch": dispatch, "registry": base / settings.registry}
+    )

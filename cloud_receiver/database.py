@@ -1,0 +1,124 @@
+"""The connection to the store: durable SQLite by default, PostgreSQL by URL; migrations run from inside the package."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT_MS = 5000
+
+
+class StoreError(Exception):
+    """The store can't be used as it is; the message says what to do."""
+
+
+def open_store(url: str, directory: Path) -> Engine:
+    """Return an engine; a relative SQLite file lies in `directory`, which is created. StoreError for a bad URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            f"centre.database: {url!r} is not an SQLAlchemy URL such as sqlite:///receiver.sqlite"
+        ) from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+        file = directory / parsed.database
+        file.parent.mkdir(parents=True, exist_ok=True)
+        parsed = parsed.set(database=str(file))
+    try:
+        engine = create_engine(parsed)
+    except ModuleNotFoundError as error:
+        raise StoreError(f"centre.database: the driver of {parsed.drivername} is not installed: {error}") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  # whatever DB-API the engine has
+    connection.isolation_level = None  # the driver starts no transaction of its own: `begin` below does
+    cursor = connection.cursor()
+    # FULL: what was acknowledged survives a power cut (design section 5).
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+        "wal_autocheckpoint=4000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: two receivers that both read first would otherwise fail when they write.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a write transaction, committed at the end and rolled back on any error."""
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that sees one state of the store."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+def insert_statement(table: Table, columns: Sequence[str], engine: Engine) -> str:
+    """Return the driver's own INSERT for rows as tuples: the shortest way from the decoder into the store."""
+    style = engine.dialect.paramstyle
+    quote = engine.dialect.identifier_preparer
+    names = ", ".join(quote.quote(column) for column in columns)
+    marks = ", ".join(
+        "?" if style == "qmark" else f"${number}" if style == "numeric_dollar" else "%s"
+        for number in range(1, len(columns) + 1)
+    )
+    return f"INSERT INTO {quote.format_table(table)} ({names}) VALUES ({marks})"  # noqa: S608  # names of the schema
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def upgrade(engine: Engine) -> tuple[str | None, str]:
+    """Bring the schema to the newest revision; return (revision before, revision now)."""
+    config = _alembic()
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        before = MigrationContext.configure(connection).get_current_revision()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before, head()
+
+
+def head() -> str:
+    """Return the newest revision this program knows."""
+    revision = ScriptDirectory.from_config(_alembic()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def require_current(engine: Engine) -> None:
+    """Raise StoreError unless the schema is the one this program was written for."""
+    with reading(engine) as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision != head():
+        raise StoreError(
+            f"the store has schema {revision or 'none'}, expected {head()}: "
+            "run `diantan-receiver database upgrade CONFIG`"
+        )

@@ -1,0 +1,176 @@
+"""Dispatch of carbon factors (电碳因子下发): at every slot start, per node, one signed retained message.
+
+What is dispatched is stored first: a check compares with what was sent, never with what should have been.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from clock import Clock
+from cloud_receiver import factor_schedule
+from cloud_receiver.config import Dispatch
+from cloud_receiver.database import writing
+from cloud_receiver.factor_schedule import Schedule
+from cloud_receiver.intake import Publisher
+from cloud_receiver.schema import factor
+from cloud_receiver.toml_file import ConfigurationError
+from wire import topics
+from wire.envelope import Signer
+from wire.link import LinkError
+from wire.messages import Factors
+
+log = logging.getLogger(__name__)
+
+RETRY_MS = 5000
+RETRY_FLOOR_S = 0.1
+"""An accelerated clock must not turn the wait before another attempt into a busy loop."""
+MINUTE_MS = 60_000
+
+
+class Dispatcher:
+    """Publishes the factors of a schedule file slot by slot, by the clock."""
+
+    def __init__(self, engine: Engine, signer: Signer, link: Publisher, clock: Clock, settings: Dispatch) -> None:
+        self._engine = engine
+        self._signer = signer
+        self._link = link
+        self._clock = clock
+        self._settings = settings
+        self._slot_ms = settings.slot_minutes * MINUTE_MS
+        self._wake = asyncio.Event()
+        self._stamp: tuple[int, int] | None = None
+        self.schedule = self._read()
+
+    def wake(self) -> None:
+        """Publish now: after a reconnection, or when the schedule has changed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publish at once and then at every slot start, until cancelled."""
+        while True:
+            self._wake.clear()
+            self._reload()
+            retry = False
+            try:
+                await self._publish(self.messages(self._clock.now_ms()))
+            except (SQLAlchemyError, LinkError, OSError) as error:
+                retry = True
+                log.warning("dispatch of factors failed, trying again: %s", str(error).splitlines()[0])
+            await self._rest(retry=retry)
+
+    async def _rest(self, *, retry: bool) -> None:
+        duration_ms = self._until_next(self._clock.now_ms())
+        wait = self._clock.sleep_ms(duration_ms)
+        if retry:
+            wait = _at_least(self._clock.sleep_ms(min(duration_ms, RETRY_MS)), RETRY_FLOOR_S)
+        sleeping = asyncio.ensure_future(wait)
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sleeping, waking):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    def _until_next(self, now_ms: int) -> int:
+        shifted = now_ms + self._settings.lead_ms
+        return self._slot_ms - shifted % self._slot_ms
+
+    def messages(self, now_ms: int) -> list[Factors]:
+        """Return the message of each node at this time, and enter in the store what is new in them."""
+        shifted = now_ms + self._settings.lead_ms
+        newest = shifted - shifted % self._slot_ms + self._settings.lead_slots * self._slot_ms
+        result = []
+        with writing(self._engine) as connection:
+            # The newest issue counts, so it must be the latest one even after the clock was set back.
+            last = connection.execute(select(func.max(factor.c.issued_ms))).scalar() or 0
+            issued = max(now_ms, last + 1)
+            for node in self.schedule.nodes:
+                run = self.schedule.run_to(node, newest, self._settings.slots)
+                if run is not None:
+                    result.append(Factors(node, self.schedule.solve_id, issued, self._slot_ms, run[0], run[1]))
+            for message in result:
+                self._store(connection, message)
+        return result
+
+    def _store(self, connection: Connection, message: Factors) -> None:
+        last_ms = message.first_start_ms + (len(message.factors) - 1) * message.slot_ms
+        dispatched = latest(connection, message.node, message.first_start_ms, last_ms)
+        rows = [
+            {
+                "node": message.node,
+                "start_ms": start,
+                "issued_ms": message.issued_ms,
+                "slot_ms": message.slot_ms,
+                "factor": value,
+                "solve_id": message.solve_id,
+            }
+            for place, value in enumerate(message.factors)
+            if (start := message.first_start_ms + place * message.slot_ms) not in dispatched
+            or dispatched[start] != value
+        ]
+        if rows:
+            connection.execute(insert(factor), rows)
+
+    async def _publish(self, messages: list[Factors]) -> None:
+        sent = []
+        for message in messages:
+            topic = topics.factor(message.node)
+            sent.append(self._link.publish(topic, self._signer.sign(message.encode(), topic), 1, retain=True))
+        if sent:
+            results = await asyncio.gather(*sent, return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+        log.info("dispatched the factors of %d nodes", len(messages))
+
+    def _read(self) -> Schedule:
+        path = self._settings.schedule
+        self._stamp = _stamp(path)
+        return factor_schedule.load(path, self._slot_ms)
+
+    def _reload(self) -> None:
+        """Take over a changed file; one with mistakes is named and the schedule before it goes on."""
+        if _stamp(self._settings.schedule) == self._stamp:
+            return
+        try:
+            self.schedule = self._read()
+        except ConfigurationError as error:
+            log.error("the changed factor schedule is not used:\n%s", error)  # noqa: TRY400  # it names line and cause
+        else:
+            log.info("read the changed factor schedule %s", self._settings.schedule)
+
+
+async def _at_least(wait: Coroutine[None, None, None], floor_s: float) -> None:
+    await asyncio.gather(wait, asyncio.sleep(floor_s))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+def latest(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, int | None]:
+    """Return the factor last dispatched for each slot that starts in [first_ms, last_ms], by slot start."""
+    newest = (
+        select(factor.c.start_ms, func.max(factor.c.issued_ms).label("issued_ms"))
+        .where(factor.c.node == node, factor.c.start_ms.between(first_ms, last_ms))
+        .group_by(factor.c.start_ms)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(factor.c.start_ms, factor.c.factor)
+        .join(newest, (factor.c.start_ms == newest.c.start_ms) & (factor.c.issued_ms == newest.c.issued_ms))
+        .where(factor.c.node == node)
+    )
+    return {row.start_ms: row.factor for row in rows}

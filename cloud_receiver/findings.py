@@ -1,0 +1,126 @@
+"""Findings in the store and their life cycle: open, acknowledged by a person, closed when the cause is gone."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from cloud_receiver.checks.day import Draft
+from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.schema import finding, meter, station
+
+OPEN, ACKNOWLEDGED, CLOSED = "open", "acknowledged", "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A finding as it is shown."""
+
+    id: int
+    station: str
+    day_ms: int
+    kind: str
+    meter: str | None
+    first_ms: int
+    last_ms: int
+    severity: str
+    state: str
+    opened_ms: int
+    updated_ms: int
+    evidence: dict[str, object]
+
+
+def synchronise(
+    connection: Connection, context: Context, day_ms: int, drafts: Iterable[Draft], now_ms: int
+) -> tuple[int, int]:
+    """Make a day's findings those of `drafts`; return (opened, closed).
+
+    One that no longer holds is closed, not deleted; one that a person has acknowledged stays acknowledged.
+    """
+    stored = {
+        (row.kind, row.meter): row
+        for row in connection.execute(
+            select(finding).where(finding.c.station == context.number, finding.c.day_ms == day_ms)
+        )
+    }
+    opened = closed = 0
+    for draft in drafts:
+        values = {
+            "first_ms": min(draft.starts),
+            "last_ms": max(draft.starts),
+            "severity": draft.severity,
+            "evidence": json.dumps(draft.evidence(context), ensure_ascii=False),
+        }
+        row = stored.pop((draft.kind, draft.meter), None)
+        if row is None:
+            opened += 1
+            connection.execute(
+                insert(finding).values(
+                    station=context.number,
+                    day_ms=day_ms,
+                    kind=draft.kind,
+                    meter=draft.meter,
+                    state=OPEN,
+                    opened_ms=now_ms,
+                    updated_ms=now_ms,
+                    **values,
+                )
+            )
+        elif row.state == CLOSED or any(getattr(row, key) != value for key, value in values.items()):
+            if row.state == CLOSED:
+                opened += 1
+                values |= {"state": OPEN, "closed_ms": None}
+            connection.execute(update(finding).where(finding.c.id == row.id).values(updated_ms=now_ms, **values))
+    for row in stored.values():
+        if row.state != CLOSED:
+            closed += 1
+            connection.execute(
+                update(finding).where(finding.c.id == row.id).values(state=CLOSED, closed_ms=now_ms, updated_ms=now_ms)
+            )
+    return opened, closed
+
+
+def acknowledge(connection: Connection, number: int, now_ms: int) -> bool:
+    """Note that a person has seen an open finding; return whether there was one."""
+    result = connection.execute(
+        update(finding)
+        .where(finding.c.id == number, finding.c.state == OPEN)
+        .values(state=ACKNOWLEDGED, updated_ms=now_ms)
+    )
+    return result.rowcount > 0
+
+
+def listed(
+    connection: Connection, station_name: str | None = None, day_ms: int | None = None, *, closed: bool = False
+) -> list[Finding]:
+    """Return findings by station, day and kind; closed ones only when asked for."""
+    statement = (
+        select(finding, station.c.name.label("station_name"), meter.c.name.label("meter_name"))
+        .join(station, station.c.id == finding.c.station)
+        .outerjoin(meter, meter.c.id == finding.c.meter)
+        .order_by(station.c.name, finding.c.day_ms, finding.c.kind, meter.c.name)
+    )
+    if station_name is not None:
+        statement = statement.where(station.c.name == station_name)
+    if day_ms is not None:
+        statement = statement.where(finding.c.day_ms == day_ms)
+    if not closed:
+        statement = statement.where(finding.c.state != CLOSED)
+    return [
+        Finding(
+            row.id,
+            row.station_name,
+            row.day_ms,
+            row.kind,
+            row.meter_name,
+            row.first_ms,
+            row.last_ms + SLOT_MS,
+            row.severity,
+            row.state,
+            row.opened_ms,
+            row.updated_ms,
+            json.loads(row.evidence),
+        )
+        for row in connection.execute(statement)
+    ]

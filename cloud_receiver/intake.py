@@ -1,0 +1,220 @@
+"""The intake: what the link receives is verified, committed in groups, acknowledged to the gateway, then to the broker.
+
+Order matters: commit, then the signed acknowledgement, then the broker's. A crash between two steps repeats messages,
+never loses one, and what is repeated is dropped by its sequences (design section 5).
+"""
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Protocol
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from clock import Clock
+from cloud_receiver.commit import Committer
+from cloud_receiver.config import Intake as IntakeSettings
+from cloud_receiver.counters import Counters
+from cloud_receiver.database import reading
+from cloud_receiver.enrolment import Enrolled, enrolled
+from cloud_receiver.quarantine import Quarantine, Refused
+from cloud_receiver.refusal import Reason, RefusalError
+from cloud_receiver.verify import Verified, verify
+from wire import topics
+from wire.envelope import Signer
+from wire.messages import Acknowledgement
+
+log = logging.getLogger(__name__)
+
+
+class Arrived(Protocol):
+    """A message as the link hands it over; `ack` is the broker's acknowledgement."""
+
+    @property
+    def topic(self) -> str:
+        """Return the topic it came on."""
+
+    @property
+    def payload(self) -> bytes:
+        """Return its bytes."""
+
+    @property
+    def ack(self) -> Callable[[], None]:
+        """Return what tells the broker that the message is stored."""
+
+
+class Publisher(Protocol):
+    """What the intake needs of the link to send."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
+        """Send a message; the future fails with LinkError when the broker can't acknowledge it."""
+
+
+class Intake:
+    """Takes messages from `receive` to the store, in the task that runs `run`."""
+
+    def __init__(self, engine: Engine, signer: Signer, link: Publisher, clock: Clock, settings: IntakeSettings) -> None:
+        self._engine = engine
+        self._signer = signer
+        self._link = link
+        self._clock = clock
+        self._settings = settings
+        self.counters = Counters()
+        self._committer = Committer(
+            engine, Quarantine(settings.quarantine_per_minute, settings.quarantine_rows), self.counters
+        )
+        self._queue: deque[Arrived] = deque()
+        self._arrival = asyncio.Event()
+        self._stopping = False
+        self._enrolled: Enrolled | None = None
+        self._keys_read_ms = 0
+        self._in_flight: set[asyncio.Future[None]] = set()
+
+    def receive(self, message: Arrived) -> None:
+        """Take a message from the link; returns at once."""
+        self._queue.append(message)
+        self._arrival.set()
+
+    def stop(self) -> None:
+        """Let `run` end when everything that has arrived is stored."""
+        self._stopping = True
+        self._arrival.set()
+
+    @property
+    def backlog(self) -> int:
+        """Return how many messages wait to be stored."""
+        return len(self._queue)
+
+    async def run(self) -> None:
+        """Store what arrives until `stop`."""
+        while True:
+            await self._arrival.wait()
+            self._arrival.clear()
+            while self._queue:
+                await self._gather()
+                size = min(len(self._queue), self._settings.commit_batches)
+                await self._store([self._queue.popleft() for _ in range(size)])
+                await asyncio.sleep(0)
+            if self._stopping:
+                break
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=2)
+
+    async def _gather(self) -> None:
+        """Wait while more arrives, so that a group shares one flush of the disk; no longer than `commit_wait_ms`."""
+        for _ in range(self._settings.commit_wait_ms):
+            before = len(self._queue)
+            if before >= self._settings.commit_batches or self._stopping:
+                return
+            await asyncio.sleep(0.001)
+            if len(self._queue) == before:
+                return
+
+    async def _store(self, group: list[Arrived]) -> None:
+        wait_ms = self._settings.retry_first_ms
+        failures = 0
+        while True:
+            try:
+                acknowledgements = self._attempt(group)
+            except (SQLAlchemyError, OSError) as error:
+                self.counters.store_errors += 1
+                failures += 1
+                log.error(  # noqa: TRY400  # the cause is one line; a trace a minute would bury it
+                    "store failed (%s): %d messages stay unacknowledged, trying again in %.1f s (failure %d)",
+                    _cause(error),
+                    len(group),
+                    wait_ms / 1000,
+                    failures,
+                )
+                if self._stopping:
+                    log.warning("stopping with %d messages unacknowledged: the broker keeps them", len(group))
+                    self._queue.clear()
+                    return
+                await asyncio.sleep(max(self._clock.to_real_seconds(wait_ms), 0.01))
+                wait_ms = min(wait_ms * 2, self._settings.retry_longest_ms)
+                continue
+            break
+        if failures:
+            log.info("store works again after %d failures", failures)
+        for acknowledgement in acknowledgements:
+            self._acknowledge(acknowledgement)
+        for message in group:
+            message.ack()
+
+    def _attempt(self, group: list[Arrived]) -> list[Acknowledgement]:
+        known = self._keys()
+        batches: list[Verified] = []
+        refused: list[Refused] = []
+        for message in group:
+            try:
+                try:
+                    batches.append(verify(message.topic, message.payload, known))
+                except RefusalError as refusal:
+                    # The key may have been enrolled a moment ago.
+                    if refusal.reason not in {Reason.UNKNOWN_KEY, Reason.UNKNOWN_GATEWAY} or not self._stale(1000):
+                        raise
+                    known = self._read_keys()
+                    batches.append(verify(message.topic, message.payload, known))
+            except RefusalError as refusal:
+                refused.append(Refused(message.topic, message.payload, refusal.reason, refusal.detail))
+        now_ms = self._clock.now_ms()
+        try:
+            acknowledgements = self._committer.commit(batches, refused, known, now_ms)
+        except (IntegrityError, DataError, OverflowError) as error:
+            log.error("a group of %d batches can't be stored (%s): storing one by one", len(batches), _cause(error))  # noqa: TRY400
+            acknowledgements = self._one_by_one(batches, refused, known, now_ms)
+        # One line for many: a hostile sender must not fill the log.
+        for reason, number in Counter(item.reason for item in refused).items():
+            first = next(item for item in refused if item.reason is reason)
+            log.warning("refused %d messages (%s), the first on %s: %s", number, reason, first.topic, first.detail)
+        return acknowledgements
+
+    def _one_by_one(
+        self, batches: list[Verified], refused: list[Refused], known: Enrolled, now_ms: int
+    ) -> list[Acknowledgement]:
+        """Store the batches that can be stored: one that the store rejects must not keep the others out."""
+        result: dict[tuple[str, bytes], Acknowledgement] = {}
+        for item in batches:
+            try:
+                done = self._committer.commit([item], (), known, now_ms)
+            except (IntegrityError, DataError, OverflowError) as error:
+                refused.append(Refused(item.topic, item.envelope, Reason.UNSTORABLE, _cause(error)))
+            else:
+                result.update({(each.gateway, each.context): each for each in done})
+        self._committer.commit((), refused, known, now_ms)
+        return list(result.values())
+
+    def _keys(self) -> Enrolled:
+        if self._enrolled is None or self._stale(self._settings.key_refresh_s * 1000):
+            return self._read_keys()
+        return self._enrolled
+
+    def _stale(self, age_ms: int) -> bool:
+        return self._enrolled is None or self._clock.monotonic_ms() - self._keys_read_ms >= age_ms
+
+    def _read_keys(self) -> Enrolled:
+        with reading(self._engine) as connection:
+            self._enrolled = enrolled(connection)
+        self._keys_read_ms = self._clock.monotonic_ms()
+        return self._enrolled
+
+    def _acknowledge(self, acknowledgement: Acknowledgement) -> None:
+        topic = topics.acknowledgement(acknowledgement.gateway)
+        sent = self._link.publish(topic, self._signer.sign(acknowledgement.encode(), topic), 1)
+        self.counters.acknowledgements += 1
+        self._in_flight.add(sent)
+        sent.add_done_callback(self._sent)
+
+    def _sent(self, future: "asyncio.Future[None]") -> None:
+        self._in_flight.discard(future)
+        # One that was lost is no harm: the gateway sends the batch again and is acknowledged again.
+        if not future.cancelled() and (error := future.exception()) is not None:
+            log.debug("acknowledgement lost: %s", error)
+
+
+def _cause(error: BaseException) -> str:
+    """Return the driver's own words, without the statement and its parameters."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return f"{type(cause).__name__}: {cause}"

@@ -1,0 +1,69 @@
+"""Meter numbers by gateway and name; a meter the registry doesn't know gets one too, so that its records are kept."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, insert, select, update
+
+from cloud_receiver.enrolment import GatewayRow, station_number
+from cloud_receiver.registry import Registry
+from cloud_receiver.schema import meter
+
+UNKNOWN_ROLE = "unknown"
+
+
+def enter_registry(connection: Connection, registry: Registry) -> None:
+    """Write stations and meters of the registry into the store; a meter no longer registered becomes unknown."""
+    stored = {(row.gateway, row.name): row for row in connection.execute(select(meter))}
+    for station in registry.station:
+        number = station_number(connection, station.id)
+        for item in station.meter:
+            row = stored.pop((item.gateway, item.id), None)
+            values = {"station": number, "role": item.role.value}
+            if row is None:
+                connection.execute(insert(meter).values(gateway=item.gateway, name=item.id, **values))
+            elif (row.station, row.role) != (number, item.role.value):
+                connection.execute(update(meter).where(meter.c.id == row.id).values(**values))
+    for row in stored.values():
+        if row.role != UNKNOWN_ROLE:
+            connection.execute(update(meter).where(meter.c.id == row.id).values(role=UNKNOWN_ROLE))
+
+
+class MeterNumbers:
+    """Resolves names inside transactions; what a rolled-back transaction entered is forgotten."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], int] = {}
+        self._fresh: dict[tuple[str, str], int] = {}
+
+    def resolve(self, connection: Connection, gateway: GatewayRow, names: Sequence[str]) -> list[int]:
+        """Return the numbers of a gateway's meters, entering those that have none."""
+        known, owner = self._known, gateway.name
+        try:
+            return [known[owner, name] for name in names]
+        except KeyError:
+            return [self._one(connection, gateway, name) for name in names]
+
+    def _one(self, connection: Connection, gateway: GatewayRow, name: str) -> int:
+        key = (gateway.name, name)
+        number = self._known.get(key) or self._fresh.get(key)
+        if number is None:
+            number = connection.execute(
+                select(meter.c.id).where(meter.c.gateway == gateway.name, meter.c.name == name)
+            ).scalar()
+        if number is None:
+            number = connection.execute(
+                insert(meter)
+                .values(gateway=gateway.name, name=name, station=gateway.station, role=UNKNOWN_ROLE)
+                .returning(meter.c.id)
+            ).scalar_one()
+        self._fresh[key] = number
+        return int(number)
+
+    def committed(self) -> None:
+        """Keep what the transaction found or entered."""
+        self._known |= self._fresh
+        self._fresh.clear()
+
+    def rolled_back(self) -> None:
+        """Forget it."""
+        self._fresh.clear()

@@ -1,0 +1,164 @@
+"""registry.toml: the stations, their meters and what is known of their accuracy and losses (台账)."""
+
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+
+from cloud_receiver.toml_file import ConfigurationError, Problem, Section, read
+from wire.topics import TopicError, checked_name
+
+NonNegative = Annotated[Decimal, Field(ge=0)]
+PositiveDecimal = Annotated[Decimal, Field(gt=0)]
+
+
+class Role(StrEnum):
+    """What a meter measures."""
+
+    CHARGER = "charger"  # 充电桩电能表
+    GRID = "grid"  # 关口表
+    AUXILIARY = "auxiliary"  # 辅助用电
+
+
+class Meter(Section):
+    """A meter of a station."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    role: Role
+    gateway: str
+    accuracy_class: PositiveDecimal = Decimal(1)
+    """Limit of the error in per cent of the reading (准确度等级)."""
+    resolution_kwh: PositiveDecimal = Decimal("0.01")
+    """Step of the energy register."""
+    rated_kw: PositiveDecimal
+
+    @field_validator("gateway")
+    @classmethod
+    def _gateway_is_a_name(cls, value: str) -> str:
+        return _name(value)
+
+
+class Loss(Section):
+    """Modelled loss (线损) between the grid-side meter and the chargers, and its uncertainty.
+
+    A cable's loss power is P²·R/U² of the power through it. Energies of slots know the mean power only; the form
+    factors say how much the mean square exceeds the square of the mean.
+    """
+
+    trunk_ohm: NonNegative = Decimal(0)
+    """Resistance of one conductor of the trunk, that carries the sum of all chargers."""
+    branch_ohm: NonNegative = Decimal(0)
+    """Resistance of one conductor of each charger's cable."""
+    line_voltage_v: PositiveDecimal = Decimal(400)
+    trunk_form: Annotated[Decimal, Field(ge=1)] = Decimal("1.02")
+    branch_form: Annotated[Decimal, Field(ge=1)] = Decimal("1.10")
+    fixed_w: NonNegative = Decimal(0)
+    uncertainty_percent: NonNegative = Decimal(30)
+    """Limit of the model's relative error (rectangular distribution)."""
+
+
+class Auxiliary(Section):
+    """Auxiliary consumption (辅助用电) where no meter measures it."""
+
+    load_w: NonNegative = Decimal(0)
+    uncertainty_percent: NonNegative = Decimal(20)
+
+
+class Station(Section):
+    """A charging station."""
+
+    id: str
+    name: str = ""
+    timezone: str = "Asia/Shanghai"
+    node: str
+    """The carbon node whose factor applies."""
+    since: datetime | None = None
+    """From when every meter is expected to report; without it, from the station's first record."""
+    time_uncertainty_s: NonNegative = Decimal(2)
+    """Limit of how far the boundaries of two meters' intervals lie apart: clocks, and polling between two readings."""
+    loss: Loss = Loss()
+    auxiliary: Auxiliary = Auxiliary()
+    meter: tuple[Meter, ...]
+
+    @field_validator("id", "node")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        return _name(value)
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("expected an IANA time zone such as Asia/Shanghai") from error
+        return value
+
+    @field_validator("since")
+    @classmethod
+    def _since_has_a_zone(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("expected a time with its zone, such as 2026-07-01T00:00:00+08:00")
+        return value
+
+    @property
+    def since_ms(self) -> int | None:
+        """Return `since` in ms UTC."""
+        return None if self.since is None else int(self.since.timestamp()) * 1000
+
+    def meters(self, role: Role) -> tuple[Meter, ...]:
+        """Return the meters with a role."""
+        return tuple(meter for meter in self.meter if meter.role is role)
+
+
+class Registry(Section):
+    """All stations."""
+
+    station: tuple[Station, ...]
+
+    def find(self, station: str) -> Station | None:
+        """Return the station with this id."""
+        return next((item for item in self.station if item.id == station), None)
+
+
+def _name(value: str) -> str:
+    try:
+        return checked_name(value)
+    except TopicError as error:
+        raise ValueError(str(error)) from error
+
+
+def load(path: Path) -> Registry:
+    """Read and check registry.toml; ConfigurationError holds every problem."""
+    registry = read(path, Registry)
+    problems = [
+        Problem(path, "station.id", f"{name!r} is used {count} times, expected once")
+        for name, count in Counter(station.id for station in registry.station).items()
+        if count > 1
+    ]
+    owner: dict[str, str] = {}
+    for number, station in enumerate(registry.station, 1):
+        key = f"station[{number}].meter"
+        names = Counter(meter.id for meter in station.meter)
+        problems += [
+            Problem(path, f"{key}.id", f"{name!r} is used {count} times in station {station.id}, expected once")
+            for name, count in names.items()
+            if count > 1
+        ]
+        for place, meter in enumerate(station.meter, 1):
+            if owner.setdefault(meter.gateway, station.id) != station.id:
+                problems.append(
+                    Problem(
+                        path,
+                        f"{key}[{place}].gateway",
+                        f"gateway {meter.gateway} already serves station {owner[meter.gateway]}, expected one station",
+                    )
+                )
+    if problems:
+        raise ConfigurationError(problems)
+    return registry

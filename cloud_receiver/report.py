@@ -1,0 +1,147 @@
+"""The daily report of a station: energy and carbon by meter, the balance against the grid side, the findings."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, select
+
+from cloud_receiver import findings
+from cloud_receiver.checks import load
+from cloud_receiver.checks.day import day_balance
+from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, without_overlaps
+from cloud_receiver.checks.runner import results_of_day
+from cloud_receiver.checks.tolerance import Balance
+from cloud_receiver.config import Checks
+from cloud_receiver.findings import Finding
+from cloud_receiver.registry import Registry
+from cloud_receiver.schema import adjustment, freeze, interval
+from diantan_core import next_day_start_ms
+from wire.records import FactorQuality, Quality
+
+
+class ReportError(Exception):
+    """There is nothing such a report could be about."""
+
+
+@dataclass(slots=True)
+class MeterDay:
+    """A meter's day. Energy in mWh, carbon in µg, adjustments included."""
+
+    meter: str
+    role: str
+    forward_mwh: int = 0
+    reverse_mwh: int = 0
+    carbon_forward_ug: int = 0
+    carbon_reverse_ug: int = 0
+    forward_total_mwh: int | None = None
+    carbon_forward_total_ug: int | None = None
+    intervals: int = 0
+    expected: int = 0
+    freezes: int = 0
+    quality: dict[str, int] = field(default_factory=dict)
+    factor_quality: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A station's day."""
+
+    station: str
+    name: str
+    day: date
+    timezone: str
+    meters: list[MeterDay]
+    balance: Balance | None
+    slots_in_day: int
+    findings: list[Finding]
+
+
+def make(connection: Connection, registry: Registry, checks: Checks, station_name: str, day: date) -> Report:
+    """Read a station's day; ReportError for a station nobody registered."""
+    station = registry.find(station_name)
+    if station is None:
+        known = ", ".join(item.id for item in registry.station) or "none"
+        raise ReportError(f"station {station_name!r} is not in the registry (known: {known})")
+    context = next(item for item in load.contexts(connection, registry) if item.station.id == station_name)
+    zone = ZoneInfo(station.timezone)
+    day_ms = int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
+    end_ms = next_day_start_ms(day_ms, station.timezone)
+    results = results_of_day(connection, context.number, day_ms, end_ms)
+    return Report(
+        station.id,
+        station.name,
+        day,
+        station.timezone,
+        _meters(connection, context, day_ms, end_ms),
+        day_balance(results, context, checks),
+        (end_ms - day_ms) // SLOT_MS,
+        findings.listed(connection, station.id, day_ms, closed=True),
+    )
+
+
+def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) -> list[MeterDay]:
+    rows: dict[int, list[IntervalRow]] = {}
+    statement = select(*(interval.c[name] for name in IntervalRow._fields)).where(
+        interval.c.station == context.number, interval.c.start_ms >= day_ms, interval.c.start_ms < end_ms
+    )
+    for row in connection.execute(statement):
+        rows.setdefault(row.meter, []).append(IntervalRow._make(row))
+    frozen = {
+        row[0]: int(row[1])
+        for row in connection.execute(
+            select(freeze.c.meter, func.count())
+            .where(freeze.c.station == context.number, freeze.c.time_ms > day_ms, freeze.c.time_ms <= end_ms)
+            .group_by(freeze.c.meter)
+        )
+    }
+    adjusted = {
+        row[0]: (int(row[1]), int(row[2]))
+        for row in connection.execute(
+            select(
+                adjustment.c.meter,
+                func.sum(adjustment.c.carbon_forward_ug),
+                func.sum(adjustment.c.carbon_reverse_ug),
+            )
+            .where(
+                adjustment.c.station == context.number,
+                adjustment.c.start_ms >= day_ms,
+                adjustment.c.start_ms < end_ms,
+            )
+            .group_by(adjustment.c.meter)
+        )
+    }
+    numbers = [*context.meters, *sorted(number for number in rows if number not in context.meters)]
+    result = []
+    for number in numbers:
+        meter = context.meters.get(number)
+        item = MeterDay(context.name(number), meter.role.value if meter else "unknown")
+        _sum(item, without_overlaps(rows.get(number, []))[0], end_ms - day_ms)
+        more = adjusted.get(number, (0, 0))
+        item.carbon_forward_ug += more[0]
+        item.carbon_reverse_ug += more[1]
+        item.freezes = frozen.get(number, 0)
+        result.append(item)
+    return result
+
+
+def _sum(item: MeterDay, rows: list[IntervalRow], day_length_ms: int) -> None:
+    item.intervals = len(rows)
+    # The meter's own interval length tells how many a whole day has.
+    durations = Counter(row.duration_ms for row in rows)
+    item.expected = day_length_ms // (durations.most_common(1)[0][0] if durations else SLOT_MS)
+    item.forward_mwh = sum(row.forward_mwh for row in rows)
+    item.reverse_mwh = sum(row.reverse_mwh for row in rows)
+    item.carbon_forward_ug = sum(row.carbon_forward_ug for row in rows)
+    item.carbon_reverse_ug = sum(row.carbon_reverse_ug for row in rows)
+    item.quality = _counted(Quality(row.quality).name.lower() for row in rows)
+    item.factor_quality = _counted(FactorQuality(row.factor_quality).name.lower() for row in rows)
+    if rows:
+        item.forward_total_mwh = rows[-1].forward_total_mwh
+        item.carbon_forward_total_ug = rows[-1].carbon_forward_total_ug
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))

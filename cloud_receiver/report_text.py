@@ -1,0 +1,292 @@
+"""A report as a table for people (English, Chinese or both), as CSV of the meters, or as JSON of everything."""
+
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from cloud_receiver.checks.day import local_time
+from cloud_receiver.checks.tolerance import Balance
+from cloud_receiver.findings import Finding
+from cloud_receiver.report import MeterDay, Report
+from diantan_core import Carbon, Energy
+
+
+class Language(StrEnum):
+    """The language of headings."""
+
+    ENGLISH = "en"
+    CHINESE = "zh"
+    BOTH = "both"
+
+
+_WORDS = {
+    "meter": ("meter", "电能表"),
+    "role": ("role", "用途"),
+    "forward": ("energy fwd kWh", "正向电量 kWh"),
+    "reverse": ("energy rev kWh", "反向电量 kWh"),
+    "carbon_forward": ("carbon fwd kg", "正向碳量 kg"),
+    "carbon_reverse": ("carbon rev kg", "反向碳量 kg"),
+    "intervals": ("intervals", "时段"),
+    "freezes": ("freezes", "冻结"),
+    "quality": ("quality", "数据质量"),
+    "station": ("Station", "充电站"),
+    "balance": ("Energy balance against the grid-side meter", "与关口表的电量平衡"),
+    "chargers": ("sum of chargers", "充电桩合计"),
+    "auxiliary": ("auxiliary", "辅助用电"),
+    "loss": ("modelled loss", "模型线损"),
+    "grid": ("grid side", "关口表"),
+    "imbalance": ("imbalance", "不平衡量"),
+    "tolerance": ("tolerance", "允差"),
+    "verdict": ("verdict", "结论"),
+    "within": ("within tolerance", "合格"),
+    "beyond": ("BEYOND TOLERANCE", "超差"),
+    "no_balance": ("no slot in which every meter reported", "没有全部电能表均上报的时段"),
+    "findings": ("Findings", "核查发现"),
+    "none": ("none", "无"),
+    "slots": ("slots", "个时段"),
+    "charger": ("charger", "充电桩"),
+    "grid_role": ("grid", "关口"),
+    "auxiliary_role": ("auxiliary", "辅助"),
+    "unknown": ("unknown", "未登记"),
+    "measured": ("measured", "实测"),
+    "interpolated": ("interpolated", "插值"),
+    "estimated": ("estimated", "估算"),
+    "partial": ("partial", "不完整"),
+    "balance_slot": ("slot energy balance beyond tolerance", "时段能量不平衡"),
+    "balance_day": ("day energy balance beyond tolerance", "日能量不平衡"),
+    "carbon_arithmetic": ("carbon is not energy x factor", "碳量复算不符"),
+    "factor_mismatch": ("factor is not the one dispatched", "碳因子与下发不符"),
+    "factor_unsettled": ("held or default factor not settled", "沿用或缺省因子未结算"),
+    "missing_intervals": ("intervals missing", "缺数"),
+    "register_discontinuity": ("register not continuous", "示数不连续"),
+    "overlapping_intervals": ("intervals overlap", "时段重叠"),
+    "unknown_meter": ("meter not registered", "未登记电能表"),
+    "info": ("info", "提示"),
+    "warning": ("warning", "警告"),
+    "alarm": ("alarm", "告警"),
+    "open": ("open", "未处理"),
+    "acknowledged": ("acknowledged", "已确认"),
+    "closed": ("closed", "已关闭"),
+    "suspected": ("suspected", "疑似"),
+}
+
+_CSV = (
+    *("station", "day", "meter", "role", "energy_forward_kwh", "energy_reverse_kwh"),
+    *("carbon_forward_kg", "carbon_reverse_kg", "intervals", "expected", "freezes"),
+    *("measured", "interpolated", "estimated", "partial"),
+    *("factor_dispatched", "factor_held", "factor_default", "factor_undefined"),
+)
+_THREE_DECIMALS = Decimal("0.001")
+
+
+def kwh(mwh: int) -> str:
+    """Return an energy exactly, in kWh."""
+    return f"{Energy(mwh).kwh:f}"
+
+
+def kg(ug: int) -> str:
+    """Return a carbon amount given in µg exactly, in kg."""
+    return f"{Decimal(ug).scaleb(-9):f}"
+
+
+def csv_text(report: Report) -> str:
+    """Return one line a meter, exact values."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_CSV)
+    for meter in report.meters:
+        writer.writerow(
+            [
+                *(report.station, report.day.isoformat(), meter.meter, meter.role),
+                *(kwh(meter.forward_mwh), kwh(meter.reverse_mwh)),
+                *(kg(meter.carbon_forward_ug), kg(meter.carbon_reverse_ug)),
+                *(meter.intervals, meter.expected, meter.freezes),
+                *(meter.quality.get(name, 0) for name in ("measured", "interpolated", "estimated", "partial")),
+                *(meter.factor_quality.get(name, 0) for name in ("dispatched", "held", "default", "undefined")),
+            ]
+        )
+    return out.getvalue()
+
+
+def json_text(report: Report) -> str:
+    """Return everything as JSON; exact values are strings in kWh and kg."""
+    zone = ZoneInfo(report.timezone)
+    content = {
+        "station": report.station,
+        "name": report.name,
+        "day": report.day.isoformat(),
+        "timezone": report.timezone,
+        "meters": [_meter(meter) for meter in report.meters],
+        "balance": None if report.balance is None else _balance(report.balance, report.slots_in_day),
+        "findings": [finding_object(item, zone) for item in report.findings],
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def _meter(meter: MeterDay) -> dict[str, object]:
+    return {
+        "meter": meter.meter,
+        "role": meter.role,
+        "energy_forward_kwh": kwh(meter.forward_mwh),
+        "energy_reverse_kwh": kwh(meter.reverse_mwh),
+        "carbon_forward_kg": kg(meter.carbon_forward_ug),
+        "carbon_reverse_kg": kg(meter.carbon_reverse_ug),
+        "energy_forward_total_kwh": None if meter.forward_total_mwh is None else kwh(meter.forward_total_mwh),
+        "carbon_forward_total_kg": None if meter.carbon_forward_total_ug is None else kg(meter.carbon_forward_total_ug),
+        "intervals": meter.intervals,
+        "expected": meter.expected,
+        "freezes": meter.freezes,
+        "quality": meter.quality,
+        "factor_quality": meter.factor_quality,
+    }
+
+
+def percent(part: int, whole: int) -> str:
+    """Return part/whole in per cent with three decimals; a dash where the whole is 0."""
+    if whole == 0:
+        return "-"
+    return f"{(Decimal(part) / Decimal(whole) * 100).quantize(_THREE_DECIMALS, ROUND_HALF_EVEN):f}"
+
+
+def _balance(balance: Balance, slots: int) -> dict[str, object]:
+    return {
+        "chargers_kwh": kwh(balance.chargers_mwh),
+        "auxiliary_kwh": kwh(balance.auxiliary_mwh),
+        "loss_kwh": kwh(balance.loss_mwh),
+        "grid_kwh": kwh(balance.grid_mwh),
+        "imbalance_kwh": kwh(balance.imbalance_mwh),
+        "imbalance_percent": percent(balance.imbalance_mwh, balance.grid_mwh),
+        "tolerance_kwh": kwh(balance.tolerance_mwh),
+        "tolerance_percent": percent(balance.tolerance_mwh, balance.grid_mwh),
+        "standard_uncertainty_kwh": {name: kwh(value) for name, value in balance.terms_mwh.items()},
+        "within": balance.within,
+        "slots": balance.slots,
+        "slots_in_day": slots,
+    }
+
+
+def finding_object(item: Finding, zone: ZoneInfo) -> dict[str, object]:
+    """Return a finding as JSON takes it, times in the station's zone."""
+    times = ("day_ms", "first_ms", "last_ms", "opened_ms", "updated_ms")
+    return {
+        name.removesuffix("_ms") if name in times else name: local_time(value, zone) if name in times else value
+        for name, value in asdict(item).items()
+    }
+
+
+class _Text:
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def word(self, key: str) -> str:
+        english, chinese = _WORDS[key]
+        if self._language is Language.BOTH:
+            return f"{english} {chinese}"
+        return chinese if self._language is Language.CHINESE else english
+
+
+def table_text(report: Report, language: Language) -> str:
+    """Return the report for people."""
+    text = _Text(language)
+    lines = [f"{text.word('station')} {report.station}{f' ({report.name})' if report.name else ''}  {report.day}", ""]
+    keys = (
+        "meter",
+        "role",
+        "forward",
+        "reverse",
+        "carbon_forward",
+        "carbon_reverse",
+        "intervals",
+        "freezes",
+        "quality",
+    )
+    rows = [[text.word(key) for key in keys]]
+    for meter in report.meters:
+        role = f"{meter.role}_role" if meter.role in {"grid", "auxiliary"} else meter.role
+        rows.append(
+            [
+                *(meter.meter, text.word(role)),
+                *(_short(Energy(value).kwh) for value in (meter.forward_mwh, meter.reverse_mwh)),
+                *(_short(Carbon(value * 1000).kg) for value in (meter.carbon_forward_ug, meter.carbon_reverse_ug)),
+                *(f"{meter.intervals}/{meter.expected}", str(meter.freezes)),
+                ", ".join(f"{text.word(name)} {count}" for name, count in meter.quality.items()) or "-",
+            ]
+        )
+    lines += [*_aligned(rows, right={2, 3, 4, 5, 6, 7}), "", *_balance_lines(report, text), ""]
+    lines += _finding_lines(report.findings, text, ZoneInfo(report.timezone))
+    return "\n".join(lines) + "\n"
+
+
+def _balance_lines(report: Report, text: _Text) -> list[str]:
+    balance = report.balance
+    if balance is None:
+        return [f"{text.word('balance')}: {text.word('no_balance')}"]
+    rows = [
+        [
+            text.word(key),
+            _short(Energy(value).kwh),
+            "kWh",
+            *([f"{percent(value, balance.grid_mwh)} %"] if share else [""]),
+        ]
+        for key, value, share in (
+            ("chargers", balance.chargers_mwh, False),
+            ("auxiliary", balance.auxiliary_mwh, False),
+            ("loss", balance.loss_mwh, False),
+            ("grid", balance.grid_mwh, False),
+            ("imbalance", balance.imbalance_mwh, True),
+            ("tolerance", balance.tolerance_mwh, True),
+        )
+    ]
+    verdict = text.word("within" if balance.within else "beyond")
+    return [
+        f"{text.word('balance')} ({balance.slots}/{report.slots_in_day} {text.word('slots')})",
+        *(f"  {line}" for line in _aligned(rows, right={1, 3})),
+        f"  {text.word('verdict')}: {verdict}",
+    ]
+
+
+def _finding_lines(items: Sequence[Finding], text: _Text, zone: ZoneInfo) -> list[str]:
+    lines = [text.word("findings")]
+    for item in items:
+        evidence = item.evidence
+        starts = evidence.get("slots")
+        number = len(starts) if isinstance(starts, list) else 0
+        span = f"{local_time(item.first_ms, zone)[11:16]}-{local_time(item.last_ms, zone)[11:16]}"
+        lines.append(
+            f"  [{text.word(item.severity)}] {text.word(item.kind)}: {item.meter or item.station}, "
+            f"{number} {text.word('slots')} {span}, {text.word(item.state)}"
+        )
+        named = evidence.get("suspects")
+        if isinstance(named, list) and named:
+            shown = ", ".join(f"{each['meter']} {each['apparent_error_percent']:+} %" for each in named)
+            lines.append(f"    {text.word('suspected')}: {shown}")
+    if not items:
+        lines.append(f"  {text.word('none')}")
+    return lines
+
+
+def _short(value: Decimal) -> str:
+    return f"{value.quantize(_THREE_DECIMALS, ROUND_HALF_EVEN):f}"
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _aligned(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:
+    to_right = set(right)
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - _width(cell))
+            cells.append(space + cell if column in to_right else cell + space)
+        lines.append("  ".join(cells).rstrip())
+    return lines

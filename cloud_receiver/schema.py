@@ -1,0 +1,249 @@
+"""The tables of the centre. Integers carry the units their names state: mWh, µg, mg/kWh, ms UTC.
+
+Rows of readings are clustered by (station, time), which is also the key by which the same schema is distributed.
+`received_range` decides what is new, in the transaction that stores it: nothing else keeps a record from
+counting twice.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column that is declared INTEGER PRIMARY KEY.
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+station = Table(
+    "station",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+)
+
+gateway = Table(
+    "gateway",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("station", BigInteger, ForeignKey("station.id"), nullable=False),
+    Column("added_ms", BigInteger, nullable=False),
+)
+
+gateway_key = Table(
+    "gateway_key",
+    metadata,
+    Column("kid", LargeBinary(8), primary_key=True),
+    Column("gateway", BigInteger, ForeignKey("gateway.id"), nullable=False),
+    Column("public_key", LargeBinary(32), nullable=False),
+    Column("added_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+
+# A meter the registry doesn't know has the role "unknown": its records are kept, and a finding says so.
+meter = Table(
+    "meter",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("gateway", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("station", BigInteger, ForeignKey("station.id"), nullable=False),
+    Column("role", String(16), nullable=False),
+    UniqueConstraint("gateway", "name"),
+)
+
+# A gateway's journal: one context of sequence numbers that never repeat.
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("gateway", BigInteger, ForeignKey("gateway.id"), nullable=False),
+    Column("context", LargeBinary(8), nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    UniqueConstraint("gateway", "context"),
+)
+
+received_range = Table(
+    "received_range",
+    metadata,
+    Column("journal", BigInteger, ForeignKey("journal.id"), primary_key=True),
+    Column("first", BigInteger, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The signed envelope as it came: a record is proved by the message of its journal whose sequences cover it.
+message = Table(
+    "message",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("journal", BigInteger, ForeignKey("journal.id"), nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("topic", String(256), nullable=False),
+    Column("kid", LargeBinary(8), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("clock_state", SmallInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Index(None, "journal", "first"),
+)
+
+interval = Table(
+    "interval",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("meter", BigInteger, primary_key=True),
+    Column("journal", BigInteger, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("forward_mwh", BigInteger, nullable=False),
+    Column("reverse_mwh", BigInteger, nullable=False),
+    Column("forward_total_mwh", BigInteger, nullable=False),
+    Column("reverse_total_mwh", BigInteger, nullable=False),
+    Column("factor", BigInteger),
+    Column("factor_quality", SmallInteger, nullable=False),
+    Column("carbon_forward_ug", BigInteger, nullable=False),
+    Column("carbon_reverse_ug", BigInteger, nullable=False),
+    Column("carbon_forward_total_ug", BigInteger, nullable=False),
+    Column("carbon_reverse_total_ug", BigInteger, nullable=False),
+    Column("readings", BigInteger, nullable=False),
+    Column("quality", SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+freeze = Table(
+    "freeze",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("time_ms", BigInteger, primary_key=True),
+    Column("meter", BigInteger, primary_key=True),
+    Column("journal", BigInteger, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("kind", SmallInteger, nullable=False),
+    Column("forward_total_mwh", BigInteger, nullable=False),
+    Column("reverse_total_mwh", BigInteger, nullable=False),
+    Column("carbon_forward_total_ug", BigInteger, nullable=False),
+    Column("carbon_reverse_total_ug", BigInteger, nullable=False),
+    Column("source", SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+adjustment = Table(
+    "adjustment",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("meter", BigInteger, primary_key=True),
+    Column("journal", BigInteger, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("forward_mwh", BigInteger, nullable=False),
+    Column("reverse_mwh", BigInteger, nullable=False),
+    Column("factor_used", BigInteger),
+    Column("factor_now", BigInteger),
+    Column("carbon_forward_ug", BigInteger, nullable=False),
+    Column("carbon_reverse_ug", BigInteger, nullable=False),
+    Column("solve_id", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# meter 0: the gateway itself. details: JSON, keys as in docs/wire.md.
+event = Table(
+    "event",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("time_ms", BigInteger, primary_key=True),
+    Column("meter", BigInteger, primary_key=True),
+    Column("journal", BigInteger, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("code", Integer, nullable=False),
+    Column("details", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("topic", String(256), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+)
+
+# What the centre dispatched; a corrected factor is a further row with a later `issued_ms`.
+factor = Table(
+    "factor",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("issued_ms", BigInteger, primary_key=True),
+    Column("slot_ms", BigInteger, nullable=False),
+    Column("factor", BigInteger),
+    Column("solve_id", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What the intake tells the checks: records of this station and time span are new.
+dirty = Table(
+    "dirty",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("station", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)
+
+slot_check = Table(
+    "slot_check",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("complete", SmallInteger, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("checked_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# meter 0: the station itself.
+finding = Table(
+    "finding",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("station", BigInteger, ForeignKey("station.id"), nullable=False),
+    Column("day_ms", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("meter", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("closed_ms", BigInteger),
+    UniqueConstraint("station", "day_ms", "kind", "meter"),
+)

@@ -1,0 +1,149 @@
+"""The receiver process: intake, dispatch and checks on one event loop, until it is told to stop."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+from sqlalchemy import Engine
+
+from clock import Clock
+from cloud_receiver import database, meters
+from cloud_receiver.checks.runner import Runner
+from cloud_receiver.config import Broker, Settings
+from cloud_receiver.dispatch import Dispatcher
+from cloud_receiver.intake import Intake
+from cloud_receiver.registry import Registry
+from wire import topics
+from wire.envelope import Signer
+from wire.keys import load_private
+from wire.link import Link, LinkSettings, Received
+
+log = logging.getLogger(__name__)
+
+SUMMARY_S = 60.0
+
+
+def prepare(settings: Settings, registry: Registry) -> Engine:
+    """Open the store, bring its schema up to date and enter the registry."""
+    engine = database.open_store(settings.centre.database, settings.centre.data_dir)
+    before, now = database.upgrade(engine)
+    if before != now:
+        log.info("store: schema brought from %s to %s", before or "none", now)
+    with database.writing(engine) as connection:
+        meters.enter_registry(connection, registry)
+    return engine
+
+
+def link_settings(broker: Broker) -> LinkSettings:
+    """Return the link's settings: the session outlives the receiver, so the broker keeps what comes meanwhile."""
+    return LinkSettings(
+        host=broker.host,
+        port=broker.port,
+        client_id=broker.client_id,
+        username=broker.username,
+        password_file=broker.password_file,
+        ca_file=broker.ca_file,
+        cert_file=broker.cert_file,
+        key_file=broker.key_file,
+        keepalive_s=broker.keepalive_s,
+        clean_start=False,
+        session_expiry_s=broker.session_expiry_s,
+    )
+
+
+class Service:
+    """A receiver; `run` ends after `stop`."""
+
+    def __init__(self, settings: Settings, registry: Registry, clock: Clock, engine: Engine) -> None:
+        self._settings = settings
+        self._clock = clock
+        signer = Signer(load_private(settings.centre.key_file))
+        # The link calls back only after it was started, when everything below exists.
+        self._link = Link(
+            link_settings(settings.broker),
+            clock,
+            on_message=self._received,
+            on_connect=self._connected,
+        )
+        self._intake = Intake(engine, signer, self._link, clock, settings.intake)
+        self._dispatcher = (
+            Dispatcher(engine, signer, self._link, clock, settings.dispatch) if settings.dispatch else None
+        )
+        self._runner = Runner(engine, registry, clock, settings.checks)
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Store what has arrived, acknowledge it, and end."""
+        self._stop.set()
+
+    def redispatch(self) -> None:
+        """Read the factor schedule again and publish."""
+        if self._dispatcher is not None:
+            self._dispatcher.wake()
+
+    def _received(self, message: Received) -> None:
+        self._intake.receive(message)
+
+    def _connected(self) -> None:
+        self.redispatch()
+
+    async def run(self) -> None:
+        """Serve until `stop`; raises what a part that must not end has ended with."""
+        group = self._settings.broker.shared_group
+        self._link.subscribe(f"$share/{group}/{topics.ALL_RECORDS}" if group else topics.ALL_RECORDS, 1)
+        await self._link.start()
+        intake = asyncio.create_task(self._intake.run(), name="intake")
+        others = [asyncio.create_task(self._summary(), name="summary")]
+        if self._dispatcher is not None:
+            others.append(asyncio.create_task(self._dispatcher.run(), name="dispatch"))
+        if self._settings.checks.enabled:
+            others.append(asyncio.create_task(self._runner.run(), name="checks"))
+        stopped = asyncio.create_task(self._stop.wait(), name="stop")
+        log.info("receiver %s runs, broker %s:%d", self._settings.centre.name, *self._where())
+        try:
+            done, _ = await asyncio.wait({intake, stopped, *others}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()
+        finally:
+            for task in (stopped, *others):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            self._intake.stop()
+            await intake
+            await self._link.stop()
+            log.info("receiver stopped; %s", self._counted())
+
+    def _where(self) -> tuple[str, int]:
+        return self._settings.broker.host, self._settings.broker.port
+
+    async def _summary(self) -> None:
+        while True:
+            await asyncio.sleep(SUMMARY_S)
+            log.info("%s", self._counted())
+
+    def _counted(self) -> str:
+        counters = self._intake.counters
+        refused = ", ".join(f"{reason} {count}" for reason, count in sorted(counters.refused.items()))
+        return (
+            f"{counters.records} records in {counters.messages} batches stored, "
+            f"{counters.duplicates} duplicates dropped, "
+            f"{counters.transactions} transactions, {counters.acknowledgements} acknowledgements, "
+            f"{self._intake.backlog} batches waiting, {counters.store_errors} store errors, "
+            f"refused: {refused or 'none'}"
+        )
+
+
+async def serve(settings: Settings, registry: Registry, clock: Clock) -> None:
+    """Run a receiver until SIGTERM or SIGINT; SIGHUP reads the factor schedule again."""
+    engine = prepare(settings, registry)
+    try:
+        service = Service(settings, registry, clock, engine)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, service.stop)
+        loop.add_signal_handler(signal.SIGHUP, service.redispatch)
+        await service.run()
+    finally:
+        engine.dispose()

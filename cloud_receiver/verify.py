@@ -1,0 +1,74 @@
+"""From the bytes of a message to a batch of records that a known gateway has signed, or to the reason why not."""
+
+from dataclasses import dataclass
+
+import cbor2
+
+from cloud_receiver.enrolment import Enrolled, GatewayRow
+from cloud_receiver.refusal import OF_ENVELOPE, Reason, RefusalError
+from diantan_core import DecodeError, RecordBatch, decode_batch
+from wire.batch import SCHEMA_VERSION
+from wire.envelope import EnvelopeError, Opened, open_envelope
+from wire.topics import TopicError, parse_up
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A batch whose signature, owner and form have been checked."""
+
+    topic: str
+    envelope: bytes
+    kid: bytes
+    gateway: GatewayRow
+    batch: RecordBatch
+
+
+def verify(topic: str, envelope: bytes, enrolled: Enrolled) -> Verified:
+    """Check a message of a records topic; RefusalError with the reason otherwise.
+
+    The gateway of the topic, the owner of the key and the gateway named in the payload must be the same.
+    """
+    try:
+        name, kind = parse_up(topic)
+    except TopicError as error:
+        raise RefusalError(Reason.TOPIC, str(error)) from error
+    if kind != "records":
+        raise RefusalError(Reason.TOPIC, f"topic {topic!r}: expected records, got {kind}")
+    opened = _open(topic, envelope, name, enrolled)
+    if opened.kid in enrolled.revoked:
+        raise RefusalError(Reason.REVOKED_KEY, f"key {opened.kid.hex()} of gateway {opened.owner} is revoked")
+    if opened.owner != name:
+        raise RefusalError(
+            Reason.FOREIGN_KEY, f"key {opened.kid.hex()} of gateway {opened.owner} on the topic of {name}"
+        )
+    try:
+        batch = decode_batch(opened.payload)
+    except DecodeError as error:
+        raise _undecodable(opened.payload, error) from error
+    if batch.gateway != name:
+        raise RefusalError(Reason.GATEWAY_MISMATCH, f"payload of gateway {batch.gateway!r} on the topic of {name}")
+    return Verified(topic, envelope, opened.kid, enrolled.gateways[name], batch)
+
+
+def _open(topic: str, envelope: bytes, name: str, enrolled: Enrolled) -> Opened:
+    try:
+        return open_envelope(envelope, topic, enrolled.ring)
+    except EnvelopeError as error:
+        reason = OF_ENVELOPE[error.reason]
+        if reason is Reason.UNKNOWN_KEY and name not in enrolled.gateways:
+            raise RefusalError(Reason.UNKNOWN_GATEWAY, f"gateway {name} is not enrolled") from error
+        raise RefusalError(reason, str(error)) from error
+
+
+def _undecodable(payload: bytes, error: DecodeError) -> RefusalError:
+    """Tell a message of a newer program from garbage: the first is not the gateway's fault."""
+    try:
+        content = cbor2.loads(payload, max_depth=8)
+    except (cbor2.CBORError, ValueError, TypeError, ArithmeticError):
+        content = None
+    version = content.get(0) if isinstance(content, dict) else None
+    if type(version) is int and version > SCHEMA_VERSION:
+        return RefusalError(
+            Reason.FUTURE_SCHEMA, f"schema version {version}, this receiver reads {SCHEMA_VERSION}: update it"
+        )
+    return RefusalError(Reason.PAYLOAD, str(error))

@@ -1,0 +1,50 @@
+"""receiver.toml: defaults, paths, and every mistake with its key."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud_receiver import config
+from cloud_receiver.toml_file import ConfigurationError
+
+
+def write(directory: Path, text: str) -> Path:
+    path = directory / "receiver.toml"
+    path.write_text(text)
+    return path
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = config.load(
+        write(tmp_path, '[centre]\nkey_file = "centre.key"\ndata_dir = "data"\n[dispatch]\nschedule = "f.csv"\n')
+    )
+    assert settings.centre.key_file == tmp_path / "centre.key"
+    assert settings.centre.data_dir == tmp_path / "data"
+    assert settings.registry == tmp_path / "registry.toml"
+    assert settings.dispatch is not None
+    assert settings.dispatch.schedule == tmp_path / "f.csv"
+    assert settings.dispatch.slots == 96
+
+
+def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "[centre]\n[broker]\nport = 70000\nhots = 'x'\n[checks]\ncoverage_factor = 0\n")
+    with pytest.raises(ConfigurationError) as caught:
+        config.load(path)
+    assert {problem.key for problem in caught.value.problems} == {
+        "centre.key_file",
+        "broker.port",
+        "broker.hots",
+        "checks.coverage_factor",
+    }
+    assert all(str(path) in str(problem) for problem in caught.value.problems)
+    assert "70000" in str(caught.value)
+
+
+def test_a_file_that_is_not_toml(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        config.load(write(tmp_path, "[centre\n"))
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        config.load(tmp_path / "absent.toml")

@@ -1,0 +1,70 @@
+"""The store: migrations, durability settings, and the errors a person gets."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import IntegrityError
+
+from cloud_receiver import database
+from cloud_receiver.schema import metadata, station
+
+
+def test_upgrade_from_empty_matches_the_schema(tmp_path: Path) -> None:
+    engine = database.open_store("sqlite:///store.sqlite", tmp_path)
+    assert database.upgrade(engine) == (None, database.head())
+    with database.reading(engine) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    names = set(inspect(engine).get_table_names()) - {"alembic_version"}
+    assert names == set(metadata.tables)
+    assert database.upgrade(engine) == (database.head(), database.head())
+    engine.dispose()
+
+
+def test_rows_of_readings_are_clustered_by_station_and_time(tmp_path: Path) -> None:
+    engine = database.open_store("sqlite:///store.sqlite", tmp_path)
+    database.upgrade(engine)
+    with database.reading(engine) as connection:
+        sql = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name='interval'").scalar_one()
+    assert "WITHOUT ROWID" in sql
+    assert [column.name for column in metadata.tables["interval"].primary_key][:2] == ["station", "start_ms"]
+    engine.dispose()
+
+
+def test_commits_are_durable(tmp_path: Path) -> None:
+    engine = database.open_store("sqlite:///store.sqlite", tmp_path)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    engine.dispose()
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    engine = database.open_store("sqlite:///store.sqlite", tmp_path)
+    database.upgrade(engine)
+
+    def enter_twice() -> None:
+        with database.writing(engine) as connection:
+            connection.execute(station.insert().values(name="S1"))
+            connection.execute(station.insert().values(name="S1"))
+
+    with pytest.raises(IntegrityError):
+        enter_twice()
+    with database.reading(engine) as connection:
+        assert connection.execute(select(station)).all() == []
+    engine.dispose()
+
+
+def test_an_old_schema_is_named_with_the_remedy(tmp_path: Path) -> None:
+    engine = database.open_store("sqlite:///store.sqlite", tmp_path)
+    with pytest.raises(database.StoreError, match="database upgrade"):
+        database.require_current(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["no url", "sqlite//x"])
+def test_a_wrong_url_is_named(url: str, tmp_path: Path) -> None:
+    with pytest.raises(database.StoreError, match=r"centre\.database"):
+        database.open_store(url, tmp_path)

@@ -1,0 +1,72 @@
+"""registry.toml: what is accepted, and every mistake with its key."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cloud_receiver import registry
+from cloud_receiver.registry import Role
+from cloud_receiver.toml_file import ConfigurationError
+
+STATION = """
+[[station]]
+id = "S1"
+node = "node1"
+[[station.meter]]
+id = "C01"
+role = "charger"
+gateway = "gw1"
+rated_kw = 60
+accuracy_class = "1"
+[[station.meter]]
+id = "G"
+role = "grid"
+gateway = "gw1"
+rated_kw = 400
+resolution_kwh = "0.8"
+"""
+
+
+def write(directory: Path, text: str) -> Path:
+    path = directory / "registry.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_station(tmp_path: Path) -> None:
+    found = registry.load(write(tmp_path, STATION)).find("S1")
+    assert found is not None
+    assert found.timezone == "Asia/Shanghai"
+    assert [meter.id for meter in found.meters(Role.CHARGER)] == ["C01"]
+    assert found.meters(Role.GRID)[0].resolution_kwh == Decimal("0.8")
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (('role = "grid"', 'role = "main"'), "station[1].meter[2].role"),
+        (("rated_kw = 60", "rated_kw = 0"), "station[1].meter[1].rated_kw"),
+        (('node = "node1"', 'node = "a/b"'), "station[1].node"),
+        (('node = "node1"', 'node = "n"\ntimezone = "Asia/Nowhere"'), "station[1].timezone"),
+        (('node = "node1"', 'node = "n"\nsince = 2026-07-01T00:00:00'), "station[1].since"),
+        (('id = "G"', 'id = "C01"'), "station[1].meter.id"),
+        (('gateway = "gw1"\nrated_kw = 400', 'gateway = "gw+1"\nrated_kw = 400'), "station[1].meter[2].gateway"),
+    ],
+)
+def test_a_mistake_is_named_by_its_key(change: tuple[str, str], key: str, tmp_path: Path) -> None:
+    assert change[0] in STATION
+    with pytest.raises(ConfigurationError) as caught:
+        registry.load(write(tmp_path, STATION.replace(*change)))
+    assert [problem.key for problem in caught.value.problems] == [key]
+
+
+def test_a_gateway_serves_one_station(tmp_path: Path) -> None:
+    text = STATION + STATION.replace('"S1"', '"S2"')
+    with pytest.raises(ConfigurationError, match="already serves station S1"):
+        registry.load(write(tmp_path, text))
+
+
+def test_a_station_is_registered_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'S1' is used 2 times"):
+        registry.load(write(tmp_path, STATION + STATION))

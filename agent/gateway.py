@@ -168,7 +168,7 @@ class Gateway:
         self._exchanged.discard(reading.meter)
         records = metering.feed(reading, self.factors.schedule)
         serial = {} if reading.serial_number is None else {reading.meter: reading.serial_number}
-        if not records and not serial:
+        if not records and not serial and not metering.unstored:
             return
         try:
             rows = [to_row(record) for record in records]

@@ -111,6 +111,7 @@ class Journal:
         try:
             connection = schema.connect(path)
             created = not schema.check_version(connection, path)
+            schema.prepare(connection)
             if created:
                 schema.create(connection, entropy(8), now_ms)
             elif not connection.execute("SELECT closed_cleanly FROM header").fetchone()[0]:

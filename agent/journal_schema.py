@@ -80,21 +80,20 @@ def damaged(path: Path, why: str) -> JournalError:
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the file; sqlite3.Error when that fails."""
+    """Open the file, without changing it; sqlite3.Error when that fails."""
     mode = "ro" if read_only else "rwc"
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     # The one thread that uses it is not the one that opened it (agent.writer).
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
-    try:
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # a commit returns when the log is on the disk
-            connection.execute("PRAGMA journal_size_limit = 4194304")
-        connection.execute("PRAGMA cache_size = -2000")  # 2 MB: the gateway is small
-    except sqlite3.Error:
-        connection.close()
-        raise
+    connection.execute("PRAGMA cache_size = -2000")  # 2 MB: the gateway is small
     return connection
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Set how a journal is written; this changes the file, so it must be known to be ours."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a commit returns when the log is on the disk
+    connection.execute("PRAGMA journal_size_limit = 4194304")
 
 
 def create(connection: sqlite3.Connection, context: bytes, now_ms: int) -> None:

@@ -47,6 +47,7 @@ class Metering:
         """`register_end_mwh`: where the profile says that the register starts again from 0."""
         self.meter = meter.id
         self.dirty = False  # the state has changed since it was last taken
+        self.unstored = True  # no state was ever taken: energy could be lost before the first interval closes
         limit = meter.max_kw if meter.max_kw is not None else meter.rated_kw and meter.rated_kw * PLAUSIBLE_TIMES_RATED
         rollover = Energy.from_kwh(meter.rollover_kwh).mwh if meter.rollover_kwh is not None else register_end_mwh
         self._integrator = RegisterIntegrator(
@@ -61,6 +62,7 @@ class Metering:
 
     def restore(self, state: bytes) -> None:
         """Go on from a stored state; MeteringError when it is none."""
+        self.unstored = False
         try:
             self._integrator.restore(state)
         except IntegrationError as error:
@@ -68,7 +70,7 @@ class Metering:
 
     def take_state(self) -> bytes:
         """Return the state to store."""
-        self.dirty = False
+        self.dirty = self.unstored = False
         return self._integrator.state()
 
     @property

@@ -171,7 +171,11 @@ class ModbusTcp:
             self.counters.corrupt += 1
             self.close()
             raise
-        except BaseException:  # cancelled, or the connection ended: what may still arrive must not meet a later request
+        except LineDownError:
+            self.counters.unreachable += 1
+            self.close()
+            raise
+        except BaseException:  # cancelled: what may still arrive must not meet a later request
             self.close()
             raise
         finally:

@@ -1,0 +1,153 @@
+"""The delivery logic, without a link."""
+
+import random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.window import Window
+
+
+def window(acknowledged: int = 0, **changes: Any) -> Window:
+    """Return a window of 3 batches of 10."""
+    values = {"batch": 10, "size": 3, "timeout_ms": 1000.0, "longest_ms": 8000.0, "chance": random.Random(1)}
+    return Window(acknowledged, **{**values, **changes})
+
+
+def test_sends_full_batches_at_once_and_the_rest_when_asked() -> None:
+    """A part of a batch waits for the linger time."""
+    w = window()
+    assert w.room_for(next_sequence=15, partial=False) == (1, 10)
+    w.sent(1, 10, 0)
+    assert w.room_for(next_sequence=15, partial=False) is None
+    assert w.room_for(next_sequence=15, partial=True) == (11, 4)
+
+
+def test_stops_when_the_window_is_full() -> None:
+    """A centre that does not answer gets a few batches, not the whole journal."""
+    w = window()
+    for first in (1, 11, 21):
+        w.sent(first, 10, 0)
+    assert w.room_for(next_sequence=100, partial=True) is None
+    assert w.acknowledge(10, (), 0)
+    assert w.room_for(next_sequence=100, partial=True) == (31, 10)
+
+
+def test_goes_on_after_the_stored_acknowledgement() -> None:
+    """What is acknowledged is not sent again after a restart."""
+    assert window(acknowledged=40).room_for(next_sequence=45, partial=True) == (41, 4)
+
+
+def test_time_out_doubles_with_jitter_from_above_up_to_the_longest() -> None:
+    """Never earlier than the time-out, never later than one and a half times it."""
+    w = window()
+    w.sent(1, 10, 0)
+    now = 0.0
+    waits = []
+    for _ in range(6):
+        due = w.next_due_ms()
+        assert due is not None
+        assert w.due(due - 1) == []
+        waits.append(due - now)
+        now = due
+        (batch,) = w.due(now)
+        w.sent_again(batch, now)
+    for wait, least in zip(waits, (1000, 2000, 4000, 8000, 8000, 8000), strict=True):
+        assert least <= wait <= 1.5 * least
+    assert w.resent == 6
+
+
+def test_missing_ranges_are_sent_again_soon_and_only_they() -> None:
+    """Out of order: the third batch arrived, the second did not."""
+    w = window()
+    for first in (1, 11, 21):
+        w.sent(first, 10, 0)
+    assert w.acknowledge(10, [(11, 20)], 500)
+    assert [batch.first for batch in w.due(500)] == [11]
+    assert len(w) == 2
+
+
+def test_a_batch_named_missing_is_given_the_time_to_arrive() -> None:
+    """The acknowledgement may have crossed it on the way."""
+    w = window(timeout_ms=8000.0)
+    w.sent(1, 10, 0)
+    w.acknowledge(0, [(1, 10)], 10)
+    assert w.due(999) == []
+    assert [batch.first for batch in w.due(1000)] == [1]
+
+
+def test_late_acknowledgement_changes_nothing() -> None:
+    """A smaller `up_to` is an old message."""
+    w = window()
+    w.sent(1, 10, 0)
+    assert w.acknowledge(10, (), 0)
+    assert not w.acknowledge(5, [(6, 10)], 0)
+    assert (w.acknowledged, len(w)) == (10, 0)
+
+
+def test_acknowledgement_inside_a_batch_keeps_it_under_way() -> None:
+    """A batch is done when its last record is stored."""
+    w = window()
+    w.sent(1, 10, 0)
+    assert w.acknowledge(9, (), 0)
+    assert len(w) == 1
+    assert w.acknowledge(10, (), 0)
+    assert len(w) == 0
+
+
+def test_the_centre_may_know_more_than_the_stored_acknowledgement() -> None:
+    """After a crash the counter is old: what the centre has is not sent again."""
+    w = window(acknowledged=5)
+    assert w.acknowledge(37, (), 0)
+    assert w.room_for(next_sequence=40, partial=True) == (38, 2)
+
+
+def test_when_the_link_is_back_everything_under_way_is_due() -> None:
+    """The broker may have lost it with the connection."""
+    w = window()
+    for first in (1, 11):
+        w.sent(first, 10, 0)
+    w.link_back(5)
+    assert [batch.first for batch in w.due(5)] == [1, 11]
+
+
+def test_dropped_records_are_not_waited_for() -> None:
+    """The journal gave up records before 15."""
+    w = window()
+    w.sent(1, 10, 0)
+    w.skip(15)
+    assert len(w) == 0
+    assert w.room_for(next_sequence=16, partial=True) == (15, 1)
+
+
+@settings(max_examples=200)
+@given(seed=st.integers(0, 2**32), total=st.integers(1, 200), loss=st.floats(0, 0.9))
+def test_everything_arrives_over_any_link_that_loses_and_reorders(seed: int, total: int, loss: float) -> None:
+    """A centre behind a link that loses batches and acknowledgements ends up with every sequence."""
+    chance = random.Random(seed)
+    w = window(chance=chance)
+    stored: set[int] = set()
+    under_way: list[tuple[int, int]] = []
+    now = 0.0
+    for _ in range(20_000):
+        if w.acknowledged == total:
+            break
+        now += 200
+        for batch in w.due(now):
+            w.sent_again(batch, now)
+            under_way.append((batch.first, batch.count))
+        while (run := w.room_for(total + 1, partial=True)) is not None:
+            w.sent(*run, now)
+            under_way.append(run)
+        chance.shuffle(under_way)
+        while under_way and chance.random() < 0.7:
+            first, count = under_way.pop()
+            if chance.random() >= loss:
+                stored.update(range(first, first + count))
+        up_to = next(n for n in range(total + 1) if n + 1 not in stored)
+        gaps = [(n, n) for n in range(up_to + 1, max(stored, default=0)) if n not in stored]
+        if chance.random() >= loss:
+            w.acknowledge(up_to, gaps[:64], now)
+    assert w.acknowledged == total
+    assert stored == set(range(1, total + 1))

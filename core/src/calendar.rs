@@ -18,6 +18,15 @@ pub fn in_range(time_ms: i64) -> bool {
     RANGE_MS.contains(&time_ms)
 }
 
+const DAY_MS: i64 = 86_400_000;
+
+/// A stretch of time in which local time runs evenly: days in it are 24 hours long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Even {
+    offset_ms: i64,
+    until_ms: i64,
+}
+
 /// The calendar of one time zone, from the bundled database.
 #[derive(Debug, Clone)]
 pub struct Calendar {
@@ -102,5 +111,31 @@ impl Calendar {
                 return Ok(start);
             }
         }
+    }
+
+    /// The even stretch that the instant lies in, up to the zone's next transition.
+    pub(crate) fn even(&self, time_ms: i64) -> Result<Even, TimeOutOfRange> {
+        let instant = Timestamp::from_millisecond(time_ms).map_err(|_| TimeOutOfRange(time_ms))?;
+        let next = self.zone.following(instant).next();
+        Ok(Even {
+            offset_ms: i64::from(self.zone.to_offset(instant).seconds()) * 1000,
+            until_ms: next.map_or(RANGE_MS.end, |next| next.timestamp().as_millisecond()),
+        })
+    }
+
+    /// As [`Self::next_day_start`] for an instant that is a midnight itself, without asking the zone where local
+    /// time runs evenly.
+    pub(crate) fn after_midnight(
+        &self,
+        midnight_ms: i64,
+        even: &mut Even,
+    ) -> Result<i64, TimeOutOfRange> {
+        let next = midnight_ms + DAY_MS;
+        // A day that began after a jump of the clock did not begin at 00:00: the next one does.
+        if next < even.until_ms && (midnight_ms + even.offset_ms).rem_euclid(DAY_MS) == 0 {
+            return Ok(next);
+        }
+        *even = self.even(midnight_ms)?;
+        self.next_day_start(midnight_ms)
     }
 }

@@ -1,6 +1,6 @@
 //! The boundaries of intervals: interval grid, factor slots and local midnights together.
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Even};
 use crate::error::TimeOutOfRange;
 
 /// The next boundary of each kind after some instant.
@@ -12,6 +12,7 @@ pub(crate) struct Edges {
     next_slot: i64,
     next_day: i64,
     next_month: i64,
+    even: Even,
 }
 
 fn next_multiple(time_ms: i64, step_ms: i64) -> i64 {
@@ -33,6 +34,7 @@ impl Edges {
             next_slot: next_multiple(time_ms, slot_ms),
             next_day: calendar.next_day_start(time_ms)?,
             next_month: calendar.next_month_start(time_ms)?,
+            even: calendar.even(time_ms)?,
         };
         let start = (edges.next_interval - interval_ms)
             .max(edges.next_slot - slot_ms)
@@ -69,7 +71,7 @@ impl Edges {
             self.next_slot += self.slot_ms;
         }
         if self.next_day == end {
-            self.next_day = calendar.next_day_start(end)?;
+            self.next_day = calendar.after_midnight(end, &mut self.even)?;
             if self.next_month == end {
                 self.next_month = calendar.next_month_start(end)?;
             }

@@ -6,8 +6,8 @@ use crate::calendar::Calendar;
 use crate::carbon::CarbonRegister;
 use crate::edges::Edges;
 use crate::error::{IntegrationError, ReadingFault, TimeOutOfRange};
-use crate::record::{Closed, Freeze, FreezeKind, Interval, Quality};
-use crate::schedule::{FactorCursor, FactorSchedule};
+use crate::outlet::Outlet;
+use crate::record::{Freeze, FreezeKind, Interval, Quality};
 
 /// The longest silence over which energy is spread and freezes are made: 400 days.
 pub const MAX_SPAN_MS: i64 = 400 * 86_400_000;
@@ -52,23 +52,6 @@ pub(crate) struct Ledger {
     pub(crate) carbon: Pair<CarbonRegister>,
     /// Energy of closed intervals without a factor, mWh.
     pub(crate) pending: Pair<i64>,
-}
-
-/// What a step needs beside the ledger: where factors come from and where rows go.
-pub(crate) struct Outlet<'a> {
-    pub(crate) factors: FactorCursor<'a>,
-    pub(crate) slot_ms: i64,
-    pub(crate) closed: Closed,
-}
-
-impl<'a> Outlet<'a> {
-    pub(crate) fn new(schedule: &'a FactorSchedule) -> Self {
-        Self {
-            factors: schedule.cursor(),
-            slot_ms: schedule.slot_ms(),
-            closed: Closed::default(),
-        }
-    }
 }
 
 impl Ledger {
@@ -138,6 +121,10 @@ impl Ledger {
             long: open.long,
         });
         Ok(())
+    }
+
+    pub(crate) fn interval_ms(&self) -> i64 {
+        self.interval_ms
     }
 
     pub(crate) fn slot_ms(&self) -> i64 {

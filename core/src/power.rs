@@ -2,35 +2,13 @@
 
 use crate::calendar::in_range;
 use crate::error::{IntegrationError, ReadingFault, TimeOutOfRange};
-use crate::ledger::{Ledger, Outlet, Pair};
+use crate::ledger::{Ledger, Pair};
+use crate::outlet::Outlet;
 use crate::record::{Closed, Direction, Event, EventKind};
 use crate::schedule::FactorSchedule;
+pub use crate::settings::PowerSettings;
 use crate::state::{Kind, Reader, Writer};
-use crate::trapezoid::{MAX_POWER_MW, MAX_STEP_MS, QUANTA_PER_MWH, Step};
-
-/// Settings of a [`PowerIntegrator`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PowerSettings<'a> {
-    /// Interval length, ms: a divisor of 900 000, at least a minute.
-    pub interval_ms: i64,
-    /// IANA time zone of the local midnights.
-    pub timezone: &'a str,
-    /// Longer steps are not integrated, ms: at most an hour.
-    pub max_gap_ms: i64,
-    /// Steps up to this length count as measured, ms.
-    pub measured_gap_ms: i64,
-}
-
-impl Default for PowerSettings<'_> {
-    fn default() -> Self {
-        Self {
-            interval_ms: 900_000,
-            timezone: "Asia/Shanghai",
-            max_gap_ms: 300_000,
-            measured_gap_ms: 120_000,
-        }
-    }
-}
+use crate::trapezoid::{MAX_POWER_MW, QUANTA_PER_MWH, Step};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Sample {
@@ -64,20 +42,14 @@ impl PowerIntegrator {
     /// # Errors
     /// For a setting out of range or an unknown time zone.
     pub fn new(settings: &PowerSettings<'_>) -> Result<Self, IntegrationError> {
-        if !(1..=MAX_STEP_MS).contains(&settings.max_gap_ms) {
-            return Err(IntegrationError::Setting {
-                name: "max_gap_ms",
-                value: settings.max_gap_ms,
-                expected: "1 to 3600000 (an hour)",
-            });
-        }
+        let max_gap_ms = settings.checked_gap()?;
         Ok(Self {
             ledger: Ledger::new(
                 settings.interval_ms,
                 settings.timezone,
                 settings.measured_gap_ms,
             )?,
-            max_gap_ms: settings.max_gap_ms,
+            max_gap_ms,
             last: None,
             rest: Pair::default(),
         })
@@ -102,6 +74,7 @@ impl PowerIntegrator {
         }
         let mut next = self.clone();
         let mut out = Outlet::new(schedule);
+        out.reserve(times_ms, next.ledger.interval_ms());
         if let Some(last) = next.last {
             next.ledger.use_slots(out.slot_ms, last.time_ms)?;
         }

@@ -2,42 +2,14 @@
 
 use crate::calendar::in_range;
 use crate::error::{IntegrationError, ReadingFault, TimeOutOfRange};
-use crate::ledger::{Ledger, MAX_SPAN_MS, Outlet, Pair};
+use crate::ledger::{Ledger, MAX_SPAN_MS, Pair};
+use crate::outlet::Outlet;
 use crate::record::{Closed, Direction, Event, EventKind};
 use crate::schedule::FactorSchedule;
+pub use crate::settings::RegisterSettings;
 use crate::split::share_before;
 use crate::state::{Kind, Reader, Writer};
 use crate::step::{Change, Limits};
-
-/// Settings of a [`RegisterIntegrator`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RegisterSettings<'a> {
-    /// Interval length, ms: a divisor of 900 000, at least a minute.
-    pub interval_ms: i64,
-    /// IANA time zone of the local midnights.
-    pub timezone: &'a str,
-    /// The register counts modulo this, mWh.
-    pub rollover_mwh: Option<i64>,
-    /// The most power the meter can have seen, mW.
-    pub max_power_mw: Option<i64>,
-    /// Steps up to this length count as measured, ms.
-    pub measured_gap_ms: i64,
-    /// One unit of the register, mWh: a rise by it is never a jump.
-    pub resolution_mwh: i64,
-}
-
-impl Default for RegisterSettings<'_> {
-    fn default() -> Self {
-        Self {
-            interval_ms: 900_000,
-            timezone: "Asia/Shanghai",
-            rollover_mwh: None,
-            max_power_mw: None,
-            measured_gap_ms: 120_000,
-            resolution_mwh: 10_000,
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Reading {
@@ -55,43 +27,20 @@ pub struct RegisterIntegrator {
     exchange_pending: bool,
 }
 
-fn positive(name: &'static str, value: Option<i64>) -> Result<(), IntegrationError> {
-    match value {
-        Some(value) if value <= 0 => Err(IntegrationError::Setting {
-            name,
-            value,
-            expected: "more than 0",
-        }),
-        _ => Ok(()),
-    }
-}
-
 impl RegisterIntegrator {
     /// An integrator that has seen nothing.
     ///
     /// # Errors
     /// For a setting out of range or an unknown time zone.
     pub fn new(settings: &RegisterSettings<'_>) -> Result<Self, IntegrationError> {
-        positive("rollover_mwh", settings.rollover_mwh)?;
-        positive("max_power_mw", settings.max_power_mw)?;
-        if settings.resolution_mwh < 0 {
-            return Err(IntegrationError::Setting {
-                name: "resolution_mwh",
-                value: settings.resolution_mwh,
-                expected: "0 or more",
-            });
-        }
+        let limits = settings.limits()?;
         Ok(Self {
             ledger: Ledger::new(
                 settings.interval_ms,
                 settings.timezone,
                 settings.measured_gap_ms,
             )?,
-            limits: Limits {
-                rollover_mwh: settings.rollover_mwh,
-                max_power_mw: settings.max_power_mw,
-                resolution_mwh: settings.resolution_mwh,
-            },
+            limits,
             last: None,
             exchange_pending: false,
         })
@@ -121,9 +70,12 @@ impl RegisterIntegrator {
         let mut next = self.clone();
         next.exchange_pending |= exchanged;
         let mut out = Outlet::new(schedule);
+        out.reserve(times_ms, next.ledger.interval_ms());
         if let Some(last) = next.last {
             next.ledger.use_slots(out.slot_ms, last.time_ms)?;
         }
+        // The last reading stays in a local of its own, that is in registers, and not behind `next`.
+        let mut last = next.last;
         let rows = times_ms.iter().zip(forward_mwh).zip(reverse_mwh);
         for (row, ((&time_ms, &forward), &reverse)) in rows.enumerate() {
             let reading = Reading {
@@ -131,15 +83,26 @@ impl RegisterIntegrator {
                 forward,
                 reverse,
             };
-            next.take(reading, &mut out)
+            let used = next
+                .take(last, reading, &mut out)
                 .map_err(|fault| IntegrationError::Reading { row, fault })?;
+            if used {
+                last = Some(reading);
+            }
         }
+        next.last = last;
         *self = next;
         Ok(out.closed)
     }
 
+    /// Take one reading after the last one; say whether it was used.
     #[inline]
-    fn take(&mut self, reading: Reading, out: &mut Outlet) -> Result<(), ReadingFault> {
+    fn take(
+        &mut self,
+        last: Option<Reading>,
+        reading: Reading,
+        out: &mut Outlet,
+    ) -> Result<bool, ReadingFault> {
         if !in_range(reading.time_ms) {
             return Err(TimeOutOfRange(reading.time_ms).into());
         }
@@ -149,14 +112,14 @@ impl RegisterIntegrator {
         if reading.reverse < 0 {
             return Err(ReadingFault::NegativeRegister("reverse", reading.reverse));
         }
-        let Some(last) = self.last else {
+        let Some(last) = last else {
             self.ledger.energy = Pair {
                 forward: reading.forward,
                 reverse: reading.reverse,
             };
-            self.last = Some(reading);
             self.exchange_pending = false;
-            return self.ledger.begin(reading.time_ms, out);
+            self.ledger.begin(reading.time_ms, out)?;
+            return Ok(true);
         };
         let span = reading.time_ms - last.time_ms;
         if span <= 0 {
@@ -167,20 +130,20 @@ impl RegisterIntegrator {
                 before: last.time_ms,
                 after: reading.time_ms,
             });
-            return Ok(());
+            return Ok(false);
         }
-        self.last = Some(reading);
         if self.exchange_pending || span > MAX_SPAN_MS {
-            return self.interrupted(last, reading, out);
+            self.interrupted(last, reading, out)?;
+            return Ok(true);
         }
         let forward = self.limits.classify(last.forward, reading.forward, span);
         let reverse = self.limits.classify(last.reverse, reading.reverse, span);
-        match (forward, reverse) {
-            (Change::Rise(forward), Change::Rise(reverse)) => {
-                self.flow(last.time_ms, span, Pair { forward, reverse }, out)
-            }
-            _ => self.irregular(last, reading, Pair { forward, reverse }, out),
+        if let (Change::Rise(forward), Change::Rise(reverse)) = (forward, reverse) {
+            self.flow(last.time_ms, span, Pair { forward, reverse }, out)?;
+        } else {
+            self.irregular(last, reading, Pair { forward, reverse }, out)?;
         }
+        Ok(true)
     }
 
     #[inline]

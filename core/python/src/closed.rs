@@ -50,6 +50,11 @@ fn factor_or_none<'py>(py: Python<'py>, interval: &Interval) -> PyResult<Bound<'
     })
 }
 
+fn factor_or_minus_one(row: &Interval) -> i64 {
+    row.factor
+        .map_or(-1, |factor| i64::from(factor.mg_per_kwh()))
+}
+
 fn interval_row<'py>(py: Python<'py>, interval: &Interval) -> PyResult<Bound<'py, PyTuple>> {
     let int = |value: i64| value.into_pyobject(py).map(Bound::into_any);
     PyTuple::new(
@@ -73,27 +78,18 @@ fn interval_row<'py>(py: Python<'py>, interval: &Interval) -> PyResult<Bound<'py
     )
 }
 
-type Reader = fn(&Interval) -> i64;
-
-const READERS: [Reader; COLUMNS] = [
-    |row| row.start_ms,
-    |row| row.duration_ms,
-    |row| row.forward_mwh,
-    |row| row.reverse_mwh,
-    |row| row.forward_total_mwh,
-    |row| row.reverse_total_mwh,
-    |row| {
-        row.factor
-            .map_or(-1, |factor| i64::from(factor.mg_per_kwh()))
-    },
-    |row| i64::from(row.factor_quality as u8),
-    |row| row.carbon_forward_ug,
-    |row| row.carbon_reverse_ug,
-    |row| row.carbon_forward_total_ug,
-    |row| row.carbon_reverse_total_ug,
-    |row| i64::from(row.readings),
-    |row| i64::from(row.quality as u8),
-];
+fn column<'py>(
+    py: Python<'py>,
+    rows: &[Interval],
+    read: impl Fn(&Interval) -> i64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, rows.len() * 8, |bytes| {
+        for (cell, row) in bytes.chunks_exact_mut(8).zip(rows) {
+            cell.copy_from_slice(&read(row).to_ne_bytes());
+        }
+        Ok(())
+    })
+}
 
 #[pymethods]
 impl Closed {
@@ -138,16 +134,23 @@ impl Closed {
 
     /// The closed intervals as columns of native 64-bit integers.
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let mut columns = Vec::with_capacity(COLUMNS);
-        for read in READERS {
-            let rows = &self.0.intervals;
-            columns.push(PyBytes::new_with(py, rows.len() * 8, |bytes| {
-                for (cell, row) in bytes.chunks_exact_mut(8).zip(rows) {
-                    cell.copy_from_slice(&read(row).to_ne_bytes());
-                }
-                Ok(())
-            })?);
-        }
+        let rows = &self.0.intervals;
+        let columns: [Bound<'py, PyBytes>; COLUMNS] = [
+            column(py, rows, |row| row.start_ms)?,
+            column(py, rows, |row| row.duration_ms)?,
+            column(py, rows, |row| row.forward_mwh)?,
+            column(py, rows, |row| row.reverse_mwh)?,
+            column(py, rows, |row| row.forward_total_mwh)?,
+            column(py, rows, |row| row.reverse_total_mwh)?,
+            column(py, rows, factor_or_minus_one)?,
+            column(py, rows, |row| i64::from(row.factor_quality as u8))?,
+            column(py, rows, |row| row.carbon_forward_ug)?,
+            column(py, rows, |row| row.carbon_reverse_ug)?,
+            column(py, rows, |row| row.carbon_forward_total_ug)?,
+            column(py, rows, |row| row.carbon_reverse_total_ug)?,
+            column(py, rows, |row| i64::from(row.readings))?,
+            column(py, rows, |row| i64::from(row.quality as u8))?,
+        ];
         columns_type(py)?.call1(PyTuple::new(py, columns)?)
     }
 

@@ -1,6 +1,7 @@
 """Reading small CBOR messages strictly: one encoding for one value, bounded, and nothing but what the schema uses."""
 
 import cbor2
+
 from diantan_core import DecodeError, check_cbor
 
 MAX_MESSAGE_BYTES = 1 << 20
@@ -22,5 +23,9 @@ def load(data: bytes) -> object:
 
 
 def dump(value: object) -> bytes:
-    """Return the deterministic encoding of integers, texts, byte strings, None, lists and maps of them."""
+    """Return the deterministic encoding of integers, texts, byte strings, None, lists and maps of them.
+
+    The keys of one map are all unsigned integers or all texts: only then does cbor2's order, which is that of RFC 7049
+    (shorter keys first), agree with RFC 8949's order of bytes.
+    """
     return cbor2.dumps(value, canonical=True)

@@ -1,0 +1,108 @@
+"""Key files: written once, readable by their owner only, and every refusal names the file."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
+from wire.keys import (
+    KeyFileError,
+    generate,
+    key_id,
+    load_private,
+    load_public,
+    save_private,
+    save_public,
+)
+
+
+def test_keys_come_back(tmp_path: Path) -> None:
+    key = generate()
+    save_private(key, tmp_path / "gw.key")
+    save_public(key.public_key(), tmp_path / "gw.pub")
+    assert load_private(tmp_path / "gw.key").private_bytes_raw() == key.private_bytes_raw()
+    assert load_public(str(tmp_path / "gw.pub")) == key.public_key()
+    assert (tmp_path / "gw.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_id_is_the_beginning_of_sha_256() -> None:
+    public = generate().public_key()
+    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    assert key_id(public) == hashlib.sha256(raw).digest()[:8]
+
+
+def test_no_key_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "gw.key"
+    key = generate()
+    save_private(key, path)
+    before = path.read_bytes()
+    for save in (lambda: save_private(generate(), path), lambda: save_public(key.public_key(), path)):
+        with pytest.raises(KeyFileError, match=r"gw\.key: exists"):
+            save()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
+def test_a_private_key_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "gw.key"
+    save_private(generate(), path)
+    path.chmod(mode)
+    with pytest.raises(KeyFileError, match=rf"gw\.key.*mode 0{mode:o}"):
+        load_private(path)
+
+
+def test_faults_name_the_file(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    for load in (load_private, load_public):
+        with pytest.raises(KeyFileError, match=r"missing: can't be read"):
+            load(missing)
+    with pytest.raises(KeyFileError, match="can't be written"):
+        save_private(generate(), tmp_path / "no" / "folder")
+    garbage = tmp_path / "garbage"
+    garbage.write_bytes(b"garbage")
+    garbage.chmod(0o600)
+    for load in (load_private, load_public):
+        with pytest.raises(KeyFileError, match="garbage: expected"):
+            load(garbage)
+    garbage.write_bytes(bytes(20_000))
+    with pytest.raises(KeyFileError, match="more than 16384 bytes"):
+        load_private(garbage)
+
+
+def test_a_private_key_is_no_public_key(tmp_path: Path) -> None:
+    save_private(generate(), tmp_path / "gw.key")
+    with pytest.raises(KeyFileError, match=r"this is a private key"):
+        load_public(tmp_path / "gw.key")
+
+
+def test_another_algorithms_key_is_refused(tmp_path: Path) -> None:
+    key = generate_private_key(SECP256R1())
+    path = tmp_path / "ec.key"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    path.chmod(0o600)
+    with pytest.raises(KeyFileError, match="expected an Ed25519 private key"):
+        load_private(path)
+    public = tmp_path / "ec.pub"
+    public.write_bytes(
+        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    with pytest.raises(KeyFileError, match="expected an Ed25519 public key"):
+        load_public(public)
+
+
+def test_an_encrypted_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gw.key"
+    path.write_bytes(
+        generate().private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    path.chmod(0o600)
+    with pytest.raises(KeyFileError, match="unencrypted"):
+        load_private(path)

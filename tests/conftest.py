@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Nothing is timed against the wall clock: an example may take long on a busy machine.
+settings.register_profile("diantan", deadline=None)
+settings.load_profile("diantan")
 
 REQUIRE_ALL = bool(os.environ.get("DIANTAN_REQUIRE_ALL"))
 

@@ -6,6 +6,7 @@ others are ignored. These are the columns of ACN-Data as published for the Calte
 
 import csv
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -56,7 +57,7 @@ def read_sessions(path: Path) -> list[Recorded]:
     try:
         with opener(path, "rt", encoding="utf-8", newline="") as text:
             return list(_rows(path, text))
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SessionFileError(f"{path}: can't be read: {error}") from None
     except UnicodeDecodeError as error:
         raise SessionFileError(f"{path}: not UTF-8 text: {error}") from None

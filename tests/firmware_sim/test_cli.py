@@ -1,0 +1,138 @@
+"""`diantan-sim` as a process: ready file, simulated clock, SIGTERM, and clear words about wrong input."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from pymodbus.client import AsyncModbusTcpClient
+
+from firmware_sim.cli import main
+from profiles import load
+from profiles.codec import decode_block
+from profiles.plan import plan_reads
+
+EXAMPLE = Path(__file__).parents[2] / "firmware_sim" / "examples" / "station.toml"
+START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
+LIMIT_S = 30
+
+
+@contextmanager
+def simulator(tmp_path: Path, *arguments: str) -> Iterator[tuple[list[dict[str, object]], subprocess.Popen[str]]]:
+    """Run the command until it is ready, and end it with SIGTERM."""
+    ready = tmp_path / "ready.json"
+    command = [sys.executable, "-m", "firmware_sim.cli", *arguments, "--ready-file", str(ready)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + LIMIT_S
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    process.kill()
+                    pytest.fail(f"not ready: {process.communicate()[1]}")
+                time.sleep(0.02)
+            yield json.loads(ready.read_text())["meters"], process
+        finally:
+            process.kill()
+
+
+def read_block(address: dict[str, object]) -> dict[str, int]:
+    profile = load(str(address["profile"]))
+    (block, *_) = plan_reads(profile.points.values(), profile.max_registers, profile.gap_cost)
+
+    async def run() -> list[int]:
+        client = AsyncModbusTcpClient(str(address["host"]), port=int(str(address["port"])), reconnect_delay=0)
+        assert await client.connect()
+        reply = await client.read_input_registers(block.address, count=block.count, device_id=int(str(address["unit"])))
+        client.close()
+        assert not reply.isError()
+        return list(reply.registers)
+
+    return decode_block(block, asyncio.run(run()))
+
+
+def test_a_station_is_served_in_simulated_time_until_sigterm(tmp_path: Path) -> None:
+    # Speed 1 with the anchor at the present: within this test it stays noon of the station's first day.
+    clock = f"simulated:{START + 43_200_000}:1:{time.monotonic_ns() // 1_000_000}"
+    with simulator(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (meters, process):
+        assert [meter["id"] for meter in meters] == [f"c{n:02d}" for n in range(1, 13)] + ["grid"]
+        assert [meter["unit"] for meter in meters] == [*range(1, 13), 100]
+        assert len({meter["port"] for meter in meters}) == 1
+        values = read_block(meters[-1])
+        assert 0 <= values["device_time"] - START - 43_200_000 < LIMIT_S * 1000
+        assert values["energy_forward"] > 350 * 12 * 1000  # at least the auxiliary load's Wh
+        assert values["carbon_factor"] == 581_000
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0
+    assert "serving 13 meters on 127.0.0.1" in errors
+    assert "stopped after 1 requests" in errors
+    assert "Traceback" not in errors
+
+
+def test_one_meter_is_served_by_any_profile(tmp_path: Path) -> None:
+    options = ["--profile", "eastron-sdm630", "--port", "0", "--unit", "9", "--power-w", "-3300"]
+    with simulator(tmp_path, "meter", *options) as ((address,), _):
+        assert (address["id"], address["unit"], address["profile"]) == ("meter", 9, "eastron-sdm630")
+        values = read_block(address)
+    assert values["power"] == -3_300_000
+    assert values["current_a"] == 5_000
+    assert values["voltage_a"] == 220_000
+
+
+def test_truth_answers_for_a_period(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["truth", str(EXAMPLE), "--from", "2026-06-15", "--to", "2026-06-16T00:00:00+08:00"]
+    assert main([*arguments, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["from_ms"], result["until_ms"]) == (START, START + 86_400_000)
+    assert result["imbalance_uj"] == 0
+    assert main(arguments) == 0
+    assert "c07" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["truth", str(EXAMPLE), "--from", "2026-06-16", "--to", "2026-06-15"], "--to: expected after --from"),
+        (
+            ["truth", str(EXAMPLE), "--from", "2026-06-14", "--to", "2026-06-15"],
+            "--from: expected not before the start",
+        ),
+        (["station", "nowhere.toml"], "nowhere.toml: can't be read"),
+        (["station", str(EXAMPLE), "--day", "2026-06-15"], "--day is for sessions from a file"),
+        (["meter", "--profile", "nonesuch"], "expected a path, or one of the profiles acrel-adl3000-e"),
+        (["meter", "--unit", "300"], "unit"),
+        (["meter", "--power-factor", "2"], "power_factor"),
+    ],
+)
+def test_wrong_input_ends_with_2_and_a_reason(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert main(arguments) == 2
+    errors = capsys.readouterr().err
+    assert expected in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["meter", "--clock", "fast"], "clock: expected"),
+        (["meter", "--power-w", "lots"], "expected a decimal number, got 'lots'"),
+        (["meter", "--parameter", "ct"], "expected NAME=NUMBER"),
+        (["truth", "x", "--from", "noon", "--to", "night"], "expected a time such as"),
+        ([], "COMMAND"),
+    ],
+)
+def test_a_wrong_option_is_named(capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert expected in capsys.readouterr().err

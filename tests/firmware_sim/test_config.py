@@ -1,0 +1,106 @@
+"""The station file: every mistake is named with file and key, several at once."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.config import ConfigError, load_station
+
+EXAMPLE = Path(__file__).parents[2] / "firmware_sim" / "examples" / "station.toml"
+SMALL = """
+[station]
+id = "s"
+
+[grid]
+id = "g"
+
+[[charger]]
+id = "c1"
+gain_error = 0.03
+"""
+
+
+def load_text(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "station.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_station(path)
+    assert all(line.startswith(f"{path}: ") for line in caught.value.problems)
+    return [line.removeprefix(f"{path}: ") for line in caught.value.problems]
+
+
+def test_the_example_is_twelve_chargers_of_which_one_over_registers() -> None:
+    config = load_station(EXAMPLE)
+    assert len(config.charger) == 12
+    assert [charger.id for charger in config.charger if charger.gain_error == Decimal("0.03")] == ["c07"]
+    assert config.grid is not None
+    assert config.grid.accuracy_class == "0.5"
+
+
+def test_defaults_are_a_working_station(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(SMALL)
+    config = load_station(path)
+    assert [meter.id for meter in config.meters] == ["c1", "g"]
+    assert config.charger[0].gain_error == Decimal("0.03")  # a TOML number is read as a decimal
+    assert config.simulate.host == "127.0.0.1"
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(SMALL + '[sessions]\nmodel = "file"\nfile = "s.csv"\n')
+    assert load_station(path).sessions.file == tmp_path / "s.csv"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("[charging]\n", "charging: unknown key"),
+        ("[simulate]\nprot = 1\n", "simulate.prot: unknown key, found 1"),
+        ("[simulate]\nport = 70000\n", "simulate.port: Input should be less than or equal to 65535, found 70000"),
+        ('[auxiliary]\nload_w = "much"\n', "auxiliary.load_w: Input should be a valid decimal, found 'much'"),
+        ("[auxiliary]\nload_w = nan\n", "auxiliary.load_w"),
+        ("[[charger]]\nunit = 1\n", "charger.1.id: expected a value, found nothing"),
+        ('[[charger]]\nid = "c1"\n', "id 'c1': expected a name of its own"),
+        ('[[charger]]\nid = "a b"\n', "charger.1.id: String should match pattern"),
+        ('[[charger]]\nid = "c2"\nunit = 248\n', "charger.1.unit"),
+        ('[[charger]]\nid = "c2"\nclass = "9"\n', "charger.1.class: expected one of A, B, C"),
+        ('[[charger]]\nid = "c2"\ngain_error = "3"\n', "charger.1.gain_error"),
+        ('[[charger]]\nid = "c2"\ngain_error = "some"\n', "charger.1.gain_error"),
+        (
+            '[[charger]]\nid = "c2"\nresolution_kwh = "0.0000001"\n',
+            "charger.1.resolution_kwh: expected a multiple of 1 mWh",
+        ),
+        ('[[charger]]\nid = "c2"\nphase_shares = [1, 1]\n', "charger.1.phase_shares: expected one or three"),
+        ('[[charger]]\nid = "c2"\nkind = "hv"\n', "charger.1.kind"),
+        ('[[charger]]\nid = "c2"\npower_factor = 1.1\n', "charger.1.power_factor"),
+        ('[sessions]\nmodel = "file"\n', "sessions: file: expected a path"),
+        ("[sessions]\nday = 2019-05-01\n", 'sessions: file, day and replay_on are for model = "file"'),
+        ('[factor]\ndefault = "0.0000001"\n', "factor.default: expected a multiple of 1 mg/kWh"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key(tmp_path: Path, change: str, expected: str) -> None:
+    problems = load_text(tmp_path, SMALL + change)
+    assert any(expected in problem for problem in problems), problems
+
+
+def test_an_unknown_time_zone_is_named(tmp_path: Path) -> None:
+    (problem,) = load_text(tmp_path, SMALL.replace('id = "s"', 'id = "s"\ntimezone = "Asia/Peking"'))
+    assert problem == "station.timezone: expected the name of a time zone, such as Asia/Shanghai, found 'Asia/Peking'"
+
+
+def test_several_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    problems = load_text(tmp_path, SMALL + "[simulate]\nports = 0\n[loss]\ncable_milliohm = -1\n")
+    assert [problem.split(":")[0] for problem in problems] == ["simulate.ports", "loss.cable_milliohm"]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [(None, "can't be read"), (b"[station", "not valid TOML"), (b"\xff", "not valid TOML")]
+)
+def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, expected: str) -> None:
+    path = tmp_path / "station.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=expected):
+        load_station(path)

@@ -70,7 +70,7 @@ class Service:
         self._dispatcher = (
             Dispatcher(engine, signer, self._link, clock, settings.dispatch) if settings.dispatch else None
         )
-        self._runner = Runner(engine, registry, clock, settings.checks)
+        self._runner = Runner(engine, registry, clock, settings.checks, lambda: self._intake.backlog)
         self._stop = asyncio.Event()
 
     def stop(self) -> None:

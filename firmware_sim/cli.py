@@ -1,7 +1,6 @@
 """`diantan-sim`: simulated meters and stations on Modbus TCP."""
 
 import argparse
-import asyncio
 import json
 import logging
 import sys
@@ -11,21 +10,22 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from clock import from_spec
 from firmware_sim.circuit import Circuit
-from firmware_sim.config import ConfigError, MeterSection, load_station
+from firmware_sim.config import ConfigError, MeterSection, load_station, problems_of
 from firmware_sim.curves import ConstantCurve
 from firmware_sim.layout import Layout
 from firmware_sim.meter import Meter, MeterSettings
 from firmware_sim.registers import RegisterMap
-from firmware_sim.replay import SessionFileError
 from firmware_sim.serve import Service, run
-from firmware_sim.server import ServerError
 from firmware_sim.station import Station, gain_error, start_of
 from firmware_sim.truth import as_json, as_table, truth
-from profiles import ProfileError, load, names
+from profiles import load, names
 
 _BAD_INPUT = 2
+_LONG_MS = 86_400_000
 log = logging.getLogger("diantan-sim")
 
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     try:
         return int(options.command(options))
-    except (ConfigError, ProfileError, SessionFileError, ServerError, ValueError) as error:
+    except (OSError, ValueError) as error:
         for line in str(error).splitlines():
             print(f"diantan-sim: {line}", file=sys.stderr)  # noqa: T201 - the command's error output
         return _BAD_INPUT
@@ -52,6 +52,12 @@ def _station(options: argparse.Namespace) -> int:
     start_ms = start_of(config, clock.now_ms())
     station = Station(config, start_ms, file=str(options.file))
     _announce(station)
+    now_ms = clock.now_ms()
+    if now_ms < start_ms:
+        log.warning("the clock stands before the start of the station: nothing flows yet")
+    elif now_ms - start_ms > _LONG_MS:
+        log.info("working out the %d days since the start", (now_ms - start_ms) // _LONG_MS)
+    station.catch_up(now_ms)
     service = Service(
         [(item.section, item.registers) for item in station.meters],
         clock,
@@ -61,7 +67,7 @@ def _station(options: argparse.Namespace) -> int:
         silent_units=config.simulate.silent_units,
         file=str(options.file),
     )
-    asyncio.run(run(service, options.ready_file))
+    run(service, options.ready_file)
     return 0
 
 
@@ -80,15 +86,18 @@ def _announce(station: Station) -> None:
 
 
 def _meter(options: argparse.Namespace) -> int:
-    section = MeterSection(
-        id=options.id,
-        unit=options.unit,
-        profile=options.profile,
-        parameters=dict(options.parameter),
-        gain_error=options.gain_error,
-        power_factor=options.power_factor,
-        phase_shares=(1,) if options.single_phase else (1, 1, 1),
-    )
+    try:
+        section = MeterSection(
+            id=options.id,
+            unit=options.unit,
+            profile=options.profile,
+            parameters=dict(options.parameter),
+            gain_error=options.gain_error,
+            power_factor=options.power_factor,
+            phase_shares=(1,) if options.single_phase else (1, 1, 1),
+        )
+    except ValidationError as error:
+        raise ConfigError(problems_of("option", error)) from None
     clock = from_spec(options.clock)
     profile = load(section.profile, section.parameters)
     circuit = Circuit(power_factor=int(section.power_factor * 10**6), shares=section.phase_shares)
@@ -101,7 +110,7 @@ def _meter(options: argparse.Namespace) -> int:
     )
     meter = Meter(ConstantCurve(clock.now_ms(), int(options.power_w * 1000)), circuit, settings)
     service = Service([(section, RegisterMap(meter, Layout(profile)))], clock, host=options.host, port=options.port)
-    asyncio.run(run(service, options.ready_file))
+    run(service, options.ready_file)
     return 0
 
 

@@ -235,16 +235,21 @@ def load_station(path: Path) -> StationConfig:
     try:
         config = StationConfig.model_validate(document)
     except ValidationError as error:
-        raise ConfigError([_line(path, dict(item)) for item in error.errors()]) from None
+        raise ConfigError(problems_of(str(path), error)) from None
     if config.sessions.file is None:
         return config
     file = path.parent / config.sessions.file
     return config.model_copy(update={"sessions": config.sessions.model_copy(update={"file": file})})
 
 
-def _line(path: Path, item: dict[str, Any]) -> str:
+def problems_of(file: str, error: ValidationError) -> list[str]:
+    """Return a line for each mistake: file, dotted key, what was expected, what was found."""
+    return [_line(file, dict(item)) for item in error.errors()]
+
+
+def _line(file: str, item: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in item["loc"] if part != "Exact") or "(station)"
     message = _MESSAGES.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
     value = item.get("input")
     found = "" if isinstance(value, dict | list) or value is None else f", found {value!r}"
-    return f"{path}: {key}: {message}{found}"
+    return f"{file}: {key}: {message}{found}"

@@ -140,8 +140,15 @@ class Service:
         return sum(server.requests for server in self.servers)
 
 
-async def run(service: Service, ready_file: Path | None) -> None:
+def run(service: Service, ready_file: Path | None) -> None:
     """Serve until SIGTERM or SIGINT."""
+    if ready_file is not None:
+        # One that an earlier run left behind would call this run ready before it is.
+        ready_file.unlink(missing_ok=True)
+    asyncio.run(_run(service, ready_file))
+
+
+async def _run(service: Service, ready_file: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -23,6 +23,7 @@ from profiles import ProfileError, load
 
 _DEFAULT_SESSIONS: Final = {"ac": Decimal(4), "dc": Decimal(10)}
 _MW_PER_KW: Final = 10**6
+_AHEAD_MS: Final = 900_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,13 @@ class Station:
             for load, charger in zip(self.charger_loads, config.charger, strict=True)
         ]
         self.auxiliary = ConstantCurve(start_ms, int(config.auxiliary.load_w * 1000))
-        self.grid = SumCurve(start_ms, [*self.charger_loads, *self.losses, self.auxiliary])
+        self.grid = SumCurve(start_ms, [*self.charger_loads, *self.losses, self.auxiliary], ahead_ms=_AHEAD_MS)
         self.meters = self._meters(file)
+
+    def catch_up(self, now_ms: int) -> None:
+        """Work out everything up to an instant, so that the first reading is as quick as the others."""
+        for item in self.meters:
+            item.meter.advance(now_ms)
 
     def _charger_load(self, number: int, charger: ChargerSection) -> SessionCurve:
         rated_mw = int(charger.rated_kw * _MW_PER_KW)

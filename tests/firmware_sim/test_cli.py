@@ -25,6 +25,13 @@ START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() 
 LIMIT_S = 30
 
 
+def is_ready(path: Path) -> bool:
+    try:
+        return path.read_text().startswith("{")
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def simulator(tmp_path: Path, *arguments: str) -> Iterator[tuple[list[dict[str, object]], subprocess.Popen[str]]]:
     """Run the command until it is ready, and end it with SIGTERM."""
@@ -33,7 +40,7 @@ def simulator(tmp_path: Path, *arguments: str) -> Iterator[tuple[list[dict[str, 
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + LIMIT_S
-            while not ready.exists():
+            while not is_ready(ready):
                 if process.poll() is not None or time.monotonic() > deadline:
                     process.kill()
                     pytest.fail(f"not ready: {process.communicate()[1]}")
@@ -87,6 +94,25 @@ def test_one_meter_is_served_by_any_profile(tmp_path: Path) -> None:
     assert values["voltage_a"] == 220_000
 
 
+def test_a_station_that_began_days_ago_is_worked_out_before_it_is_ready(tmp_path: Path) -> None:
+    clock = f"simulated:{START + 3 * 86_400_000}:1:{time.monotonic_ns() // 1_000_000}"
+    (tmp_path / "ready.json").write_text("left behind by an earlier run")
+    with simulator(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (meters, process):
+        assert read_block(meters[-1])["energy_forward"] > 3 * 350 * 24 * 1000
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=LIMIT_S)
+    assert "working out the 3 days since the start" in errors
+
+
+def test_a_clock_before_the_start_is_said(tmp_path: Path) -> None:
+    clock = f"simulated:{START - 60_000}:1:{time.monotonic_ns() // 1_000_000}"
+    with simulator(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (meters, process):
+        assert read_block(meters[-1])["energy_forward"] == 0
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=LIMIT_S)
+    assert "before the start of the station" in errors
+
+
 def test_truth_answers_for_a_period(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["truth", str(EXAMPLE), "--from", "2026-06-15", "--to", "2026-06-16T00:00:00+08:00"]
     assert main([*arguments, "--json"]) == 0
@@ -108,8 +134,9 @@ def test_truth_answers_for_a_period(capsys: pytest.CaptureFixture[str]) -> None:
         (["station", "nowhere.toml"], "nowhere.toml: can't be read"),
         (["station", str(EXAMPLE), "--day", "2026-06-15"], "--day is for sessions from a file"),
         (["meter", "--profile", "nonesuch"], "expected a path, or one of the profiles acrel-adl3000-e"),
-        (["meter", "--unit", "300"], "unit"),
-        (["meter", "--power-factor", "2"], "power_factor"),
+        (["meter", "--unit", "300"], "option: unit: Input should be less than or equal to 247, found 300"),
+        (["meter", "--power-factor", "2"], "option: power_factor: Input should be less than or equal to 1"),
+        (["meter", "--port", "0", "--ready-file", "nowhere/ready.json"], "nowhere"),
     ],
 )
 def test_wrong_input_ends_with_2_and_a_reason(

@@ -40,14 +40,15 @@ def test_energy_is_the_sum_of_the_power_of_every_millisecond(cycle: list[tuple[i
 def test_the_order_of_questions_changes_no_answer(
     one: list[tuple[int, int]], other: list[tuple[int, int]], times: list[int], shuffler: random.Random
 ) -> None:
-    def build() -> Curve:
+    def build(ahead_ms: int) -> Curve:
         parts: list[Curve] = [RepeatedCurve(1_000, one), RepeatedCurve(1_000, other)]
-        return SumCurve(1_000, [*parts, MappedCurve(parts[0], lambda power: abs(power) // 7)])
+        mapped = MappedCurve(parts[0], lambda power: abs(power) // 7)
+        return SumCurve(1_000, [*parts, mapped], ahead_ms=ahead_ms)
 
-    asked_in_order = build()
+    asked_in_order = build(0)
     answers = {time: (asked_in_order.energy_at(time), asked_in_order.power_at(time)) for time in sorted(times)}
     shuffler.shuffle(times)
-    asked_at_random = build()
+    asked_at_random = build(7_777)
     assert {time: (asked_at_random.energy_at(time), asked_at_random.power_at(time)) for time in times} == answers
 
 

@@ -186,7 +186,7 @@ def export(path: Path) -> Iterator[str]:
     with closing(open_read_only(path)) as connection:
         try:
             for sequence, record in records(connection):
-                entry: dict[str, Any] = {"sequence": sequence, "kind": _KINDS[type(record)]}
+                entry: dict[str, Any] = {"sequence": sequence, "record": _KINDS[type(record)]}
                 for name in type(record).__dataclass_fields__:
                     value = getattr(record, name)
                     if isinstance(value, bytes):

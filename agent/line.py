@@ -240,6 +240,8 @@ class Line:
         try:
             return decode_block_bytes(meter.identity, await self._request(meter, meter.identity)).get("serial_number")
         except MeterExceptionError as error:
+            if error.silent:
+                raise
             self._warn(meter, error)
             return None
 

@@ -1,0 +1,116 @@
+"""A wrong configuration: every mistake is told at once, with file and key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config_file import ConfigError, load_config
+
+
+def problems(path: Path) -> list[str]:
+    """Return what is wrong with a file."""
+    with pytest.raises(ConfigError) as error:
+        load_config(path)
+    return [problem.removeprefix(f"{path}: ") for problem in error.value.problems]
+
+
+def test_a_right_one_has_absolute_paths_and_profiles(site: Any) -> None:
+    """File names are relative to the configuration."""
+    loaded = load_config(site.configure(broker_port=1883, meter_ports=[5020, 5021]))
+    assert loaded.config.gateway.data_dir == site.directory / "data"
+    assert loaded.config.journal_file == site.directory / "data" / "journal.db"
+    assert set(loaded.profiles) == {"meter-1", "meter-2"}
+    assert loaded.profiles["meter-1"] is loaded.profiles["meter-2"]
+    assert loaded.config.find_meter("meter-3") is None
+
+
+def test_every_mistake_is_told_with_its_key(site: Any) -> None:
+    """One run of `check` is enough."""
+    path = site.write("""
+[gateway]
+id = "gate/way"
+timezone = "Asia/Shanghia"
+data_dir = "data"
+key_file = "gateway.key"
+[centre]
+key_file = "centre.pub"
+[broker]
+host = "localhost"
+prot = 1883
+port = 70000
+[interval]
+minutes = 7
+[factor]
+node = "node-1"
+default = "0.12345678"
+[[line]]
+name = "bus"
+transport = "modbus-rtu"
+host = "h"
+[[line.meter]]
+id = "m1"
+unit = 300
+profile = "sim-carbon-meter"
+poll_seconds = "often"
+""")
+    found = problems(path)
+    for start in (
+        "gateway.id: ",
+        "gateway.station: is missing",
+        "gateway.timezone: expected the name of a time zone",
+        "broker.prot: unknown key; did you mean 'port'?",
+        "broker.port: expected less than or equal to 65535, got 70000",
+        "interval.minutes: ",
+        "factor.default: ",
+        "line[bus].transport: expected 'modbus-tcp', got 'modbus-rtu'",
+        "line[bus].meter[m1].unit: expected less than or equal to 255, got 300",
+        "line[bus].meter[m1].poll_seconds: ",
+    ):
+        assert any(problem.startswith(start) for problem in found), (start, found)
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('id = "meter-2"', 'id = "meter-1"', "meter 'meter-1' is there more than once"),
+        ('name = "line-2"', 'name = "line-1"', "line 'line-1' is there more than once"),
+        (
+            "unit = 2\n",
+            'unit = 2\nprofile = "sim-carbon-meter"\n[[line.meter]]\nid = "b"\nunit = 2\n',
+            "line[line-2]: meters 'b' and 'meter-2' both have unit 2",
+        ),
+        ('profile = "sim-carbon-meter"', 'profile = "nothing"', "line[line-1].meter[meter-1].profile: "),
+        ("poll_seconds = 60", 'points = ["powr"]', "has no point 'powr'; did you mean 'power'?"),
+        ("poll_seconds = 60", "poll_seconds = 901", "less than or equal to 900"),
+        ('key_file = "gateway.key"', 'key_file = "none.key"', "gateway.key_file: no such file: "),
+        ("[factor]", "[interval]\nminutes = 1\n[factor]", None),
+        ("poll_seconds = 60", "parameters = { ct = 5 }", "line[line-1].meter[meter-1].profile: "),
+    ],
+)
+def test_mistakes_across_keys(site: Any, old: str, new: str, expected: str | None) -> None:
+    """Doubles, unknown profiles and points, missing files."""
+    path = site.configure(broker_port=1883, meter_ports=[5020, 5021])
+    path.write_text(path.read_text().replace(old, new))
+    if expected is None:
+        load_config(path)
+        return
+    found = problems(path)
+    assert any(expected.replace("'b' and 'meter-2'", "") in p.replace("'meter-2' and 'b'", "") for p in found), found
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    """No file, not UTF-8, not TOML."""
+    path = tmp_path / "agent.toml"
+    assert problems(path) == ["can't be read: No such file or directory"]
+    path.write_bytes(b"\xff")
+    assert problems(path) == ["expected UTF-8 text, found byte 0xff"]
+    path.write_text("[gateway\n")
+    assert problems(path)[0].startswith("not TOML: ")
+
+
+def test_exact_decimals(site: Any) -> None:
+    """No float between the file and a quantity."""
+    path = site.configure(broker_port=1, meter_ports=[1], extra='default = "0.570303"')
+    assert str(load_config(path).config.factor.default) == "0.570303"

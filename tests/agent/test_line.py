@@ -1,0 +1,269 @@
+"""A line and its meters on a clock moved by hand: the grid, silence, exchange, factors forwarded."""
+
+import asyncio
+import itertools
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from agent.build import line_meter
+from agent.config import Meter
+from agent.line import Lateness, Line, LineSettings
+from agent.modbus import BadReplyError, LineCounters, LineDownError, LineError, MeterExceptionError, NoReplyError
+from agent.reading import Reading
+from clock import ManualClock
+from profiles import load
+
+START = 1_767_196_800_000
+SLOT = 900_000
+MINUTE = 60_000
+PROFILE = load("sim-carbon-meter")
+
+
+class Wire:
+    """A driver without a wire: answers take `answer_ms` of the clock."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.counters = LineCounters()
+        self.connected = False
+        self.reads: list[tuple[int, int, int]] = []  # time, unit, address
+        self.writes: list[tuple[int, int, tuple[int, ...]]] = []
+        self.errors: dict[int, LineError] = {}  # by unit
+        self.down = False
+        self.connects = 0
+        self.answer_ms = 0
+        self.energy = 10**9
+        self.serial = 1234
+
+    async def connect(self) -> None:
+        """Connect unless told otherwise."""
+        self.connects += 1
+        if self.down:
+            raise LineDownError("no connection")
+        self.connected = True
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.connected = False
+
+    async def read(self, unit: int, function: int, address: int, count: int) -> bytes:
+        """Answer from the registers of the profile."""
+        assert function == PROFILE.points["energy_forward"].function
+        self.reads.append((self.clock.now_ms(), unit, address))
+        if self.answer_ms:
+            await self.clock.sleep_ms(self.answer_ms)
+        if unit in self.errors:
+            raise self.errors[unit]
+        image = bytearray(2 * 0x2000)
+        struct.pack_into(">Q", image, 2 * PROFILE.points["energy_forward"].address, self.energy)
+        serial = PROFILE.points["serial_number"]
+        image[2 * serial.address : 2 * serial.end] = self.serial.to_bytes(2 * serial.count, "big")
+        return bytes(image[2 * address : 2 * (address + count)])
+
+    async def write(self, unit: int, _function: int, address: int, words: Sequence[int]) -> None:
+        """Remember."""
+        self.writes.append((unit, address, tuple(words)))
+
+
+class Bench:
+    """A line on a bench."""
+
+    def __init__(self, meters: int = 1, poll_seconds: int = 60, start_ms: int = START + 1, **settings: Any) -> None:
+        self.clock = ManualClock(start_ms)
+        self.wire = Wire(self.clock)
+        self.readings: list[Reading] = []
+        self.silences: list[tuple[str, int, bool]] = []
+        self.factor: Callable[[int], tuple[int, int | None] | None] = lambda _: None
+        values = {"interval_ms": SLOT, "phase_ms": 0, "longest_silence_ms": 300_000, **settings}
+        self.line = Line(
+            LineSettings("bus", **values),
+            self.wire,
+            [
+                line_meter(
+                    Meter(id=f"m{unit}", unit=unit, profile="sim-carbon-meter", poll_seconds=poll_seconds),
+                    PROFILE,
+                    forward_factor=True,
+                )
+                for unit in range(1, meters + 1)
+            ],
+            self.clock,
+            now_ms=self.clock.now_ms,
+            on_reading=self.readings.append,
+            on_silence=lambda *event: self.silences.append(event),
+            factor_at=self.factor_at,
+        )
+
+    def factor_at(self, time_ms: int) -> tuple[int, int | None] | None:
+        """Return what the test says now."""
+        return self.factor(time_ms)
+
+    @asynccontextmanager
+    async def running(self) -> Any:
+        """Run the line."""
+        task = asyncio.create_task(self.line.run())
+        await asyncio.sleep(0)
+        await self.clock.advance(0)
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def run(self, for_ms: int) -> "Bench":
+        """Let the line run for a time."""
+
+        async def scenario() -> None:
+            async with self.running():
+                await self.clock.advance(for_ms)
+
+        asyncio.run(scenario())
+        return self
+
+
+def test_reads_at_once_and_then_on_the_grid() -> None:
+    """The first value comes at the start, the next at whole minutes: one of them on the boundary."""
+    bench = Bench().run(SLOT)
+    times = [reading.time_ms - START for reading in bench.readings]
+    assert times == [1, *range(MINUTE, SLOT + 1, MINUTE)]
+    assert bench.readings[0].forward_mwh == 10**9
+    assert bench.readings[0].values()["energy_forward"] == 10**9
+
+
+def test_a_reading_has_the_time_of_its_reply() -> None:
+    """Not that of the request."""
+    bench = Bench(start_ms=START)
+    bench.wire.answer_ms = 250
+    bench.run(MINUTE + 1000)
+    assert bench.readings[-1].time_ms == START + MINUTE + 250
+
+
+def test_a_boundary_that_falls_into_a_poll_is_read_at_once() -> None:
+    """A slow line catches up with the boundary, and with nothing else."""
+    bench = Bench(poll_seconds=1, start_ms=START + SLOT - 700)
+    bench.wire.answer_ms = 1500
+    bench.run(10_000)
+    begun = [time for time, _, address in bench.wire.reads if address == 0]
+    assert all(later - earlier <= 1500 for earlier, later in itertools.pairwise(begun[1:]))
+
+
+def test_a_failed_read_yields_no_reading_and_neighbours_keep_their_rate() -> None:
+    """One dead meter among three; its pauses grow, and it is reported once."""
+    bench = Bench(meters=3)
+    bench.wire.errors[2] = NoReplyError("no reply within 1 s")
+    bench.run(30 * MINUTE)
+    by_meter = {name: sum(reading.meter == name for reading in bench.readings) for name in ("m1", "m2", "m3")}
+    assert by_meter == {"m1": 31, "m2": 0, "m3": 31}
+    attempts = sum(unit == 2 for _, unit, _ in bench.wire.reads)
+    assert 5 <= attempts <= 12
+    assert [(meter, silent) for meter, _, silent in bench.silences] == [("m2", True)]
+
+
+def test_a_meter_that_is_back_is_read_on_its_grid_again() -> None:
+    """And that is reported."""
+
+    async def scenario(bench: Bench) -> None:
+        async with bench.running():
+            bench.wire.errors[1] = NoReplyError("no reply")
+            await bench.clock.advance(10 * MINUTE)
+            del bench.wire.errors[1]
+            bench.readings.clear()
+            await bench.clock.advance(20 * MINUTE)
+
+    bench = Bench()
+    asyncio.run(scenario(bench))
+    assert [silent for _, _, silent in bench.silences] == [True, False]
+    steps = [later.time_ms - earlier.time_ms for earlier, later in itertools.pairwise(bench.readings)]
+    assert set(steps) == {MINUTE}
+    assert bench.readings[0].time_ms <= START + 15 * MINUTE + 1
+
+
+def test_exception_replies_are_not_silence() -> None:
+    """The meter is there; it is asked again at its rate. A gateway's word about an absent target is silence."""
+    bench = Bench(meters=2)
+    bench.wire.errors[1] = MeterExceptionError(4)
+    bench.wire.errors[2] = MeterExceptionError(11)
+    bench.run(10 * MINUTE)
+    assert bench.readings == []
+    assert [meter for meter, _, _ in bench.silences] == ["m2"]
+    assert len({time for time, unit, _ in bench.wire.reads if unit == 1}) == 11
+
+
+def test_corrupt_replies_back_off_only_once_the_meter_was_silent() -> None:
+    """Noise on the line is not the meter's absence."""
+    bench = Bench()
+    bench.wire.errors[1] = BadReplyError("noise")
+    bench.run(5 * MINUTE)
+    assert bench.silences == []
+    assert len(bench.wire.reads) == 6
+
+
+def test_a_line_that_is_down_is_tried_again_with_growing_pauses() -> None:
+    """Unreachable: no reading, no storm of connections, and recovery by itself."""
+
+    async def scenario(bench: Bench) -> None:
+        bench.wire.down = True
+        async with bench.running():
+            await bench.clock.advance(10 * MINUTE)
+            tried = bench.wire.connects
+            bench.wire.down = False
+            await bench.clock.advance(10 * MINUTE)
+            assert 3 <= tried <= 60
+
+    bench = Bench(meters=5, poll_seconds=1)
+    asyncio.run(scenario(bench))
+    assert {reading.meter for reading in bench.readings} == {f"m{unit}" for unit in range(1, 6)}
+
+
+def test_another_serial_number_is_an_exchange() -> None:
+    """Asked at the start and after a silence; a stored number is compared with."""
+
+    async def scenario(bench: Bench) -> None:
+        async with bench.running():
+            await bench.clock.advance(3 * MINUTE)
+            bench.wire.errors[1] = NoReplyError("no reply")
+            await bench.clock.advance(MINUTE)
+            del bench.wire.errors[1]
+            bench.wire.serial = 5678
+            await bench.clock.advance(3 * MINUTE)
+
+    bench = Bench()
+    asyncio.run(scenario(bench))
+    asked = [(reading.serial_number, reading.exchanged) for reading in bench.readings if reading.serial_number]
+    assert asked == [(1234, False), (5678, True)]
+    assert sum(reading.exchanged for reading in bench.readings) == 1
+
+
+@pytest.mark.parametrize(("factor", "words"), [(500_000, (7, 41248)), (None, (65535, 65535))])
+def test_the_factor_is_forwarded_once_a_slot_behind_the_reading(factor: int | None, words: tuple[int, int]) -> None:
+    """With the slot's start; undefined as the profile says it."""
+    bench = Bench()
+    bench.factor = lambda time_ms: (time_ms - time_ms % SLOT, factor)
+    bench.run(SLOT + MINUTE)
+    assert len(bench.wire.writes) == 2
+    for (_, address, written), slot in zip(bench.wire.writes, (START, START + SLOT), strict=True):
+        assert address == PROFILE.writes["factor"].address
+        assert written == (*divmod(slot // 1000, 65536), *words)
+
+
+def test_a_corrected_factor_is_forwarded_again_and_none_while_none_is_known() -> None:
+    """Within the same slot."""
+    bench = Bench()
+    bench.factor = lambda time_ms: (
+        None if time_ms < START + 3 * MINUTE else (START, 1 + time_ms // (START + 5 * MINUTE))
+    )
+    bench.run(8 * MINUTE)
+    assert len(bench.wire.writes) == 2
+
+
+def test_lateness_is_a_bound() -> None:
+    """The share that began within it."""
+    late = Lateness()
+    for value in [0] * 98 + [4, 400]:
+        late.add(value)
+    assert late.bound_ms(0.5) == 1
+    assert late.bound_ms(0.99) == 5
+    assert late.bound_ms(1) == 500

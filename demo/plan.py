@@ -67,8 +67,8 @@ class Plan:
     def factors(self, node: str) -> Iterator[tuple[str, str, str]]:
         """Yield (node, slot start, factor) rows: a made-up day with much solar power at noon, not a real grid's."""
         noise = random.Random(self.seed)  # noqa: S311 - a demonstration's data, no secret
-        # Three hours earlier: the first gateway to come finds factors that it can hold.
-        for start_ms in range(self.origin_ms - 3 * HOUR_MS, self.end_ms + SLOT_MS, SLOT_MS):
+        # Longer than the run at both ends: programs that start early or end late still find factors.
+        for start_ms in range(self.origin_ms - 3 * HOUR_MS, self.end_ms + 12 * HOUR_MS, SLOT_MS):
             local = datetime.fromtimestamp(start_ms / 1000, self.zone)
             sun = max(0.0, math.sin((local.hour + local.minute / 60 - 6) / 12 * math.pi))
             factor = 0.62 - 0.27 * sun + noise.uniform(-0.01, 0.01)

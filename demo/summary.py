@@ -121,7 +121,7 @@ def _show_findings(findings: list[dict[str, Any]], console: Console) -> None:
             f"  {finding['severity']} {finding['kind']} {finding['meter'] or STATION}: {len(slots)} slots 时段, "
             f"{finding['first']} .. {finding['last']}"
         )
-        for suspect in evidence.get("suspected", []) if isinstance(evidence, dict) else []:
+        for suspect in evidence.get("suspects", []) if isinstance(evidence, dict) else []:
             console.print(
                 f"    suspected 疑似 {suspect['meter']}: apparent error 表观误差"
                 f" {suspect['apparent_error_percent']:+} %, class 等级 {suspect['class_percent']}"

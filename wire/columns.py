@@ -1,4 +1,4 @@
-"""Columns of a batch: n values as one value, as runs, or as an array (docs/wire.md, "Columns")."""
+"""Columns of a batch: n values as one value, runs, an array or packed (docs/wire.md, "Columns")."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -6,11 +6,11 @@ from itertools import pairwise
 import cbor2
 
 Item = int | bytes | None
-Column = Item | list[Item] | dict[int, Item]
+Column = Item | list[Item] | dict[int, Item]  # bytes: packed integers, or the one value of a column of bytes
 
 
 def column(values: Sequence[Item]) -> Column:
-    """Return the values as a column: one value if all are equal, else runs or an array, whichever is shorter."""
+    """Return the values as a column: one value if all are equal, else the shortest of array, packed and runs."""
     return _shorter(values, difference=False)
 
 
@@ -31,11 +31,19 @@ def _shorter(values: Sequence[Item], *, difference: bool) -> Column:
     if len(starts) == 1:
         return values[0]
     array: list[Item] = code(values)
-    # A run costs at least a byte more than an array's element: with more runs than that it can't win.
-    if 2 * len(starts) > len(values):
-        return array
-    runs: dict[int, Item] = dict(zip(starts, code([values[row] for row in starts]), strict=True))
-    return runs if len(cbor2.dumps(runs)) < len(cbor2.dumps(array)) else array
+    forms: list[Column] = [array]
+    if all(isinstance(entry, int) for entry in array):
+        forms.append(_packed(array))  # type: ignore[arg-type]  # integers, as was just found
+    # A run costs a byte more than an array's element, at least: with that many runs they can't be shorter.
+    if 2 * len(starts) <= len(values):
+        forms.append(dict(zip(starts, code([values[row] for row in starts]), strict=True)))
+    return min(forms, key=lambda form: len(cbor2.dumps(form)))
+
+
+def _packed(entries: Sequence[int]) -> bytes:
+    """Return the entries as big-endian two's complement, each of as many bytes as the longest needs."""
+    width = max((entry if entry >= 0 else ~entry).bit_length() for entry in entries) // 8 + 1
+    return b"".join(entry.to_bytes(width, "big", signed=True) for entry in entries)
 
 
 def _differences(values: Iterable[Item]) -> list[Item]:

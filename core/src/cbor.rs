@@ -56,6 +56,8 @@ pub enum Kind {
     Null,
     /// A text.
     Text,
+    /// A byte string.
+    Bytes,
     /// Anything else.
     Other,
 }
@@ -116,6 +118,7 @@ impl<'a> Reader<'a> {
             Some(0xa0..=0xbf) => Kind::Map,
             Some(0xf6) => Kind::Null,
             Some(0x60..=0x7f) => Kind::Text,
+            Some(0x40..=0x5f) => Kind::Bytes,
             _ => Kind::Other,
         }
     }

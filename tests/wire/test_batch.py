@@ -111,9 +111,19 @@ def decoded(data: bytes) -> list[list[tuple[Any, ...]]]:
     return [batch.interval_rows(keys), batch.freeze_rows(keys), batch.adjustment_rows(keys), batch.event_rows(keys)]
 
 
-def expand(column: Any, rows: int, default: Any = 0) -> list[Any]:
+def unpacked(column: Any, rows: int) -> Any:
+    """Return a column without its packing, if it is packed."""
+    if not isinstance(column, bytes):
+        return column
+    width = len(column) // rows
+    assert width * rows == len(column)
+    return [int.from_bytes(column[at : at + width], "big", signed=True) for at in range(0, len(column), width)]
+
+
+def expand(column: Any, rows: int) -> list[Any]:
+    column = unpacked(column, rows)
     if column is None:
-        return [default] * rows
+        return [0] * rows
     if isinstance(column, list):
         assert len(column) == rows
         return column
@@ -137,6 +147,7 @@ def absolute(column: Any, rows: int) -> list[Any]:
         last += entry
         return last
 
+    column = unpacked(column, rows)
     if isinstance(column, list):
         return [add(entry) for entry in column]
     if isinstance(column, dict):
@@ -217,6 +228,9 @@ class Oracle:
         def times(group: dict[int, Any], rows: int) -> list[int]:
             return absolute(group.get(3), rows)
 
+        def solve_ids(group: dict[int, Any], rows: int) -> list[Any]:
+            return [group[11]] * rows if isinstance(group[11], bytes) else expand(group[11], rows)
+
         def details(group: dict[int, Any], rows: int) -> list[Any]:
             return group.get(5) or [{}] * rows
 
@@ -224,7 +238,7 @@ class Oracle:
         return [
             self.intervals(),
             self.plain(10, (times, *map(column, range(4, 10)))),
-            self.plain(11, (times, *map(column, (4, 5, 6)), *factors, *map(column, (9, 10, 11)))),
+            self.plain(11, (times, *map(column, (4, 5, 6)), *factors, *map(column, (9, 10)), solve_ids)),
             self.plain(12, (times, column(4), details)),
         ]
 
@@ -308,6 +322,12 @@ def test_few_runs_are_sent_as_runs() -> None:
     records = [honest("m", slot, factor=581_000 if slot < 20 else 600_000) for slot in range(40)]
     group = cbor2.loads(encode_batch(message(list(records))))[9]
     assert group[16] == {0: 581_000, 20: 19_000}
+
+
+def test_large_numbers_are_packed() -> None:
+    records = [honest("m", slot, forward_mwh=2**20 + slot * 3, forward_total_mwh=0) for slot in range(4)]
+    group = cbor2.loads(encode_batch(message(list(records))))[9]
+    assert group[6] == bytes.fromhex("100000 100003 100006 100009")
 
 
 def test_a_gap_a_jump_and_an_undefined_factor_are_sent_as_exceptions() -> None:

@@ -1,4 +1,4 @@
-//! Columns: n values as one value that stands for all, as runs `{first row: value}`, or as an array.
+//! Columns: n values as one value that stands for all, as runs `{first row: value}`, as an array, or packed.
 //! A column that is absent is 0 in every row.
 
 use crate::cbor::{DecodeError, Fault, Fields, Kind, Reader, Result};
@@ -54,6 +54,59 @@ fn read_runs<'a, T: Clone>(
     Ok(values)
 }
 
+/// Read n entries of a column of integers; `accept` takes each with the byte at which it stands.
+pub(super) fn read_integers<T: Clone>(
+    reader: &mut Reader<'_>,
+    rows: usize,
+    what: &'static str,
+    mut accept: impl FnMut(usize, i64) -> Result<T>,
+) -> Result<Vec<T>> {
+    if reader.peek() == Kind::Bytes {
+        return unpack(reader, rows, what, accept);
+    }
+    read_column(reader, rows, |reader| {
+        let offset = reader.offset();
+        accept(offset, reader.integer(what, i64::MIN, i64::MAX)?)
+    })
+}
+
+/// Packed entries: big-endian two's complement, all of the same number of bytes.
+fn unpack<T>(
+    reader: &mut Reader<'_>,
+    rows: usize,
+    what: &'static str,
+    mut accept: impl FnMut(usize, i64) -> Result<T>,
+) -> Result<Vec<T>> {
+    let offset = reader.offset();
+    let packed = reader.bytes(what, rows, rows.saturating_mul(8))?;
+    let width = packed.len().checked_div(rows).unwrap_or_default();
+    if width * rows != packed.len() || width == 0 {
+        return Err(DecodeError {
+            offset,
+            fault: Fault::Inconsistent(
+                "a packed column whose length is no multiple of the number of rows",
+            ),
+        });
+    }
+    let start = reader.offset() - packed.len();
+    packed
+        .chunks_exact(width)
+        .enumerate()
+        .map(|(row, entry)| accept(start + row * width, big_endian(entry)))
+        .collect()
+}
+
+/// Up to eight bytes as a signed integer.
+fn big_endian(entry: &[u8]) -> i64 {
+    let sign = match entry.first() {
+        Some(0x80..) => -1,
+        _ => 0,
+    };
+    entry
+        .iter()
+        .fold(sign, |value: i64, byte| value << 8 | i64::from(*byte))
+}
+
 /// A column of integers within limits; absent: all 0, which must then be within them.
 pub(super) fn integers<'a>(
     fields: &mut Fields<'a>,
@@ -61,12 +114,14 @@ pub(super) fn integers<'a>(
     key: u64,
     rows: usize,
     what: &'static str,
-    (low, high): (i64, i64),
+    limits: (i64, i64),
 ) -> Result<Vec<i64>> {
     if fields.find(reader, key)? {
-        return read_column(reader, rows, |reader| reader.integer(what, low, high));
+        return read_integers(reader, rows, what, |offset, value| {
+            limited(offset, what, i128::from(value), limits)
+        });
     }
-    absent(reader, what, (low, high))?;
+    absent(reader, what, limits)?;
     Ok(vec![0; rows])
 }
 
@@ -84,8 +139,8 @@ pub(super) fn differences<'a>(
         return Ok(vec![0; rows]);
     }
     let mut last = 0;
-    read_column(reader, rows, |reader| {
-        last = difference(reader, what, last, limits)?;
+    read_integers(reader, rows, what, |offset, by| {
+        last = limited(offset, what, i128::from(last) + i128::from(by), limits)?;
         Ok(last)
     })
 }
@@ -104,25 +159,39 @@ pub(super) fn nullable_differences<'a>(
         return Ok(vec![Some(0); rows]);
     }
     let mut last = 0;
+    let mut add = |offset, by| {
+        last = limited(offset, what, i128::from(last) + i128::from(by), limits)?;
+        Ok(Some(last))
+    };
+    read_nullable(reader, rows, what, &mut add)
+}
+
+/// As `read_integers`, with null among the entries.
+pub(super) fn read_nullable<T: Clone>(
+    reader: &mut Reader<'_>,
+    rows: usize,
+    what: &'static str,
+    mut accept: impl FnMut(usize, i64) -> Result<Option<T>>,
+) -> Result<Vec<Option<T>>> {
+    if reader.peek() == Kind::Bytes {
+        return unpack(reader, rows, what, accept);
+    }
     read_column(reader, rows, |reader| {
         if reader.peek() == Kind::Null {
-            reader.null()?;
-            return Ok(None);
+            return reader.null().map(|()| None);
         }
-        last = difference(reader, what, last, limits)?;
-        Ok(Some(last))
+        let offset = reader.offset();
+        accept(offset, reader.integer(what, i64::MIN, i64::MAX)?)
     })
 }
 
-fn difference(
-    reader: &mut Reader<'_>,
+/// A value that must be within limits.
+pub(super) fn limited(
+    offset: usize,
     what: &'static str,
-    last: i64,
+    value: i128,
     (low, high): (i64, i64),
 ) -> Result<i64> {
-    let offset = reader.offset();
-    let by = reader.integer(what, i64::MIN, i64::MAX)?;
-    let value = i128::from(last) + i128::from(by);
     match i64::try_from(value) {
         Ok(fits) if (low..=high).contains(&fits) => Ok(fits),
         _ => Err(DecodeError {

@@ -1,8 +1,8 @@
 //! What the four groups share: their number of rows, sequences and meters.
 
 use super::MAX_RECORDS;
-use super::column::{integers, read_column};
-use crate::cbor::{DecodeError, Fault, Fields, Kind, Reader, Result};
+use super::column::{integers, limited, read_nullable};
+use crate::cbor::{DecodeError, Fault, Fields, Reader, Result};
 
 /// Which sequences of the batch have been seen, over all groups.
 pub(super) struct Sequences {
@@ -85,11 +85,8 @@ impl Sequences {
         let offset = reader.offset();
         let highest = i64::try_from(self.meters).unwrap_or(i64::MAX) - 1;
         let steps = if fields.find(reader, 2)? {
-            read_column(reader, rows, |reader| {
-                if reader.peek() == Kind::Null {
-                    return reader.null().map(|()| None);
-                }
-                reader.integer("step to the meter", 0, highest).map(Some)
+            read_nullable(reader, rows, "step to the meter", |offset, step| {
+                limited(offset, "step to the meter", i128::from(step), (0, highest)).map(Some)
             })?
         } else if self.meters == 0 {
             return Err(fault(

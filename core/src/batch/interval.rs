@@ -1,9 +1,9 @@
 //! Interval records: what a reader expects of a row from the rows before is not sent, only what differs from it.
 
-use super::column::{integers, nullable_differences};
+use super::column::{integers, limited, nullable_differences};
 use super::group::{Sequences, fault};
 use super::{AMOUNT, ANY, DURATION, FACTOR, INCREMENT, Interval, MAX_AMOUNT, TIME};
-use crate::cbor::{DecodeError, Fault, Reader, Result};
+use crate::cbor::{Reader, Result};
 
 const UNDEFINED: i64 = 3;
 const READINGS: (i64, i64) = (0, u32::MAX as i64);
@@ -261,25 +261,14 @@ fn carbon_of(energy_mwh: i64, factor: Option<i64>) -> i64 {
 fn within(
     offset: usize,
     what: &'static str,
-    (low, high): (i64, i64),
+    limits: (i64, i64),
     base: i64,
     by: [i64; 2],
 ) -> Result<i64> {
     let sum = by
         .into_iter()
         .fold(i128::from(base), |sum, part| sum + i128::from(part));
-    match i64::try_from(sum) {
-        Ok(fits) if (low..=high).contains(&fits) => Ok(fits),
-        _ => Err(DecodeError {
-            offset,
-            fault: Fault::Range {
-                what,
-                low,
-                high,
-                found: sum,
-            },
-        }),
-    }
+    limited(offset, what, sum, limits)
 }
 
 /// A column's value; columns have been read with as many values as there are rows.

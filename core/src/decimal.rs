@@ -100,16 +100,12 @@ pub fn parse_scaled(
             unit,
         });
     };
-    let magnitude = significant
+    let sign = if decimal.negative { "-" } else { "" };
+    format!("{sign}{significant}")
         .parse::<i128>()
         .ok()
         .and_then(|digits| digits.checked_mul(10_i128.checked_pow(power)?))
-        .ok_or_else(out_of_range)?;
-    Ok(if decimal.negative {
-        -magnitude
-    } else {
-        magnitude
-    })
+        .ok_or_else(out_of_range)
 }
 
 /// Write `value` · 10^-`scale` with exactly `scale` decimals.

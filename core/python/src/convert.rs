@@ -1,7 +1,7 @@
 //! Python numbers and buffers to Rust ones, each refusal typed and named.
 
 use diantan_core::quantity::Factor;
-use pyo3::buffer::PyBuffer;
+use pyo3::buffer::{ElementType, PyUntypedBuffer};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -93,16 +93,23 @@ pub(crate) fn optional_factor(
 
 /// A copy of a one-dimensional buffer of signed 64-bit integers.
 pub(crate) fn column(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
-    let buffer = PyBuffer::<i64>::get(value).map_err(|error| {
+    let refuse = |error: PyErr| {
         IntegrationError::new_err(format!(
             "{name}: expected a buffer of signed 64-bit integers: {error}"
         ))
-    })?;
+    };
+    let buffer = PyUntypedBuffer::get(value).map_err(refuse)?;
     if buffer.dimensions() != 1 {
         return Err(IntegrationError::new_err(format!(
             "{name}: expected one dimension, got {}",
             buffer.dimensions()
         )));
     }
+    let signed_64 = ElementType::SignedInteger { bytes: 8 };
+    if buffer.item_count() == 0 && ElementType::from_format(buffer.format()) == signed_64 {
+        // An empty array.array points nowhere in particular, which the typed buffer takes for misaligned.
+        return Ok(Vec::new());
+    }
+    let buffer = buffer.into_typed::<i64>().map_err(refuse)?;
     buffer.to_vec(value.py())
 }

@@ -6,7 +6,6 @@ What is dispatched is stored first: a check compares with what was sent, never w
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, insert, select
@@ -66,10 +65,11 @@ class Dispatcher:
 
     async def _rest(self, *, retry: bool) -> None:
         duration_ms = self._until_next(self._clock.now_ms())
-        wait = self._clock.sleep_ms(duration_ms)
         if retry:
-            wait = _at_least(self._clock.sleep_ms(min(duration_ms, RETRY_MS)), RETRY_FLOOR_S)
-        sleeping = asyncio.ensure_future(wait)
+            real_s = self._clock.to_real_seconds(min(duration_ms, RETRY_MS))
+            sleeping = asyncio.ensure_future(asyncio.sleep(max(real_s, RETRY_FLOOR_S)))
+        else:
+            sleeping = asyncio.ensure_future(self._clock.sleep_ms(duration_ms))
         waking = asyncio.ensure_future(self._wake.wait())
         try:
             await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
@@ -146,10 +146,6 @@ class Dispatcher:
             log.error("the changed factor schedule is not used:\n%s", error)  # noqa: TRY400  # it names line and cause
         else:
             log.info("read the changed factor schedule %s", self._settings.schedule)
-
-
-async def _at_least(wait: Coroutine[None, None, None], floor_s: float) -> None:
-    await asyncio.gather(wait, asyncio.sleep(floor_s))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

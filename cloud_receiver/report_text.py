@@ -190,6 +190,13 @@ class _Text:
             return f"{english} {chinese}"
         return chinese if self._language is Language.CHINESE else english
 
+    def headings(self, keys: Sequence[str]) -> list[list[str]]:
+        """Return the rows of headings: in both languages one below the other, for the width of the table."""
+        english, chinese = ([_WORDS[key][place] for key in keys] for place in (0, 1))
+        if self._language is Language.BOTH:
+            return [english, chinese]
+        return [chinese if self._language is Language.CHINESE else english]
+
 
 def table_text(report: Report, language: Language) -> str:
     """Return the report for people."""
@@ -206,7 +213,7 @@ def table_text(report: Report, language: Language) -> str:
         "freezes",
         "quality",
     )
-    rows = [[text.word(key) for key in keys]]
+    rows = text.headings(keys)
     for meter in report.meters:
         role = f"{meter.role}_role" if meter.role in {"grid", "auxiliary"} else meter.role
         rows.append(

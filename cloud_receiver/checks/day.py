@@ -86,8 +86,9 @@ def findings(results: Mapping[int, SlotResult], context: Context, settings: Chec
             balanced = {start: result for start, result in results.items() if result["balanced"]}
             beyond.more = {"balanced_slots": len(balanced), "suspects": suspects(context, energies(balanced))}
     if over and (total := day_balance(results, context, settings)) is not None and not total.within:
+        starts = [slot.start_ms for slot in energies(results)]
         drafts[Kind.BALANCE_DAY.value, STATION] = Draft(
-            Kind.BALANCE_DAY.value, STATION, Severity.ALARM.value, [min(results)], [total.evidence()]
+            Kind.BALANCE_DAY.value, STATION, Severity.ALARM.value, starts, [total.evidence()]
         )
     return list(drafts.values())
 

@@ -1,0 +1,124 @@
+"""The command line: answers, exit status, and errors that name the thing."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud_receiver.cli import main
+
+REGISTRY = """
+[[station]]
+id = "S1"
+node = "node1"
+[[station.meter]]
+id = "C01"
+role = "charger"
+gateway = "gw1"
+rated_kw = 60
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Give the log back to pytest: `run` takes it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    (tmp_path / "registry.toml").write_text(REGISTRY)
+    path = tmp_path / "receiver.toml"
+    path.write_text('[centre]\nkey_file = "centre.key"\n')
+    return str(path)
+
+
+@pytest.fixture
+def public_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["key", "new", str(tmp_path / "gw1.key")]) == 0
+    capsys.readouterr()
+    return str(tmp_path / "gw1.key.pub")
+
+
+def test_a_gateway_is_enrolled_listed_and_revoked(
+    config: str, public_key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = ["--clock", "simulated:1782835200000:1:99999999999999"]
+    assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1", *clock]) == 0
+    kid = capsys.readouterr().out.split()[6]
+    assert main(["gateway", "list", config, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"gateway": "gw1", "station": "S1", "key": kid, "added": "2026-06-30T16:00:00+00:00", "revoked": None}
+    ]
+    assert main(["gateway", "revoke", config, "gw1", "--key", kid, *clock]) == 0
+    assert kid in capsys.readouterr().out
+    assert main(["gateway", "list", config]) == 0
+    assert "revoked 2026-06-30T16:00:00+00:00" in capsys.readouterr().out
+
+
+def test_a_key_is_enrolled_once(config: str, public_key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1"]) == 0
+    assert main(["gateway", "add", config, "gw2", public_key, "--station", "S1"]) == 1
+    assert "is already enrolled for gateway gw1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gateway", "add", "{config}", "gw1", "{key}", "--station", "S9"], "station 'S9' is not in"),
+        (["gateway", "add", "{config}", "gw/1", "{key}", "--station", "S1"], "name 'gw/1': expected"),
+        (
+            ["gateway", "add", "{config}", "gw1", "{config}", "--station", "S1"],
+            "receiver.toml: expected a PEM public key",
+        ),
+        (["gateway", "revoke", "{config}", "gw1"], "run `diantan-receiver database upgrade CONFIG`"),
+        (["gateway", "revoke", "{config}", "gw1", "--key", "xyz"], "expected 16 hexadecimal digits"),
+        (["report", "{config}", "S1", "yesterday"], "day 'yesterday': expected YYYY-MM-DD"),
+        (["report", "{config}", "S9", "2026-07-01"], "station 'S9' is not in the registry (known: S1)"),
+        (["findings", "{config}", "--station", "S9"], "station 'S9' is not in"),
+        (["findings", "{config}", "--acknowledge", "7"], "there is no open finding 7"),
+        (["run", "{config}", "--clock", "moon"], "clock: expected 'system'"),
+        (["run", "{config}"], "centre.key: can't be read"),
+        (["report", "absent.toml", "S1", "2026-07-01"], "absent.toml: can't be read"),
+    ],
+)
+def test_a_mistake_is_named_and_the_status_is_1(
+    arguments: list[str], message: str, config: str, public_key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([item.format(config=config, key=public_key) for item in arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_findings_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["findings", config, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_report_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", config, "S1", "2026-07-01", "--lang", "zh"]) == 0
+    assert "没有全部电能表均上报的时段" in capsys.readouterr().out
+
+
+def test_database_upgrade(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["database", "upgrade", config]) == 0
+    assert main(["database", "upgrade", config]) == 0
+    assert capsys.readouterr().out.splitlines() == ["schema 0001, was none", "schema 0001 is current"]
+
+
+def test_a_key_is_shown_without_its_private_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "centre.key"
+    assert main(["key", "new", str(path)]) == 0
+    kid = capsys.readouterr().out.split()[1].rstrip(":")
+    for name in (path, f"{path}.pub"):
+        assert main(["key", "show", str(name)]) == 0
+        shown = capsys.readouterr().out
+        assert shown.split()[2] == kid
+        assert "PRIVATE" not in shown
+    assert main(["key", "new", str(path)]) == 1
+    assert "never overwritten" in capsys.readouterr().err

@@ -1,0 +1,204 @@
+"""Dispatch of factors by the clock: what is sent, stored, corrected and tried again."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from receiver_support import DAY_MS, SLOT_MS
+from sqlalchemy import Engine
+
+from clock import ManualClock
+from cloud_receiver import database
+from cloud_receiver.config import Dispatch
+from cloud_receiver.dispatch import Dispatcher, latest
+from cloud_receiver.toml_file import ConfigurationError
+from wire import topics
+from wire.envelope import KeyRing, Signer, open_envelope
+from wire.link import LinkError
+from wire.messages import Factors
+
+KEY = Ed25519PrivateKey.generate()
+
+
+class FakeLink:
+    """Takes what is published, or fails as a broken link does."""
+
+    def __init__(self) -> None:
+        self.messages: list[Factors] = []
+        self.attempts = 0
+        self.broken = False
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
+        self.attempts += 1
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.broken:
+            future.set_exception(LinkError("not connected"))
+            return future
+        assert (qos, retain) == (1, True)
+        ring = KeyRing()
+        ring.add(KEY.public_key(), "centre")
+        message = Factors.decode(open_envelope(payload, topic, ring).payload)
+        assert topic == topics.factor(message.node)
+        self.messages.append(message)
+        future.set_result(None)
+        return future
+
+
+class Bench:
+    """A dispatcher with a schedule of 200 slots from the day's start, slot n having the factor n."""
+
+    def __init__(self, engine: Engine, directory: Path, **settings: int) -> None:
+        self.path = directory / "factors.csv"
+        self.write({slot: f"0.000{slot:03}" for slot in range(200)})
+        self.engine = engine
+        self.clock = ManualClock(wall_ms=DAY_MS + 100 * SLOT_MS + 5000)
+        self.link = FakeLink()
+        self.dispatcher = Dispatcher(
+            engine, Signer(KEY), self.link, self.clock, Dispatch(schedule=self.path, **settings)
+        )
+
+    def write(self, factors: dict[int, str], node: str = "node1") -> None:
+        lines = ["node,start,factor"]
+        for slot, factor in factors.items():
+            minutes = slot % 96 * 15
+            lines.append(f"{node},2026-07-{1 + slot // 96:02}T{minutes // 60:02}:{minutes % 60:02}:00+08:00,{factor}")
+        self.path.write_text("\n".join(lines) + "\n")
+
+    def stored(self) -> dict[int, int | None]:
+        with database.reading(self.engine) as connection:
+            found = latest(connection, "node1", DAY_MS, DAY_MS + 1000 * SLOT_MS)
+        return {(start - DAY_MS) // SLOT_MS: factor for start, factor in found.items()}
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def newest(message: Factors) -> int:
+    return (message.first_start_ms - DAY_MS) // SLOT_MS + len(message.factors) - 1
+
+
+def test_at_once_and_then_at_every_slot_start(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.dispatcher.run())
+        await settle()
+        assert [newest(message) for message in bench.link.messages] == [100]
+        await bench.clock.advance(SLOT_MS - 5001)
+        assert len(bench.link.messages) == 1
+        await bench.clock.advance(1)
+        await settle()
+        assert [newest(message) for message in bench.link.messages] == [100, 101]
+        task.cancel()
+
+    asyncio.run(scenario())
+    message = bench.link.messages[-1]
+    # 96 slots, the newest last; its issue is stored before it is sent.
+    assert message.factors == tuple(range(6, 102))
+    assert message.issued_ms == DAY_MS + 101 * SLOT_MS
+    assert bench.stored() == {slot: slot for slot in range(5, 102)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"), [({"lead_slots": 2}, 102), ({"lead_ms": 895_000}, 101), ({"lead_ms": 894_999}, 100)]
+)
+def test_a_lead_brings_the_factor_before_its_slot(
+    settings: dict[str, int], expected: int, engine: Engine, tmp_path: Path
+) -> None:
+    bench = Bench(engine, tmp_path, **settings)
+    (message,) = bench.dispatcher.messages(bench.clock.now_ms())
+    assert newest(message) == expected
+
+
+def test_with_a_lead_the_dispatcher_wakes_that_much_earlier(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path, lead_ms=60_000)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.dispatcher.run())
+        await settle()
+        await bench.clock.advance(SLOT_MS - 5000 - 60_000)
+        await settle()
+        assert [newest(message) for message in bench.link.messages] == [100, 101]
+        task.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_corrected_schedule_is_sent_again_and_both_issues_are_kept(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.dispatcher.run())
+        await settle()
+        bench.write({slot: f"0.000{slot:03}" for slot in range(200)} | {99: "0.5", 100: ""})
+        bench.dispatcher.wake()
+        await settle()
+        task.cancel()
+
+    asyncio.run(scenario())
+    before, after = bench.link.messages
+    assert before.factors[-2:] == (99, 100)
+    assert after.factors[-2:] == (500_000, None)
+    assert after.solve_id != before.solve_id
+    assert after.issued_ms > before.issued_ms
+    stored = bench.stored()
+    assert (stored[98], stored[99], stored[100]) == (98, 500_000, None)
+    with database.reading(engine) as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM factor").scalar() == 98
+
+
+def test_a_schedule_with_mistakes_does_not_replace_the_good_one(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(engine, tmp_path)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.dispatcher.run())
+        await settle()
+        bench.write({100: "much"})
+        bench.dispatcher.wake()
+        await settle()
+        task.cancel()
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(scenario())
+    assert [message.factors for message in bench.link.messages] == [tuple(range(5, 101))] * 2
+    assert "line 2" in caplog.text
+
+
+def test_a_broken_link_is_tried_again(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    bench.link.broken = True
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.dispatcher.run())
+        await settle()
+        assert bench.link.attempts == 1
+        assert bench.link.messages == []
+        bench.link.broken = False
+        bench.dispatcher.wake()  # as the reconnection does
+        await settle()
+        assert len(bench.link.messages) == 1
+        task.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_clock_set_back_does_not_hide_a_newer_issue(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    bench.dispatcher.messages(DAY_MS + 100 * SLOT_MS)
+    bench.write(dict.fromkeys(range(101), "0.7"))
+    again = Dispatcher(engine, Signer(KEY), bench.link, bench.clock, Dispatch(schedule=bench.path))
+    (message,) = again.messages(DAY_MS + 99 * SLOT_MS)
+    assert message.issued_ms == DAY_MS + 100 * SLOT_MS + 1
+    assert bench.stored()[99] == 700_000
+
+
+def test_a_schedule_that_can_not_be_used_stops_the_start(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "none.csv"
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        Dispatcher(engine, Signer(KEY), FakeLink(), ManualClock(), Dispatch(schedule=path))

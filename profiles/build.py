@@ -14,6 +14,7 @@ _ENCODINGS: Final = {encoding.value: encoding for encoding in Encoding}
 _WORD_ORDERS: Final = {order.value: order for order in WordOrder}
 READ_FUNCTIONS: Final = {"3": 3, "4": 4}
 _SINGLE, _MULTIPLE = 6, 16
+_NEVER: Final = 1 << 63
 _MAX_WRITE: Final = 123  # Modbus application protocol 1.1b3, 6.12
 
 _T = TypeVar("_T")
@@ -79,7 +80,10 @@ def _value(
     scale = _scale(item, standard.quantity, per_unit, encoding)
     resolution = _resolution(item, per_unit, scale, encoding)
     missing = _missing(item, encoding)
-    rollover = _rollover(item, standard.quantity, per_unit, resolution)
+    if item.has("rollover"):
+        rollover = _rollover(item, standard.quantity, per_unit, resolution)
+    else:
+        rollover = _end_of_type(standard.quantity, scale, encoding)
     if address is None or encoding is None or order is None or scale is None or resolution is None:
         return None
     if address + encoding.registers - 1 > _LAST_ADDRESS:
@@ -144,9 +148,15 @@ def _missing(item: Section, encoding: Encoding | None) -> int | None:
     return item.integer("missing", low, high)
 
 
-def _rollover(item: Section, quantity: Quantity, per_unit: Fraction | None, resolution: int | None) -> int | None:
-    if not item.has("rollover"):
+def _end_of_type(quantity: Quantity, scale: Fraction | None, encoding: Encoding | None) -> int | None:
+    """Return where an integer register of a cumulative quantity starts again for want of bits, if it gets there."""
+    if quantity not in CUMULATIVE or scale is None or encoding is None or encoding.is_float:
         return None
+    end = (encoding.greatest + 1) * int(scale)
+    return end if end < _NEVER else None
+
+
+def _rollover(item: Section, quantity: Quantity, per_unit: Fraction | None, resolution: int | None) -> int | None:
     rollover = item.number("rollover")
     if quantity not in CUMULATIVE:
         item.wrong("rollover", "a rollover for energy and carbon only", f"one for {quantity.name.lower()}")

@@ -68,7 +68,8 @@ class Point:
     `scale` is the worth of the raw number 1 in canonical units, transformer ratios included: a whole number for integer
     encodings. `resolution` is the finest step of the value in canonical units: for an integer encoding its scale,
     for a float the documented resolution of the register, to which a reading is rounded once. `missing` is the raw
-    number that means "no value"; `rollover` the value at which a cumulative register starts again from 0.
+    number that means "no value"; `rollover` the value at which a cumulative register starts again
+    from 0 (None: never, or not known).
     """
 
     name: str

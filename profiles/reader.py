@@ -54,7 +54,7 @@ class Section:
         if value is None and required:
             self.wrong(name, "a table", "nothing")
         if value is not None and not isinstance(value, dict):
-            self.wrong(name, "a table", value)
+            self.wrong(name, "a table", repr(value))
         return Section(self.problems, self.key(name), value if isinstance(value, dict) else {}, self.parameters)
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -63,7 +63,7 @@ class Section:
         if isinstance(value, str) and value.strip():
             return value
         if value is not None:
-            self.wrong(name, "a text that is not empty", value)
+            self.wrong(name, "a text that is not empty", repr(value))
         return ""
 
     def texts(self, name: str) -> list[str]:
@@ -71,7 +71,7 @@ class Section:
         value = self._take(name, "a list of texts", [])
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return [str(item) for item in value]
-        self.wrong(name, "a list of texts", value)
+        self.wrong(name, "a list of texts", repr(value))
         return []
 
     def choice(self, name: str, choices: Mapping[str, object] | list[str], default: str | None = None) -> str | None:
@@ -81,7 +81,7 @@ class Section:
         if isinstance(value, str) and value in choices:
             return value
         if value is not None:
-            self.wrong(name, expected, value)
+            self.wrong(name, expected, repr(value))
         return None
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
@@ -91,7 +91,7 @@ class Section:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
         if value is not None:
-            self.wrong(name, expected, value)
+            self.wrong(name, expected, repr(value))
         return None
 
     def number(self, name: str, default: str | None = None) -> Fraction | None:
@@ -103,11 +103,11 @@ class Section:
         if isinstance(value, str) and value.startswith("$"):
             if value[1:] in self.parameters:
                 return Fraction(self.parameters[value[1:]])
-            self.wrong(name, "a parameter that [parameters] declares", value)
+            self.wrong(name, "a parameter that [parameters] declares", repr(value))
             return None
         number = exact(value)
         if number is None:
-            self.wrong(name, expected, value)
+            self.wrong(name, expected, repr(value))
         return None if number is None else Fraction(number)
 
     def close(self) -> None:

@@ -240,6 +240,15 @@ def test_transformer_ratios_scale_energy_exactly() -> None:
     assert profile.points["power_factor"].quantity is Quantity.POWER_FACTOR
 
 
+def test_an_integer_register_rolls_over_at_the_end_of_its_type_unless_told_otherwise() -> None:
+    assert load("acrel-adl3000-e", {"pt": 1, "ct": 1}).points["energy_forward"].rollover == 2**32 * 10_000
+    assert load("sim-carbon-meter").points["energy_forward"].rollover is None  # 2**64 mWh: never
+    assert load("eastron-sdm630").points["energy_forward"].rollover is None
+    stated = parse(changed('multiply = ["ct"]', 'multiply = ["ct"], rollover = "1000000"'), "m", "m", {"ct": 40})
+    assert stated.points["energy_forward"].rollover == 40 * 10**12
+    assert stated.points["power"].rollover is None
+
+
 def test_the_carbon_meter_has_what_the_standard_asks_it_to_keep() -> None:
     profile = load("sim-carbon-meter")
     assert {name: table.rows for name, table in profile.tables.items()} == {
@@ -250,3 +259,17 @@ def test_the_carbon_meter_has_what_the_standard_asks_it_to_keep() -> None:
     }
     assert set(profile.writes) == {"factor", "clock", "factor_history_day"}
     assert {"carbon_forward", "carbon_reverse", "carbon_factor", "carbon_forward_previous_day"} <= set(profile.points)
+
+
+def test_the_example_of_the_documentation_is_a_profile() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text("utf-8")
+    blocks = [part.split("```")[0] for part in text.split("```toml\n")[1:]]
+    profile = parse("\n".join(blocks), "x100.toml", "x100", {"ct": 40})
+    assert set(profile.points) == {"energy_forward", "voltage_a", "power"}
+    assert profile.tables["daily_freezes"].rows == 30
+    assert profile.writes["factor"].count == 4
+    wrong = blocks[0].replace('unit = "W"', 'unit = "kWh"').replace("0x0110", "0x0101")
+    with pytest.raises(ProfileError) as caught:
+        parse(wrong.replace(', default = "1"', ""), "x100.toml", "x100")
+    for problem in caught.value.problems:
+        assert str(problem).split(" (")[0] in text

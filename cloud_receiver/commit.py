@@ -13,7 +13,7 @@ from cloud_receiver.database import insert_statement, writing
 from cloud_receiver.enrolment import Enrolled
 from cloud_receiver.meters import MeterNumbers
 from cloud_receiver.quarantine import Quarantine, Refused
-from cloud_receiver.received import Ledger
+from cloud_receiver.received import Ledger, Owner
 from cloud_receiver.refusal import Reason
 from cloud_receiver.verify import Verified
 from diantan_core import RecordBatch
@@ -55,12 +55,12 @@ Row = tuple[Any, ...]
 class _Transaction:
     """What one transaction takes in; rows are collected so that each table is written in one call."""
 
-    def __init__(self, connection: Connection, enrolled: Enrolled, now_ms: int) -> None:
+    def __init__(self, connection: Connection, batches: Sequence[Verified], enrolled: Enrolled, now_ms: int) -> None:
         self.connection = connection
         self.enrolled = enrolled
         self.now_ms = now_ms
-        self.ledger = Ledger(connection, now_ms)
-        self.journals: dict[tuple[str, bytes], int] = {}
+        self.names = {_owner(item): item.gateway.name for item in batches}
+        self.ledger = Ledger(connection, self.names, now_ms)
         self.counters = Counters()
         self.refused: list[Refused] = []
         self.rows: dict[Table, list[Row]] = {table: [] for table in _COLUMNS}
@@ -68,12 +68,14 @@ class _Transaction:
     def acknowledgements(self) -> list[Acknowledgement]:
         """Return what the store will hold of each journal after the commit."""
         result = []
-        for (gateway, context), number in self.journals.items():
-            ranges = self.ledger.ranges(number)
-            result.append(
-                Acknowledgement(gateway, context, ranges.up_to(), ranges.missing(MISSING_RANGES), self.now_ms)
-            )
+        for owner, name in self.names.items():
+            ranges = self.ledger.ranges(self.ledger.number(owner))
+            result.append(Acknowledgement(name, owner[1], ranges.up_to(), ranges.missing(MISSING_RANGES), self.now_ms))
         return result
+
+
+def _owner(item: Verified) -> Owner:
+    return item.gateway.number, item.batch.context
 
 
 class Committer:
@@ -95,7 +97,7 @@ class Committer:
         """
         try:
             with writing(self._engine) as connection:
-                work = _Transaction(connection, enrolled, now_ms)
+                work = _Transaction(connection, batches, enrolled, now_ms)
                 for item in batches:
                     self._take(work, item)
                 self._flush(work)
@@ -114,9 +116,7 @@ class Committer:
 
     def _take(self, work: _Transaction, item: Verified) -> None:
         batch = item.batch
-        owner = (item.gateway.name, batch.context)
-        journal = work.ledger.open_journal(item.gateway.number, batch.context, work.journals.get(owner))
-        work.journals[owner] = journal
+        journal = work.ledger.number(_owner(item))
         new = work.ledger.take(journal, batch.first, batch.count)
         fresh = sum(last - first + 1 for first, last in new)
         work.counters.messages += 1

@@ -3,8 +3,10 @@
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from profiles.build import Defaults, build_points, build_tables, build_writes, read_function
@@ -14,6 +16,7 @@ from profiles.reader import Problems, Section, exact
 
 _PROTOCOLS: Final = ["modbus"]
 _LARGEST_FILE: Final = 1 << 20
+_KEPT_PROFILES: Final = 64
 
 
 def names() -> list[str]:
@@ -53,14 +56,24 @@ def _read(path: Path, file: str) -> str:
 
 
 def parse(text: str, file: str, name: str, parameters: Mapping[str, Decimal | int | str] | None = None) -> Profile:
-    """Return the profile that a TOML text describes; `file` is what problems name."""
+    """Return the profile that a TOML text describes; `file` is what problems name.
+
+    The meters of one model share one profile: equal arguments give the same object.
+    """
+    # As text: 1 and True would be the same key, and a list none at all.
+    given = {key: value if isinstance(value, str) else str(value) for key, value in (parameters or {}).items()}
+    return _parse(text, file, name, tuple(sorted(given.items())))
+
+
+@lru_cache(maxsize=_KEPT_PROFILES)
+def _parse(text: str, file: str, name: str, parameters: tuple[tuple[str, str], ...]) -> Profile:
     problems = Problems(file)
     try:
         document = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         problems.add("(file)", "valid TOML, every name declared once", str(error))
         raise ProfileError(problems.found) from None
-    known = _parameters(Section(problems, "", document, {}), parameters or {})
+    known = _parameters(Section(problems, "", document, {}), dict(parameters))
     root = Section(problems, "", document, known)
     root.section("parameters")
     meter = root.section("meter", required=True)
@@ -85,16 +98,16 @@ def parse(text: str, file: str, name: str, parameters: Mapping[str, Decimal | in
         model=model,
         manufacturer=manufacturer,
         protocol=protocol or "",
-        points=points,
-        tables=tables,
-        writes=writes,
+        points=MappingProxyType(points),
+        tables=MappingProxyType(tables),
+        writes=MappingProxyType(writes),
         max_registers=defaults.max_registers,
         gap_cost=gap_cost,
         source=source,
     )
 
 
-def _parameters(root: Section, given: Mapping[str, Decimal | int | str]) -> dict[str, Decimal]:
+def _parameters(root: Section, given: Mapping[str, str]) -> dict[str, Decimal]:
     """Return the values of the declared parameters; a mistake is noted and replaced by 1, to check the rest."""
     section = root.section("parameters")
     values: dict[str, Decimal] = {}

@@ -151,6 +151,7 @@ def test_a_name_declared_twice_is_no_valid_file() -> None:
     [
         ({}, "parameters.ct: expected a value given with the meter: current transformer ratio"),
         ({"ct": "forty"}, "parameters.ct: expected an exact number"),
+        ({"ct": True}, "parameters.ct: expected an exact number as parameter, found True"),
         ({"ct": 40, "pt": 1}, "parameters.pt: expected one of the profile's parameters: ct"),
     ],
 )
@@ -247,6 +248,14 @@ def test_an_integer_register_rolls_over_at_the_end_of_its_type_unless_told_other
     stated = parse(changed('multiply = ["ct"]', 'multiply = ["ct"], rollover = "1000000"'), "m", "m", {"ct": 40})
     assert stated.points["energy_forward"].rollover == 40 * 10**12
     assert stated.points["power"].rollover is None
+
+
+def test_meters_of_one_model_share_one_profile_that_nobody_can_change() -> None:
+    one, same, other = (load("acrel-adl3000-e", {"pt": 1, "ct": ct}) for ct in (40, 40, 50))
+    assert one is same
+    assert one.points["energy_forward"].scale != other.points["energy_forward"].scale
+    with pytest.raises(TypeError):
+        one.points["energy_forward"] = other.points["energy_forward"]  # type: ignore[index]  # that is what is tested
 
 
 def test_the_carbon_meter_has_what_the_standard_asks_it_to_keep() -> None:

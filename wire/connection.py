@@ -11,14 +11,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from wire.link_settings import LinkError, LinkSettings, read_password, reason_of, tls_context
+
+__all__ = ["Connection", "LinkError", "LinkSettings", "Received", "Will"]
 
 logger = logging.getLogger("wire.link")
 
@@ -30,33 +33,6 @@ MAX_PACKET_BYTES = (1 << 20) + (1 << 16)  # an envelope of 1 MiB, its topic and 
 _REFUSED = 0x80  # reason codes from here on are failures (MQTT 5, 2.4)
 _UNSUPPORTED_VERSION = 0x84
 _MISC_PERIOD_S = 1.0
-
-
-class LinkError(Exception):
-    """The link is not there, broke before the broker answered, or the broker refused; the message says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkSettings:
-    """How to reach the broker. Secrets stay in files."""
-
-    host: str
-    port: int
-    client_id: str
-    username: str | None = None
-    password_file: Path | str | None = None
-    ca_file: Path | str | None = None
-    cert_file: Path | str | None = None
-    key_file: Path | str | None = None
-    tls: bool = False  # with the system's certificate authorities; implied by any of the three files
-    keepalive_s: int = 60
-    clean_start: bool = True
-    session_expiry_s: int = 0  # how long the broker keeps the session of a client that left (MQTT 5)
-    protocol: Literal["auto", "5", "3.1.1"] = "auto"  # auto: 5 is tried first
-    window: int = 20  # publishes awaiting PUBACK: paho's cost per message grows with their number
-    receive_maximum: int = 1000  # messages the broker may send before they are acknowledged (MQTT 5)
-    reconnect_min_ms: int = 1_000
-    reconnect_max_ms: int = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +140,7 @@ class Connection:
             connecting.add_done_callback(self._abandon)
             raise
         except (OSError, ValueError) as error:
-            raise LinkError(f"no connection to {settings.host}:{settings.port}: {_reason(error)}") from error
+            raise LinkError(f"no connection to {settings.host}:{settings.port}: {reason_of(error)}") from error
         self._attach()
         trial = settings.protocol == "auto" and self._protocol == MQTTProtocolVersion.MQTTv5
         limit_s = TRIAL_TIMEOUT_S if trial else CONNECT_TIMEOUT_S
@@ -230,7 +206,7 @@ class Connection:
         try:
             step()
         except Exception as error:  # whatever a hostile broker makes paho raise ends this connection, not the program
-            self._end(f"protocol error: {_reason(error)}")
+            self._end(f"protocol error: {reason_of(error)}")
 
     def _connected(
         self, _client: Client, _data: object, _flags: object, reason: ReasonCode, properties: Properties | None
@@ -350,34 +326,6 @@ class Connection:
         self._subscribing.clear()
         for future in futures:
             _fail(future, f"the link broke before the broker answered: {reason}")
-
-
-def tls_context(settings: LinkSettings) -> ssl.SSLContext | None:
-    """Return what the settings say about TLS, None for a plain connection; LinkError names a file that is no good."""
-    if not (settings.tls or settings.ca_file or settings.cert_file or settings.key_file):
-        return None
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.cert_file is not None:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-    except (OSError, ssl.SSLError) as error:
-        files = [str(file) for file in (settings.ca_file, settings.cert_file, settings.key_file) if file]
-        raise LinkError(f"TLS files {', '.join(files)}: {_reason(error)}") from error
-    return context
-
-
-def read_password(settings: LinkSettings) -> str | None:
-    """Return the password from its file, read anew for each connection so that it can be changed in place."""
-    if settings.password_file is None:
-        return None
-    try:
-        return Path(settings.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LinkError(f"password file {settings.password_file}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def _retrieved(future: "asyncio.Future[None]") -> None:

@@ -8,15 +8,8 @@ from collections.abc import Callable
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from clock import Clock
-from wire.connection import (
-    Connection,
-    LinkError,
-    LinkSettings,
-    Received,
-    Will,
-    read_password,
-    tls_context,
-)
+from wire.connection import Connection, Received, Will
+from wire.link_settings import LinkError, LinkSettings, read_password, tls_context
 
 __all__ = ["Link", "LinkError", "LinkSettings", "Received", "Will"]
 

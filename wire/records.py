@@ -69,6 +69,23 @@ class EventCode(IntEnum):
     STORAGE_FULL = 205
 
 
+class DetailKey(IntEnum):
+    """What an event's detail says; one key means the same in every event."""
+
+    BEFORE = 1  # a register in mWh (GAP and TIME_BACK: a time in ms UTC)
+    AFTER = 2  # likewise
+    DIRECTION = 3  # of the register: 0 forward (正向), 1 reverse (反向), 2 both
+    COUNT = 4  # how many records, factors or readings
+    FIRST_SEQUENCE = 5
+    LAST_SEQUENCE = 6
+    TEXT = 7  # for people
+    PREVIOUS_CONTEXT = 8  # hexadecimal; absent when no earlier journal was found
+    SLOT = 9  # start of a factor's slot, ms UTC
+    NODE = 10  # carbon node
+    DURATION = 11  # ms
+    STEP = 12  # of the clock, ms; negative: it went back
+
+
 @dataclass(frozen=True, slots=True)
 class IntervalRecord:
     """One closed interval of one meter; it never spans a change of factor or a local midnight."""
@@ -127,7 +144,7 @@ class EventRecord:
     meter: str | None
     time_ms: int
     code: EventCode
-    details: Mapping[int, int | str] = field(default_factory=dict)  # keys: docs/wire.md, section "Events"
+    details: Mapping[int, int | str] = field(default_factory=dict)  # by DetailKey; docs/wire.md, section "Events"
 
 
 Record = IntervalRecord | FreezeRecord | AdjustmentRecord | EventRecord

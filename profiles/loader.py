@@ -60,9 +60,16 @@ def parse(text: str, file: str, name: str, parameters: Mapping[str, Decimal | in
 
     The meters of one model share one profile: equal arguments give the same object.
     """
-    # As text: 1 and True would be the same key, and a list none at all.
-    given = {key: value if isinstance(value, str) else str(value) for key, value in (parameters or {}).items()}
+    given = {key: _as_text(value) for key, value in (parameters or {}).items()}
     return _parse(text, file, name, tuple(sorted(given.items())))
+
+
+def _as_text(value: object) -> str:
+    """Return a parameter as text: as a key, 1 and True would be the same and a list none at all."""
+    if isinstance(value, str):
+        return value
+    exact_kind = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    return str(value) if exact_kind else f"{type(value).__name__} {value!r}"
 
 
 @lru_cache(maxsize=_KEPT_PROFILES)

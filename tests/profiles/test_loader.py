@@ -3,6 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,11 +152,12 @@ def test_a_name_declared_twice_is_no_valid_file() -> None:
     [
         ({}, "parameters.ct: expected a value given with the meter: current transformer ratio"),
         ({"ct": "forty"}, "parameters.ct: expected an exact number"),
-        ({"ct": True}, "parameters.ct: expected an exact number as parameter, found True"),
+        ({"ct": True}, "parameters.ct: expected an exact number as parameter, found bool True"),
+        ({"ct": 0.1}, "parameters.ct: expected an exact number as parameter, found float 0.1"),
         ({"ct": 40, "pt": 1}, "parameters.pt: expected one of the profile's parameters: ct"),
     ],
 )
-def test_parameters_are_checked(parameters: dict[str, Decimal | int | str], expected: str) -> None:
+def test_parameters_are_checked(parameters: dict[str, Any], expected: str) -> None:
     assert any(expected in line for line in problems(GOOD, parameters))
 
 

@@ -43,6 +43,7 @@ class Dispatcher:
         self._settings = settings
         self._slot_ms = settings.slot_minutes * MINUTE_MS
         self._wake = asyncio.Event()
+        self._failed = False
         self._stamp: tuple[int, int] | None = None
         self.schedule = self._read()
 
@@ -55,13 +56,16 @@ class Dispatcher:
         while True:
             self._wake.clear()
             self._reload()
-            retry = False
             try:
                 await self._publish(self.messages(self._clock.now_ms()))
             except (SQLAlchemyError, LinkError, OSError) as error:
-                retry = True
-                log.warning("dispatch of factors failed, trying again: %s", str(error).splitlines()[0])
-            await self._rest(retry=retry)
+                # Told once: a broker may be away for days.
+                if not self._failed:
+                    log.warning("dispatch of factors failed, trying again: %s", str(error).splitlines()[0])
+                self._failed = True
+            else:
+                self._failed = False
+            await self._rest(retry=self._failed)
 
     async def _rest(self, *, retry: bool) -> None:
         duration_ms = self._until_next(self._clock.now_ms())

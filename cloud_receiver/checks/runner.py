@@ -55,12 +55,17 @@ class Runner:
 
     async def run(self) -> None:
         """Check until cancelled."""
+        failed = False
         while True:
             try:
                 busy = await self.round()
             except (SQLAlchemyError, OSError) as error:
                 busy = False
-                log.warning("checks wait for the store: %s", str(error).splitlines()[0])
+                if not failed:
+                    log.warning("checks wait for the store: %s", str(error).splitlines()[0])
+                failed = True
+            else:
+                failed = False
             await asyncio.sleep(0 if busy else self._settings.pause_ms / 1000)
 
     async def round(self) -> bool:

@@ -170,7 +170,9 @@ def test_a_schedule_with_mistakes_does_not_replace_the_good_one(
     assert "line 2" in caplog.text
 
 
-def test_a_broken_link_is_tried_again(engine: Engine, tmp_path: Path) -> None:
+def test_a_broken_link_is_tried_again_and_told_once(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     bench = Bench(engine, tmp_path)
     bench.link.broken = True
 
@@ -178,6 +180,9 @@ def test_a_broken_link_is_tried_again(engine: Engine, tmp_path: Path) -> None:
         task = asyncio.create_task(bench.dispatcher.run())
         await settle()
         assert bench.link.attempts == 1
+        bench.dispatcher.wake()
+        await settle()
+        assert bench.link.attempts == 2
         assert bench.link.messages == []
         bench.link.broken = False
         bench.dispatcher.wake()  # as the reconnection does
@@ -186,6 +191,7 @@ def test_a_broken_link_is_tried_again(engine: Engine, tmp_path: Path) -> None:
         task.cancel()
 
     asyncio.run(scenario())
+    assert caplog.text.count("not connected") == 1
 
 
 def test_a_clock_set_back_does_not_hide_a_newer_issue(engine: Engine, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from diantan_core import FactorSchedule
 from wire import topics
 from wire.envelope import EnvelopeError, KeyRing, open_envelope
 from wire.messages import Factors, MessageError
-from wire.records import EventCode, FactorQuality, IntervalRecord
+from wire.records import DetailKey, EventCode, FactorQuality, IntervalRecord
 
 SLOT_MS: Final = 900_000  # factors are dispatched for quarters of an hour
 REJECTED_EVERY_MS: Final = 3_600_000  # a flood of bad messages must not become a flood of records
@@ -96,7 +96,8 @@ class FactorBook:
             record.factor_quality.name.lower(),
             extra={"about": self._node},
         )
-        self._writer.submit(Append([to_row(event(self._now_ms(), EventCode.FACTOR_MISSING, d0=slot, d1=self._node))]))
+        details: dict[DetailKey, int | str] = {DetailKey.SLOT: slot, DetailKey.NODE: self._node}
+        self._writer.submit(Append([to_row(event(self._now_ms(), EventCode.FACTOR_MISSING, details=details))]))
 
     def _problem(self, message: Factors) -> str | None:
         if message.node != self._node:
@@ -114,7 +115,8 @@ class FactorBook:
         if self._last_rejection is not None and now - self._last_rejection < REJECTED_EVERY_MS:
             return
         self._last_rejection = now
-        rejected = event(now, EventCode.FACTOR_REJECTED, d0=reason[:80], d1=self.rejected)
+        details: dict[DetailKey, int | str] = {DetailKey.TEXT: reason[:80], DetailKey.COUNT: self.rejected}
+        rejected = event(now, EventCode.FACTOR_REJECTED, details=details)
         self._writer.submit(Append([to_row(rejected)]))
 
     def _forget(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -28,7 +28,7 @@ from wire.envelope import KeyRing, Signer
 from wire.keys import load_private, load_public
 from wire.link import Link
 from wire.messages import StatusState
-from wire.records import EventCode, IntervalRecord, Record
+from wire.records import DetailKey, EventCode, IntervalRecord, Record
 from wire.row import RecordError
 
 CHECK_CLOCK_MS: Final = 1_000
@@ -190,8 +190,8 @@ class Gateway:
             if isinstance(record, IntervalRecord):
                 self.factors.interval_closed(record)
 
-    def _event(self, code: EventCode, meter: str | None = None, **details: int | str) -> None:
-        self.writer.submit(Append([to_row(event(self.time.now_ms(), code, meter, **details))]))
+    def _event(self, code: EventCode, details: Mapping[DetailKey, int | str] | None = None) -> None:
+        self.writer.submit(Append([to_row(event(self.time.now_ms(), code, details=details))]))
 
     def _silence(self, meter: str, time_ms: int, silent: bool) -> None:  # noqa: FBT001 - agent.line says what it means
         code = EventCode.METER_SILENT if silent else EventCode.METER_BACK
@@ -199,7 +199,7 @@ class Gateway:
 
     def _clock_stepped(self, step_ms: int) -> None:
         log.warning("the system clock stepped by %d ms", step_ms)
-        self._event(EventCode.CLOCK_STEPPED, d0=step_ms)
+        self._event(EventCode.CLOCK_STEPPED, {DetailKey.STEP: step_ms})
 
     def _message(self, received: Received) -> None:
         if received.topic == self._acknowledgements:
@@ -264,7 +264,8 @@ class Gateway:
                 return
             if lost is not None:
                 log.error("no room: records %d to %d were dropped before the centre had them", *lost)
-                self._event(EventCode.RECORDS_DROPPED, d0=lost[0], d1=lost[1])
+                sequences = {DetailKey.FIRST_SEQUENCE: lost[0], DetailKey.LAST_SEQUENCE: lost[1]}
+                self._event(EventCode.RECORDS_DROPPED, sequences)
 
     def _prune_some(self, days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
         return self.writer.journal.prune(self.time.now_ms(), keep_days=days, max_bytes=max_bytes)

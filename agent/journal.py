@@ -14,7 +14,7 @@ from typing import Final, Self
 from agent import journal_schema as schema
 from agent.adjust import adjustments
 from agent.journal_schema import JournalError
-from wire.records import AdjustmentRecord, EventCode, EventRecord, FreezeRecord, IntervalRecord, Record
+from wire.records import AdjustmentRecord, DetailKey, EventCode, EventRecord, FreezeRecord, IntervalRecord, Record
 from wire.row import RecordError, from_body, to_body
 
 DAY_MS: Final = 86_400_000
@@ -290,6 +290,8 @@ class Journal:
             self.connection.execute("ROLLBACK")
 
 
-def event(time_ms: int, code: EventCode, meter: str | None = None, **details: int | str) -> EventRecord:
-    """Return an event record; details are given as `d0=…, d1=…` by their keys in docs/wire.md."""
-    return EventRecord(meter, time_ms, code, {int(key[1:]): value for key, value in details.items()})
+def event(
+    time_ms: int, code: EventCode, meter: str | None = None, details: Mapping[DetailKey, int | str] | None = None
+) -> EventRecord:
+    """Return an event record with its details by their keys in docs/wire.md."""
+    return EventRecord(meter, time_ms, code, {int(key): value for key, value in (details or {}).items()})

@@ -88,7 +88,7 @@ class Metering:
 
     def _records(self, closed: Closed) -> Iterable[Record]:
         for time_ms, code, direction, before, after in closed.events:
-            yield EventRecord(self.meter, time_ms, EventCode(code), {0: direction, 1: before, 2: after})
+            yield EventRecord(self.meter, time_ms, EventCode(code), {1: before, 2: after, 3: direction})
         freezes = closed.freezes
         for row in closed.intervals:
             end = row[0] + row[1]

@@ -11,7 +11,7 @@ from agent.journal import Append, FactorUpdate, StoredFactor
 from wire import keys, topics
 from wire.envelope import KeyRing, Signer
 from wire.messages import Factors
-from wire.records import EventCode, FactorQuality, IntervalRecord, Quality
+from wire.records import DetailKey, EventCode, FactorQuality, IntervalRecord, Quality
 from wire.row import from_body
 
 START = 1_767_196_800_000
@@ -132,7 +132,7 @@ def test_rejections_are_recorded_once_an_hour() -> None:
         desk.book.message(TOPIC, b"junk")
     desk.now_ms += REJECTED_EVERY_MS
     desk.book.message(TOPIC, b"junk")
-    assert [event.details[1] for event in desk.events] == [1, 101]
+    assert [event.details[DetailKey.COUNT] for event in desk.events] == [1, 101]
 
 
 def test_a_slot_that_closed_without_its_factor_is_told_once() -> None:
@@ -146,7 +146,7 @@ def test_a_slot_that_closed_without_its_factor_is_told_once() -> None:
     for minute in range(3):
         desk.book.interval_closed(closed(60_000 * minute, FactorQuality.HELD))
     desk.book.interval_closed(closed(SLOT_MS, FactorQuality.DEFAULT))
-    assert [(event.code, event.details[0]) for event in desk.events] == [
+    assert [(event.code, event.details[DetailKey.SLOT]) for event in desk.events] == [
         (EventCode.FACTOR_MISSING, START),
         (EventCode.FACTOR_MISSING, START + SLOT_MS),
     ]

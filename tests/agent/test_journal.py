@@ -157,7 +157,7 @@ from agent.journal_schema import StorageFullError
 from wire.records import EventCode
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 journal = Journal.open(Path(sys.argv[1]), now_ms=0, entropy=bytes)
-many = Append([to_row(event(n, EventCode.GAP, d0="x" * 200)) for n in range(5000)])
+many = Append([to_row(event(n, EventCode.GAP, details={7: "x" * 200})) for n in range(5000)])
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 try:
     journal.commit([many])

@@ -92,7 +92,7 @@ def test_meter_exchange_and_implausible_jump_are_events() -> None:
     records = one.feed(reading(START + 60_000, 5, exchanged=True), schedule)
     events = [record for record in records if isinstance(record, EventRecord)]
     assert {(event.code, event.meter) for event in events} == {(EventCode.EXCHANGE, "m")}
-    assert {event.details[0]: (event.details[1], event.details[2]) for event in events} == {0: (10**9, 5), 1: (0, 0)}
+    assert {event.details[3]: (event.details[1], event.details[2]) for event in events} == {0: (10**9, 5), 1: (0, 0)}
     records = one.feed(reading(START + 120_000, 10**12), schedule)
     assert [record.code for record in records if isinstance(record, EventRecord)] == [EventCode.JUMP]
     records = one.feed(reading(START + SLOT, 10**12), schedule)

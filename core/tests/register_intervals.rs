@@ -175,3 +175,17 @@ fn shorter_slots_cut_intervals() {
         "another schedule with longer slots applies from the last reading on"
     );
 }
+
+#[test]
+fn a_step_of_just_the_measured_gap_is_short() {
+    for (span, quality) in [
+        (120_000, Quality::Measured),
+        (120_001, Quality::Interpolated),
+    ] {
+        let mut meter = integrator();
+        let mut readings: Vec<(i64, i64)> = (0..=6).map(|n| (MIDNIGHT + n * 120_000, n)).collect();
+        readings.extend([(MIDNIGHT + 720_000 + span, 7), (MIDNIGHT + QUARTER, 8)]);
+        let closed = feed(&mut meter, &readings, &schedule(None));
+        assert_eq!(closed.intervals[0].quality, quality, "{span}");
+    }
+}

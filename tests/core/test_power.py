@@ -61,9 +61,9 @@ def oracle(samples: Sequence[Sample]) -> tuple[list[tuple[int, int, int, int]], 
 
 @st.composite
 def sample_runs(draw: st.DrawFn) -> list[Sample]:
-    span = st.one_of(st.integers(1, 60_000), st.integers(1, MAX_GAP), st.integers(-5, 2 * QUARTER))
+    span = st.one_of(st.integers(1, 60_000), st.integers(1, MAX_GAP), st.integers(-5, 2 * QUARTER), st.just(MAX_GAP))
     power = st.one_of(st.integers(-(10**8), 10**8), st.integers(-5, 5), st.just(0))
-    time = MIDNIGHT + draw(st.integers(0, QUARTER))
+    time = MIDNIGHT + draw(st.integers(0, QUARTER) | st.just(0))
     samples = []
     for step, value in draw(st.lists(st.tuples(span, power), max_size=25)):
         samples.append((time, value))

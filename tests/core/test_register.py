@@ -206,7 +206,7 @@ def oracle(
 def meters(draw: st.DrawFn) -> tuple[Model, list[Reading]]:
     """Draw settings, factors and readings that rise, fall, jump, pause and repeat."""
     # Berlin changes its clock on 2026-03-29, Cairo (at midnight) on 2026-04-24.
-    offset = draw(st.sampled_from([0, 0, 30 * DAY, 56 * DAY])) + draw(st.integers(0, 3 * DAY))
+    offset = draw(st.sampled_from([0, 0, 28 * DAY, 54 * DAY])) + draw(st.integers(0, 3 * DAY))
     slots = st.integers(-10, 600).map(lambda slot: (MIDNIGHT + offset) // QUARTER * QUARTER + slot * QUARTER)
     model = Model(
         interval_ms=draw(st.sampled_from([300_000, QUARTER, QUARTER])),
@@ -222,9 +222,10 @@ def meters(draw: st.DrawFn) -> tuple[Model, list[Reading]]:
         st.integers(60_000, 1_000_000),
         st.integers(0, 2 * DAY),
         st.integers(-5, 0),
-        st.just(QUARTER),
+        st.sampled_from([60_000, 120_000, 120_001, 300_000, QUARTER, 2 * QUARTER, DAY]),
     )
     rise = st.one_of(st.integers(0, 10**6), st.integers(0, 10**7), st.just(0), st.integers(-(10**7), 0))
+    offset = draw(st.just(offset) | st.just(offset // QUARTER * QUARTER))
     time, forward, reverse = MIDNIGHT + offset, draw(st.integers(0, 5 * 10**7)), draw(st.integers(0, 10**6))
     readings = []
     for step, forth, back in draw(st.lists(st.tuples(span, rise, rise), max_size=25)):

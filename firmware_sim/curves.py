@@ -59,7 +59,7 @@ class Curve(ABC):
             yield self._starts[index], self._powers[index]
 
     def _append(self, start_ms: int, power_mw: int) -> None:
-        """Let the power change to `power_mw` at an instant not before the last change."""
+        """Let the power change to `power_mw` at an instant not before the last change; the last word at it counts."""
         last = self._powers[-1]
         if power_mw == last:
             return
@@ -147,9 +147,8 @@ class SumCurve(Curve):
         )
         powers = [0] * len(self._parts)
         total = 0
-        for position, (start, number, power) in enumerate(changes):
+        for start, number, power in changes:
             total += power - powers[number]
             powers[number] = power
-            if position + 1 == len(changes) or changes[position + 1][0] != start:
-                self._append(start, total)
+            self._append(start, total)
         self.covered_ms = until_ms

@@ -78,17 +78,81 @@ fn interval_row<'py>(py: Python<'py>, interval: &Interval) -> PyResult<Bound<'py
     )
 }
 
-fn column<'py>(
+/// Rows that stay in the first-level cache while they are spread over the columns.
+const BLOCK: usize = 64;
+
+/// Make the columns, each inside the making of the one before: a `bytes` is writable only while it is made, and all
+/// of them are written in one pass over the rows. They are done in the opposite order.
+fn nest<'py>(
     py: Python<'py>,
     rows: &[Interval],
-    read: impl Fn(&Interval) -> i64,
-) -> PyResult<Bound<'py, PyBytes>> {
-    PyBytes::new_with(py, rows.len() * 8, |bytes| {
-        for (cell, row) in bytes.chunks_exact_mut(8).zip(rows) {
-            cell.copy_from_slice(&read(row).to_ne_bytes());
+    open: Vec<&mut [u8]>,
+    done: &mut Vec<Bound<'py, PyBytes>>,
+) -> PyResult<()> {
+    let open = match <[&mut [u8]; COLUMNS]>::try_from(open) {
+        Ok(all) => {
+            spread(rows, all);
+            return Ok(());
         }
-        Ok(())
-    })
+        Err(open) => open,
+    };
+    let column = PyBytes::new_with(py, rows.len() * 8, |bytes| {
+        let mut open: Vec<&mut [u8]> = open.into_iter().collect();
+        open.push(bytes);
+        nest(py, rows, open, done)
+    })?;
+    done.push(column);
+    Ok(())
+}
+
+/// The cells of a column that are still to be written.
+type Cells<'a> = std::slice::ChunksExactMut<'a, u8>;
+
+fn put(cells: &mut Cells<'_>, rows: &[Interval], read: impl Fn(&Interval) -> i64) {
+    for (row, cell) in rows.iter().zip(cells) {
+        cell.copy_from_slice(&read(row).to_ne_bytes());
+    }
+}
+
+fn spread(rows: &[Interval], columns: [&mut [u8]; COLUMNS]) {
+    let [
+        mut start,
+        mut duration,
+        mut forward,
+        mut reverse,
+        mut forward_total,
+        mut reverse_total,
+        mut factor,
+        mut factor_quality,
+        mut carbon_forward,
+        mut carbon_reverse,
+        mut carbon_forward_total,
+        mut carbon_reverse_total,
+        mut readings,
+        mut quality,
+    ] = columns.map(|column| column.chunks_exact_mut(8));
+    for rows in rows.chunks(BLOCK) {
+        put(&mut start, rows, |row| row.start_ms);
+        put(&mut duration, rows, |row| row.duration_ms);
+        put(&mut forward, rows, |row| row.forward_mwh);
+        put(&mut reverse, rows, |row| row.reverse_mwh);
+        put(&mut forward_total, rows, |row| row.forward_total_mwh);
+        put(&mut reverse_total, rows, |row| row.reverse_total_mwh);
+        put(&mut factor, rows, factor_or_minus_one);
+        put(&mut factor_quality, rows, |row| {
+            i64::from(row.factor_quality as u8)
+        });
+        put(&mut carbon_forward, rows, |row| row.carbon_forward_ug);
+        put(&mut carbon_reverse, rows, |row| row.carbon_reverse_ug);
+        put(&mut carbon_forward_total, rows, |row| {
+            row.carbon_forward_total_ug
+        });
+        put(&mut carbon_reverse_total, rows, |row| {
+            row.carbon_reverse_total_ug
+        });
+        put(&mut readings, rows, |row| i64::from(row.readings));
+        put(&mut quality, rows, |row| i64::from(row.quality as u8));
+    }
 }
 
 #[pymethods]
@@ -134,23 +198,9 @@ impl Closed {
 
     /// The closed intervals as columns of native 64-bit integers.
     fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let rows = &self.0.intervals;
-        let columns: [Bound<'py, PyBytes>; COLUMNS] = [
-            column(py, rows, |row| row.start_ms)?,
-            column(py, rows, |row| row.duration_ms)?,
-            column(py, rows, |row| row.forward_mwh)?,
-            column(py, rows, |row| row.reverse_mwh)?,
-            column(py, rows, |row| row.forward_total_mwh)?,
-            column(py, rows, |row| row.reverse_total_mwh)?,
-            column(py, rows, factor_or_minus_one)?,
-            column(py, rows, |row| i64::from(row.factor_quality as u8))?,
-            column(py, rows, |row| row.carbon_forward_ug)?,
-            column(py, rows, |row| row.carbon_reverse_ug)?,
-            column(py, rows, |row| row.carbon_forward_total_ug)?,
-            column(py, rows, |row| row.carbon_reverse_total_ug)?,
-            column(py, rows, |row| i64::from(row.readings))?,
-            column(py, rows, |row| i64::from(row.quality as u8))?,
-        ];
+        let mut columns = Vec::with_capacity(COLUMNS);
+        nest(py, &self.0.intervals, Vec::new(), &mut columns)?;
+        columns.reverse();
         columns_type(py)?.call1(PyTuple::new(py, columns)?)
     }
 

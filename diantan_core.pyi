@@ -408,5 +408,7 @@ def decode_batch(payload: bytes) -> RecordBatch:
     """Decode a batch strictly and within bounds (size, depth, rows); DecodeError names the offset."""
 
 def check_cbor(data: bytes) -> None:
-    """Check that the bytes are one item of deterministic CBOR (RFC 8949, 4.2) without tags and floats, at most 1 MiB and
-    16 levels deep; DecodeError names the offset."""
+    """Check that the bytes are one item of deterministic CBOR (RFC 8949, 4.2) without tags and floats.
+
+    At most 1 MiB and 16 levels deep; DecodeError names the offset.
+    """

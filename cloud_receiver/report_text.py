@@ -11,6 +11,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.day import local_time
+from cloud_receiver.checks.model import Kind
 from cloud_receiver.checks.tolerance import Balance
 from cloud_receiver.findings import Finding
 from cloud_receiver.report import MeterDay, Report
@@ -60,6 +61,7 @@ _WORDS = {
     "partial": ("partial", "不完整"),
     "balance_slot": ("slot energy balance beyond tolerance", "时段能量不平衡"),
     "balance_day": ("day energy balance beyond tolerance", "日能量不平衡"),
+    "charger_error": ("charger suspected beyond its class", "充电桩疑似超差"),
     "carbon_arithmetic": ("carbon is not energy x factor", "碳量复算不符"),
     "factor_mismatch": ("factor is not the one dispatched", "碳因子与下发不符"),
     "factor_unsettled": ("held or default factor not settled", "沿用或缺省因子未结算"),
@@ -269,9 +271,13 @@ def _finding_lines(items: Sequence[Finding], text: _Text, zone: ZoneInfo) -> lis
             f"  [{text.word(item.severity)}] {text.word(item.kind)}: {item.meter or item.station}, "
             f"{number} {text.word('slots')} {span}, {text.word(item.state)}"
         )
-        named = evidence.get("suspects")
+        details = evidence.get("details")
+        named = evidence.get("suspects") or (details if item.kind == Kind.CHARGER_ERROR else None)
         if isinstance(named, list) and named:
-            shown = ", ".join(f"{each['meter']} {each['apparent_error_percent']:+} %" for each in named)
+            shown = ", ".join(
+                f"{each['meter']} {each['apparent_error_percent']:+} % (u {each['standard_uncertainty_percent']} %)"
+                for each in named
+            )
             lines.append(f"    {text.word('suspected')}: {shown}")
     if not items:
         lines.append(f"  {text.word('none')}")

@@ -1,6 +1,6 @@
 """A local day's findings, made from the results of its slots: one per kind and meter, with its evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -70,7 +70,7 @@ def day_balance(results: Mapping[int, SlotResult], context: Context, settings: C
 
 
 def findings(results: Mapping[int, SlotResult], context: Context, settings: Checks, *, over: bool) -> list[Draft]:
-    """Return the findings of a day; its balance is judged once the day is `over`."""
+    """Return the findings of a day; its balance and its chargers are judged once the day is `over`."""
     drafts: dict[tuple[str, int], Draft] = {}
     for start, result in sorted(results.items()):
         for item in result["violations"]:
@@ -78,19 +78,30 @@ def findings(results: Mapping[int, SlotResult], context: Context, settings: Chec
             draft.starts.append(start)
             draft.details.append(item["detail"])
             draft.severity = max(draft.severity, item["severity"], key=lambda name: _RANK[name])
+    balanced = energies({start: result for start, result in results.items() if result["balanced"]})
     beyond = drafts.get((Kind.BALANCE_SLOT.value, STATION))
     if beyond is not None:
-        if not _persistent(beyond, settings):
-            del drafts[beyond.kind, STATION]
+        if _persistent(beyond, settings):
+            named = suspects(context, balanced, settings.coverage_factor, settings.minimum_slots)
+            beyond.more = {"balanced_slots": len(balanced), "suspects": list(named.values())}
         else:
-            balanced = {start: result for start, result in results.items() if result["balanced"]}
-            beyond.more = {"balanced_slots": len(balanced), "suspects": suspects(context, energies(balanced))}
-    if over and (total := day_balance(results, context, settings)) is not None and not total.within:
-        starts = [slot.start_ms for slot in energies(results)]
-        drafts[Kind.BALANCE_DAY.value, STATION] = Draft(
-            Kind.BALANCE_DAY.value, STATION, Severity.ALARM.value, starts, [total.evidence()]
-        )
+            del drafts[beyond.kind, STATION]
+    if over:
+        for draft in _judge_day(results, balanced, context, settings):
+            drafts[draft.kind, draft.meter] = draft
     return list(drafts.values())
+
+
+def _judge_day(
+    results: Mapping[int, SlotResult], balanced: Sequence[SlotEnergy], context: Context, settings: Checks
+) -> Iterator[Draft]:
+    total = day_balance(results, context, settings)
+    if total is not None and not total.within:
+        starts = [slot.start_ms for slot in energies(results)]
+        yield Draft(Kind.BALANCE_DAY.value, STATION, Severity.ALARM.value, starts, [total.evidence()])
+    for number, suspect in suspects(context, balanced, settings.coverage_factor, settings.minimum_slots).items():
+        starts = [slot.start_ms for slot in balanced if any(slot.energy[number])]
+        yield Draft(Kind.CHARGER_ERROR.value, number, Severity.WARNING.value, starts, [dict(suspect)])
 
 
 def _persistent(draft: Draft, settings: Checks) -> bool:

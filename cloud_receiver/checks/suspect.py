@@ -1,77 +1,132 @@
-"""Which charger explains a station's imbalance: an indication for a person, not a verdict.
+"""Which charger explains a station's imbalance of a day: an estimate with its uncertainty, from balanced slots.
 
-Ridge regression of the slots' imbalance on the chargers' energies, each charger's error having the prior of its class.
-The estimation with stated uncertainty is another program's part; a common error of all chargers can't be told from the
-grid-side meter's own here.
+Bayesian linear regression of the slots' imbalance on the chargers' energies. Priors: a charger's error has three times
+its class as standard deviation (wide, so that one far beyond shows), the modelled auxiliary load and the scale of the
+modelled loss have their stated uncertainties. Slots are weighted by register steps and clocks. An error of the grid
+side or of all chargers alike can't be told apart by a balance: the grid side's class is in the uncertainty, and a
+charger is suspected only when it stands out from the median too.
 """
 
 from collections.abc import Sequence
-from math import sqrt
+from dataclasses import dataclass
+from math import hypot, sqrt
+from statistics import median
 from typing import TypedDict
 
 from cloud_receiver.checks.model import Context
-from cloud_receiver.checks.tolerance import SlotEnergy, balance
+from cloud_receiver.checks.tolerance import MWH_PER_KWH, SlotEnergy, balance
 from cloud_receiver.registry import Role
 
-SHOWN = 3
+PRIOR_CLASSES = 3.0
+_SMALLEST_NOISE_KWH = 1e-6
 _SMALLEST_PIVOT = 1e-12
+_SQRT3 = sqrt(3)
 
 
 class Suspect(TypedDict):
-    """A charger and the error, in per cent of its reading, that fits the imbalance best."""
+    """A charger whose error, in per cent of the true value, is beyond its class with the stated uncertainty."""
 
     meter: str
     apparent_error_percent: float
+    standard_uncertainty_percent: float
     class_percent: float
 
 
-def suspects(context: Context, slots: Sequence[SlotEnergy]) -> list[Suspect]:
-    """Return the chargers whose apparent error exceeds their class, the largest first."""
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A charger's error in per cent and its standard uncertainty."""
+
+    number: int
+    error: float
+    uncertainty: float
+    active_slots: int
+
+
+def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
+    """Return each charger's apparent error against the grid-side meter; empty without a balance."""
     chargers = context.numbers(Role.CHARGER)
-    size = len(chargers)
-    matrix = [[0.0] * size for _ in range(size)]
-    right = [0.0] * size
+    rows: list[tuple[list[float], float, float]] = []
     for slot in slots:
         result = balance(context, [slot], 1.0)
         if result is None:
             return []
-        # Slots are weighted by what is uncertain in them apart from the accuracy that is asked for.
-        noise = result.terms_mwh
-        weight = 1 / max(
-            1.0, noise["register_step"] ** 2 + noise["time"] ** 2 + noise["loss"] ** 2 + noise["auxiliary"] ** 2
+        energies = [(slot.energy[number][0] - slot.energy[number][1]) / MWH_PER_KWH for number in chargers]
+        noise = hypot(result.terms_mwh["register_step"], result.terms_mwh["time"]) / MWH_PER_KWH
+        columns = [*energies, 1.0, result.loss_mwh / MWH_PER_KWH]
+        rows.append((columns, result.imbalance_mwh / MWH_PER_KWH, max(noise, _SMALLEST_NOISE_KWH)))
+    if not rows:
+        return []
+    priors = [PRIOR_CLASSES * float(context.meters[number].accuracy_class) / 100 for number in chargers]
+    auxiliary = 0.0 if context.numbers(Role.AUXILIARY) else float(context.station.auxiliary.load_w) / 4000
+    priors.append(max(auxiliary * float(context.station.auxiliary.uncertainty_percent) / 100 / _SQRT3, 1e-6))
+    priors.append(max(float(context.station.loss.uncertainty_percent) / 100 / _SQRT3, 1e-6))
+    shares, deviations = _regression(rows, priors)
+    grid = hypot(*(float(context.meters[number].accuracy_class) / _SQRT3 for number in context.numbers(Role.GRID)))
+    return [
+        # Errors are relative to the truth: of an indication x the share e/(1 + e) is error.
+        Estimate(
+            number, 100 * share / (1 - share), hypot(100 * deviation, grid), sum(bool(row[0][place]) for row in rows)
         )
-        energy = [float(slot.energy[number][0] - slot.energy[number][1]) for number in chargers]
-        for row in range(size):
-            if energy[row]:
-                right[row] += weight * energy[row] * result.imbalance_mwh
-                for column in range(size):
-                    matrix[row][column] += weight * energy[row] * energy[column]
-    classes = [float(context.meters[number].accuracy_class) for number in chargers]
-    for place, limit in enumerate(classes):
-        # Wide enough for a meter far beyond its class to show: three times the class as standard deviation.
-        matrix[place][place] += 1 / (3 * limit / 100) ** 2
-    share = _solve(matrix, right)
-    # The charger's error is relative to the truth: indicated = true·(1 + e), imbalance = indicated·e/(1 + e).
-    found: list[Suspect] = [
-        {
-            "meter": context.name(number),
-            "apparent_error_percent": round(100 * part / (1 - part), 2),
-            "class_percent": limit,
-        }
-        for number, part, limit in zip(chargers, share, classes, strict=True)
-        if abs(100 * part / (1 - part)) > limit
+        for place, (number, share, deviation) in enumerate(zip(chargers, shares, deviations, strict=False))
     ]
-    return sorted(found, key=lambda item: -abs(item["apparent_error_percent"]))[:SHOWN]
 
 
-def _solve(matrix: list[list[float]], right: list[float]) -> list[float]:
-    """Solve a symmetric positive definite system by Cholesky's decomposition."""
-    size = len(right)
+def suspects(
+    context: Context, slots: Sequence[SlotEnergy], coverage_factor: float, minimum_slots: int
+) -> dict[int, Suspect]:
+    """Return the chargers beyond their class by more than the expanded uncertainty, by meter number."""
+    found = estimates(context, slots)
+    if not found:
+        return {}
+    middle = median(item.error for item in found)
+    result: dict[int, Suspect] = {}
+    for item in found:
+        limit = float(context.meters[item.number].accuracy_class)
+        beyond = min(abs(item.error), abs(item.error - middle)) - limit
+        if item.active_slots >= minimum_slots and beyond > coverage_factor * item.uncertainty:
+            result[item.number] = {
+                "meter": context.name(item.number),
+                "apparent_error_percent": round(item.error, 2),
+                "standard_uncertainty_percent": round(item.uncertainty, 2),
+                "class_percent": limit,
+            }
+    return result
+
+
+def _regression(
+    rows: Sequence[tuple[list[float], float, float]], priors: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """Return the posterior means and standard deviations of the columns' coefficients."""
+    size = len(priors)
+    matrix = [[0.0] * size for _ in range(size)]
+    right = [0.0] * size
+    for columns, value, noise in rows:
+        weight = noise**-2
+        used = [place for place, column in enumerate(columns) if column]
+        for row in used:
+            right[row] += weight * columns[row] * value
+            for column in used:
+                matrix[row][column] += weight * columns[row] * columns[column]
+    for place, prior in enumerate(priors):
+        matrix[place][place] += prior**-2
+    lower = _cholesky(matrix)
+    inverse = [_solve(lower, [float(place == row) for place in range(size)]) for row in range(size)]
+    means = [sum(part * value for part, value in zip(line, right, strict=True)) for line in inverse]
+    return means, [sqrt(max(inverse[place][place], 0.0)) for place in range(size)]
+
+
+def _cholesky(matrix: list[list[float]]) -> list[list[float]]:
+    size = len(matrix)
     lower = [[0.0] * size for _ in range(size)]
     for row in range(size):
         for column in range(row + 1):
             rest = matrix[row][column] - sum(lower[row][k] * lower[column][k] for k in range(column))
             lower[row][column] = sqrt(max(rest, _SMALLEST_PIVOT)) if row == column else rest / lower[column][column]
+    return lower
+
+
+def _solve(lower: list[list[float]], right: list[float]) -> list[float]:
+    size = len(right)
     half = [0.0] * size
     for row in range(size):
         half[row] = (right[row] - sum(lower[row][k] * half[k] for k in range(row))) / lower[row][row]

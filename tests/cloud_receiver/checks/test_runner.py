@@ -144,9 +144,11 @@ def test_a_clean_day_has_no_finding(seed: int, centre: Centre) -> None:
 
 def test_a_charger_that_shows_3_percent_too_much(centre: Centre) -> None:
     centre.store(list(day({"C02": 30})))
-    (item, *others) = centre.check()
-    assert shown([item]) == [("balance_slot", None)]
-    assert {other.kind for other in others} <= {"balance_day"}
+    item, judged = centre.check()
+    assert shown([item, judged]) == [("balance_slot", None), ("charger_error", "C02")]
+    assert first(judged)["apparent_error_percent"] == pytest.approx(
+        3, abs=3 * first(judged)["standard_uncertainty_percent"]
+    )
     suspect = item.evidence["suspects"]
     assert isinstance(suspect, list)
     assert suspect[0]["meter"] == "C02"

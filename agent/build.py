@@ -70,13 +70,22 @@ def build_lines(
     now_ms: Callable[[], int],
     serial_numbers: Mapping[str, int],
     on_reading: Callable[[Reading], None],
-    on_silence: Callable[[str, int, bool], None],
+    on_silent: Callable[[str, int, str], None],
+    on_back: Callable[[str, int, int], None],
     factor_at: Callable[[int], tuple[int, int | None] | None],
 ) -> list[Line]:
     """Return every line of the configuration, ready to run."""
     config = loaded.config
     shortest = min(meter.poll_seconds for line in config.line for meter in line.meter) * 1000
-    make = partial(Line, clock=clock, now_ms=now_ms, on_reading=on_reading, on_silence=on_silence, factor_at=factor_at)
+    make = partial(
+        Line,
+        clock=clock,
+        now_ms=now_ms,
+        on_reading=on_reading,
+        on_silent=on_silent,
+        on_back=on_back,
+        factor_at=factor_at,
+    )
     lines = []
     for index, line in enumerate(config.line):
         meters = [

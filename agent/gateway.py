@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from agent import build
 from agent.config_file import Loaded
@@ -35,6 +36,8 @@ CHECK_CLOCK_MS: Final = 1_000
 PRUNE_MS: Final = 600_000
 _GOODBYE_S: Final = 2.0  # how long the broker may take for the last status
 _HOUR_MS: Final = 3_600_000
+_CANCEL_AGAIN_S: Final = 0.1
+_LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 
 
 class Gateway:
@@ -116,7 +119,8 @@ class Gateway:
             now_ms=now_ms,
             serial_numbers={meter: serial for meter, (_, serial) in states.items() if serial is not None},
             on_reading=self.reading,
-            on_silence=self._silence,
+            on_silent=self._silent,
+            on_back=self._back,
             factor_at=self.factors.dispatched,
         )
         self.held_back = 0  # readings not used because the records of earlier ones still wait for the disk
@@ -144,9 +148,7 @@ class Gateway:
         try:
             done, _ = await asyncio.wait({keeping, stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (stopping, *tasks):
-                task.cancel()
-            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+            await _end({stopping, *tasks})
             await self._leave(keeping)
         for task in done - {stopping}:
             task.result()  # whatever ended by itself did so with an error
@@ -193,9 +195,13 @@ class Gateway:
     def _event(self, code: EventCode, details: Mapping[DetailKey, int | str] | None = None) -> None:
         self.writer.submit(Append([to_row(event(self.time.now_ms(), code, details=details))]))
 
-    def _silence(self, meter: str, time_ms: int, silent: bool) -> None:  # noqa: FBT001 - agent.line says what it means
-        code = EventCode.METER_SILENT if silent else EventCode.METER_BACK
-        self.writer.submit(Append([to_row(event(time_ms, code, meter))]))
+    def _silent(self, meter: str, time_ms: int, reason: str) -> None:
+        silent = event(time_ms, EventCode.METER_SILENT, meter, {DetailKey.TEXT: reason[:_LONGEST_REASON]})
+        self.writer.submit(Append([to_row(silent)]))
+
+    def _back(self, meter: str, time_ms: int, silent_ms: int) -> None:
+        back = event(time_ms, EventCode.METER_BACK, meter, {DetailKey.DURATION: silent_ms})
+        self.writer.submit(Append([to_row(back)]))
 
     def _clock_stepped(self, step_ms: int) -> None:
         log.warning("the system clock stepped by %d ms", step_ms)
@@ -264,7 +270,11 @@ class Gateway:
                 return
             if lost is not None:
                 log.error("no room: records %d to %d were dropped before the centre had them", *lost)
-                sequences = {DetailKey.FIRST_SEQUENCE: lost[0], DetailKey.LAST_SEQUENCE: lost[1]}
+                sequences = {
+                    DetailKey.COUNT: lost[1] - lost[0] + 1,
+                    DetailKey.FIRST_SEQUENCE: lost[0],
+                    DetailKey.LAST_SEQUENCE: lost[1],
+                }
                 self._event(EventCode.RECORDS_DROPPED, sequences)
 
     def _prune_some(self, days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
@@ -284,7 +294,7 @@ class Gateway:
         names = ("ok", "timeout", "exception", "foreign", "corrupt", "unreachable", "connects")
         return {
             **{name: sum(getattr(counter, name) for counter in counters) for name in names},
-            "silent_meters": sum(meter.silent for line in self.lines for meter in line.meters),
+            "silent_meters": sum(meter.silent_since is not None for line in self.lines for meter in line.meters),
             "records": self.writer.next_sequence - 1,
             "unacknowledged": self.uplink.unacknowledged,
             "waiting_for_disk": self.writer.waiting_records,
@@ -311,3 +321,15 @@ class Gateway:
             await keeping
         await self.writer.close()
         log.info("stopped", extra={"details": self.figures()})
+
+
+async def _end(tasks: "AbstractSet[asyncio.Task[Any]]") -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not enough: `asyncio.wait_for` of Python 3.11, which pymodbus uses, swallows a cancellation that comes in
+    the same turn as its result, and the line would poll on for ever.
+    """
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=_CANCEL_AGAIN_S)

@@ -57,7 +57,7 @@ class LineMeter:
     factor_write: Write | None = None
     serial_number: int | None = None
     failures: int = 0  # polls without an answer, in a row
-    silent: bool = False
+    silent_since: int | None = None
     identity_due: bool = True  # the meter may be another one: at the start and after every silence
     factor_written: tuple[int, int | None] | None = None  # slot start, factor
     last_good_ms: int | None = None
@@ -112,10 +112,11 @@ class Line:
         *,
         now_ms: Callable[[], int],
         on_reading: Callable[[Reading], None],
-        on_silence: Callable[[str, int, bool], None],
+        on_silent: Callable[[str, int, str], None],
+        on_back: Callable[[str, int, int], None],
         factor_at: Callable[[int], tuple[int, int | None] | None] = lambda _: None,
     ) -> None:
-        """`on_silence` is called with (meter, time, True when it fell silent or False when it is back)."""
+        """`on_silent` is called with (meter, time, reason), `on_back` with (meter, time, how long it was silent)."""
         self.name = settings.name
         self.driver = driver
         self.meters = meters
@@ -124,7 +125,8 @@ class Line:
         self._clock = clock
         self._now_ms = now_ms
         self._on_reading = on_reading
-        self._on_silence = on_silence
+        self._on_silent = on_silent
+        self._on_back = on_back
         self._factor_at = factor_at
         self._connect_failures = 0
         self._connect_not_before = 0
@@ -266,22 +268,22 @@ class Line:
     def _good(self, meter: LineMeter, reading: Reading) -> None:
         meter.failures = 0
         meter.last_good_ms = reading.time_ms
-        if meter.silent:
-            meter.silent = False
+        if meter.silent_since is not None:
             log.info("answers again", extra={"about": meter.id})
-            self._on_silence(meter.id, reading.time_ms, False)  # noqa: FBT003 - the callback's documented sense
+            self._on_back(meter.id, reading.time_ms, reading.time_ms - meter.silent_since)
+            meter.silent_since = None
         self._on_reading(reading)
 
     def _failed(self, meter: LineMeter, error: Exception, *, silent: bool) -> None:
         self._warn(meter, error)
         meter.identity_due = True
         meter.factor_written = None
-        if not silent or (isinstance(error, BadReplyError) and not meter.silent):
+        if not silent or (isinstance(error, BadReplyError) and meter.silent_since is None):
             return
         meter.failures += 1
-        if meter.failures == SILENT_AFTER and not meter.silent:
-            meter.silent = True
-            self._on_silence(meter.id, self._now_ms(), True)  # noqa: FBT003 - the callback's documented sense
+        if meter.failures == SILENT_AFTER and meter.silent_since is None:
+            meter.silent_since = self._now_ms()
+            self._on_silent(meter.id, meter.silent_since, str(error))
 
     def _warn(self, meter: LineMeter, error: Exception) -> None:
         log.warning("line %s, unit %d: %s", self.name, meter.unit, error, extra=_about(meter, error))

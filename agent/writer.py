@@ -16,7 +16,7 @@ from agent.journal_schema import StorageFullError
 from agent.logs import log
 from agent.timing import at_least_real
 from clock import Clock
-from wire.records import EventCode
+from wire.records import DetailKey, EventCode
 
 RETRY_MS: Final = 5_000  # between attempts while the disk refuses
 _RETRY_FLOOR_S: Final = 0.2
@@ -131,7 +131,8 @@ class JournalWriter:
         except StorageFullError as error:
             if not self.full:
                 self.full = True
-                self._queue.append(Append([to_row(event(self._now_ms(), EventCode.STORAGE_FULL))]))
+                details = {DetailKey.COUNT: self._queued_records}
+                self._queue.append(Append([to_row(event(self._now_ms(), EventCode.STORAGE_FULL, details=details))]))
                 self._queued_records += 1
             log.error(
                 "the journal can't be written (%s); records wait in memory",

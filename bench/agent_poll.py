@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # its stubs are a package of their own, not worth a dependency
+import psutil
 
+import profiles
 from wire import keys
 
 METERS = 200
@@ -27,8 +28,7 @@ MEASURE_S = 20
 TARGET_CPU_PERCENT = 15
 TARGET_RSS_MB = 80
 
-# Every point of these 60 registers; the request covers them all, as profile sim-carbon-meter lays them out.
-_LAST_POINT = "carbon_reverse_previous_day"
+PROFILE = "sim-carbon-meter"  # its first 60 registers are what a gateway polls, in one request
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,11 @@ def _measure(command: Sequence[str], seconds: float, **options: object) -> tuple
 def _configuration(directory: Path, ports: Sequence[int]) -> Path:
     keys.save_private(keys.generate(), directory / "gateway.key")
     keys.save_public(keys.generate().public_key(), directory / "centre.pub")
+    points = [name for name, point in profiles.load(PROFILE).points.items() if point.end <= REGISTERS]
     lines = "".join(
         f'[[line]]\nname = "line-{i}"\ntransport = "modbus-tcp"\nhost = "127.0.0.1"\nport = {port}\n'
-        f'[[line.meter]]\nid = "meter-{i}"\nprofile = "sim-carbon-meter"\npoll_seconds = {PERIOD_S}\n'
-        f'points = ["power", "{_LAST_POINT}", "device_time"]\n'
+        f'[[line.meter]]\nid = "meter-{i}"\nprofile = "{PROFILE}"\npoll_seconds = {PERIOD_S}\n'
+        f"points = {json.dumps(points)}\n"
         for i, port in enumerate(ports, 1)
     )
     path = directory / "agent.toml"

@@ -1,6 +1,7 @@
 """The gateway with real sockets: a Modbus responder, a real broker, and a centre that verifies and acknowledges."""
 
 import asyncio
+import contextlib
 import dataclasses
 import random
 import signal
@@ -15,10 +16,11 @@ import pytest
 
 import diantan_core
 from agent.config_file import load_config
-from agent.gateway import Gateway
+from agent.gateway import Gateway, _end
 from agent.journal import Journal
 from agent.journal_check import open_read_only, records, verify
 from agent.journal_schema import StorageFullError
+from agent.reading import Reading
 from clock import Clock, SimulatedClock
 from wire import keys, topics
 from wire.envelope import Signer
@@ -78,6 +80,10 @@ async def until(condition: Callable[[], bool], limit_s: float = 40) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110 - counters and files have no event to wait for
             await asyncio.sleep(0.005)
+
+
+async def silence(_request: Any, _reply: bytes) -> None:
+    """Answer nothing."""
 
 
 def intervals(found: list[Any], meter: str) -> list[IntervalRecord]:
@@ -451,5 +457,52 @@ def test_a_line_that_fails_unexpectedly_starts_again(
             monkeypatch.setattr(line, "_poll", failing)
             async with running as gateway:
                 await until(lambda: gateway.writer.next_sequence > 2)
+
+    asyncio.run(scenario())
+
+
+def test_a_first_reading_is_stored_at_once_and_an_exchange_is_not_forgotten(
+    site: Any, responder: Any, fast_clock: Any
+) -> None:
+    """Else a crash before the first boundary would lose energy; and a held-back reading's exchange counts later."""
+
+    async def scenario() -> None:
+        responder.fault = silence
+        async with responder.listening():
+            running = Running(site.configure(broker_port=1, meter_ports=[responder.port]), fast_clock)
+            gateway = running.gateway
+            async with running:
+                now = fast_clock.now_ms()
+                gateway.reading(Reading("meter-1", now, 10**9, 0, serial_number=7))
+                assert await gateway.writer.flush()
+                states = await gateway.writer.call(gateway.writer.journal.states)
+                assert states["meter-1"][0]
+                assert states["meter-1"][1] == 7
+                gateway.writer._memory_records = 0
+                gateway.reading(Reading("meter-1", now + 1000, 5, 0, exchanged=True, serial_number=8))
+                assert gateway.held_back == 1
+                gateway.writer._memory_records = 100
+                gateway.reading(Reading("meter-1", now + 2000, 6, 0))
+        events = [record for record in journal_records(running.file).values() if isinstance(record, EventRecord)]
+        assert EventCode.EXCHANGE in {record.code for record in events}
+        assert EventCode.RESET not in {record.code for record in events}
+
+    asyncio.run(scenario())
+
+
+def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    """As `asyncio.wait_for` of Python 3.11 does when its result comes in the same turn."""
+
+    async def stubborn() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        task = asyncio.create_task(stubborn())
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await _end({task})
+        assert task.cancelled()
 
     asyncio.run(scenario())

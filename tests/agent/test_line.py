@@ -93,7 +93,8 @@ class Bench:
             self.clock,
             now_ms=self.clock.now_ms,
             on_reading=self.readings.append,
-            on_silence=lambda *event: self.silences.append(event),
+            on_silent=lambda meter, time_ms, _: self.silences.append((meter, time_ms, True)),
+            on_back=lambda meter, time_ms, silent_ms: self.silences.append((meter, time_ms - silent_ms, False)),
             factor_at=self.factor_at,
         )
 
@@ -175,6 +176,8 @@ def test_a_meter_that_is_back_is_read_on_its_grid_again() -> None:
 
     bench = Bench()
     asyncio.run(scenario(bench))
+    (_, fell_silent, _), (_, was_silent_since, _) = bench.silences
+    assert fell_silent == was_silent_since
     assert [silent for _, _, silent in bench.silences] == [True, False]
     steps = [later.time_ms - earlier.time_ms for earlier, later in itertools.pairwise(bench.readings)]
     assert set(steps) == {MINUTE}

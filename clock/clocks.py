@@ -48,17 +48,22 @@ class SystemClock:
 class SimulatedClock:
     """Accelerated time: `speed` simulated seconds pass in a real one, counted from `anchor_ms` on the monotonic clock.
 
-    Processes on one machine that are given the same three numbers agree about the simulated time without talking.
+    Processes on one machine that are given the same numbers agree about the simulated time without talking. From
+    `until_ms` on it runs no faster than real time, so that a simulation can end in peace.
     """
 
     origin_ms: int
     speed: int
     anchor_ms: int
+    until_ms: int | None = None
 
     def now_ms(self) -> int:
         """Return the simulated time in ms UTC; before the anchor it stands at the origin."""
-        elapsed_ns = time.monotonic_ns() - self.anchor_ms * 1_000_000
-        return self.origin_ms + max(elapsed_ns, 0) * self.speed // 1_000_000
+        elapsed_ns = max(time.monotonic_ns() - self.anchor_ms * 1_000_000, 0)
+        fast_ms = self.origin_ms + elapsed_ns * self.speed // 1_000_000
+        if self.until_ms is None or fast_ms <= self.until_ms:
+            return fast_ms
+        return self.until_ms + (fast_ms - self.until_ms) // self.speed
 
     def monotonic_ms(self) -> int:
         """Return the simulated time in ms: it never jumps, so it serves as its own monotonic clock."""
@@ -66,15 +71,17 @@ class SimulatedClock:
 
     async def sleep_ms(self, duration_ms: float) -> None:
         """Wait for a simulated duration."""
-        await asyncio.sleep(max(duration_ms, 0.0) / self.speed / 1000)
+        await asyncio.sleep(self.to_real_seconds(max(duration_ms, 0.0)))
 
     def to_real_seconds(self, duration_ms: float) -> float:
-        """Return how many real seconds a simulated duration takes."""
-        return duration_ms / self.speed / 1000
+        """Return how many real seconds a simulated duration takes that begins now."""
+        fast_ms = duration_ms if self.until_ms is None else min(duration_ms, max(self.until_ms - self.now_ms(), 0))
+        return (fast_ms / self.speed + (duration_ms - fast_ms)) / 1000
 
     def spec(self) -> str:
         """Return the text that `from_spec` turns back into this clock."""
-        return f"simulated:{self.origin_ms}:{self.speed}:{self.anchor_ms}"
+        until = "" if self.until_ms is None else f":{self.until_ms}"
+        return f"simulated:{self.origin_ms}:{self.speed}:{self.anchor_ms}{until}"
 
 
 @dataclass(slots=True)
@@ -132,23 +139,23 @@ async def _settle(rounds: int = 10) -> None:
         await asyncio.sleep(0)
 
 
-_SIMULATED_PARTS = 4
+_SIMULATED_PARTS = (4, 5)
 
 
 def from_spec(spec: str) -> Clock:
-    """Return the clock that a `--clock` option names: `system`, or `simulated:ORIGIN_MS:SPEED:ANCHOR_MS`.
+    """Return the clock that a `--clock` option names: `system`, or `simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]`.
 
     Raises ValueError, which says what was expected and what came.
     """
     if spec == "system":
         return SystemClock()
     parts = spec.split(":")
-    if len(parts) != _SIMULATED_PARTS or parts[0] != "simulated":
-        raise ValueError(f"clock: expected 'system' or 'simulated:ORIGIN_MS:SPEED:ANCHOR_MS', got {spec!r}")
+    if len(parts) not in _SIMULATED_PARTS or parts[0] != "simulated":
+        raise ValueError(f"clock: expected 'system' or 'simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]', got {spec!r}")
     try:
-        origin_ms, speed, anchor_ms = (int(part) for part in parts[1:])
+        origin_ms, speed, anchor_ms, *until = (int(part) for part in parts[1:])
     except ValueError:
-        raise ValueError(f"clock: the three numbers of {spec!r} must be integers") from None
+        raise ValueError(f"clock: the numbers of {spec!r} must be integers") from None
     if speed < 1:
         raise ValueError(f"clock: the speed must be at least 1, got {speed}")
-    return SimulatedClock(origin_ms, speed, anchor_ms)
+    return SimulatedClock(origin_ms, speed, anchor_ms, until[0] if until else None)

@@ -90,7 +90,8 @@ async def _run(plan: Plan, files: Files, seconds: float) -> None:
         clock = SimulatedClock(plan.origin_ms, speed, time.monotonic_ns() // 1_000_000 + 86_400_000)
         demo_files.enrol(files, clock.spec())
         programs.wait_until("the broker listens", lambda: _listens(broker_port))
-        clock = SimulatedClock(plan.origin_ms, speed, int(time.monotonic_ns() / 1e6 + START_UP_S * 1000))
+        anchor_ms = int(time.monotonic_ns() / 1e6 + START_UP_S * 1000)
+        clock = SimulatedClock(plan.origin_ms, speed, anchor_ms, plan.end_ms)
         station = programs.start(
             "station",
             "diantan-sim",

@@ -15,9 +15,9 @@ HOUR_MS = 3_600_000
 SLOT_MS = 900_000
 
 # The simulation starts before the day, so that every meter has been read before the first midnight,
-# and ends after it, so that the last slot is closed, delivered and checked.
+# and ends after it, so that the last slot is closed, delivered and checked, but before another slot closes.
 LEAD_MS = HOUR_MS // 2
-TAIL_MS = 4 * SLOT_MS // 3
+TAIL_MS = 12 * 60_000
 
 GENERATED_DAY = date(2026, 6, 15)
 GENERATED_ZONE = "Asia/Shanghai"

@@ -34,6 +34,7 @@ class Display:
         )
         self._task = self._progress.add_task("starting", total=end_ms - origin_ms, note="")
         self._next_line_s = 0.0
+        self._line = ""
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -43,6 +44,8 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        if not self._console.is_terminal:
+            print(self._line, file=sys.stderr, flush=True)
 
     def update(self, now_ms: int, status: Status | None) -> None:
         """Show where the simulated day stands."""
@@ -53,6 +56,7 @@ class Display:
             note = f"{written} records written, {written - status.unacknowledged} acknowledged"
         when = f"{moment:%Y-%m-%d %H:%M}"
         self._progress.update(self._task, completed=now_ms - self._origin_ms, description=when, note=note)
+        self._line = f"simulated time {when}: {note}"
         if not self._console.is_terminal and time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + LINE_EVERY_S
-            print(f"simulated time {when}: {note}", file=sys.stderr, flush=True)
+            print(self._line, file=sys.stderr, flush=True)

@@ -19,9 +19,11 @@ def test_the_system_clock_is_the_systems() -> None:
     asyncio.run(clock.sleep_ms(-5))
 
 
-@given(st.integers(0, 2**50), st.integers(1, 100_000), st.integers(0, 2**40))
-def test_a_simulated_clocks_specification_names_it(origin_ms: int, speed: int, anchor_ms: int) -> None:
-    clock = SimulatedClock(origin_ms, speed, anchor_ms)
+@given(st.integers(0, 2**50), st.integers(1, 100_000), st.integers(0, 2**40), st.none() | st.integers(0, 2**50))
+def test_a_simulated_clocks_specification_names_it(
+    origin_ms: int, speed: int, anchor_ms: int, until_ms: int | None
+) -> None:
+    clock = SimulatedClock(origin_ms, speed, anchor_ms, until_ms)
     assert from_spec(clock.spec()) == clock
 
 
@@ -46,7 +48,17 @@ def test_simulated_durations_are_shorter_by_the_speed() -> None:
     asyncio.run(clock.sleep_ms(-1))
 
 
-@pytest.mark.parametrize("spec", ["", "sytem", "simulated", "simulated:1:2", "simulated:1:2:3:4", "simulated:a:2:3"])
+def test_a_simulated_clock_slows_down_where_it_is_told_to() -> None:
+    now_ms = time.monotonic_ns() // 1_000_000
+    clock = SimulatedClock(0, 1000, now_ms - 3_600_000, until_ms=600_000)  # an hour ago; 600 s took 0.6 s
+    assert 600_000 + 3_599_400 <= clock.now_ms() <= 600_000 + 3_599_400 + 60_000
+    assert clock.to_real_seconds(2000) == 2.0
+    ahead = SimulatedClock(0, 1000, now_ms + 3_600_000, until_ms=600_000)
+    assert ahead.to_real_seconds(600_000) == 0.6
+    assert ahead.to_real_seconds(601_000) == 1.6
+
+
+@pytest.mark.parametrize("spec", ["", "sytem", "simulated", "simulated:1:2", "simulated:1:2:3:4:5", "simulated:a:2:3"])
 def test_a_wrong_specification_is_named(spec: str) -> None:
     with pytest.raises(ValueError, match="clock: "):
         from_spec(spec)

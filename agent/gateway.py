@@ -17,7 +17,7 @@ from agent.line import Lateness, Line
 from agent.logs import log
 from agent.reading import Reading
 from agent.report import LiveValues, StatusReporter
-from agent.timekeeper import Timekeeper, kernel_synchronised
+from agent.timekeeper import STEP_MS, Timekeeper, kernel_synchronised
 from agent.timing import at_least_real
 from agent.uplink import Uplink, UplinkSettings
 from agent.writer import JournalWriter
@@ -133,7 +133,7 @@ class Gateway:
             context = self.writer.journal.header.context.hex()
             log.info("new journal, context %s", context)
             self._event(EventCode.CONTEXT_OPENED)
-        if self.time.ahead_ms:
+        if self.time.ahead_ms >= STEP_MS:
             self._clock_stepped(-self.time.ahead_ms)
         self.link.subscribe(self._acknowledgements, 1)
         self.link.subscribe(self.factors.topic, 1)
@@ -208,10 +208,14 @@ class Gateway:
         self._event(EventCode.CLOCK_STEPPED, {DetailKey.STEP: step_ms})
 
     def _message(self, received: Received) -> None:
-        if received.topic == self._acknowledgements:
-            self.uplink.acknowledgement(received.topic, received.payload)
-        elif received.topic == self.factors.topic:
-            self.factors.message(received.topic, received.payload)
+        try:
+            if received.topic == self._acknowledgements:
+                self.uplink.acknowledgement(received.topic, received.payload)
+            elif received.topic == self.factors.topic:
+                self.factors.message(received.topic, received.payload)
+        except Exception:
+            log.exception("a message could not be handled", extra={"about": received.topic})
+        # Also what was refused: the broker would only bring it again.
         received.ack()
 
     def _connected(self) -> None:
@@ -236,7 +240,7 @@ class Gateway:
             ("clock", CHECK_CLOCK_MS, 0.25, self.time.check),
             ("checkpoint", 1000 * config.journal.checkpoint_seconds, 1.0, self.checkpoint),
             ("retention", PRUNE_MS, 10.0, self._prune),
-            ("status", 1000 * config.report.status_seconds, 5.0, self._health),
+            ("status", 1000 * config.report.status_seconds, 1.0, self._health),
         ]
         if config.report.live_seconds:
             duties.append(("live", 1000 * config.report.live_seconds, 1.0, self._publish_live))
@@ -248,8 +252,13 @@ class Gateway:
     async def _every(self, period_ms: float, duty: Callable[[], Awaitable[None] | None]) -> None:
         while True:
             await self._clock.sleep_ms(period_ms)
-            if (waiting := duty()) is not None:
-                await waiting
+            try:
+                if (waiting := duty()) is not None:
+                    await waiting
+            except JournalError:
+                raise
+            except Exception:
+                log.exception("a duty failed and is tried again", extra={"about": getattr(duty, "__name__", "duty")})
 
     def checkpoint(self) -> None:
         """Store the state of every meter that was read, so that a crash costs little detail (it never costs energy)."""
@@ -315,7 +324,7 @@ class Gateway:
         if self.link.connected:
             with contextlib.suppress(LinkError, TimeoutError):
                 await asyncio.wait_for(self._publish_status(StatusState.OFFLINE), _GOODBYE_S)
-        await self.link.stop()
+        await asyncio.wait({asyncio.ensure_future(self.link.stop())}, timeout=_GOODBYE_S)
         keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError, JournalError):
             await keeping

@@ -114,3 +114,12 @@ def test_exact_decimals(site: Any) -> None:
     """No float between the file and a quantity."""
     path = site.configure(broker_port=1, meter_ports=[1], extra='default = "0.570303"')
     assert str(load_config(path).config.factor.default) == "0.570303"
+
+
+def test_the_example_in_the_documentation_is_right(site: Any) -> None:
+    """Every key of it exists."""
+    text = (Path(__file__).parents[2] / "docs" / "agent.md").read_text("utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    for name in ("ca.pem", "centre.key.pub"):
+        site.directory.joinpath(name).write_bytes(site.directory.joinpath("centre.pub").read_bytes())
+    assert load_config(site.write(example)).config.find_meter("charger-1") is not None

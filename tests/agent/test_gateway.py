@@ -506,3 +506,52 @@ def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
         assert task.cancelled()
 
     asyncio.run(scenario())
+
+
+def test_a_duty_that_fails_does_not_end_the_gateway(
+    site: Any, responder: Any, fast_clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake in a report is logged; metering goes on."""
+
+    async def scenario() -> None:
+        async with responder.listening():
+            running = Running(site.configure(broker_port=1, meter_ports=[responder.port]), fast_clock)
+
+            def fail() -> None:
+                raise ValueError("unforeseen")
+
+            monkeypatch.setattr(running.gateway.live, "publish", fail)
+            async with running as gateway:
+                await until(lambda: "a duty failed" in caplog.text)
+                written = gateway.writer.next_sequence
+                await until(lambda: gateway.writer.next_sequence > written)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.mosquitto
+def test_a_message_that_can_not_be_handled_does_not_break_the_link(
+    scene: Scene, make_centre: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next one is."""
+
+    async def scenario() -> None:
+        centre = make_centre(scene.broker.port)
+        async with scene.responder.listening(), centre.running():
+            running = scene.gateway()
+            factors = running.gateway.factors
+            take = factors.message
+
+            def fail(*_: Any) -> bool:
+                monkeypatch.setattr(factors, "message", take)
+                raise ValueError("unforeseen")
+
+            monkeypatch.setattr(factors, "message", fail)
+            async with running as gateway:
+                await centre.until(lambda: len(centre.stored) > 0)
+                for issued in (1, 2):
+                    centre.dispatch(scene.clock.now_ms() // SLOT * SLOT, 1, issued_ms=issued)
+                await until(lambda: bool(gateway.factors._known))
+        assert "a message could not be handled" in caplog.text
+
+    asyncio.run(scenario())

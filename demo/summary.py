@@ -121,8 +121,13 @@ def _show_findings(findings: list[dict[str, Any]], console: Console) -> None:
             f"  {finding['severity']} {finding['kind']} {finding['meter'] or STATION}: {len(slots)} slots 时段, "
             f"{finding['first']} .. {finding['last']}"
         )
-        for suspect in evidence.get("suspects", []) if isinstance(evidence, dict) else []:
+        if not isinstance(evidence, dict):
+            continue
+        named = evidence.get("suspects") or (evidence["details"] if finding["kind"] == "charger_error" else [])
+        for suspect in named:
             console.print(
                 f"    suspected 疑似 {suspect['meter']}: apparent error 表观误差"
-                f" {suspect['apparent_error_percent']:+} %, class 等级 {suspect['class_percent']}"
+                f" {suspect['apparent_error_percent']:+} %,"
+                f" standard uncertainty 标准不确定度 {suspect['standard_uncertainty_percent']} %,"
+                f" class 等级 {suspect['class_percent']}"
             )

@@ -4,19 +4,19 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from agent import build
 from agent.config_file import Loaded
 from agent.factors import FactorBook
 from agent.journal import Append, Journal, event, to_row
 from agent.journal_schema import JournalError, StorageFullError
-from agent.line import Lateness, Line
+from agent.line import Lateness
 from agent.logs import log
 from agent.reading import Reading
 from agent.report import LiveValues, StatusReporter
+from agent.tasks import end, every, watched
 from agent.timekeeper import STEP_MS, Timekeeper, kernel_synchronised
 from agent.timing import at_least_real
 from agent.uplink import Uplink, UplinkSettings
@@ -36,7 +36,6 @@ CHECK_CLOCK_MS: Final = 1_000
 PRUNE_MS: Final = 600_000
 _GOODBYE_S: Final = 2.0  # how long the broker may take for the last status
 _HOUR_MS: Final = 3_600_000
-_CANCEL_AGAIN_S: Final = 0.1
 _LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 
 
@@ -140,7 +139,7 @@ class Gateway:
         keeping = asyncio.create_task(self.writer.run(), name="journal writer")
         tasks = [
             asyncio.create_task(self.uplink.run(), name="uplink"),
-            *(asyncio.create_task(self._watch(line), name=f"line {line.name}") for line in self.lines),
+            *(asyncio.create_task(watched(self._clock, line), name=f"line {line.name}") for line in self.lines),
             *self._housekeeping(),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -148,7 +147,7 @@ class Gateway:
         try:
             done, _ = await asyncio.wait({keeping, stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _end({stopping, *tasks})
+            await end({stopping, *tasks})
             await self._leave(keeping)
         for task in done - {stopping}:
             task.result()  # whatever ended by itself did so with an error
@@ -225,15 +224,6 @@ class Gateway:
     def _publish_status(self, state: StatusState) -> "asyncio.Future[None]":
         return self.link.publish(self.status.topic, self.status.envelope(state), 1, retain=True)
 
-    async def _watch(self, line: Line) -> None:
-        """Keep a line running: a mistake in its handling must not end the others."""
-        while True:
-            try:
-                await line.run()
-            except Exception:
-                log.exception("the line failed and starts again", extra={"about": line.name})
-                await self._clock.sleep_ms(at_least_real(self._clock, 5_000, 1.0))
-
     def _housekeeping(self) -> list["asyncio.Task[None]"]:
         config = self._config
         duties: list[tuple[str, float, float, Callable[[], Awaitable[None] | None]]] = [
@@ -245,20 +235,9 @@ class Gateway:
         if config.report.live_seconds:
             duties.append(("live", 1000 * config.report.live_seconds, 1.0, self._publish_live))
         return [
-            asyncio.create_task(self._every(at_least_real(self._clock, period, floor), duty), name=name)
+            asyncio.create_task(every(self._clock, at_least_real(self._clock, period, floor), duty), name=name)
             for name, period, floor, duty in duties
         ]
-
-    async def _every(self, period_ms: float, duty: Callable[[], Awaitable[None] | None]) -> None:
-        while True:
-            await self._clock.sleep_ms(period_ms)
-            try:
-                if (waiting := duty()) is not None:
-                    await waiting
-            except JournalError:
-                raise
-            except Exception:
-                log.exception("a duty failed and is tried again", extra={"about": getattr(duty, "__name__", "duty")})
 
     def checkpoint(self) -> None:
         """Store the state of every meter that was read, so that a crash costs little detail (it never costs energy)."""
@@ -330,15 +309,3 @@ class Gateway:
             await keeping
         await self.writer.close()
         log.info("stopped", extra={"details": self.figures()})
-
-
-async def _end(tasks: "AbstractSet[asyncio.Task[Any]]") -> None:
-    """Cancel tasks until they have ended.
-
-    Once is not enough: `asyncio.wait_for` of Python 3.11, which pymodbus uses, swallows a cancellation that comes in
-    the same turn as its result, and the line would poll on for ever.
-    """
-    while tasks:
-        for task in tasks:
-            task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=_CANCEL_AGAIN_S)

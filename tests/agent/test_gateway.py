@@ -1,7 +1,6 @@
 """The gateway with real sockets: a Modbus responder, a real broker, and a centre that verifies and acknowledges."""
 
 import asyncio
-import contextlib
 import dataclasses
 import random
 import signal
@@ -16,7 +15,7 @@ import pytest
 
 import diantan_core
 from agent.config_file import load_config
-from agent.gateway import Gateway, _end
+from agent.gateway import Gateway
 from agent.journal import Journal
 from agent.journal_check import open_read_only, records, verify
 from agent.journal_schema import StorageFullError
@@ -486,24 +485,6 @@ def test_a_first_reading_is_stored_at_once_and_an_exchange_is_not_forgotten(
         events = [record for record in journal_records(running.file).values() if isinstance(record, EventRecord)]
         assert EventCode.EXCHANGE in {record.code for record in events}
         assert EventCode.RESET not in {record.code for record in events}
-
-    asyncio.run(scenario())
-
-
-def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
-    """As `asyncio.wait_for` of Python 3.11 does when its result comes in the same turn."""
-
-    async def stubborn() -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
-        await asyncio.Event().wait()
-
-    async def scenario() -> None:
-        task = asyncio.create_task(stubborn())
-        await asyncio.sleep(0)
-        async with asyncio.timeout(20):
-            await _end({task})
-        assert task.cancelled()
 
     asyncio.run(scenario())
 

@@ -18,7 +18,6 @@ from agent.reading import Reading
 from agent.report import LiveValues, StatusReporter
 from agent.tasks import end, every, watched
 from agent.timekeeper import STEP_MS, Timekeeper, kernel_synchronised
-from agent.timing import at_least_real
 from agent.uplink import Uplink, UplinkSettings
 from agent.writer import JournalWriter
 from clock import Clock, SystemClock
@@ -235,7 +234,7 @@ class Gateway:
         if config.report.live_seconds:
             duties.append(("live", 1000 * config.report.live_seconds, 1.0, self._publish_live))
         return [
-            asyncio.create_task(every(self._clock, at_least_real(self._clock, period, floor), duty), name=name)
+            asyncio.create_task(every(self._clock, period, floor, duty), name=name)
             for name, period, floor, duty in duties
         ]
 

@@ -15,10 +15,12 @@ _CANCEL_AGAIN_S: Final = 0.1
 _RESTART_MS: Final = 5_000
 
 
-async def every(clock: Clock, period_ms: float, duty: Callable[[], Awaitable[None] | None]) -> None:
-    """Do a duty again and again; a mistake in it is logged, a damaged journal (JournalError) ends it."""
+async def every(
+    clock: Clock, period_ms: float, least_real_s: float, duty: Callable[[], Awaitable[None] | None]
+) -> None:
+    """Do a duty again and again, with at least some real time between; a mistake in it is logged, a damaged journal (JournalError) ends it."""
     while True:
-        await clock.sleep_ms(period_ms)
+        await clock.sleep_ms(at_least_real(clock, period_ms, least_real_s))
         try:
             if (waiting := duty()) is not None:
                 await waiting

@@ -18,7 +18,10 @@ _RESTART_MS: Final = 5_000
 async def every(
     clock: Clock, period_ms: float, least_real_s: float, duty: Callable[[], Awaitable[None] | None]
 ) -> None:
-    """Do a duty again and again, with at least some real time between; a mistake in it is logged, a damaged journal (JournalError) ends it."""
+    """Do a duty again and again, with at least some real time between.
+
+    A mistake in it is logged, a damaged journal (JournalError) ends it.
+    """
     while True:
         await clock.sleep_ms(at_least_real(clock, period_ms, least_real_s))
         try:

@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe (head, less) has had enough; nothing more can be said to it.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        print(f"diantan-receiver: {error}", file=sys.stderr)  # noqa: T201
+        return 1
     return 0
 
 
@@ -77,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     findings = _command(sub, "findings", commands.findings, "list what the checks found")
     findings.add_argument("--station")
     findings.add_argument("--all", action="store_true", help="closed ones too")
-    findings.add_argument("--acknowledge", type=int, metavar="ID", help="note that a person has seen this finding")
+    findings.add_argument("--acknowledge", type=_number, metavar="ID", help="note that a person has seen this finding")
     findings.add_argument("--json", action="store_true")
     _clock(findings)
 
@@ -102,6 +105,16 @@ def _command(
     command.add_argument("config", metavar="CONFIG", help="receiver.toml")
     command.set_defaults(run=run)
     return command
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 1 << 63:
+        raise ValueError(text)
+    return number
+
+
+_number.__name__ = "number"  # as argparse names it in its message
 
 
 def _clock(command: argparse.ArgumentParser) -> None:

@@ -15,6 +15,9 @@ from cloud_receiver import findings as finding_store
 from cloud_receiver import report as reports
 from wire import keys, topics
 
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+"""Years whose days, in any time zone, are within the range of the store's times."""
+
 Command: TypeAlias = Callable[[argparse.Namespace], None]
 
 
@@ -102,7 +105,9 @@ def report(options: argparse.Namespace) -> None:
     try:
         day = date.fromisoformat(options.day)
     except ValueError:
-        raise reports.ReportError(f"day {options.day!r}: expected YYYY-MM-DD") from None
+        day = None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise reports.ReportError(f"day {options.day!r}: expected YYYY-MM-DD, {FIRST_YEAR} to {LAST_YEAR}")
     engine = service.prepare(settings, stations)
     with database.reading(engine) as connection:
         content = reports.make(connection, stations, settings.checks, options.station, day)

@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -31,7 +32,10 @@ def open_store(url: str, directory: Path) -> Engine:
         ) from error
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         file = directory / parsed.database
-        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"centre.data_dir: {file.parent} can't be made: {error.strerror}") from error
         parsed = parsed.set(database=str(file))
     try:
         engine = create_engine(parsed)
@@ -101,6 +105,8 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     config = _alembic()
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         before = MigrationContext.configure(connection).get_current_revision()
+        if before is not None and not _known(before):
+            raise _newer(before)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return before, head()
@@ -113,10 +119,23 @@ def head() -> str:
     return revision
 
 
+def _known(revision: str) -> bool:
+    try:
+        return ScriptDirectory.from_config(_alembic()).get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+def _newer(revision: str) -> StoreError:
+    return StoreError(f"the store has schema {revision}, made by a newer program than this one ({head()}): update it")
+
+
 def require_current(engine: Engine) -> None:
     """Raise StoreError unless the schema is the one this program was written for."""
     with reading(engine) as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is not None and not _known(revision):
+        raise _newer(revision)
     if revision != head():
         raise StoreError(
             f"the store has schema {revision or 'none'}, expected {head()}: "

@@ -1,7 +1,9 @@
 """The command line: answers, exit status, and errors that name the thing."""
 
+import contextlib
 import json
 import logging
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +82,8 @@ def test_a_key_is_enrolled_once(config: str, public_key: str, capsys: pytest.Cap
         (["gateway", "revoke", "{config}", "gw1"], "run `diantan-receiver database upgrade CONFIG`"),
         (["gateway", "revoke", "{config}", "gw1", "--key", "xyz"], "expected 16 hexadecimal digits"),
         (["report", "{config}", "S1", "yesterday"], "day 'yesterday': expected YYYY-MM-DD"),
+        (["report", "{config}", "S1", "0001-01-01"], "day '0001-01-01': expected YYYY-MM-DD, 1970 to 9998"),
+        (["report", "{config}", "S1", "9999-12-31"], "day '9999-12-31': expected"),
         (["report", "{config}", "S9", "2026-07-01"], "station 'S9' is not in the registry (known: S1)"),
         (["findings", "{config}", "--station", "S9"], "station 'S9' is not in"),
         (["findings", "{config}", "--acknowledge", "7"], "there is no open finding 7"),
@@ -93,6 +97,34 @@ def test_a_mistake_is_named_and_the_status_is_1(
 ) -> None:
     assert main([item.format(config=config, key=public_key) for item in arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["report", "{config}", "S1", "2026-07-01"], ["gateway", "list", "{config}"], ["database", "upgrade", "{config}"]],
+)
+def test_a_store_of_a_newer_program_is_left_alone(
+    arguments: list[str], config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["database", "upgrade", config]) == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "receiver.sqlite")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    arguments = [item.format(config=config) for item in arguments]
+    assert main(arguments) == 1
+    assert "the store has schema 9999, made by a newer program" in capsys.readouterr().err
+
+
+def test_a_data_directory_that_can_not_be_made(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    Path(config).write_text('[centre]\nkey_file = "centre.key"\ndata_dir = "file/below"\n')
+    assert main(["report", config, "S1", "2026-07-01"]) == 1
+    assert "centre.data_dir: " in capsys.readouterr().err
+
+
+def test_a_number_that_no_finding_can_have(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["findings", config, "--acknowledge", "9" * 30])
+    assert "invalid number value" in capsys.readouterr().err
 
 
 def test_findings_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str]) -> None:

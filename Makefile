@@ -12,16 +12,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP)-venv: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Diantan needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
-	@command -v cargo >/dev/null || { echo "Diantan needs a Rust toolchain (cargo not found on PATH)" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
+$(STAMP)-venv: requirements/dev.txt requirements/venv.sh
+	@./requirements/venv.sh $(PYTHON) $(VENV)
+	@echo "installing the pinned requirements"
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
 $(STAMP)-build: $(STAMP)-venv pyproject.toml diantan_core.pyi $(RUST_SOURCES)
 	@echo "building the Rust extension (a minute the first time)"
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: $(STAMP)-build ## create the environment from pinned, hash-checked requirements and build the Rust extension

@@ -13,7 +13,7 @@ SOCKET_FLOOR_S: Final = 1.0  # a loaded machine answers within a real second, ha
 
 def at_least_real(clock: Clock, duration_ms: float, real_s: float) -> float:
     """Return the duration in the clock's ms, lengthened where it would take less than `real_s` real seconds."""
-    return max(duration_ms, real_s / clock.to_real_seconds(1))
+    return max(duration_ms, clock.from_real_seconds(real_s))
 
 
 def socket_seconds(clock: Clock, duration_ms: float) -> float:

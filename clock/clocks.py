@@ -23,6 +23,9 @@ class Clock(Protocol):
     def to_real_seconds(self, duration_ms: float) -> float:
         """Return how many real seconds a duration of this clock's time takes (for time-outs of sockets)."""
 
+    def from_real_seconds(self, real_s: float) -> float:
+        """Return how many ms of this clock's time pass in so many real seconds from now."""
+
 
 class SystemClock:
     """The operating system's clock."""
@@ -42,6 +45,10 @@ class SystemClock:
     def to_real_seconds(self, duration_ms: float) -> float:
         """Return the duration in seconds."""
         return duration_ms / 1000
+
+    def from_real_seconds(self, real_s: float) -> float:
+        """Return the seconds in ms."""
+        return real_s * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,14 @@ class SimulatedClock:
         fast_ms = duration_ms if self.until_ms is None else min(duration_ms, max(self.until_ms - self.now_ms(), 0))
         return (fast_ms / self.speed + (duration_ms - fast_ms)) / 1000
 
+    def from_real_seconds(self, real_s: float) -> float:
+        """Return the simulated duration that passes in so many real seconds from now."""
+        real_ms = real_s * 1000
+        if self.until_ms is None:
+            return real_ms * self.speed
+        left_ms = max(self.until_ms - self.now_ms(), 0)
+        return min(real_ms * self.speed, left_ms + max(real_ms - left_ms / self.speed, 0))
+
     def spec(self) -> str:
         """Return the text that `from_spec` turns back into this clock."""
         until = "" if self.until_ms is None else f":{self.until_ms}"
@@ -113,6 +128,10 @@ class ManualClock:
     def to_real_seconds(self, duration_ms: float) -> float:
         """Return the duration in real seconds, one to one."""
         return duration_ms / 1000
+
+    def from_real_seconds(self, real_s: float) -> float:
+        """Return the seconds in ms, one to one."""
+        return real_s * 1000
 
     def step_wall(self, by_ms: int) -> None:
         """Make the wall clock jump, as a wrong or corrected system clock does; no time passes."""

@@ -56,6 +56,9 @@ def test_a_simulated_clock_slows_down_where_it_is_told_to() -> None:
     ahead = SimulatedClock(0, 1000, now_ms + 3_600_000, until_ms=600_000)
     assert ahead.to_real_seconds(600_000) == 0.6
     assert ahead.to_real_seconds(601_000) == 1.6
+    assert ahead.from_real_seconds(0.5) == 500_000
+    assert ahead.from_real_seconds(1.6) == 601_000
+    assert clock.from_real_seconds(2) == 2000
 
 
 @pytest.mark.parametrize("spec", ["", "sytem", "simulated", "simulated:1:2", "simulated:1:2:3:4:5", "simulated:a:2:3"])

@@ -4,17 +4,27 @@ from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from cloud_receiver.toml_file import ConfigurationError, Problem, Section, read
 from wire.topics import TopicError, checked_name
 
 NonNegative = Annotated[Decimal, Field(ge=0)]
 PositiveDecimal = Annotated[Decimal, Field(gt=0)]
+
+
+def _with_zone(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("expected a time with its zone, such as 2026-07-01T00:00:00+08:00")
+    return value
+
+
+AwareDatetime = Annotated[datetime, AfterValidator(_with_zone)]
 
 
 class Role(StrEnum):
@@ -36,6 +46,21 @@ class Meter(Section):
     resolution_kwh: PositiveDecimal = Decimal("0.01")
     """Step of the energy register."""
     rated_kw: PositiveDecimal
+    since: AwareDatetime | None = None
+    """From when the meter belongs to the station and is expected to report."""
+    until: AwareDatetime | None = None
+    """When it was taken out of service, exchanged, renamed or moved to another gateway."""
+
+    def in_service(self, time_ms: int) -> bool:
+        """Return whether the meter belongs to the station at an instant."""
+        return (self.since is None or _ms(self.since) <= time_ms) and (self.until is None or time_ms < _ms(self.until))
+
+    def meets(self, other: "Meter") -> bool:
+        """Return whether there is an instant at which both are in service."""
+        return all(
+            first.since is None or second.until is None or first.since < second.until
+            for first, second in ((self, other), (other, self))
+        )
 
     @field_validator("gateway")
     @classmethod
@@ -77,7 +102,7 @@ class Station(Section):
     timezone: str = "Asia/Shanghai"
     node: str
     """The carbon node whose factor applies."""
-    since: datetime | None = None
+    since: AwareDatetime | None = None
     """From when every meter is expected to report; without it, from the station's first record."""
     time_uncertainty_s: NonNegative = Decimal(2)
     """Limit of how far the boundaries of two meters' intervals lie apart: clocks, and polling between two readings."""
@@ -99,17 +124,10 @@ class Station(Section):
             raise ValueError("expected an IANA time zone such as Asia/Shanghai") from error
         return value
 
-    @field_validator("since")
-    @classmethod
-    def _since_has_a_zone(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("expected a time with its zone, such as 2026-07-01T00:00:00+08:00")
-        return value
-
     @property
     def since_ms(self) -> int | None:
         """Return `since` in ms UTC."""
-        return None if self.since is None else int(self.since.timestamp()) * 1000
+        return None if self.since is None else _ms(self.since)
 
     def meters(self, role: Role) -> tuple[Meter, ...]:
         """Return the meters with a role."""
@@ -126,11 +144,32 @@ class Registry(Section):
         return next((item for item in self.station if item.id == station), None)
 
 
+def _ms(time: datetime) -> int:
+    return int(time.timestamp()) * 1000
+
+
 def _name(value: str) -> str:
     try:
         return checked_name(value)
     except TopicError as error:
         raise ValueError(str(error)) from error
+
+
+def _repeated(path: Path, key: str, station: Station) -> list[Problem]:
+    """Find meters that share a name: one may follow the other, on another gateway (a move)."""
+    groups: dict[str, list[Meter]] = {}
+    for meter in station.meter:
+        groups.setdefault(meter.id, []).append(meter)
+    problems = []
+    for name, group in groups.items():
+        pairs = list(combinations(group, 2))
+        if any(one.meets(other) for one, other in pairs):
+            text = f"{name!r} is used {len(group)} times at once in station {station.id}, expected once"
+            problems.append(Problem(path, f"{key}.id", text))
+        elif any(one.gateway == other.gateway for one, other in pairs):
+            text = f"{name!r} is used {len(group)} times with one gateway, expected a name for each meter"
+            problems.append(Problem(path, f"{key}.id", text))
+    return problems
 
 
 def load(path: Path) -> Registry:
@@ -144,12 +183,7 @@ def load(path: Path) -> Registry:
     owner: dict[str, str] = {}
     for number, station in enumerate(registry.station, 1):
         key = f"station[{number}].meter"
-        names = Counter(meter.id for meter in station.meter)
-        problems += [
-            Problem(path, f"{key}.id", f"{name!r} is used {count} times in station {station.id}, expected once")
-            for name, count in names.items()
-            if count > 1
-        ]
+        problems += _repeated(path, key, station)
         for place, meter in enumerate(station.meter, 1):
             if owner.setdefault(meter.gateway, station.id) != station.id:
                 problems.append(

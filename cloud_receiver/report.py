@@ -113,7 +113,12 @@ def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) 
             .group_by(adjustment.c.meter)
         )
     }
-    numbers = [*context.meters, *sorted(number for number in rows if number not in context.meters)]
+    serving = [
+        number
+        for number, meter in context.meters.items()
+        if number in rows or any(meter.in_service(start) for start in range(day_ms, end_ms, SLOT_MS))
+    ]
+    numbers = [*serving, *sorted(number for number in rows if number not in context.meters)]
     result = []
     for number in numbers:
         meter = context.meters.get(number)

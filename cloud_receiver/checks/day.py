@@ -54,19 +54,22 @@ def _readable(detail: Mapping[str, object], context: Context, zone: ZoneInfo) ->
     return result
 
 
-def energies(results: Mapping[int, SlotResult]) -> list[SlotEnergy]:
-    """Return the energies of the slots in which every meter reported."""
-    return [
+def energies(results: Mapping[int, SlotResult], context: Context) -> list[SlotEnergy]:
+    """Return the energies of the slots in which every meter reported.
+
+    A slot that was checked when other meters were registered is left out.
+    """
+    found = [
         SlotEnergy(start, {int(number): (pair[0], pair[1]) for number, pair in result["energy"].items()})
         for start, result in sorted(results.items())
         if result["energy"] is not None
     ]
+    return [slot for slot in found if slot.energy.keys() == context.at(slot.start_ms).meters.keys()]
 
 
 def day_balance(results: Mapping[int, SlotResult], context: Context, settings: Checks) -> Balance | None:
     """Return the balance of a day's complete slots, None where there is none."""
-    usable = [slot for slot in energies(results) if slot.energy.keys() == context.meters.keys()]
-    return balance(context, usable, settings.coverage_factor)
+    return balance(context, energies(results, context), settings.coverage_factor)
 
 
 def findings(results: Mapping[int, SlotResult], context: Context, settings: Checks, *, over: bool) -> list[Draft]:
@@ -78,7 +81,7 @@ def findings(results: Mapping[int, SlotResult], context: Context, settings: Chec
             draft.starts.append(start)
             draft.details.append(item["detail"])
             draft.severity = max(draft.severity, item["severity"], key=lambda name: _RANK[name])
-    balanced = energies({start: result for start, result in results.items() if result["balanced"]})
+    balanced = energies({start: result for start, result in results.items() if result["balanced"]}, context)
     beyond = drafts.get((Kind.BALANCE_SLOT.value, STATION))
     if beyond is not None:
         if _persistent(beyond, settings):
@@ -97,10 +100,10 @@ def _judge_day(
 ) -> Iterator[Draft]:
     total = day_balance(results, context, settings)
     if total is not None and not total.within:
-        starts = [slot.start_ms for slot in energies(results)]
+        starts = [slot.start_ms for slot in energies(results, context)]
         yield Draft(Kind.BALANCE_DAY.value, STATION, Severity.ALARM.value, starts, [total.evidence()])
     for number, suspect in suspects(context, balanced, settings.coverage_factor, settings.minimum_slots).items():
-        starts = [slot.start_ms for slot in balanced if any(slot.energy[number])]
+        starts = [slot.start_ms for slot in balanced if any(slot.of(number))]
         yield Draft(Kind.CHARGER_ERROR.value, number, Severity.WARNING.value, starts, [dict(suspect)])
 
 

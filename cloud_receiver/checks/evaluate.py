@@ -38,8 +38,9 @@ def energies(rows: dict[int, list[IntervalRow]], context: Context) -> dict[int, 
     }
 
 
-def evaluate(slot: Slot, context: Context, settings: Checks) -> SlotResult:
+def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
     """Run every check on a slot."""
+    context = station.at(slot.start_ms)
     violations = [
         *carbon.arithmetic(slot),
         *carbon.factors(slot, context),

@@ -1,24 +1,28 @@
 """Reading from the store what the checks of a span of slots need."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from cloud_receiver.checks.model import SLOT_MS, AdjustmentRow, Context, IntervalRow, Slot
 from cloud_receiver.dispatch import latest
 from cloud_receiver.registry import Registry
-from cloud_receiver.schema import adjustment, interval, meter, station
+from cloud_receiver.schema import adjustment, gateway, interval, meter, station
 
 
 def contexts(connection: Connection, registry: Registry) -> list[Context]:
     """Return every registered station with the numbers of its meters."""
     numbers = {row.name: row.id for row in connection.execute(select(station))}
+    entered: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(select(meter).order_by(meter.c.id)):
+        entered.setdefault(row.station, []).append(row)
     result = []
     for item in registry.station:
         number = numbers[item.id]
         registered = {(each.gateway, each.id): each for each in item.meter}
         known, unknown = {}, {}
-        for row in connection.execute(select(meter).where(meter.c.station == number).order_by(meter.c.id)):
+        for row in entered.get(number, ()):
             if (found := registered.get((row.gateway, row.name))) is not None:
                 known[row.id] = found
             else:
@@ -45,15 +49,28 @@ def slot_starts(connection: Connection, station_number: int, first_ms: int, last
     return sorted(start for start in present if start <= end)
 
 
-def first_record_ms(connection: Connection, station_number: int) -> int | None:
-    """Return the start of the station's first interval."""
+def enrolments(connection: Connection) -> dict[int, int]:
+    """Return when the first gateway of each station was enrolled, by station."""
+    rows = connection.execute(select(gateway.c.station, func.min(gateway.c.added_ms)).group_by(gateway.c.station))
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def first_record_ms(connection: Connection, station_number: int, floor_ms: int) -> int | None:
+    """Return the start of the station's first interval at or after `floor_ms`."""
     return connection.execute(
-        select(func.min(interval.c.start_ms)).where(interval.c.station == station_number)
+        select(func.min(interval.c.start_ms)).where(
+            interval.c.station == station_number, interval.c.start_ms >= floor_ms
+        )
     ).scalar()
 
 
-def slots(connection: Connection, context: Context, starts: Iterable[int], deadline_ms: int) -> list[Slot]:
-    """Return the slots with their records; those that began at or before `deadline_ms` are past their deadline."""
+def slots(
+    connection: Connection, context: Context, starts: Iterable[int], begin_ms: int, deadline_ms: int
+) -> list[Slot]:
+    """Return the slots with their records.
+
+    Those that began at or before `deadline_ms` are past their deadline; nothing is expected before `begin_ms`.
+    """
     wanted = sorted(starts)
     if not wanted:
         return []
@@ -80,6 +97,7 @@ def slots(connection: Connection, context: Context, starts: Iterable[int], deadl
             adjustments.get(start, []),
             factors,
             past_deadline=start <= deadline_ms,
+            expected=start >= begin_ms,
         )
         for start in wanted
     ]

@@ -1,6 +1,6 @@
 """What a check sees: the station, the records of one 15-minute slot, and what it may find."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple, TypedDict
 
@@ -102,6 +102,14 @@ class Context:
     unknown: dict[int, str]
     """Names of meters that send but are not registered."""
 
+    def at(self, time_ms: int) -> "Context":
+        """Return the station as it is at an instant: without the meters that are not in service then."""
+        out = {number: meter.id for number, meter in self.meters.items() if not meter.in_service(time_ms)}
+        if not out:
+            return self
+        rest = {number: meter for number, meter in self.meters.items() if number not in out}
+        return replace(self, meters=rest, unknown=self.unknown | out)
+
     def name(self, meter: int) -> str:
         """Return a meter's name; the station's id for the station itself."""
         if meter == STATION:
@@ -125,6 +133,8 @@ class Slot:
     dispatched: dict[int, int | None] = field(default_factory=dict)
     """Factor last dispatched, by the start of its slot."""
     past_deadline: bool = False
+    expected: bool = True
+    """Whether the station's meters are to report it: not before the station's first record."""
 
     def by_meter(self) -> dict[int, list[IntervalRow]]:
         """Return the rows of each meter in order of time."""

@@ -19,7 +19,7 @@ from wire.records import Quality
 
 def completeness(slot: Slot, context: Context) -> Iterator[Violation]:
     """Find registered meters that have not reported the whole slot although its deadline has passed."""
-    if not slot.past_deadline:
+    if not (slot.past_deadline and slot.expected):
         return
     rows = slot.by_meter()
     for number in context.meters:

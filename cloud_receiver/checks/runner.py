@@ -4,8 +4,9 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Row, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
@@ -31,6 +32,11 @@ GIVE_WAY_S = 0.005
 GIVE_WAY_TURNS = 40
 """Up to 0.2 s of intake between two pieces of checking, each of which takes some 10 ms."""
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+RETENTION_MS = 400 * DAY_MS
+"""How long a gateway keeps records: what is older than this before its enrolment can't be a reading."""
+FUTURE_MS = DAY_MS
+"""How far ahead of the centre's clock a record may be to be checked when it comes; later its deadline checks it."""
 
 
 class Runner:
@@ -49,8 +55,15 @@ class Runner:
         self._registry = registry
         self._clock = clock
         self._settings = settings
+        self._contexts: dict[int, Context] = {}
+        self._begin: dict[int, int] = {}
+        """By station: from when its meters are expected to report."""
         self._cursor: dict[int, int] = {}
         """By station: every slot before it has been checked after its deadline."""
+        self._failed: set[int] = set()
+        """Stations whose checks raise: told once."""
+        self._hasty: set[int] = set()
+        """Stations that may have been checked before their time."""
         self._next: dict[int, int] = {}
 
     async def run(self) -> None:
@@ -73,20 +86,80 @@ class Runner:
         now_ms = self._clock.now_ms()
         with reading(self._engine) as connection:
             notices = connection.execute(select(dirty).order_by(dirty.c.id).limit(DIRTY_ROWS)).all()
-            contexts = load.contexts(connection, self._registry)
-            work = {context.number: self._due(connection, context, now_ms) for context in contexts}
-            for notice in notices:
-                if notice.station in work:
-                    work[notice.station].update(
-                        load.slot_starts(connection, notice.station, notice.first_ms, notice.last_ms)
-                    )
-        for context in contexts:
-            await self._station(context, sorted(work[context.number]), now_ms)
+            if notices or not self._contexts:
+                # A notice may be of a meter that was not in the store before, or of earlier records than before.
+                self._refresh(connection, {notice.station for notice in notices}, now_ms)
+            work = {number: self._due(connection, context, now_ms) for number, context in self._contexts.items()}
+            days: dict[int, set[int]] = {number: set() for number in work}
+            for station, spans in self._spans(notices, now_ms).items():
+                zone = self._contexts[station].station.timezone
+                for first_ms, last_ms in spans:
+                    days[station].update(day_start_ms(time_ms, zone) for time_ms in (first_ms, last_ms))
+                for first_ms, last_ms in merged(spans):
+                    work[station].update(load.slot_starts(connection, station, first_ms, last_ms))
+        for number, context in self._contexts.items():
+            if number in self._hasty:
+                days[number] |= self._forget_hasty(context, now_ms)
+                self._hasty.discard(number)
+            await self._guarded(context, sorted(work[number]), days[number], now_ms)
         if notices:
             with writing(self._engine) as connection:
                 # By number: notices that came during the round stay.
                 connection.execute(delete(dirty).where(dirty.c.id.in_([notice.id for notice in notices])))
         return len(notices) == DIRTY_ROWS
+
+    def _refresh(self, connection: Connection, stations: set[int], now_ms: int) -> None:
+        self._contexts = {item.number: item for item in load.contexts(connection, self._registry)}
+        enrolled = load.enrolments(connection)
+        for number, context in self._contexts.items():
+            if number in self._begin and number not in stations:
+                continue
+            begin = context.station.since_ms
+            if begin is None:
+                begin = load.first_record_ms(connection, number, self._floor(enrolled.get(number, now_ms), now_ms))
+            if begin is not None:
+                self._begin[number] = begin - begin % SLOT_MS
+
+    @staticmethod
+    def _floor(enrolled_ms: int, now_ms: int) -> int:
+        # A gateway whose clock began at 1970 must not make decades of slots that everything is missing from.
+        return min(enrolled_ms, now_ms) - RETENTION_MS
+
+    def _spans(self, notices: Iterable[Row[Any]], now_ms: int) -> dict[int, list[tuple[int, int]]]:
+        """Return the spans of the notices by station, without what can't be: it is kept and not checked."""
+        spans: dict[int, list[tuple[int, int]]] = {}
+        for notice in notices:
+            begin = self._begin.get(notice.station)
+            if notice.station not in self._contexts:
+                continue
+            low = (now_ms if begin is None else min(begin, now_ms)) - RETENTION_MS
+            first, last = max(notice.first_ms, low), min(notice.last_ms, now_ms + FUTURE_MS)
+            if (first, last) != (notice.first_ms, notice.last_ms):
+                log.warning(
+                    "station %s: records of %d to %d ms are kept, but only those of %d to %d ms are checked: "
+                    "is the clock of a gateway wrong?",
+                    *(self._contexts[notice.station].station.id, notice.first_ms, notice.last_ms),
+                    *(low, now_ms + FUTURE_MS),
+                )
+            if first <= last:
+                spans.setdefault(notice.station, []).append((first, last))
+        return spans
+
+    async def _guarded(self, context: Context, starts: list[int], days: set[int], now_ms: int) -> None:
+        try:
+            await self._station(context, starts, days, now_ms)
+        except (SQLAlchemyError, OSError):
+            raise
+        except Exception:
+            # A fault in a check must end neither the intake nor the checks of the other stations.
+            if context.number not in self._failed:
+                log.exception("the checks of station %s failed", context.station.id)
+            self._failed.add(context.number)
+        else:
+            self._failed.discard(context.number)
+        if context.number in self._next:
+            # Only now: a round in which the store failed is repeated in full.
+            self._cursor[context.number] = self._next[context.number]
 
     async def _give_way(self) -> None:
         """Let the intake work off what waits, within limits: a steady stream must not stop the checks for ever."""
@@ -101,33 +174,48 @@ class Runner:
 
     def _due(self, connection: Connection, context: Context, now_ms: int) -> set[int]:
         """Return the slots whose deadline has passed since they were last looked at."""
+        begin = self._begin.get(context.number)
+        if begin is None:
+            return set()
+        deadline = self._deadline(now_ms)
+        coming = max(begin, deadline - deadline % SLOT_MS + SLOT_MS)
         first = self._cursor.get(context.number)
-        if first is None:
-            first = self._first_due(connection, context)
-            if first is None:
-                return set()
-        due = range(first, self._deadline(now_ms) + 1, SLOT_MS)[:DEADLINES_AT_ONCE]
+        if first is None or first > coming:
+            # At the start, and when a clock that was ahead has been put right: it took the cursor with it.
+            self._hasty.add(context.number)
+            first = min(coming, self._first_due(connection, context, begin, now_ms))
+        due = range(first, deadline + 1, SLOT_MS)[:DEADLINES_AT_ONCE]
         self._next[context.number] = due[-1] + SLOT_MS if due else first
         return set(due)
 
-    def _first_due(self, connection: Connection, context: Context) -> int | None:
-        begin = context.station.since_ms
-        if begin is None:
-            begin = load.first_record_ms(connection, context.number)
-        if begin is None:
-            return None
+    def _first_due(self, connection: Connection, context: Context, begin: int, now_ms: int) -> int:
         # What a former run checked after its deadline need not be checked again.
         done = connection.execute(
-            select(func.max(slot_check.c.start_ms)).where(
+            select(slot_check.c.start_ms)
+            .where(
                 slot_check.c.station == context.number,
+                slot_check.c.start_ms <= self._deadline(now_ms),
                 slot_check.c.checked_ms >= slot_check.c.start_ms + SLOT_MS + self._settings.grace_minutes * MINUTE_MS,
+                slot_check.c.checked_ms <= now_ms,
             )
+            .order_by(slot_check.c.start_ms.desc())
+            .limit(1)
         ).scalar()
-        begin -= begin % SLOT_MS
         return begin if done is None else max(begin, done + SLOT_MS)
 
-    async def _station(self, context: Context, starts: list[int], now_ms: int) -> None:
-        days: set[int] = set()
+    def _forget_hasty(self, context: Context, now_ms: int) -> set[int]:
+        """Delete what was found of slots that have not come, by a clock that was ahead; return their days."""
+        hasty = (
+            (slot_check.c.station == context.number)
+            & (slot_check.c.start_ms > self._deadline(now_ms))
+            & (slot_check.c.checked_ms > now_ms)
+        )
+        with writing(self._engine) as connection:
+            starts = list(connection.execute(select(slot_check.c.start_ms).where(hasty)).scalars())
+            connection.execute(delete(slot_check).where(hasty))
+        return {day_start_ms(start, context.station.timezone) for start in starts}
+
+    async def _station(self, context: Context, starts: list[int], days: set[int], now_ms: int) -> None:
         for place in range(0, len(starts), SLOTS_AT_ONCE):
             chunk = starts[place : place + SLOTS_AT_ONCE]
             with writing(self._engine) as connection:
@@ -138,14 +226,13 @@ class Runner:
             with writing(self._engine) as connection:
                 self._day(connection, context, day, now_ms)
             await self._give_way()
-        if context.number in self._next:
-            # Only now: a round that failed is repeated in full.
-            self._cursor[context.number] = self._next[context.number]
 
-    def _check(self, connection: Connection, context: Context, starts: Iterable[int], now_ms: int) -> None:
+    def _check(self, connection: Connection, context: Context, starts: list[int], now_ms: int) -> None:
         results = [
             (slot.start_ms, evaluate(slot, context, self._settings))
-            for slot in load.slots(connection, context, starts, self._deadline(now_ms))
+            for slot in load.slots(
+                connection, context, starts, self._begin.get(context.number, starts[0]), self._deadline(now_ms)
+            )
         ]
         connection.execute(
             delete(slot_check).where(
@@ -174,6 +261,17 @@ class Runner:
         opened, closed = findings.synchronise(connection, context, day_ms, drafts, now_ms)
         if opened or closed:
             log.info("station %s: %d findings opened, %d closed", context.station.id, opened, closed)
+
+
+def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans with those that overlap or share a slot made one: each costs a query."""
+    result: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if result and first <= result[-1][1] + SLOT_MS:
+            result[-1] = (result[-1][0], max(result[-1][1], last))
+        else:
+            result.append((first, last))
+    return result
 
 
 def results_of_day(connection: Connection, station: int, day_ms: int, end_ms: int) -> dict[int, SlotResult]:

@@ -50,7 +50,7 @@ def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
         result = balance(context, [slot], 1.0)
         if result is None:
             return []
-        energies = [(slot.energy[number][0] - slot.energy[number][1]) / MWH_PER_KWH for number in chargers]
+        energies = [slot.net(number) / MWH_PER_KWH for number in chargers]
         noise = hypot(result.terms_mwh["register_step"], result.terms_mwh["time"]) / MWH_PER_KWH
         columns = [*energies, 1.0, result.loss_mwh / MWH_PER_KWH]
         rows.append((columns, result.imbalance_mwh / MWH_PER_KWH, max(noise, _SMALLEST_NOISE_KWH)))

@@ -20,10 +20,19 @@ MWH_PER_KWH = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SlotEnergy:
-    """Energies (forward, reverse) in mWh of every registered meter in one slot."""
+    """Energies (forward, reverse) in mWh of every meter in service in one slot."""
 
     start_ms: int
     energy: dict[int, tuple[int, int]]
+
+    def of(self, number: int) -> tuple[int, int]:
+        """Return a meter's energies, none while it is not in service."""
+        return self.energy.get(number, (0, 0))
+
+    def net(self, number: int) -> int:
+        """Return a meter's energy forward less reverse."""
+        forward, reverse = self.of(number)
+        return forward - reverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ def _meter_terms(context: Context, slots: Sequence[SlotEnergy]) -> dict[str, flo
     tau_h = float(context.station.time_uncertainty_s) / 3600
     accuracy, steps, times = [], [], []
     for number, meter in context.meters.items():
-        throughput = sum(sum(slot.energy[number]) for slot in slots)
+        throughput = sum(sum(slot.of(number)) for slot in slots)
         accuracy.append(throughput * float(meter.accuracy_class) / 100 / _SQRT3)
         if throughput or meter.role is Role.GRID:
             # A difference of two readings that are cut to the step r lies within ±r of the truth.
@@ -111,14 +120,14 @@ def _meter_terms(context: Context, slots: Sequence[SlotEnergy]) -> dict[str, flo
 
 
 def _net(slots: Sequence[SlotEnergy], number: int) -> int:
-    return sum(slot.energy[number][0] - slot.energy[number][1] for slot in slots)
+    return sum(slot.net(number) for slot in slots)
 
 
 def loss_mwh(context: Context, slot: SlotEnergy, chargers: Sequence[int]) -> float:
     """Return the modelled cable loss (线损) of a slot: mean powers squared, times R/U² and the form factor."""
     loss = context.station.loss
     hours = SLOT_MS / MS_PER_HOUR
-    powers_w = [(slot.energy[number][0] - slot.energy[number][1]) / 1000 / hours for number in chargers]
+    powers_w = [slot.net(number) / 1000 / hours for number in chargers]
     branch_w = fsum(power * power for power in powers_w) * _ohm_per_v2(loss, branch=True) * float(loss.branch_form)
     trunk_w = fsum(powers_w) ** 2 * _ohm_per_v2(loss, branch=False) * float(loss.trunk_form)
     return (branch_w + trunk_w + float(loss.fixed_w)) * hours * 1000

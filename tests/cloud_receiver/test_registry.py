@@ -51,6 +51,8 @@ def test_a_station(tmp_path: Path) -> None:
         (('node = "node1"', 'node = "n"\ntimezone = "Asia/Nowhere"'), "station[1].timezone"),
         (('node = "node1"', 'node = "n"\nsince = 2026-07-01T00:00:00'), "station[1].since"),
         (('id = "G"', 'id = "C01"'), "station[1].meter.id"),
+        (('id = "G"', 'id = "C01"\nsince = 2026-07-01'), "station[1].meter[2].since"),
+        (('id = "G"', 'id = "C01"\nsince = 2026-07-01T00:00:00+08:00'), "station[1].meter.id"),
         (('gateway = "gw1"\nrated_kw = 400', 'gateway = "gw+1"\nrated_kw = 400'), "station[1].meter[2].gateway"),
     ],
 )
@@ -59,6 +61,31 @@ def test_a_mistake_is_named_by_its_key(change: tuple[str, str], key: str, tmp_pa
     with pytest.raises(ConfigurationError) as caught:
         registry.load(write(tmp_path, STATION.replace(*change)))
     assert [problem.key for problem in caught.value.problems] == [key]
+
+
+OLD = STATION.replace("rated_kw = 60", "rated_kw = 60\nuntil = 2026-07-01T00:00:00+08:00")
+NEW = """
+[[station.meter]]
+id = "C01"
+role = "charger"
+gateway = "gw2"
+rated_kw = 60
+since = 2026-07-01T{hour:02}:00:00+08:00
+"""
+
+
+def test_a_meter_may_move_to_another_gateway(tmp_path: Path) -> None:
+    found = registry.load(write(tmp_path, OLD + NEW.format(hour=0))).find("S1")
+    assert found is not None
+    moment = 1_782_835_200_000
+    assert [meter.gateway for meter in found.meters(Role.CHARGER) if meter.in_service(moment)] == ["gw2"]
+    assert [meter.gateway for meter in found.meters(Role.CHARGER) if meter.in_service(moment - 1)] == ["gw1"]
+
+
+@pytest.mark.parametrize("text", [OLD + NEW.format(hour=0).replace("gw2", "gw1"), STATION + NEW.format(hour=0)])
+def test_a_name_means_one_meter_at_a_time(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'C01' is used 2 times"):
+        registry.load(write(tmp_path, text))
 
 
 def test_a_gateway_serves_one_station(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from agent.line import Lateness
 from agent.logs import log
 from agent.reading import Reading
 from agent.report import LiveValues, StatusReporter
-from agent.tasks import end, every, watched
+from agent.tasks import every, watched
 from agent.timekeeper import STEP_MS, Timekeeper, kernel_synchronised
 from agent.uplink import Uplink, UplinkSettings
 from agent.writer import JournalWriter
@@ -30,6 +30,7 @@ from wire.link import Link
 from wire.messages import StatusState
 from wire.records import DetailKey, EventCode, IntervalRecord, Record
 from wire.row import RecordError
+from wire.tasks import end
 
 CHECK_CLOCK_MS: Final = 1_000
 PRUNE_MS: Final = 600_000

@@ -1,9 +1,8 @@
-"""Tasks that keep running: duties repeated by the clock, lines watched, and an end that is certain."""
+"""Tasks that keep running: duties repeated by the clock, and lines watched."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from typing import Final
 
 from agent.journal_schema import JournalError
 from agent.line import Line
@@ -11,7 +10,6 @@ from agent.logs import log
 from agent.timing import at_least_real
 from clock import Clock
 
-_CANCEL_AGAIN_S: Final = 0.1
 _RESTART_MS: Final = 5_000
 
 
@@ -41,15 +39,3 @@ async def watched(clock: Clock, line: Line) -> None:
         except Exception:
             log.exception("the line failed and starts again", extra={"about": line.name})
             await clock.sleep_ms(at_least_real(clock, _RESTART_MS, 1.0))
-
-
-async def end(tasks: "AbstractSet[asyncio.Task[Any]]") -> None:
-    """Cancel tasks until they have ended.
-
-    Once is not enough: `asyncio.wait_for` of Python 3.11, which pymodbus uses, swallows a cancellation that comes in
-    the same turn as its result, and the line would poll on for ever.
-    """
-    while tasks:
-        for task in tasks:
-            task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=_CANCEL_AGAIN_S)

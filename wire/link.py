@@ -10,6 +10,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from clock import Clock
 from wire.connection import Connection, Received, Will
 from wire.link_settings import LinkError, LinkSettings, read_password, tls_context
+from wire.tasks import end
 
 __all__ = ["Link", "LinkError", "LinkSettings", "Received", "Will"]
 
@@ -70,8 +71,7 @@ class Link:
         """Disconnect in good order: the will is not published."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+            await end({task})
         connection, self._connection = self._connection, None
         self._up.clear()
         if connection is not None:

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from amqtt.broker import Broker as AmqttBroker
 
 from clock import SystemClock
+from wire.connection import Connection
 from wire.link import Link, LinkError, LinkSettings, Received
 
 pytestmark = pytest.mark.mosquitto
@@ -349,3 +350,24 @@ def test_a_broker_of_mqtt_3_1_1_gets_mqtt_3_1_1(caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO, "wire.link")
     run(test)
     assert "MQTT 3.1.1" in caplog.text
+
+
+def test_stop_ends_a_link_that_swallows_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `asyncio.wait_for` of Python 3.11 does when its result comes in the same turn."""
+
+    async def test() -> None:
+        waiting = asyncio.Event()
+
+        async def stubborn(_connection: Connection) -> None:
+            with suppress(asyncio.CancelledError):
+                waiting.set()
+                await asyncio.Event().wait()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(Connection, "open", stubborn)
+        link = Link(settings(1, "one"), CLOCK)
+        await link.start()
+        await waiting.wait()
+        await link.stop()
+
+    run(test)

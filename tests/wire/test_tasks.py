@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from agent.tasks import end
+from wire.tasks import end
 
 
 def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:

@@ -139,4 +139,5 @@ def link_settings(config: AgentConfig) -> LinkSettings:
         key_file=broker.key_file,
         tls=broker.tls,
         keepalive_s=broker.keepalive_seconds,
+        protocol=broker.protocol,
     )

@@ -82,6 +82,7 @@ class Broker(Section):
     cert_file: Path | None = None
     key_file: Path | None = None
     keepalive_seconds: int = Field(default=60, ge=1, le=65535)
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
 
 
 class Interval(Section):

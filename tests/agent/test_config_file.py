@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agent.build import link_settings
 from agent.config_file import ConfigError, load_config
 
 
@@ -23,6 +24,17 @@ def test_a_right_one_has_absolute_paths_and_profiles(site: Any) -> None:
     assert set(loaded.profiles) == {"meter-1", "meter-2"}
     assert loaded.profiles["meter-1"] is loaded.profiles["meter-2"]
     assert loaded.config.find_meter("meter-3") is None
+
+
+@pytest.mark.parametrize("version", ["auto", "5", "3.1.1"])
+def test_the_version_of_mqtt_can_be_fixed(site: Any, version: str) -> None:
+    """For a broker whose silence would be waited for; another version is a mistake."""
+    path = site.configure(broker_port=1883, meter_ports=[5020])
+    text = path.read_text("utf-8")
+    site.write(text.replace("port = 1883", f'port = 1883\nprotocol = "{version}"'))
+    assert link_settings(load_config(path).config).protocol == version
+    site.write(text.replace("port = 1883", 'port = 1883\nprotocol = "4"'))
+    assert problems(path) == ["broker.protocol: expected 'auto', '5' or '3.1.1', got '4'"]
 
 
 def test_every_mistake_is_told_with_its_key(site: Any) -> None:

@@ -7,7 +7,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -name '*.rs' -o -name Ca
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python lint format bench lock clean
+.PHONY: help setup demo test test-rust test-python lint format bench wheel lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,9 +52,13 @@ format: setup ## rewrite the sources in the project's format
 bench: setup ## measure speed and size beside a peer in the same run (BENCH=NAME for one)
 	$(BIN)/python -m bench $(BENCH)
 
+wheel: setup ## build the package for gateways, centres and laboratories into dist/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --locked --quiet --out dist
+	@ls dist/*.whl
+
 lock: setup ## pin the requirements again from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/compile.sh
 
 clean: ## remove everything the build made
-	rm -rf $(VENV) target .demo .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) target dist .demo .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

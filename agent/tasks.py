@@ -1,6 +1,5 @@
 """Tasks that keep running: duties repeated by the clock, and lines watched."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 

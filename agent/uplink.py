@@ -74,15 +74,17 @@ class Uplink:
         self._wake = asyncio.Event()
         self._timers: set[asyncio.Task[None]] = set()
         self._waiting_since: float | None = None
-        timeout_ms = at_least_real(clock, settings.timeout_ms, TIMEOUT_FLOOR_S)
         self.window = Window(
             writer.journal.header.acknowledged,
             batch=settings.batch,
             size=settings.window,
-            timeout_ms=timeout_ms,
-            longest_ms=max(settings.longest_timeout_ms, timeout_ms),
+            timeouts_ms=self._timeouts_ms,
             chance=chance,
         )
+
+    def _timeouts_ms(self) -> tuple[float, float]:
+        first = at_least_real(self._clock, self._settings.timeout_ms, TIMEOUT_FLOOR_S)
+        return first, max(self._settings.longest_timeout_ms, first)
 
     @property
     def unacknowledged(self) -> int:

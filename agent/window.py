@@ -5,7 +5,7 @@ passes (longer each time), when the centre names it missing, and when the link c
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _HASTE_SHARE = 8  # a batch named missing is sent again after this part of the time-out: it may still be on its way
@@ -28,7 +28,10 @@ class Batch:
 
 
 class Window:
-    """Up to `size` unacknowledged batches of up to `batch` records; times are monotonic ms."""
+    """Up to `size` unacknowledged batches of up to `batch` records; times are monotonic ms.
+
+    `timeouts_ms` gives (the first time-out, the longest one), asked for each batch: they follow the clock's speed.
+    """
 
     def __init__(
         self,
@@ -36,8 +39,7 @@ class Window:
         *,
         batch: int,
         size: int,
-        timeout_ms: float,
-        longest_ms: float,
+        timeouts_ms: Callable[[], tuple[float, float]],
         chance: random.Random,
     ) -> None:
         self.acknowledged = acknowledged
@@ -45,8 +47,7 @@ class Window:
         self.resent = 0  # batches sent more than once
         self._batch = batch
         self._size = size
-        self._timeout_ms = timeout_ms
-        self._longest_ms = longest_ms
+        self._timeouts_ms = timeouts_ms
         self._chance = chance
         self._open: dict[int, Batch] = {}
 
@@ -81,7 +82,11 @@ class Window:
     def skip(self, until: int) -> None:
         """Give up every sequence before `until`: the journal no longer has them."""
         self.frontier = max(self.frontier, until)
-        self._open = {first: batch for first, batch in self._open.items() if batch.last >= until}
+        kept = [batch for batch in self._open.values() if batch.last >= until]
+        for batch in kept:
+            first = max(batch.first, until)
+            batch.first, batch.count = first, batch.last - first + 1
+        self._open = {batch.first: batch for batch in kept}
 
     def due(self, now_ms: float) -> list[Batch]:
         """Return the batches to send again now, oldest first."""
@@ -102,9 +107,10 @@ class Window:
         self.acknowledged = up_to
         self.frontier = max(self.frontier, up_to + 1)
         self._open = {first: batch for first, batch in self._open.items() if batch.last > up_to}
+        haste_ms = self._timeouts_ms()[0] / _HASTE_SHARE
         for batch in self._open.values():
             if any(low <= batch.last and batch.first <= high for low, high in missing):
-                batch.due_ms = min(batch.due_ms, max(now_ms, batch.sent_ms + self._timeout_ms / _HASTE_SHARE))
+                batch.due_ms = min(batch.due_ms, max(now_ms, batch.sent_ms + haste_ms))
         return news
 
     def link_back(self, now_ms: float) -> None:
@@ -115,5 +121,6 @@ class Window:
 
     def _delay(self, attempts: int) -> float:
         # Jitter from above only: never earlier than the time-out, and gateways that lost the same centre spread out.
-        delay = min(self._timeout_ms * 2.0 ** min(attempts - 1, 30), self._longest_ms)
+        first_ms, longest_ms = self._timeouts_ms()
+        delay = min(first_ms * 2.0 ** min(attempts - 1, 30), longest_ms)
         return delay * (1 + self._chance.random() / 2)

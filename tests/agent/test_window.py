@@ -11,7 +11,7 @@ from agent.window import Window
 
 def window(acknowledged: int = 0, **changes: Any) -> Window:
     """Return a window of 3 batches of 10."""
-    values = {"batch": 10, "size": 3, "timeout_ms": 1000.0, "longest_ms": 8000.0, "chance": random.Random(1)}
+    values = {"batch": 10, "size": 3, "timeouts_ms": lambda: (1000.0, 8000.0), "chance": random.Random(1)}
     return Window(acknowledged, **{**values, **changes})
 
 
@@ -70,7 +70,7 @@ def test_missing_ranges_are_sent_again_soon_and_only_they() -> None:
 
 def test_a_batch_named_missing_is_given_the_time_to_arrive() -> None:
     """The acknowledgement may have crossed it on the way."""
-    w = window(timeout_ms=8000.0)
+    w = window(timeouts_ms=lambda: (8000.0, 8000.0))
     w.sent(1, 10, 0)
     w.acknowledge(0, [(1, 10)], 10)
     assert w.due(999) == []
@@ -119,6 +119,27 @@ def test_dropped_records_are_not_waited_for() -> None:
     w.skip(15)
     assert len(w) == 0
     assert w.room_for(next_sequence=16, partial=True) == (15, 1)
+
+
+def test_what_is_left_of_a_batch_under_way_is_sent() -> None:
+    """The journal gave up its first records: the others still have to arrive."""
+    w = window()
+    w.sent(1, 10, 0)
+    w.sent(11, 10, 0)
+    w.skip(5)
+    assert [(batch.first, batch.count) for batch in w.due(2000)] == [(5, 6), (11, 10)]
+    w.acknowledge(10, (), 0)
+    assert len(w) == 1
+
+
+def test_time_outs_follow_the_clock() -> None:
+    """What is long on a fast clock would be hours once it runs at real speed."""
+    timeouts = (1e6, 1e6)
+    w = window(timeouts_ms=lambda: timeouts)
+    w.sent(1, 10, 0)
+    timeouts = (1000.0, 8000.0)
+    w.sent(11, 10, 0)
+    assert [batch.first for batch in w.due(1500)] == [11]
 
 
 @settings(max_examples=200)

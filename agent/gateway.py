@@ -34,6 +34,7 @@ from wire.tasks import end
 
 CHECK_CLOCK_MS: Final = 1_000
 PRUNE_MS: Final = 600_000
+COUNTERS_MS: Final = 5_000  # so much may `journal ls` lag behind the acknowledgements
 _GOODBYE_S: Final = 2.0  # how long the broker may take for the last status
 _HOUR_MS: Final = 3_600_000
 _LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
@@ -229,6 +230,7 @@ class Gateway:
         duties: list[tuple[str, float, float, Callable[[], Awaitable[None] | None]]] = [
             ("clock", CHECK_CLOCK_MS, 0.25, self.time.check),
             ("checkpoint", 1000 * config.journal.checkpoint_seconds, 1.0, self.checkpoint),
+            ("counters", COUNTERS_MS, 1.0, self.writer.store_counters),
             ("retention", PRUNE_MS, 10.0, self._prune),
             ("status", 1000 * config.report.status_seconds, 1.0, self._health),
         ]

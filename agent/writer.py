@@ -79,12 +79,21 @@ class JournalWriter:
         self._work.set()
 
     def note_acknowledged(self, up_to: int) -> None:
-        """Remember what the centre has; written with the next transaction (losing it only costs a repetition)."""
+        """Remember what the centre has; written with the next transaction or `store_counters`.
+
+        Losing it only costs a repetition.
+        """
         self._acknowledged = max(self._acknowledged, up_to)
 
     def note_sent(self, last: int) -> None:
         """Remember the highest sequence that was published."""
         self._sent = max(self._sent, last)
+
+    def store_counters(self) -> None:
+        """Have the counters written if they changed and nothing else is about to carry them."""
+        stored = self.journal.header
+        if not self._queue and (self._acknowledged > stored.acknowledged or self._sent > stored.sent):
+            self.submit(Append())
 
     async def run(self) -> None:
         """Write until cancelled; JournalError when the journal turns out to be damaged."""

@@ -100,6 +100,33 @@ def test_records_wait_while_the_disk_is_full_and_are_written_when_there_is_room(
     asyncio.run(scenario())
 
 
+def test_counters_are_stored_when_nothing_else_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `journal ls` would show the acknowledgements of the last interval only; no transaction without news."""
+
+    async def scenario() -> None:
+        journal = opened(tmp_path)
+        commits = []
+        commit = journal.commit
+        monkeypatch.setattr(journal, "commit", lambda *args, **more: commits.append(1) or commit(*args, **more))
+        writer = JournalWriter(journal, ManualClock(), lambda: 0, memory_records=10)
+        task = asyncio.create_task(writer.run())
+        writer.submit(gap(1))
+        await settle(writer)
+        writer.note_sent(1)
+        writer.note_acknowledged(1)
+        for _ in range(3):
+            writer.store_counters()
+            await settle(writer)
+        assert len(commits) == 2
+        stored = journal.connection.execute("SELECT acknowledged, sent FROM header").fetchone()
+        assert stored == (1, 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await writer.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_damaged_journal_ends_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That does not pass by waiting."""
 

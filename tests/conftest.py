@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,13 +48,13 @@ def _await_port(host: str, port: int, process: subprocess.Popen[bytes], limit_s:
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            pytest.fail(f"mosquitto ended with {process.returncode} before it listened on {port}")
+            pytest.fail(f"the broker ended with {process.returncode} before it listened on {port}")
         with socket.socket() as probe:
             probe.settimeout(0.2)
             if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.02)
-    pytest.fail(f"mosquitto did not listen on {port} within {limit_s} s")
+    pytest.fail(f"the broker did not listen on {port} within {limit_s} s")
 
 
 @pytest.fixture
@@ -72,6 +73,20 @@ def mosquitto(tmp_path: Path) -> Iterator[Broker]:
         try:
             _await_port("127.0.0.1", port, process)
             yield Broker("127.0.0.1", port, directory, process)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+def amqtt_port() -> Iterator[int]:
+    """Run the demonstration's broker, which speaks MQTT 3.1.1 only; in its own process, since it leaves sockets open."""
+    port = free_port()
+    command = [sys.executable, "-m", "demo.broker", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[1]) as process:
+        try:
+            _await_port("127.0.0.1", port, process)
+            yield port
         finally:
             process.terminate()
             process.wait(10)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amqtt.broker import Broker as AmqttBroker
 
 from clock import SystemClock
 from wire.connection import Connection
@@ -325,27 +324,15 @@ def test_a_password_is_read_from_its_file(mosquitto: Any, tmp_path: Path) -> Non
     run(test)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # amqtt's, not ours
-def test_a_broker_of_mqtt_3_1_1_gets_mqtt_3_1_1(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broker_of_mqtt_3_1_1_gets_mqtt_3_1_1(caplog: pytest.LogCaptureFixture, amqtt_port: int) -> None:
     async def test() -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        broker = AmqttBroker(
-            {
-                "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
-                "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-            }
-        )
-        await broker.start()
         inbox = Inbox()
-        link = Link(settings(port, "one"), CLOCK, on_message=inbox)
+        link = Link(settings(amqtt_port, "one"), CLOCK, on_message=inbox)
         link.subscribe("t", 1)
         async with started(link):
             for i in range(10):
                 await link.publish("t", str(i).encode(), 1)
                 assert (await inbox.queue.get()).payload == str(i).encode()
-        await broker.shutdown()
 
     caplog.set_level(logging.INFO, "wire.link")
     run(test)

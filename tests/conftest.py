@@ -80,7 +80,7 @@ def mosquitto(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def amqtt_port() -> Iterator[int]:
-    """Run the demonstration's broker, which speaks MQTT 3.1.1 only; in its own process, since it leaves sockets open."""
+    """Run the demonstration's broker (MQTT 3.1.1 only) in its own process, since it leaves sockets open."""
     port = free_port()
     command = [sys.executable, "-m", "demo.broker", str(port)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[1]) as process:

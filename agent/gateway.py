@@ -21,7 +21,7 @@ from agent.timekeeper import STEP_MS, Timekeeper, kernel_synchronised
 from agent.uplink import Uplink, UplinkSettings
 from agent.writer import JournalWriter
 from clock import Clock, SystemClock
-from diantan_core import Factor
+from diantan_core import Factor, IntegrationError
 from wire import topics
 from wire.connection import LinkError, Received
 from wire.envelope import KeyRing, Signer
@@ -124,7 +124,8 @@ class Gateway:
             factor_at=self.factors.dispatched,
         )
         self.held_back = 0  # readings not used because the records of earlier ones still wait for the disk
-        self._exchanged: set[str] = set()
+        self._exchanged: set[str] = set()  # what readings said that could not be used
+        self._serial_numbers: dict[str, int] = {}
         self._acknowledgements = topics.acknowledgement(gateway)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -161,15 +162,22 @@ class Gateway:
         self.live.update(reading)
         if reading.exchanged:
             self._exchanged.add(reading.meter)
+        if reading.serial_number is not None:
+            self._serial_numbers[reading.meter] = reading.serial_number
         if not self.writer.has_room:
             self.held_back += 1
             return
         metering = self.metering[reading.meter]
         if reading.meter in self._exchanged and not reading.exchanged:
             reading = replace(reading, exchanged=True)
+        try:
+            records = metering.feed(reading, self.factors.schedule)
+        except IntegrationError as error:
+            log.error("the reading can't be used: %s", error, extra={"about": reading.meter})
+            return
         self._exchanged.discard(reading.meter)
-        records = metering.feed(reading, self.factors.schedule)
-        serial = {} if reading.serial_number is None else {reading.meter: reading.serial_number}
+        number = self._serial_numbers.pop(reading.meter, None)
+        serial = {} if number is None else {reading.meter: number}
         if not records and not serial and not metering.unstored:
             return
         try:

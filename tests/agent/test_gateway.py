@@ -485,8 +485,35 @@ def test_a_first_reading_is_stored_at_once_and_an_exchange_is_not_forgotten(
         events = [record for record in journal_records(running.file).values() if isinstance(record, EventRecord)]
         assert EventCode.EXCHANGE in {record.code for record in events}
         assert EventCode.RESET not in {record.code for record in events}
+        # Nor is the new number: with the old one, the next start would see another exchange and lose energy.
+        journal = Journal.open(running.file, now_ms=0, entropy=context)
+        assert journal.states()["meter-1"][1] == 8
+        journal.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("register", [-1, 2**63, 10**45])
+def test_an_absurd_register_is_not_used_and_does_not_trouble_the_line(
+    site: Any, responder: Any, fast_clock: Any, caplog: pytest.LogCaptureFixture, register: int
+) -> None:
+    """A float register may hold anything; the meter's neighbours on the line must not notice."""
+
+    async def scenario() -> None:
+        responder.fault = silence
+        async with responder.listening():
+            running = Running(site.configure(broker_port=1, meter_ports=[responder.port]), fast_clock)
+            gateway = running.gateway
+            async with running:
+                now = fast_clock.now_ms()
+                gateway.reading(Reading("meter-1", now, 10**9, 0))
+                gateway.reading(Reading("meter-1", now + 1000, register, 0, exchanged=True, serial_number=8))
+                gateway.reading(Reading("meter-1", now + 2000, 6, 0))
+        events = [record for record in journal_records(running.file).values() if isinstance(record, EventRecord)]
+        assert EventCode.EXCHANGE in {record.code for record in events}
+
+    asyncio.run(scenario())
+    assert "meter-1" in {getattr(record, "about", None) for record in caplog.records}
 
 
 def test_a_duty_that_fails_does_not_end_the_gateway(

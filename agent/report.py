@@ -1,5 +1,6 @@
 """What the gateway tells without guarantee: the latest values of its meters, and its own state."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -28,6 +29,7 @@ class LiveValues:
         self._now_ms = now_ms
         self._stale_ms = stale_ms
         self._latest: dict[str, Reading] = {}
+        self._under_way: asyncio.Future[None] | None = None
 
     def update(self, reading: Reading) -> None:
         """Remember a reading; the one before it is superseded."""
@@ -37,14 +39,16 @@ class LiveValues:
         """Publish what came since the last time; what is too old by now is dropped, never sent with a new time."""
         now = self._now_ms()
         fresh = [reading for reading in self._latest.values() if now - reading.time_ms <= self._stale_ms]
-        if not self._link.connected or not fresh:
+        # A link that does not get rid of one message would only pile up the next ones in memory.
+        stuck = self._under_way is not None and not self._under_way.done()
+        if not self._link.connected or stuck or not fresh:
             self.dropped += len(self._latest) - len(fresh)
             self._latest = {reading.meter: reading for reading in fresh}
             return False
         self._latest = {}
         meters = tuple((reading.meter, reading.time_ms, _bounded(reading.values())) for reading in fresh)
         message = Live(self._gateway, now, meters).encode()
-        self._link.publish(self._topic, self._signer.sign(message, self._topic), 0)
+        self._under_way = self._link.publish(self._topic, self._signer.sign(message, self._topic), 0)
         return True
 
 

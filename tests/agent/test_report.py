@@ -1,6 +1,6 @@
 """Live values and status: fresh or not at all, signed, with their own time."""
 
-import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 from agent.reading import Reading
@@ -21,12 +21,13 @@ class Outlet:
     def __init__(self) -> None:
         self.connected = True
         self.published: list[tuple[str, bytes, int]] = []
+        self.sent = SimpleNamespace(done=lambda: True)
 
     def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> Any:
         """Keep."""
         assert not retain
         self.published.append((topic, payload, qos))
-        return asyncio.Future
+        return self.sent
 
 
 class Desk:
@@ -66,6 +67,19 @@ def test_publishes_each_reading_once_with_its_own_time() -> None:
     assert desk.messages == [
         Live("gw-1", START + 1000, (("a", START, {"frequency": 50_010}), ("b", START + 1000, {"frequency": 50_020})))
     ]
+
+
+def test_values_wait_for_the_message_before_them() -> None:
+    """A broker that takes nothing must not fill the gateway's memory."""
+    desk = Desk()
+    desk.link.sent = SimpleNamespace(done=lambda: False)
+    desk.read("a", 5000)
+    assert desk.live.publish()
+    desk.read("a", 5001)
+    assert not desk.live.publish()
+    desk.link.sent.done = lambda: True
+    assert desk.live.publish()
+    assert [message.meters[0][2]["frequency"] for message in desk.messages] == [50_000, 50_010]
 
 
 def test_stale_values_are_dropped_not_sent_late() -> None:

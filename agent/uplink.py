@@ -72,7 +72,7 @@ class Uplink:
         self._topic = topics.records(settings.gateway)
         self._context = writer.journal.header.context
         self._wake = asyncio.Event()
-        self._timers: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Future[None]] = set()
         self._waiting_since: float | None = None
         self.window = Window(
             writer.journal.header.acknowledged,
@@ -131,18 +131,14 @@ class Uplink:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        try:
-            while True:
-                self._wake.clear()
-                try:
-                    delay_ms = await self._send_what_is_due() if self._link.connected else None
-                except StorageFullError as error:
-                    log.error("the journal can't be read: %s", error, extra={"about": "uplink"})
-                    delay_ms = at_least_real(self._clock, 1000, 1.0)
-                await self._pause(delay_ms)
-        finally:
-            for timer in self._timers:
-                timer.cancel()
+        while True:
+            self._wake.clear()
+            try:
+                delay_ms = await self._send_what_is_due() if self._link.connected else None
+            except StorageFullError as error:
+                log.error("the journal can't be read: %s", error, extra={"about": "uplink"})
+                delay_ms = at_least_real(self._clock, 1000, 1.0)
+            await self._pause(delay_ms)
 
     async def _pause(self, delay_ms: float | None) -> None:
         """Wait to be woken, or for a time of the clock."""
@@ -153,7 +149,8 @@ class Uplink:
             await self._wake.wait()
             return
         timer = asyncio.ensure_future(self._clock.sleep_ms(max(delay_ms, 1)))
-        timer.add_done_callback(lambda _: self._wake.set())
+        # Not when it was cancelled: that would wake the next pause at once, and so for ever.
+        timer.add_done_callback(lambda timer: None if timer.cancelled() else self._wake.set())
         try:
             await self._wake.wait()
         finally:
@@ -161,6 +158,8 @@ class Uplink:
 
     async def _send_what_is_due(self) -> float | None:
         """Send; return the ms until there may be more to do, or None."""
+        if len(self._under_way) >= 2 * self._settings.window:
+            return None  # the broker takes nothing: more copies would only fill the memory
         for batch in self.window.due(self._clock.monotonic_ms()):
             await self._send(batch.first, batch.count, batch)
         while (run := self.window.room_for(self._writer.next_sequence, partial=self._lingered())) is not None:
@@ -207,10 +206,13 @@ class Uplink:
             self.window.sent_again(again, now)
         # The broker's receipt proves nothing about the centre (QoS 1 loses acknowledged messages), so nobody waits for
         # it; a message the link lost is due again as soon as the link is back.
-        self._link.publish(self._topic, envelope, _QOS).add_done_callback(_observe)
+        future = self._link.publish(self._topic, envelope, _QOS)
+        self._under_way.add(future)
+        future.add_done_callback(self._taken)
         self._writer.note_sent(first + len(records) - 1)
 
-
-def _observe(future: "asyncio.Future[None]") -> None:
-    if not future.cancelled() and (error := future.exception()) is not None:
-        log.debug("batch not taken by the broker: %s", error)
+    def _taken(self, future: "asyncio.Future[None]") -> None:
+        self._under_way.discard(future)
+        self._wake.set()
+        if not future.cancelled() and (error := future.exception()) is not None:
+            log.debug("batch not taken by the broker: %s", error)

@@ -180,22 +180,22 @@ EventRow: TypeAlias = tuple[
 ]
 
 class Columns(NamedTuple):
-    """Closed intervals as columns of native 64-bit integers; an undefined factor is -1."""
+    """Closed intervals as columns: read-only views (format "q") of 64-bit integers; an undefined factor is -1."""
 
-    start_ms: bytes
-    duration_ms: bytes
-    forward_mwh: bytes
-    reverse_mwh: bytes
-    forward_total_mwh: bytes
-    reverse_total_mwh: bytes
-    factor: bytes
-    factor_quality: bytes
-    carbon_forward_ug: bytes
-    carbon_reverse_ug: bytes
-    carbon_forward_total_ug: bytes
-    carbon_reverse_total_ug: bytes
-    readings: bytes
-    quality: bytes
+    start_ms: memoryview
+    duration_ms: memoryview
+    forward_mwh: memoryview
+    reverse_mwh: memoryview
+    forward_total_mwh: memoryview
+    reverse_total_mwh: memoryview
+    factor: memoryview
+    factor_quality: memoryview
+    carbon_forward_ug: memoryview
+    carbon_reverse_ug: memoryview
+    carbon_forward_total_ug: memoryview
+    carbon_reverse_total_ug: memoryview
+    readings: memoryview
+    quality: memoryview
 
 @final
 class Closed:
@@ -270,6 +270,12 @@ class RegisterIntegrator:
         *,
         exchanged: bool = False,
     ) -> Closed: ...
+    def relocate(self, time_ms: int, schedule: FactorSchedule) -> Closed:
+        """Take the last reading as one of another time, before or after it: the clock that dated it was wrong.
+
+        The open interval closes as partial with the energy it has, without a freeze; the next reading's difference
+        counts from `time_ms` on. Nothing happens before the first reading. IntegrationError for a time out of range.
+        """
     def state(self) -> bytes:
         """Return everything needed to go on after a restart (versioned, with a checksum, under 200 bytes)."""
     def restore(self, state: bytes) -> None:

@@ -263,6 +263,29 @@ impl Ledger {
         Ok(())
     }
 
+    /// Go on at another time: the open interval ends as partial, nothing is said of the time between.
+    pub(crate) fn relocate(&mut self, time_ms: i64, out: &mut Outlet) -> Result<(), ReadingFault> {
+        let (start, edges) = self.edges(out.slot_ms, time_ms)?;
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        open.partial = true;
+        let end = open.edges.end();
+        self.close(end, Quality::Partial, out)?;
+        // A midnight of the wrong time is none.
+        out.closed.freezes.clear();
+        self.open = Some(Open {
+            start,
+            edges,
+            opening: self.energy,
+            readings: 0,
+            covered: false,
+            partial: true,
+            long: false,
+        });
+        Ok(())
+    }
+
     /// Close the open interval at its end, freeze if that is a midnight, and open the next one.
     fn close(&mut self, end: i64, frozen: Quality, out: &mut Outlet) -> Result<(), ReadingFault> {
         let Some(open) = &mut self.open else {

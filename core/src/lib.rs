@@ -12,6 +12,7 @@ pub mod cbor;
 pub mod decimal;
 mod edges;
 pub mod error;
+pub mod intervals;
 mod ledger;
 mod outlet;
 pub mod power;

@@ -1,5 +1,6 @@
 //! What a call of an integrator carries along beside its ledger.
 
+use crate::intervals::Room;
 use crate::record::Closed;
 use crate::schedule::{FactorCursor, FactorSchedule};
 
@@ -20,12 +21,12 @@ impl<'a> Outlet<'a> {
     }
 
     /// Make room for the intervals that readings at these times will close, unless the times are absurd.
-    pub(crate) fn reserve(&mut self, times_ms: &[i64], interval_ms: i64) {
+    pub(crate) fn reserve(&mut self, times_ms: &[i64], interval_ms: i64, room: Room) {
         if let [first, .., last] = times_ms {
             let intervals = last.saturating_sub(*first) / interval_ms.max(1);
             if let Ok(intervals) = usize::try_from(intervals) {
                 let likely = intervals.min(times_ms.len().saturating_mul(2));
-                self.closed.intervals.reserve(likely);
+                self.closed.intervals.reserve(likely, room);
             }
         }
     }

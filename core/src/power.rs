@@ -74,7 +74,7 @@ impl PowerIntegrator {
         }
         let mut next = self.clone();
         let mut out = Outlet::new(schedule);
-        out.reserve(times_ms, next.ledger.interval_ms());
+        out.reserve(times_ms, next.ledger.interval_ms(), |_| ());
         if let Some(last) = next.last {
             next.ledger.use_slots(out.slot_ms, last.time_ms)?;
         }

@@ -1,5 +1,6 @@
 //! What integration yields: closed intervals, freezes and events.
 
+use crate::intervals::Intervals;
 use crate::quantity::Factor;
 use crate::schedule::FactorQuality;
 
@@ -128,7 +129,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Closed {
     /// Closed intervals.
-    pub intervals: Vec<Interval>,
+    pub intervals: Intervals,
     /// Freezes.
     pub freezes: Vec<Freeze>,
     /// Events.

@@ -2,6 +2,7 @@
 
 use crate::calendar::in_range;
 use crate::error::{IntegrationError, ReadingFault, TimeOutOfRange};
+use crate::intervals::Room;
 use crate::ledger::{Ledger, MAX_SPAN_MS, Pair};
 use crate::outlet::Outlet;
 use crate::record::{Closed, Direction, Event, EventKind};
@@ -58,6 +59,22 @@ impl RegisterIntegrator {
         schedule: &FactorSchedule,
         exchanged: bool,
     ) -> Result<Closed, IntegrationError> {
+        let columns = (times_ms, forward_mwh, reverse_mwh);
+        self.feed_with(columns, schedule, exchanged, |_| ())
+    }
+
+    /// As [`Self::feed`], with the columns of times, forward and reverse registers together; `room` sees the memory
+    /// that is set aside for the closed intervals.
+    ///
+    /// # Errors
+    /// As [`Self::feed`].
+    pub fn feed_with(
+        &mut self,
+        (times_ms, forward_mwh, reverse_mwh): (&[i64], &[i64], &[i64]),
+        schedule: &FactorSchedule,
+        exchanged: bool,
+        room: Room,
+    ) -> Result<Closed, IntegrationError> {
         for (name, values) in [("forward", forward_mwh), ("reverse", reverse_mwh)] {
             if values.len() != times_ms.len() {
                 return Err(IntegrationError::Lengths {
@@ -70,7 +87,7 @@ impl RegisterIntegrator {
         let mut next = self.clone();
         next.exchange_pending |= exchanged;
         let mut out = Outlet::new(schedule);
-        out.reserve(times_ms, next.ledger.interval_ms());
+        out.reserve(times_ms, next.ledger.interval_ms(), room);
         if let Some(last) = next.last {
             next.ledger.use_slots(out.slot_ms, last.time_ms)?;
         }
@@ -91,6 +108,33 @@ impl RegisterIntegrator {
             }
         }
         next.last = last;
+        *self = next;
+        Ok(out.closed)
+    }
+
+    /// Take the last reading as one of another time: the clock that dated it was wrong.
+    ///
+    /// The open interval closes as partial, with the energy it has; the next reading's difference counts from
+    /// `time_ms` on. Nothing happens before the first reading.
+    ///
+    /// # Errors
+    /// For a time out of range or a carbon register beyond its range; the integrator is then as before.
+    pub fn relocate(
+        &mut self,
+        time_ms: i64,
+        schedule: &FactorSchedule,
+    ) -> Result<Closed, IntegrationError> {
+        let mut next = self.clone();
+        let mut out = Outlet::new(schedule);
+        if let Some(last) = &mut next.last {
+            let fault = |fault| IntegrationError::Reading { row: 0, fault };
+            if !in_range(time_ms) {
+                return Err(fault(TimeOutOfRange(time_ms).into()));
+            }
+            next.ledger.use_slots(out.slot_ms, last.time_ms)?;
+            last.time_ms = time_ms;
+            next.ledger.relocate(time_ms, &mut out).map_err(fault)?;
+        }
         *self = next;
         Ok(out.closed)
     }

@@ -141,8 +141,8 @@ fn a_crossing_over_a_boundary_is_split_where_it_falls() {
         &[60_000_000, -120_000_000, -120_000_000],
     );
     // Zero is reached at the boundary, after 60 s.
-    assert_eq!(closed.intervals[0].forward_mwh, 500_000);
-    assert_eq!(closed.intervals[0].reverse_mwh, 0);
+    assert_eq!(closed.intervals.get(0).unwrap().forward_mwh, 500_000);
+    assert_eq!(closed.intervals.get(0).unwrap().reverse_mwh, 0);
     assert_eq!(meter.forward_mwh(), 500_000);
     assert_eq!(meter.reverse_mwh(), 2_000_000 + 10_000_000);
 }
@@ -178,8 +178,8 @@ fn a_gap_is_not_integrated() {
             .iter()
             .all(|event| event.kind == EventKind::Gap)
     );
-    assert_eq!(closed.intervals[0].forward_mwh, 2_000_000);
-    assert_eq!(closed.intervals[0].quality, Quality::Partial);
+    assert_eq!(closed.intervals.get(0).unwrap().forward_mwh, 2_000_000);
+    assert_eq!(closed.intervals.get(0).unwrap().quality, Quality::Partial);
 }
 
 #[test]

@@ -38,7 +38,7 @@ proptest! {
         let closed = meter.feed(&r.times, &r.forward, &r.reverse, &f, false).unwrap();
         let (mut carbon, mut pending) = ((0_i128, 0_i128), (0, 0));
         let mut before: Option<Interval> = None;
-        for row in &closed.intervals {
+        for row in closed.intervals.iter() {
             prop_assert!(row.duration_ms > 0 && row.duration_ms <= s.interval_ms);
             prop_assert_eq!(row.start_ms.div_euclid(s.interval_ms), (row.start_ms + row.duration_ms - 1).div_euclid(s.interval_ms));
             prop_assert!(row.forward_mwh >= 0 && row.reverse_mwh >= 0);
@@ -59,7 +59,7 @@ proptest! {
                 pending.0 += row.forward_mwh;
                 pending.1 += row.reverse_mwh;
             }
-            before = Some(*row);
+            before = Some(row);
         }
         prop_assert_eq!((meter.carbon_forward_ng(), meter.carbon_reverse_ng()), carbon);
         prop_assert_eq!((meter.pending_forward_mwh(), meter.pending_reverse_mwh()), pending);

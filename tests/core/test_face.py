@@ -1,6 +1,7 @@
 """The module itself: the stub's names, buffers, refusals that change nothing, schedules, and the released GIL."""
 
 import ast
+import gc
 import threading
 from array import array
 from collections.abc import Callable
@@ -67,7 +68,34 @@ def test_buffers_of_several_makes(make: Callable[[list[int]], Any]) -> None:
     assert [row[2:4] for row in closed.intervals] == [(1000, 10)]
     empty = integrator.feed(make([]), make([]), make([]), schedule)
     assert (len(empty), empty.intervals, empty.freezes, empty.events) == (0, [], [], [])
-    assert set(empty.columns()) == {b""}
+    assert [column.tolist() for column in empty.columns()] == [[]] * 14
+
+
+def test_columns_are_views_that_outlive_what_they_came_from() -> None:
+    integrator, schedule = fed()
+    columns = integrator.feed_one(MIDNIGHT + 2 * QUARTER, 3000, 20, schedule).columns()
+    start = columns.start_ms
+    assert (start.format, start.shape, start.readonly, start.c_contiguous) == ("q", (2,), True, True)
+    del columns
+    gc.collect()
+    assert start.tolist() == [MIDNIGHT, MIDNIGHT + QUARTER]
+    lent = np.frombuffer(start, dtype=np.int64)
+    del start
+    gc.collect()
+    assert lent.tolist() == [MIDNIGHT, MIDNIGHT + QUARTER]
+    with pytest.raises(ValueError, match="read-only"):
+        lent[0] = 0
+
+
+def test_a_call_large_enough_for_large_pages_gives_every_row() -> None:
+    steps = 600_000  # of 8 bytes a column: above the 4 MiB from which the core asks for large pages
+    times = np.arange(MIDNIGHT, MIDNIGHT + (steps + 1) * 60_000, 60_000, dtype=np.int64)
+    energy = np.arange(steps + 1, dtype=np.int64)
+    integrator = core.RegisterIntegrator(interval_ms=60_000)
+    columns = integrator.feed(times, energy, energy, core.FactorSchedule(default=1000)).columns()
+    assert np.array_equal(np.frombuffer(columns.start_ms, dtype=np.int64), times[:-1])
+    assert np.array_equal(np.frombuffer(columns.forward_total_mwh, dtype=np.int64), energy[1:])
+    assert np.array_equal(np.frombuffer(columns.carbon_reverse_total_ug, dtype=np.int64), energy[1:])
 
 
 def test_a_strided_buffer_is_copied_in_order() -> None:

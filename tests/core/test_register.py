@@ -288,7 +288,7 @@ def test_columns_say_what_rows_say(meter: tuple[Model, list[Reading]]) -> None:
     model, readings = meter
     closed = model.integrator().feed(*columns(readings), model.schedule())
     rows = [tuple(-1 if value is None else value for value in row) for row in closed.intervals]
-    by_columns = [memoryview(column).cast("q").tolist() for column in closed.columns()]
+    by_columns = [column.tolist() for column in closed.columns()]
     assert list(zip(*by_columns, strict=True)) == rows
     assert len(closed) == len(rows)
 

@@ -5,6 +5,7 @@ mod adjustment;
 mod batch;
 mod calendar;
 mod closed;
+mod column;
 mod convert;
 mod errors;
 mod numeric;

@@ -53,7 +53,7 @@ impl PowerIntegrator {
         let factors = &schedule.0;
         let integrator = &mut self.0;
         py.detach(|| integrator.feed(&times, &power, factors))
-            .map(Closed)
+            .map(Closed::new)
             .map_err(|error| integration(&error))
     }
 

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::closed::Closed;
+use crate::column::prefer_large_pages;
 use crate::convert::{column, integration_i64};
 use crate::errors::integration;
 use crate::schedule::FactorSchedule;
@@ -62,8 +63,9 @@ impl RegisterIntegrator {
         let reverse = column(reverse_mwh, "reverse_mwh")?;
         let factors = &schedule.0;
         let integrator = &mut self.0;
-        py.detach(|| integrator.feed(&times, &forward, &reverse, factors, exchanged))
-            .map(Closed)
+        let columns = (&*times, &*forward, &*reverse);
+        py.detach(|| integrator.feed_with(columns, factors, exchanged, prefer_large_pages))
+            .map(Closed::new)
             .map_err(|error| integration(&error))
     }
 
@@ -82,7 +84,20 @@ impl RegisterIntegrator {
         let reverse = integration_i64(reverse_mwh, "reverse_mwh")?;
         self.0
             .feed(&[time], &[forward], &[reverse], &schedule.0, exchanged)
-            .map(Closed)
+            .map(Closed::new)
+            .map_err(|error| integration(&error))
+    }
+
+    /// Take the last reading as one of another time: the clock that dated it was wrong.
+    fn relocate(
+        &mut self,
+        time_ms: &Bound<'_, PyAny>,
+        schedule: &FactorSchedule,
+    ) -> PyResult<Closed> {
+        let time = integration_i64(time_ms, "time_ms")?;
+        self.0
+            .relocate(time, &schedule.0)
+            .map(Closed::new)
             .map_err(|error| integration(&error))
     }
 

@@ -143,7 +143,7 @@ pub fn settings() -> impl Strategy<Value = RegisterSettings<'static>> {
 }
 
 pub fn append(whole: &mut Closed, part: Closed) {
-    whole.intervals.extend(part.intervals);
+    whole.intervals.extend(part.intervals.iter());
     whole.freezes.extend(part.freezes);
     whole.events.extend(part.events);
 }

@@ -300,3 +300,53 @@ fn silence_beyond_400_days_ends_the_segment_at_once() {
     assert_eq!(closed.intervals.len(), 576_000);
     assert!(closed.intervals.iter().all(|row| row.forward_mwh == 1));
 }
+
+#[test]
+fn a_reading_dated_wrongly_is_moved_and_no_energy_is_lost() {
+    let factors = schedule(Some(1_000));
+    for years in [-12_i64, 12] {
+        let mut meter = integrator();
+        let wrong = MIDNIGHT + years * 365 * DAY;
+        let before = feed(
+            &mut meter,
+            &[(wrong, 1_000), (wrong + QUARTER + 60_000, 3_000)],
+            &factors,
+        );
+        let right = MIDNIGHT + 2 * QUARTER - 30_000;
+        let moved = meter.relocate(right, &factors).unwrap();
+        assert_eq!(meter.last_time_ms(), Some(right));
+        assert_eq!(moved.freezes, []);
+        assert_eq!(moved.events, []);
+        let after = feed(
+            &mut meter,
+            &[(right + 60_000, 3_600), (right + QUARTER + 30_000, 5_000)],
+            &factors,
+        );
+        assert_eq!(after.events, []);
+        let rows: Vec<(i64, i64, i64, Quality)> = [&before, &moved, &after]
+            .iter()
+            .flat_map(|closed| closed.intervals.iter())
+            .map(|row| (row.start_ms, row.forward_mwh, row.forward_total_mwh, row.quality))
+            .collect();
+        assert_eq!(rows.iter().map(|row| row.1).sum::<i64>(), 4_000);
+        assert_eq!(rows[1].0, wrong + QUARTER);
+        assert_eq!(rows[1].3, Quality::Partial);
+        assert_eq!(rows[2].0, MIDNIGHT + QUARTER);
+        assert_eq!(rows[2].3, Quality::Partial);
+        assert_eq!(rows[3].2, 5_000);
+        // A state written after the move is a good one.
+        integrator().restore(&meter.state()).unwrap();
+    }
+}
+
+#[test]
+fn moving_needs_a_reading_and_a_time_in_range() {
+    let factors = schedule(None);
+    let mut meter = integrator();
+    assert_eq!(meter.relocate(MIDNIGHT, &factors).unwrap().events, []);
+    assert_eq!(meter.last_time_ms(), None);
+    feed(&mut meter, &[(MIDNIGHT, 1)], &factors);
+    let state = meter.state();
+    assert!(meter.relocate(i64::MAX, &factors).is_err());
+    assert_eq!(meter.state(), state);
+}

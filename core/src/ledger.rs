@@ -314,7 +314,7 @@ impl Ledger {
                 self.pending.forward = self.pending.forward.saturating_add(forward);
                 self.pending.reverse = self.pending.reverse.saturating_add(reverse);
             }
-            out.closed.intervals.push(Interval {
+            out.closed.intervals.push(&Interval {
                 start_ms: open.start,
                 duration_ms: end - open.start,
                 forward_mwh: forward,

@@ -139,33 +139,6 @@ impl RegisterIntegrator {
         Ok(out.closed)
     }
 
-    /// Take the last reading as one of another time: the clock that dated it was wrong.
-    ///
-    /// The open interval closes as partial, with the energy it has; the next reading's difference counts from
-    /// `time_ms` on. Nothing happens before the first reading.
-    ///
-    /// # Errors
-    /// For a time out of range or a carbon register beyond its range; the integrator is then as before.
-    pub fn relocate(
-        &mut self,
-        time_ms: i64,
-        schedule: &FactorSchedule,
-    ) -> Result<Closed, IntegrationError> {
-        let mut next = self.clone();
-        let mut out = Outlet::new(schedule);
-        if let Some(last) = &mut next.last {
-            let fault = |fault| IntegrationError::Reading { row: 0, fault };
-            if !in_range(time_ms) {
-                return Err(fault(TimeOutOfRange(time_ms).into()));
-            }
-            next.ledger.use_slots(out.slot_ms, last.time_ms)?;
-            last.time_ms = time_ms;
-            next.ledger.relocate(time_ms, &mut out).map_err(fault)?;
-        }
-        *self = next;
-        Ok(out.closed)
-    }
-
     /// Take one reading after the last one; say whether it was used.
     #[inline]
     fn take(

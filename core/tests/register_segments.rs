@@ -326,7 +326,14 @@ fn a_reading_dated_wrongly_is_moved_and_no_energy_is_lost() {
         let rows: Vec<(i64, i64, i64, Quality)> = [&before, &moved, &after]
             .iter()
             .flat_map(|closed| closed.intervals.iter())
-            .map(|row| (row.start_ms, row.forward_mwh, row.forward_total_mwh, row.quality))
+            .map(|row| {
+                (
+                    row.start_ms,
+                    row.forward_mwh,
+                    row.forward_total_mwh,
+                    row.quality,
+                )
+            })
             .collect();
         assert_eq!(rows.iter().map(|row| row.1).sum::<i64>(), 4_000);
         assert_eq!(rows[1].0, wrong + QUARTER);

@@ -101,19 +101,6 @@ impl RegisterIntegrator {
             .map_err(|error| integration(&error))
     }
 
-    /// Take the last reading as one of another time: the clock that dated it was wrong.
-    fn relocate(
-        &mut self,
-        time_ms: &Bound<'_, PyAny>,
-        schedule: &FactorSchedule,
-    ) -> PyResult<Closed> {
-        let time = integration_i64(time_ms, "time_ms")?;
-        self.0
-            .relocate(time, &schedule.0)
-            .map(Closed::new)
-            .map_err(|error| integration(&error))
-    }
-
     /// Return everything needed to go on after a restart.
     fn state<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.state())

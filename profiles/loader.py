@@ -44,10 +44,12 @@ def load(name_or_path: str, parameters: Mapping[str, Decimal | int | str] | None
 def _read(path: Path, file: str) -> str:
     problems = Problems(file)
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            problems.add("(file)", f"at most {_LARGEST_FILE} bytes", f"{path.stat().st_size} bytes")
-        else:
-            return path.read_text("utf-8")
+        with path.open("rb") as stream:
+            # Not by the size the system states: a device or a pipe has none and may never end.
+            content = stream.read(_LARGEST_FILE + 1)
+        if len(content) <= _LARGEST_FILE:
+            return content.decode("utf-8")
+        problems.add("(file)", f"at most {_LARGEST_FILE} bytes", "more")
     except OSError as error:
         problems.add("(file)", "a readable file", error.strerror or str(error))
     except UnicodeDecodeError as error:

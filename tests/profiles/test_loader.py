@@ -166,6 +166,19 @@ def test_a_parameter_out_of_its_range_is_named() -> None:
         load("acrel-adl3000-e", {"pt": 1, "ct": 0})
 
 
+@pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "0e999999999", "0." + "3" * 60])
+def test_a_number_that_no_meter_has_is_refused_without_computing_with_it(number: str) -> None:
+    with pytest.raises(ProfileError, match=r"parameters.ct: expected an exact number as parameter, found"):
+        parse(GOOD, "m.toml", "m", {"ct": number})
+    with pytest.raises(ProfileError, match=r"points.energy_forward.scale: expected a decimal number as text"):
+        parse(changed('scale = "0.01"', f'scale = "{number}"'), "m.toml", "m", {"ct": 40})
+
+
+def test_a_file_without_end_is_refused() -> None:
+    with pytest.raises(ProfileError, match="expected at most 1048576 bytes, found more"):
+        load("/dev/zero")
+
+
 def test_a_ratio_that_leaves_no_whole_canonical_unit_is_refused() -> None:
     with pytest.raises(ProfileError, match="a whole number of mWh"):
         parse(GOOD, "m1.toml", "m1", {"ct": "1.00001"})

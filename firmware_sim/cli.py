@@ -4,7 +4,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from clock import from_spec
 from firmware_sim.circuit import Circuit
-from firmware_sim.config import ConfigError, MeterSection, load_station, problems_of
+from firmware_sim.config import ConfigError, MeterSection, StationConfig, load_station, problems_of
 from firmware_sim.curves import ConstantCurve
 from firmware_sim.layout import Layout
 from firmware_sim.meter import Meter, MeterSettings
@@ -26,6 +26,7 @@ from profiles import load, names
 
 _BAD_INPUT = 2
 _LONG_MS = 86_400_000
+_MOST_DIGITS = 25
 log = logging.getLogger("diantan-sim")
 
 
@@ -42,12 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _BAD_INPUT
 
 
-def _station(options: argparse.Namespace) -> int:
+def _config(options: argparse.Namespace) -> StationConfig:
     config = load_station(options.file)
-    if options.day is not None:
-        if config.sessions.model != "file":
-            raise ConfigError([f'{options.file}: --day is for sessions from a file, and model is "generated"'])
-        config = config.model_copy(update={"sessions": config.sessions.model_copy(update={"day": options.day})})
+    if options.day is None:
+        return config
+    if config.sessions.model != "file":
+        raise ConfigError([f'{options.file}: --day is for sessions from a file, and model is "generated"'])
+    return config.model_copy(update={"sessions": config.sessions.model_copy(update={"day": options.day})})
+
+
+def _station(options: argparse.Namespace) -> int:
+    config = _config(options)
     clock = from_spec(options.clock)
     start_ms = start_of(config, clock.now_ms())
     station = Station(config, start_ms, file=str(options.file))
@@ -104,18 +110,18 @@ def _meter(options: argparse.Namespace) -> int:
     settings = MeterSettings(
         timezone=options.timezone,
         gain_error=gain_error(section, 0),
-        default_factor=None if options.factor is None else int(options.factor * 10**6),
+        default_factor=options.factor,
         startup_current_ma=section.startup_current_ma,
         parameters=section.parameters,
     )
-    meter = Meter(ConstantCurve(clock.now_ms(), int(options.power_w * 1000)), circuit, settings)
+    meter = Meter(ConstantCurve(clock.now_ms(), options.power_w), circuit, settings)
     service = Service([(section, RegisterMap(meter, Layout(profile)))], clock, host=options.host, port=options.port)
     run(service, options.ready_file)
     return 0
 
 
 def _truth(options: argparse.Namespace) -> int:
-    config = load_station(options.file)
+    config = _config(options)
     zone = ZoneInfo(config.station.timezone)
     from_ms, until_ms = (_local_ms(moment, zone) for moment in (options.from_time, options.to_time))
     if until_ms <= from_ms:
@@ -135,13 +141,30 @@ def _local_ms(moment: datetime, zone: ZoneInfo) -> int:
 
 
 def _decimal(text: str) -> Decimal:
+    """Read a finite decimal number of a size that can be computed with."""
     try:
         value = Decimal(text)
     except InvalidOperation:
         raise argparse.ArgumentTypeError(f"expected a decimal number, got {text!r}") from None
     if not value.is_finite():
         raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    if value.adjusted() > _MOST_DIGITS or int(value.as_tuple().exponent) < -_MOST_DIGITS:
+        raise argparse.ArgumentTypeError(f"expected at most {_MOST_DIGITS} digits around the point, got {text!r}")
     return value
+
+
+def _steps(low: int, high: int, per_unit: int) -> Callable[[str], int]:
+    """Return a reader of decimals from `low` to `high` that gives whole steps of 1/`per_unit`."""
+
+    def read(text: str) -> int:
+        value = _decimal(text)
+        steps = value * per_unit
+        if not low <= value <= high or steps != int(steps):
+            expected = f"{low} to {high} in steps of {1 / Decimal(per_unit):f}"
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return int(steps)
+
+    return read
 
 
 def _parameter(text: str) -> tuple[str, Decimal]:
@@ -172,9 +195,6 @@ def _parser() -> argparse.ArgumentParser:
 
     station = commands.add_parser("station", help="serve all meters of a station over Modbus TCP")
     station.add_argument("file", type=Path, metavar="STATION.toml")
-    station.add_argument(
-        "--day", type=lambda text: _time(text).date(), help="which day of the session file (default: the busiest)"
-    )
     station.set_defaults(command=_station)
 
     meter = commands.add_parser("meter", help="serve one meter with a constant load")
@@ -182,13 +202,15 @@ def _parser() -> argparse.ArgumentParser:
     meter.add_argument("--profile", default="sim-carbon-meter", help=f"{', '.join(names())}, or a file")
     meter.add_argument("--parameter", action="append", type=_parameter, default=[], metavar="NAME=NUMBER")
     meter.add_argument("--host", default="127.0.0.1")
-    meter.add_argument("--port", type=int, default=5020)
+    meter.add_argument("--port", type=_steps(0, 65535, 1), default=5020)
     meter.add_argument("--unit", type=int, default=1)
-    meter.add_argument("--power-w", type=_decimal, default=Decimal(7000), help="negative: the load feeds back")
+    meter.add_argument(
+        "--power-w", type=_steps(-(10**9), 10**9, 1000), default="7000", help="negative: the load feeds back"
+    )
     meter.add_argument("--power-factor", type=_decimal, default=Decimal(1))
     meter.add_argument("--single-phase", action="store_true")
     meter.add_argument("--gain-error", type=_decimal, default=Decimal(0), help="0.03 over-registers by 3 %%")
-    meter.add_argument("--factor", type=_decimal, help="carbon factor in kg/kWh before one is written")
+    meter.add_argument("--factor", type=_steps(0, 4_000, 10**6), help="carbon factor in kg/kWh before one is written")
     meter.add_argument("--timezone", default="Asia/Shanghai")
     meter.set_defaults(command=_meter)
 
@@ -204,6 +226,11 @@ def _parser() -> argparse.ArgumentParser:
     answer.add_argument("--to", dest="to_time", type=_time, required=True)
     answer.add_argument("--json", action="store_true", help="exact integers instead of a table")
     answer.set_defaults(command=_truth)
+
+    for command in (station, answer):
+        command.add_argument(
+            "--day", type=lambda text: _time(text).date(), help="which day of the session file (default: the busiest)"
+        )
     return parser
 
 

@@ -30,6 +30,7 @@ _LARGEST_FILE: Final = 4 << 20
 _MESSAGES: Final = {"extra_forbidden": "unknown key", "missing": "expected a value, found nothing"}
 _MWH_PER_KWH: Final = 10**6
 _NG_PER_KG: Final = 10**12
+_LAST_PORT: Final = 65535
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Exact = Annotated[Decimal, Field(allow_inf_nan=False)]
@@ -95,6 +96,11 @@ class MeterSection(_Section):
     def _energy_is_whole(cls, value: Decimal) -> Decimal:
         return _whole(value, _MWH_PER_KWH, "1 mWh (0.000001 kWh)")
 
+    @field_validator("power_factor")
+    @classmethod
+    def _power_factor_is_whole(cls, value: Decimal) -> Decimal:
+        return _whole(value, 10**6, "0.000001")
+
     @field_validator("carbon_resolution_kg")
     @classmethod
     def _carbon_is_whole(cls, value: Decimal) -> Decimal:
@@ -116,6 +122,11 @@ class ChargerSection(MeterSection):
     v2g_share: Exact = Field(default=Decimal(0), ge=0, le=1)
     cable_milliohm: Exact | None = Field(default=None, ge=0, le=10_000)
 
+    @field_validator("rated_kw")
+    @classmethod
+    def _power_is_whole(cls, value: Decimal) -> Decimal:
+        return _whole(value, 10**6, "1 mW (0.000001 kW)")
+
 
 class GridSection(MeterSection):
     """The grid-side meter (关口表): it measures chargers, losses and auxiliary load together."""
@@ -132,6 +143,11 @@ class StationSection(_Section):
     start: datetime | date | None = None
     voltage_v: Exact = Field(default=Decimal(220), gt=0, le=100_000)
     frequency_hz: Exact = Field(default=Decimal(50), gt=0, le=1_000)
+
+    @field_validator("voltage_v", "frequency_hz")
+    @classmethod
+    def _supply_is_whole(cls, value: Decimal) -> Decimal:
+        return _whole(value, 1000, "0.001")
 
     @field_validator("timezone")
     @classmethod
@@ -151,12 +167,23 @@ class SimulateSection(_Section):
     ports: int = Field(default=1, ge=1, le=1_000)
     silent_units: bool = False
 
+    @model_validator(mode="after")
+    def _ports_exist(self) -> "SimulateSection":
+        if self.port and self.port + self.ports - 1 > _LAST_PORT:
+            raise ValueError(f"ports: expected at most {_LAST_PORT - self.port + 1} from port {self.port} on")
+        return self
+
 
 class AuxiliarySection(_Section):
     """What the station itself uses, and its meter if it has one."""
 
     load_w: Exact = Field(default=Decimal(0), ge=0, le=10**7)
     meter: MeterSection | None = None
+
+    @field_validator("load_w")
+    @classmethod
+    def _load_is_whole(cls, value: Decimal) -> Decimal:
+        return _whole(value, 1000, "1 mW (0.001 W)")
 
 
 class LossSection(_Section):
@@ -225,9 +252,11 @@ class StationConfig(_Section):
 def load_station(path: Path) -> StationConfig:
     """Return a checked station file; paths in it are taken relative to it. ConfigError lists every mistake."""
     try:
-        if path.stat().st_size > _LARGEST_FILE:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
             raise ConfigError([f"{path}: expected at most {_LARGEST_FILE} bytes"])
-        document: dict[str, Any] = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+        document: dict[str, Any] = tomllib.loads(content.decode("utf-8"), parse_float=Decimal)
     except OSError as error:
         raise ConfigError([f"{path}: can't be read: {error.strerror or error}"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -22,6 +22,8 @@ DAILY_FREEZES: Final = 30
 MONTHLY_FREEZES: Final = 12
 CARBON_DAYS: Final = 365
 
+CLOCK_END_MS: Final = 2**32 * 1000  # in 2106: the seconds of its tables have 32 bits
+
 Row = dict[str, int | None]
 
 
@@ -154,7 +156,12 @@ class Meter:
         self._factors.receive(slot_start_ms, factor, self._clock.at(now_ms))
 
     def set_clock(self, now_ms: int, device_ms: int) -> None:
-        """Set the meter's clock. Put forward over a midnight, it freezes at once; put back, it never freezes twice."""
+        """Set the meter's clock. Put forward over a midnight, it freezes at once; put back, it never freezes twice.
+
+        ValueError for a time that the meter's 32-bit seconds can't show; its clock is then as before.
+        """
+        if not 0 <= device_ms < CLOCK_END_MS:
+            raise ValueError(f"the clock goes from 0 to {CLOCK_END_MS - 1} ms, not to {device_ms}")
         self.advance(now_ms)
         crossed = device_ms >= self._next_midnight
         self._clock.set_time(now_ms, device_ms)

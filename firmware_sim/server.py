@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Mapping
 
 from pymodbus.constants import ExcCodes
@@ -79,6 +80,19 @@ class _Units(SimCore):
             raise NoSuchIdException(f"no meter has unit {device_id}") from None
 
 
+def _why_not(host: str, port: int) -> str | None:
+    """Return the system's reason that nobody can listen there, which pymodbus keeps to itself."""
+    try:
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(address[0], address[1]) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address[4])
+            trial.listen()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
 class MeterServer:
     """A listening port with the meters behind it.
 
@@ -109,7 +123,8 @@ class MeterServer:
         try:
             await server.serve_forever(background=True)
         except (OSError, RuntimeError) as error:
-            raise ServerError(f"can't listen on {self.host}:{self.port}: {error}") from None
+            reason = await asyncio.to_thread(_why_not, self.host, self.port)
+            raise ServerError(f"can't listen on {self.host}:{self.port}: {reason or error}") from None
         self._server = server
         listener = server.transport
         assert isinstance(listener, asyncio.Server)

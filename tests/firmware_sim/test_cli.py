@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -123,6 +124,34 @@ def test_truth_answers_for_a_period(capsys: pytest.CaptureFixture[str]) -> None:
     assert "c07" in capsys.readouterr().out
 
 
+def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["meter", "--port", str(port)]) == 2
+    assert f"can't listen on 127.0.0.1:{port}: Address already in use" in capsys.readouterr().err
+
+
+def test_truth_answers_for_the_day_that_the_station_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sessions.csv").write_text(
+        "arrival,departure,delivered_energy (kWh),station_id\n"
+        "2019-05-01T08:00:00+08:00,2019-05-01T12:00:00+08:00,1,a\n"
+        "2019-05-01T13:00:00+08:00,2019-05-01T15:00:00+08:00,1,a\n"
+        "2019-05-02T08:00:00+08:00,2019-05-02T12:00:00+08:00,5,a\n"
+    )
+    (tmp_path / "station.toml").write_text(
+        '[station]\nid = "s"\nstart = 2026-06-15\n[[charger]]\nid = "c"\n'
+        '[sessions]\nmodel = "file"\nfile = "sessions.csv"\nreplay_on = 2026-06-15\n'
+    )
+    arguments = ["truth", str(tmp_path / "station.toml"), "--from", "2026-06-15", "--to", "2026-06-16", "--json"]
+    energies = []
+    for day in ([], ["--day", "2019-05-02"]):
+        assert main([*arguments, *day]) == 0
+        energies.append(json.loads(capsys.readouterr().out)["chargers_forward_uj"])
+    assert energies == [2 * 3_600_000 * 10**6, 5 * 3_600_000 * 10**6]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -136,6 +165,7 @@ def test_truth_answers_for_a_period(capsys: pytest.CaptureFixture[str]) -> None:
         (["meter", "--profile", "nonesuch"], "expected a path, or one of the profiles acrel-adl3000-e"),
         (["meter", "--unit", "300"], "option: unit: Input should be less than or equal to 247, found 300"),
         (["meter", "--power-factor", "2"], "option: power_factor: Input should be less than or equal to 1"),
+        (["meter", "--power-factor", "0.0000001"], "option: power_factor: expected a multiple of 0.000001"),
         (["meter", "--port", "0", "--ready-file", "nowhere/ready.json"], "nowhere"),
     ],
 )
@@ -152,6 +182,13 @@ def test_wrong_input_ends_with_2_and_a_reason(
     ("arguments", "expected"),
     [
         (["meter", "--clock", "fast"], "clock: expected"),
+        (["meter", "--port", "70000"], "--port: expected 0 to 65535 in steps of 1, got '70000'"),
+        (["meter", "--port", "-1"], "--port: expected 0 to 65535"),
+        (["meter", "--port", "502.5"], "--port: expected 0 to 65535"),
+        (["meter", "--factor", "-1"], "--factor: expected 0 to 4000 in steps of 0.000001, got '-1'"),
+        (["meter", "--factor", "0.12345678"], "--factor: expected 0 to 4000 in steps of 0.000001"),
+        (["meter", "--power-w", "1e9999999"], "--power-w: expected at most 25 digits"),
+        (["meter", "--power-w", "1e12"], "--power-w: expected -1000000000 to 1000000000 in steps of 0.001"),
         (["meter", "--power-w", "lots"], "expected a decimal number, got 'lots'"),
         (["meter", "--parameter", "ct"], "expected NAME=NUMBER"),
         (["truth", "x", "--from", "noon", "--to", "night"], "expected a time such as"),

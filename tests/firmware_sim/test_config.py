@@ -74,6 +74,13 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ),
         ('[[charger]]\nid = "c2"\nphase_shares = [1, 1]\n', "charger.1.phase_shares: expected one or three"),
         ('[[charger]]\nid = "c2"\nkind = "hv"\n', "charger.1.kind"),
+        (
+            '[[charger]]\nid = "c2"\npower_factor = "0.0000001"\n',
+            "charger.1.power_factor: expected a multiple of 0.000001",
+        ),
+        ('[[charger]]\nid = "c2"\nrated_kw = "6.6000001"\n', "charger.1.rated_kw: expected a multiple of 1 mW"),
+        ('[auxiliary]\nload_w = "0.0001"\n', "auxiliary.load_w: expected a multiple of 1 mW"),
+        ("[simulate]\nport = 65000\nports = 1000\n", "simulate: ports: expected at most 536 from port 65000 on"),
         ('[[charger]]\nid = "c2"\npower_factor = 1.1\n', "charger.1.power_factor"),
         ('[sessions]\nmodel = "file"\n', "sessions: file: expected a path"),
         ("[sessions]\nday = 2019-05-01\n", 'sessions: file, day and replay_on are for model = "file"'),
@@ -83,6 +90,16 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, change: str, expected: str) -> None:
     problems = load_text(tmp_path, SMALL + change)
     assert any(expected in problem for problem in problems), problems
+
+
+def test_a_voltage_that_would_be_0_is_refused(tmp_path: Path) -> None:
+    problems = load_text(tmp_path, SMALL.replace('id = "s"', 'id = "s"\nvoltage_v = "0.0001"'))
+    assert problems == ["station.voltage_v: expected a multiple of 0.001, found '0.0001'"]
+
+
+def test_a_file_without_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected at most"):
+        load_station(Path("/dev/zero"))
 
 
 def test_an_unknown_time_zone_is_named(tmp_path: Path) -> None:

@@ -126,6 +126,17 @@ def test_the_clock_is_written() -> None:
     assert subject.meter.values(START)["device_time"] == START + 5_000
 
 
+@pytest.mark.parametrize("time_ms", [2**32 * 1000, 253_370_678_400_000, 2**63, 2**64 - 1])
+def test_a_clock_set_to_what_is_no_time_is_refused_and_the_meter_goes_on(time_ms: int) -> None:
+    subject = face()
+    write = load("sim-carbon-meter").writes["clock"]
+    with pytest.raises(RefusedError, match="clock: the clock goes from 0 to"):
+        subject.write(write.address, encode_write(write, {"time": time_ms}), START + HOUR)
+    values = subject.meter.values(START + 2 * DAY)
+    assert values["device_time"] == START + 2 * DAY
+    assert len(subject.meter.daily_freezes) == 2
+
+
 @pytest.mark.parametrize(
     ("address", "words", "error"),
     [

@@ -10,10 +10,12 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import clock
-from cloud_receiver import config, database, enrolment, logs, registry, report_text, service
+from cloud_receiver import config, database, enrolment, gateway_status, logs, registry, report_text, service
 from cloud_receiver import findings as finding_store
 from cloud_receiver import report as reports
 from wire import keys, topics
+from wire.messages import StatusState
+from wire.records import ClockState
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 """Years whose days, in any time zone, are within the range of the store's times."""
@@ -65,6 +67,7 @@ def gateway_list(options: argparse.Namespace) -> None:
     database.require_current(engine)
     with database.reading(engine) as connection:
         rows = enrolment.keys(connection)
+        states = gateway_status.by_name(connection)
     engine.dispose()
     if options.json:
         content = [
@@ -74,6 +77,7 @@ def gateway_list(options: argparse.Namespace) -> None:
                 "key": row.kid.hex(),
                 "added": _time(row.added_ms),
                 "revoked": _time(row.revoked_ms),
+                "status": _status(states.get(row.gateway)),
             }
             for row in rows
         ]
@@ -82,6 +86,29 @@ def gateway_list(options: argparse.Namespace) -> None:
     for row in rows:
         state = "valid" if row.revoked_ms is None else f"revoked {_time(row.revoked_ms)}"
         _say(f"{row.gateway}  {row.station}  {row.kid.hex()}  added {_time(row.added_ms)}  {state}")
+    for name in dict.fromkeys(row.gateway for row in rows):
+        status = _status(states.get(name))
+        if status is None:
+            _say(f"{name}  no status received")
+            continue
+        _say(
+            f"{name}  {status['state']}  last seen {status['last_seen']}  {status['unacknowledged']} unacknowledged  "
+            f"{status['dropped']} dropped  clock {status['clock']}  journal {status['journal']}"
+        )
+
+
+def _status(known: gateway_status.Known | None) -> dict[str, object] | None:
+    if known is None:
+        return None
+    return {
+        "state": "offline" if known.state == StatusState.OFFLINE else "online",
+        "last_seen": _time(known.seen_ms),
+        "unacknowledged": known.unacknowledged,
+        "dropped": known.dropped,
+        "clock": ClockState(known.clock_state).name.lower(),
+        "journal": known.context.hex(),
+        "next_sequence": known.next_sequence,
+    }
 
 
 def gateway_revoke(options: argparse.Namespace) -> None:

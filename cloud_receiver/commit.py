@@ -1,23 +1,33 @@
 """One durable transaction: the new records of many batches, their signed messages and the received ranges."""
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Table, delete, insert, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from cloud_receiver import schema
+from cloud_receiver import gateway_status, schema
 from cloud_receiver.conflict import conflicting_sequences
 from cloud_receiver.counters import Counters
-from cloud_receiver.database import insert_statement, writing
+from cloud_receiver.database import insert_statement, reading, writing
 from cloud_receiver.enrolment import Enrolled
+from cloud_receiver.gateway_status import Heard
 from cloud_receiver.meters import MeterNumbers
 from cloud_receiver.quarantine import Quarantine, Refused
 from cloud_receiver.received import Ledger, Owner
 from cloud_receiver.refusal import Reason
 from cloud_receiver.verify import Verified
-from diantan_core import RecordBatch
+from diantan_core import RecordBatch, decode_batch
+from wire.envelope import open_envelope
 from wire.messages import Acknowledgement
+from wire.records import EventCode
+
+log = logging.getLogger(__name__)
+
+REJECTED = (IntegrityError, DataError, OverflowError)
+"""What the store raises of values it will never take; other errors are its own and pass."""
 
 MISSING_RANGES = 64
 """How many gaps an acknowledgement names (docs/wire.cddl)."""
@@ -48,6 +58,7 @@ _COLUMNS = {
     schema.dirty: _DIRTY,
 }
 _TIME = 2  # where the row of a record has its time
+_CODE = 3  # where the row of an event has its code
 
 Row = tuple[Any, ...]
 
@@ -64,6 +75,18 @@ class _Transaction:
         self.counters = Counters()
         self.refused: list[Refused] = []
         self.rows: dict[Table, list[Row]] = {table: [] for table in _COLUMNS}
+
+    def journal(self, item: Verified) -> int:
+        """Return the number of a batch's journal; the checks are told of one that is new."""
+        owner = _owner(item)
+        if owner in self.ledger.opened:
+            self.ledger.opened.discard(owner)
+            self.notice(item.gateway.station)
+        return self.ledger.number(owner)
+
+    def notice(self, station: int) -> None:
+        """Tell the checks that there is something of now."""
+        self.rows[schema.dirty].append((station, self.now_ms, self.now_ms))
 
     def acknowledgements(self) -> list[Acknowledgement]:
         """Return what the store will hold of each journal after the commit."""
@@ -89,7 +112,12 @@ class Committer:
         self._insert = {table: insert_statement(table, columns, engine) for table, columns in _COLUMNS.items()}
 
     def commit(
-        self, batches: Sequence[Verified], refused: Sequence[Refused], enrolled: Enrolled, now_ms: int
+        self,
+        batches: Sequence[Verified],
+        refused: Sequence[Refused],
+        enrolled: Enrolled,
+        now_ms: int,
+        heard: Sequence[Heard] = (),
     ) -> list[Acknowledgement]:
         """Store everything or nothing; return what is then to be acknowledged, one per journal.
 
@@ -102,13 +130,16 @@ class Committer:
                     self._take(work, item)
                 self._flush(work)
                 work.ledger.write()
+                gateway_status.store(connection, heard, now_ms)
                 work.refused += refused
                 if work.refused:
                     self._quarantine.store(connection, work.refused, now_ms)
         except BaseException:
             self._meters.rolled_back()
+            self._quarantine.rolled_back()
             raise
         self._meters.committed()
+        self._quarantine.committed()
         work.counters.refused.update(item.reason.value for item in work.refused)
         work.counters.transactions = 1
         self._counters.add(work.counters)
@@ -116,7 +147,7 @@ class Committer:
 
     def _take(self, work: _Transaction, item: Verified) -> None:
         batch = item.batch
-        journal = work.ledger.number(_owner(item))
+        journal = work.journal(item)
         new = work.ledger.take(journal, batch.first, batch.count)
         fresh = sum(last - first + 1 for first, last in new)
         work.counters.messages += 1
@@ -127,8 +158,13 @@ class Committer:
             self._compare(work, item, journal, keys)
         if not fresh:
             return
-        rows = _rows(batch, keys, (item.gateway.station, journal))
-        if fresh < batch.count:
+        self._enter(work, item, journal, keys, new)
+        work.rows[schema.message].append(_message_row(item, journal, work.now_ms))
+
+    @staticmethod
+    def _enter(work: _Transaction, item: Verified, journal: int, keys: list[int], new: list[tuple[int, int]]) -> None:
+        rows = _rows(item.batch, keys, (item.gateway.station, journal))
+        if sum(last - first + 1 for first, last in new) < item.batch.count:
             wanted = {number for first, last in new for number in range(first, last + 1)}
             rows = {table: [row for row in found if row[0] in wanted] for table, found in rows.items()}
         for table, found in rows.items():
@@ -137,12 +173,60 @@ class Committer:
             starts = [row[_TIME] for row in rows[table]]
             if starts:
                 work.rows[schema.dirty].append((item.gateway.station, min(starts), max(starts)))
-        work.rows[schema.message].append(
-            (
-                *(journal, batch.first, batch.count, item.topic, item.kid, batch.created_ms),
-                *(work.now_ms, batch.clock_state, item.envelope),
-            )
-        )
+        for row in rows[schema.event]:
+            if row[_CODE] == EventCode.RECORDS_DROPPED:
+                work.rows[schema.dirty].append((item.gateway.station, row[_TIME], row[_TIME]))
+
+    def set_aside(self, item: Verified, enrolled: Enrolled, detail: str, now_ms: int) -> list[Acknowledgement]:
+        """Keep a message whose records the store rejects, whole and durably, and return its acknowledgement.
+
+        The gateway must not send it for ever; its records are entered when a store takes them (`take_back`).
+        """
+        with writing(self._engine) as connection:
+            work = _Transaction(connection, [item], enrolled, now_ms)
+            journal = work.journal(item)
+            new = work.ledger.take(journal, item.batch.first, item.batch.count)
+            if new:
+                row = dict(zip(_MESSAGE, _message_row(item, journal, now_ms), strict=True))
+                number = connection.execute(insert(schema.message).values(row).returning(schema.message.c.id)).scalar()
+                values = {"message": number, "new": json.dumps(new), "detail": detail[:1000], "aside_ms": now_ms}
+                connection.execute(insert(schema.set_aside).values(values))
+                work.notice(item.gateway.station)
+            self._flush(work)
+            work.ledger.write()
+        return work.acknowledgements()
+
+    def take_back(self, enrolled: Enrolled, now_ms: int) -> tuple[int, int]:
+        """Enter the records of messages that were set aside; return (messages entered, messages that stay)."""
+        with reading(self._engine) as connection:
+            found = connection.execute(
+                select(schema.set_aside, schema.message, schema.gateway.c.name)
+                .join_from(schema.set_aside, schema.message)
+                .join(schema.journal)
+                .join(schema.gateway)
+                .order_by(schema.set_aside.c.message)
+            ).all()
+        entered = 0
+        for row in found:
+            batch = decode_batch(open_envelope(bytes(row.envelope), row.topic, enrolled.ring).payload)
+            item = Verified(row.topic, bytes(row.envelope), bytes(row.kid), enrolled.gateways[row.name], batch)
+            try:
+                with writing(self._engine) as connection:
+                    mine = delete(schema.set_aside).where(schema.set_aside.c.message == row.message)
+                    if not connection.execute(mine).rowcount:
+                        continue  # another receiver was faster
+                    work = _Transaction(connection, (), enrolled, now_ms)
+                    keys = self._meters.resolve(connection, item.gateway, batch.meters)
+                    self._enter(work, item, row.journal, keys, [(first, last) for first, last in json.loads(row.new)])
+                    work.rows[schema.dirty].append((item.gateway.station, row.aside_ms, row.aside_ms))
+                    self._flush(work)
+            except REJECTED as error:
+                self._meters.rolled_back()
+                log.warning("the message %d of %s stays set aside: %s", row.message, row.topic, cause(error))
+            else:
+                self._meters.committed()
+                entered += 1
+        return entered, len(found) - entered
 
     def _compare(self, work: _Transaction, item: Verified, journal: int, keys: list[int]) -> None:
         # What this transaction has taken from earlier messages must be visible to the comparison.
@@ -160,6 +244,20 @@ class Committer:
             if rows:
                 work.connection.exec_driver_sql(self._insert[table], rows)
                 rows.clear()
+
+
+def _message_row(item: Verified, journal: int, now_ms: int) -> Row:
+    batch = item.batch
+    return (
+        *(journal, batch.first, batch.count, item.topic, item.kid, batch.created_ms),
+        *(now_ms, batch.clock_state, item.envelope),
+    )
+
+
+def cause(error: BaseException) -> str:
+    """Return the driver's own words, without the statement and its parameters."""
+    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return f"{type(origin).__name__}: {origin}"
 
 
 def _rows(batch: RecordBatch, keys: list[int], constants: tuple[int, int]) -> dict[Table, list[Row]]:

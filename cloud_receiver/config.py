@@ -1,7 +1,7 @@
 """receiver.toml: where the centre keeps its data, which broker it uses, and how it checks and dispatches."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -33,7 +33,10 @@ class Broker(Section):
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
-    keepalive_s: Positive = 60
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """Version of MQTT; auto tries 5 first."""
+    keepalive_s: Annotated[int, Field(ge=15, le=65_535)] = 60
+    """At least 15: while another program holds the store's lock, the receiver may not answer for 15 s (docs)."""
     session_expiry_s: Annotated[int, Field(ge=0)] = 86_400
     """How long the broker keeps what arrives while the receiver is away (MQTT 5)."""
     shared_group: str | None = None
@@ -59,7 +62,6 @@ class Dispatch(Section):
     """Dispatch of carbon factors (电碳因子下发)."""
 
     schedule: Path
-    slot_minutes: Annotated[int, Field(ge=1, le=60)] = 15
     slots: Annotated[int, Field(ge=1, le=2976)] = 96
     """How many slots a message carries, so that a gateway that was cut off catches up."""
     lead_slots: Annotated[int, Field(ge=0, le=96)] = 0

@@ -14,6 +14,7 @@ class Counters:
     transactions: int = 0
     acknowledgements: int = 0
     store_errors: int = 0
+    set_aside: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Counters") -> None:
@@ -24,4 +25,5 @@ class Counters:
         self.transactions += other.transactions
         self.acknowledgements += other.acknowledgements
         self.store_errors += other.store_errors
+        self.set_aside += other.set_aside
         self.refused.update(other.refused)

@@ -100,16 +100,17 @@ def _alembic() -> Config:
     return config
 
 
-def upgrade(engine: Engine) -> tuple[str | None, str]:
-    """Bring the schema to the newest revision; return (revision before, revision now)."""
+def upgrade(engine: Engine, revision: str | None = None) -> tuple[str | None, str]:
+    """Bring the schema to the newest revision, or to `revision`; return (revision before, revision now)."""
+    wanted = head() if revision is None else revision
     config = _alembic()
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         before = MigrationContext.configure(connection).get_current_revision()
         if before is not None and not _known(before):
             raise _newer(before)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return before, head()
+        command.upgrade(config, wanted)
+    return before, wanted
 
 
 def head() -> str:

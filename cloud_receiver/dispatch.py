@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 RETRY_MS = 5000
 RETRY_FLOOR_S = 0.1
 """An accelerated clock must not turn the wait before another attempt into a busy loop."""
-MINUTE_MS = 60_000
+SLOT_MS = 900_000
+"""Factors are dispatched for slots of 15 minutes; a gateway takes no others."""
 
 
 class Dispatcher:
@@ -41,7 +42,7 @@ class Dispatcher:
         self._link = link
         self._clock = clock
         self._settings = settings
-        self._slot_ms = settings.slot_minutes * MINUTE_MS
+        self._slot_ms = SLOT_MS
         self._wake = asyncio.Event()
         self._failed = False
         self._stamp: tuple[int, int] | None = None

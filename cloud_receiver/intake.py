@@ -11,22 +11,25 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
-from cloud_receiver.commit import Committer
+from cloud_receiver.commit import REJECTED, Committer, cause
 from cloud_receiver.config import Intake as IntakeSettings
 from cloud_receiver.counters import Counters
 from cloud_receiver.database import reading
 from cloud_receiver.enrolment import Enrolled, enrolled
+from cloud_receiver.gateway_status import Heard
 from cloud_receiver.quarantine import Quarantine, Refused
 from cloud_receiver.refusal import Reason, RefusalError
-from cloud_receiver.verify import Verified, verify
+from cloud_receiver.verify import Verified, verify, verify_status
 from wire import topics
 from wire.envelope import Signer
 from wire.messages import Acknowledgement
 
 log = logging.getLogger(__name__)
+
+_STATUS = "/status"
 
 
 class Arrived(Protocol):
@@ -39,6 +42,10 @@ class Arrived(Protocol):
     @property
     def payload(self) -> bytes:
         """Return its bytes."""
+
+    @property
+    def retained(self) -> bool:
+        """Return whether the broker had kept it."""
 
     @property
     def ack(self) -> Callable[[], None]:
@@ -123,7 +130,7 @@ class Intake:
                 failures += 1
                 log.error(  # noqa: TRY400  # the cause is one line; a trace a minute would bury it
                     "store failed (%s): %d messages stay unacknowledged, trying again in %.1f s (failure %d)",
-                    _cause(error),
+                    cause(error),
                     len(group),
                     wait_ms / 1000,
                     failures,
@@ -146,45 +153,61 @@ class Intake:
     def _attempt(self, group: list[Arrived]) -> list[Acknowledgement]:
         known = self._keys()
         batches: list[Verified] = []
+        heard: list[Heard] = []
         refused: list[Refused] = []
+
+        def sort(message: Arrived) -> None:
+            if message.topic.endswith(_STATUS):
+                heard.append(verify_status(message.topic, message.payload, known, retained=message.retained))
+            else:
+                batches.append(verify(message.topic, message.payload, known))
+
         for message in group:
             try:
                 try:
-                    batches.append(verify(message.topic, message.payload, known))
+                    sort(message)
                 except RefusalError as refusal:
                     # The key may have been enrolled a moment ago.
                     if refusal.reason not in {Reason.UNKNOWN_KEY, Reason.UNKNOWN_GATEWAY} or not self._stale(1000):
                         raise
                     known = self._read_keys()
-                    batches.append(verify(message.topic, message.payload, known))
+                    sort(message)
             except RefusalError as refusal:
                 refused.append(Refused(message.topic, message.payload, refusal.reason, refusal.detail))
         now_ms = self._clock.now_ms()
         try:
-            acknowledgements = self._committer.commit(batches, refused, known, now_ms)
-        except (IntegrityError, DataError, OverflowError) as error:
-            log.error("a group of %d batches can't be stored (%s): storing one by one", len(batches), _cause(error))  # noqa: TRY400
-            acknowledgements = self._one_by_one(batches, refused, known, now_ms)
+            acknowledgements = self._committer.commit(batches, refused, known, now_ms, heard)
+        except REJECTED as error:
+            log.error("a group of %d batches can't be stored (%s): storing one by one", len(batches), cause(error))  # noqa: TRY400
+            acknowledgements = self._one_by_one(batches, known, now_ms)
+            self._committer.commit((), refused, known, now_ms, heard)
         # One line for many: a hostile sender must not fill the log.
         for reason, number in Counter(item.reason for item in refused).items():
             first = next(item for item in refused if item.reason is reason)
             log.warning("refused %d messages (%s), the first on %s: %s", number, reason, first.topic, first.detail)
         return acknowledgements
 
-    def _one_by_one(
-        self, batches: list[Verified], refused: list[Refused], known: Enrolled, now_ms: int
-    ) -> list[Acknowledgement]:
-        """Store the batches that can be stored: one that the store rejects must not keep the others out."""
+    def _one_by_one(self, batches: list[Verified], known: Enrolled, now_ms: int) -> list[Acknowledgement]:
+        """Store the batches that can be stored, and set aside the others: none may keep the rest out, or be lost."""
         result: dict[tuple[str, bytes], Acknowledgement] = {}
         for item in batches:
             try:
                 done = self._committer.commit([item], (), known, now_ms)
-            except (IntegrityError, DataError, OverflowError) as error:
-                refused.append(Refused(item.topic, item.envelope, Reason.UNSTORABLE, _cause(error)))
-            else:
-                result.update({(each.gateway, each.context): each for each in done})
-        self._committer.commit((), refused, known, now_ms)
+            except REJECTED as error:
+                done = self._committer.set_aside(item, known, cause(error), now_ms)
+                self.counters.set_aside += 1
+                log.error(  # noqa: TRY400  # the cause is one line
+                    "the store rejects records of %s, %d from sequence %d (%s): the message is set aside",
+                    *(item.gateway.name, item.batch.count, item.batch.first, cause(error)),
+                )
+            result.update({(each.gateway, each.context): each for each in done})
         return list(result.values())
+
+    def take_back(self) -> None:
+        """Enter the records of messages that were set aside, if the store takes them now."""
+        entered, left = self._committer.take_back(self._keys(), self._clock.now_ms())
+        if entered or left:
+            log.warning("messages set aside: %d are entered now, %d stay", entered, left)
 
     def _keys(self) -> Enrolled:
         if self._enrolled is None or self._stale(self._settings.key_refresh_s * 1000):
@@ -212,9 +235,3 @@ class Intake:
         # One that was lost is no harm: the gateway sends the batch again and is acknowledged again.
         if not future.cancelled() and (error := future.exception()) is not None:
             log.debug("acknowledgement lost: %s", error)
-
-
-def _cause(error: BaseException) -> str:
-    """Return the driver's own words, without the statement and its parameters."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return f"{type(cause).__name__}: {cause}"

@@ -33,6 +33,16 @@ class Quarantine:
         self._minute = 0
         self._written: Counter[Reason] = Counter()
         self._unwritten: Counter[Reason] = Counter()
+        self._before = (self._minute, self._written.copy(), self._unwritten.copy())
+
+    def committed(self) -> None:
+        """Keep what was counted in the transaction."""
+        self._before = (self._minute, self._written.copy(), self._unwritten.copy())
+
+    def rolled_back(self) -> None:
+        """Forget it: the same messages come again."""
+        self._minute, written, unwritten = self._before
+        self._written, self._unwritten = written.copy(), unwritten.copy()
 
     def store(self, connection: Connection, refused: Sequence[Refused], now_ms: int) -> None:
         """Write what the rate limit lets through; a row's `count` includes those before it that were not kept."""

@@ -34,6 +34,8 @@ class Ledger:
         self._connection = connection
         wanted = sorted(set(owners))
         self._numbers: dict[Owner, int] = {}
+        self.opened: set[Owner] = set()
+        """Journals seen for the first time."""
         if wanted:
             self._find(wanted)
             for gateway, context in wanted:
@@ -41,6 +43,7 @@ class Ledger:
                     statement = insert(journal).values(gateway=gateway, context=context, opened_ms=now_ms)
                     found = connection.execute(statement.returning(journal.c.id)).scalar_one()
                     self._numbers[gateway, context] = found
+                    self.opened.add((gateway, context))
         self._ranges = {number: RangeSet() for number in self._numbers.values()}
         rows = connection.execute(
             select(received_range).where(received_range.c.journal.in_(self._ranges)).order_by(received_range.c.first)

@@ -21,7 +21,6 @@ class Reason(StrEnum):
     PAYLOAD = "payload"
     FUTURE_SCHEMA = "future_schema"
     CONFLICT = "conflict"
-    UNSTORABLE = "unstorable"
 
 
 OF_ENVELOPE = {

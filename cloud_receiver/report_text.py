@@ -69,6 +69,10 @@ _WORDS = {
     "register_discontinuity": ("register not continuous", "示数不连续"),
     "overlapping_intervals": ("intervals overlap", "时段重叠"),
     "unknown_meter": ("meter not registered", "未登记电能表"),
+    "records_dropped": ("gateway dropped records", "网关丢弃记录"),
+    "journal_opened": ("gateway began a new journal", "网关日志重建"),
+    "set_aside": ("records the store rejects", "记录无法入库"),
+    "gateway": ("gateway", "网关"),
     "info": ("info", "提示"),
     "warning": ("warning", "警告"),
     "alarm": ("alarm", "告警"),
@@ -272,6 +276,8 @@ def _finding_lines(items: Sequence[Finding], text: _Text, zone: ZoneInfo) -> lis
             f"{number} {text.word('slots')} {span}, {text.word(item.state)}"
         )
         details = evidence.get("details")
+        if isinstance(details, list) and details and "gateway" in details[0]:
+            lines.append(f"    {text.word('gateway')}: {', '.join(sorted({each['gateway'] for each in details}))}")
         named = evidence.get("suspects") or (details if item.kind == Kind.CHARGER_ERROR else None)
         if isinstance(named, list) and named:
             shown = ", ".join(

@@ -107,6 +107,32 @@ message = Table(
     Index(None, "journal", "first"),
 )
 
+# A message whose records the store would not take: kept whole, acknowledged, and tried again at every start.
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("message", BigInteger, ForeignKey("message.id"), primary_key=True, autoincrement=False),
+    Column("new", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("aside_ms", BigInteger, nullable=False),
+)
+
+# The newest status of a gateway; `seen_ms` is by the centre's clock, `time_ms` by the gateway's.
+gateway_status = Table(
+    "gateway_status",
+    metadata,
+    Column("gateway", BigInteger, ForeignKey("gateway.id"), primary_key=True, autoincrement=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("context", LargeBinary(8), nullable=False),
+    Column("next_sequence", BigInteger, nullable=False),
+    Column("unacknowledged", BigInteger, nullable=False),
+    Column("clock_state", SmallInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("dropped_ms", BigInteger),
+)
+
 interval = Table(
     "interval",
     metadata,

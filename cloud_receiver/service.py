@@ -1,11 +1,11 @@
 """The receiver process: intake, dispatch and checks on one event loop, until it is told to stop."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver import database, meters
@@ -47,6 +47,7 @@ def link_settings(broker: Broker) -> LinkSettings:
         cert_file=broker.cert_file,
         key_file=broker.key_file,
         keepalive_s=broker.keepalive_s,
+        protocol=broker.protocol,
         clean_start=False,
         session_expiry_s=broker.session_expiry_s,
     )
@@ -92,6 +93,9 @@ class Service:
         """Serve until `stop`; raises what a part that must not end has ended with."""
         group = self._settings.broker.shared_group
         self._link.subscribe(f"$share/{group}/{topics.ALL_RECORDS}" if group else topics.ALL_RECORDS, 1)
+        # Never shared: a shared subscription gets no retained messages (MQTT 5, 4.8.2), and any receiver may note them.
+        self._link.subscribe(topics.ALL_STATUS, 1)
+        self._take_back()
         await self._link.start()
         intake = asyncio.create_task(self._intake.run(), name="intake")
         others = [asyncio.create_task(self._summary(), name="summary")]
@@ -108,12 +112,18 @@ class Service:
         finally:
             for task in (stopped, *others):
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            # What one of them has ended with must not keep the intake from its end.
+            await asyncio.gather(stopped, *others, return_exceptions=True)
             self._intake.stop()
             await intake
             await self._link.stop()
             log.info("receiver stopped; %s", self._counted())
+
+    def _take_back(self) -> None:
+        try:
+            self._intake.take_back()
+        except SQLAlchemyError as error:
+            log.warning("messages set aside wait for the next start: %s", str(error).splitlines()[0])
 
     async def _dispatch(self, dispatcher: Dispatcher) -> None:
         await self._link.wait_connected()
@@ -135,7 +145,7 @@ class Service:
             f"{counters.duplicates} duplicates dropped, "
             f"{counters.transactions} transactions, {counters.acknowledgements} acknowledgements, "
             f"{self._intake.backlog} batches waiting, {counters.store_errors} store errors, "
-            f"refused: {refused or 'none'}"
+            f"{counters.set_aside} set aside, refused: {refused or 'none'}"
         )
 
 

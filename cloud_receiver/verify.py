@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import cbor2
 
 from cloud_receiver.enrolment import Enrolled, GatewayRow
+from cloud_receiver.gateway_status import Heard
 from cloud_receiver.refusal import OF_ENVELOPE, Reason, RefusalError
 from diantan_core import DecodeError, RecordBatch, decode_batch
 from wire.batch import SCHEMA_VERSION
 from wire.envelope import EnvelopeError, Opened, open_envelope
+from wire.messages import MessageError, Status
 from wire.topics import TopicError, parse_up
 
 
@@ -28,19 +30,7 @@ def verify(topic: str, envelope: bytes, enrolled: Enrolled) -> Verified:
 
     The gateway of the topic, the owner of the key and the gateway named in the payload must be the same.
     """
-    try:
-        name, kind = parse_up(topic)
-    except TopicError as error:
-        raise RefusalError(Reason.TOPIC, str(error)) from error
-    if kind != "records":
-        raise RefusalError(Reason.TOPIC, f"topic {topic!r}: expected records, got {kind}")
-    opened = _open(topic, envelope, name, enrolled)
-    if opened.kid in enrolled.revoked:
-        raise RefusalError(Reason.REVOKED_KEY, f"key {opened.kid.hex()} of gateway {opened.owner} is revoked")
-    if opened.owner != name:
-        raise RefusalError(
-            Reason.FOREIGN_KEY, f"key {opened.kid.hex()} of gateway {opened.owner} on the topic of {name}"
-        )
+    name, opened = _signed(topic, envelope, "records", enrolled)
     try:
         batch = decode_batch(opened.payload)
     except DecodeError as error:
@@ -48,6 +38,36 @@ def verify(topic: str, envelope: bytes, enrolled: Enrolled) -> Verified:
     if batch.gateway != name:
         raise RefusalError(Reason.GATEWAY_MISMATCH, f"payload of gateway {batch.gateway!r} on the topic of {name}")
     return Verified(topic, envelope, opened.kid, enrolled.gateways[name], batch)
+
+
+def verify_status(topic: str, envelope: bytes, enrolled: Enrolled, *, retained: bool) -> Heard:
+    """Check a message of a status topic, as `verify` does one of records."""
+    name, opened = _signed(topic, envelope, "status", enrolled)
+    try:
+        status = Status.decode(opened.payload)
+    except MessageError as error:
+        raise _undecodable(opened.payload, error) from error
+    if status.gateway != name:
+        raise RefusalError(Reason.GATEWAY_MISMATCH, f"status of gateway {status.gateway!r} on the topic of {name}")
+    return Heard(enrolled.gateways[name], status, retained)
+
+
+def _signed(topic: str, envelope: bytes, expected: str, enrolled: Enrolled) -> tuple[str, Opened]:
+    """Return the gateway of the topic, and the payload that it has signed with a valid key of its own."""
+    try:
+        name, kind = parse_up(topic)
+    except TopicError as error:
+        raise RefusalError(Reason.TOPIC, str(error)) from error
+    if kind != expected:
+        raise RefusalError(Reason.TOPIC, f"topic {topic!r}: expected {expected}, got {kind}")
+    opened = _open(topic, envelope, name, enrolled)
+    if opened.kid in enrolled.revoked:
+        raise RefusalError(Reason.REVOKED_KEY, f"key {opened.kid.hex()} of gateway {opened.owner} is revoked")
+    if opened.owner != name:
+        raise RefusalError(
+            Reason.FOREIGN_KEY, f"key {opened.kid.hex()} of gateway {opened.owner} on the topic of {name}"
+        )
+    return name, opened
 
 
 def _open(topic: str, envelope: bytes, name: str, enrolled: Enrolled) -> Opened:
@@ -60,7 +80,7 @@ def _open(topic: str, envelope: bytes, name: str, enrolled: Enrolled) -> Opened:
         raise RefusalError(reason, str(error)) from error
 
 
-def _undecodable(payload: bytes, error: DecodeError) -> RefusalError:
+def _undecodable(payload: bytes, error: DecodeError | MessageError) -> RefusalError:
     """Tell a message of a newer program from garbage: the first is not the gateway's fault."""
     try:
         content = cbor2.loads(payload, max_depth=8)

@@ -25,6 +25,9 @@ class Kind(StrEnum):
     CONTINUITY = "register_discontinuity"  # 示数不连续
     OVERLAP = "overlapping_intervals"  # 时段重叠
     UNKNOWN_METER = "unknown_meter"  # 未登记电能表
+    RECORDS_DROPPED = "records_dropped"  # 网关丢弃记录
+    JOURNAL_OPENED = "journal_opened"  # 网关日志重建
+    SET_ASIDE = "set_aside"  # 记录无法入库
 
 
 class Severity(StrEnum):

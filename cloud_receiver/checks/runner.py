@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver import findings
-from cloud_receiver.checks import load
+from cloud_receiver.checks import gateways, load
 from cloud_receiver.checks.day import findings as findings_of_day
 from cloud_receiver.checks.evaluate import SlotResult, evaluate
 from cloud_receiver.checks.model import SLOT_MS, Context
@@ -258,6 +258,7 @@ class Runner:
         results = results_of_day(connection, context.number, day_ms, end_ms)
         over = end_ms - SLOT_MS <= self._deadline(now_ms)
         drafts = findings_of_day(results, context, self._settings, over=over)
+        drafts += gateways.findings(connection, context.number, day_ms, end_ms)
         opened, closed = findings.synchronise(connection, context, day_ms, drafts, now_ms)
         if opened or closed:
             log.info("station %s: %d findings opened, %d closed", context.station.id, opened, closed)

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from cloud_receiver import database, gateway_status
 from cloud_receiver.cli import main
+from cloud_receiver.enrolment import GatewayRow
+from cloud_receiver.gateway_status import Heard
+from wire.messages import Status, StatusState
+from wire.records import ClockState
 
 REGISTRY = """
 [[station]]
@@ -56,12 +61,53 @@ def test_a_gateway_is_enrolled_listed_and_revoked(
     kid = capsys.readouterr().out.split()[6]
     assert main(["gateway", "list", config, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [
-        {"gateway": "gw1", "station": "S1", "key": kid, "added": "2026-06-30T16:00:00+00:00", "revoked": None}
+        {
+            "gateway": "gw1",
+            "station": "S1",
+            "key": kid,
+            "added": "2026-06-30T16:00:00+00:00",
+            "revoked": None,
+            "status": None,
+        }
     ]
     assert main(["gateway", "revoke", config, "gw1", "--key", kid, *clock]) == 0
     assert kid in capsys.readouterr().out
     assert main(["gateway", "list", config]) == 0
-    assert "revoked 2026-06-30T16:00:00+00:00" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "revoked 2026-06-30T16:00:00+00:00" in shown
+    assert "gw1  no status received" in shown
+
+
+def test_the_state_of_a_gateway_is_listed(
+    config: str, public_key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1"]) == 0
+    store_status(tmp_path)
+    capsys.readouterr()
+    assert main(["gateway", "list", config]) == 0
+    assert (
+        "gw1  online  last seen 2026-06-30T16:00:01+00:00  5 unacknowledged  2 dropped  clock stepped  "
+        "journal 6a6f75726e616c31\n"
+    ) in capsys.readouterr().out
+    assert main(["gateway", "list", config, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["status"] == {
+        "state": "online",
+        "last_seen": "2026-06-30T16:00:01+00:00",
+        "unacknowledged": 5,
+        "dropped": 2,
+        "clock": "stepped",
+        "journal": "6a6f75726e616c31",
+        "next_sequence": 9,
+    }
+
+
+def store_status(directory: Path) -> None:
+    engine = database.open_store("sqlite:///receiver.sqlite", directory)
+    status = Status("gw1", StatusState.HEALTH, 1_782_835_200_000, b"journal1", 9, 5, ClockState.STEPPED, 2)
+    with database.writing(engine) as connection:
+        heard = Heard(GatewayRow(1, "gw1", 1), status, retained=False)
+        gateway_status.store(connection, [heard], 1_782_835_201_000)
+    engine.dispose()
 
 
 def test_a_key_is_enrolled_once(config: str, public_key: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,7 +186,7 @@ def test_report_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str
 def test_database_upgrade(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["database", "upgrade", config]) == 0
     assert main(["database", "upgrade", config]) == 0
-    assert capsys.readouterr().out.splitlines() == ["schema 0001, was none", "schema 0001 is current"]
+    assert capsys.readouterr().out.splitlines() == ["schema 0002, was none", "schema 0002 is current"]
 
 
 def test_a_key_is_shown_without_its_private_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

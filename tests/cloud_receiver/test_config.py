@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cloud_receiver import config
+from cloud_receiver.service import link_settings
 from cloud_receiver.toml_file import ConfigurationError
 
 
@@ -38,6 +39,18 @@ def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
     }
     assert all(str(path) in str(problem) for problem in caught.value.problems)
     assert "70000" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['protocol = "4"', "keepalive_s = 14", "keepalive_s = 65536"])
+def test_a_broker_setting_out_of_range(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"broker.{text.split(maxsplit=1)[0]}"):
+        config.load(write(tmp_path, f'[centre]\nkey_file = "k"\n[broker]\n{text}\n'))
+
+
+@pytest.mark.parametrize("protocol", ["auto", "5", "3.1.1"])
+def test_the_version_of_mqtt_is_passed_to_the_link(protocol: str, tmp_path: Path) -> None:
+    settings = config.load(write(tmp_path, f'[centre]\nkey_file = "k"\n[broker]\nprotocol = "{protocol}"\n'))
+    assert link_settings(settings.broker).protocol == protocol
 
 
 def test_a_file_that_is_not_toml(tmp_path: Path) -> None:

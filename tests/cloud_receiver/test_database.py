@@ -23,6 +23,18 @@ def test_upgrade_from_empty_matches_the_schema(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_upgrade_from_the_first_schema_keeps_what_is_there(tmp_path: Path) -> None:
+    engine = database.open_store("sqlite:///store.sqlite", tmp_path)
+    assert database.upgrade(engine, "0001") == (None, "0001")
+    with database.writing(engine) as connection:
+        connection.execute(station.insert().values(name="S1"))
+    assert database.upgrade(engine) == ("0001", database.head())
+    with database.reading(engine) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.execute(select(station.c.name)).scalars().all() == ["S1"]
+    engine.dispose()
+
+
 def test_rows_of_readings_are_clustered_by_station_and_time(tmp_path: Path) -> None:
     engine = database.open_store("sqlite:///store.sqlite", tmp_path)
     database.upgrade(engine)

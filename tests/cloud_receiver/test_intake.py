@@ -5,7 +5,6 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import cbor2
@@ -13,95 +12,18 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from intake_support import FAST, Bench, Message, batch
 from receiver_support import DAY_MS, FakeGateway, enrol, interval, stored_sequences, until
 from sqlalchemy import Engine, event, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from clock import ManualClock
 from cloud_receiver import database, enrolment
-from cloud_receiver.config import Intake as IntakeSettings
-from cloud_receiver.intake import Intake
 from cloud_receiver.refusal import Reason
-from cloud_receiver.schema import dirty, message, meter, quarantine
+from cloud_receiver.schema import dirty, message, meter, quarantine, set_aside
 from cloud_receiver.schema import interval as interval_table
 from wire import topics
-from wire.envelope import KeyRing, Signer, open_envelope
+from wire.envelope import Signer
 from wire.messages import Acknowledgement
-
-FAST = IntakeSettings(commit_wait_ms=0, retry_first_ms=1, retry_longest_ms=1)
-
-
-@dataclass
-class FakeLink:
-    """Remembers what was published."""
-
-    published: list[tuple[str, bytes]] = field(default_factory=list)
-
-    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
-        assert qos == 1
-        assert not retain
-        self.published.append((topic, payload))
-        future = asyncio.get_running_loop().create_future()
-        future.set_result(None)
-        return future
-
-
-@dataclass
-class Message:
-    """A message as the link hands it over."""
-
-    topic: str
-    payload: bytes
-    acked: list[str] = field(default_factory=list)
-
-    @property
-    def ack(self) -> Callable[[], None]:
-        return lambda: self.acked.append("ack")
-
-
-class Bench:
-    """An intake with everything around it."""
-
-    def __init__(self, engine: Engine, settings: IntakeSettings = FAST) -> None:
-        self.engine = engine
-        self.link = FakeLink()
-        self.clock = ManualClock(wall_ms=DAY_MS)
-        self.signer = Signer(Ed25519PrivateKey.generate())
-        self.intake = Intake(engine, self.signer, self.link, self.clock, settings)
-
-    def take(self, *messages: Message) -> None:
-        """Let the messages through and the intake end."""
-
-        async def run() -> None:
-            for item in messages:
-                self.intake.receive(item)
-            self.intake.stop()
-            await self.intake.run()
-
-        asyncio.run(run())
-        self.intake._stopping = False
-
-    def acknowledgements(self) -> list[Acknowledgement]:
-        """Return what was acknowledged, after checking the centre's signature and the topic."""
-        ring = KeyRing()
-        ring.add(self.signer._key.public_key(), "centre")
-        result = []
-        for topic, envelope in self.link.published:
-            opened = Acknowledgement.decode(open_envelope(envelope, topic, ring).payload)
-            assert topic == topics.acknowledgement(opened.gateway)
-            result.append(opened)
-        return result
-
-    def rows(self, table: Any) -> list[Any]:
-        with database.reading(self.engine) as connection:
-            return list(connection.execute(select(table)).all())
-
-
-def batch(gateway: FakeGateway, first: int, count: int) -> Message:
-    """Return the batch of the records first..first+count-1, record n being slot n - 1."""
-    return Message(
-        gateway.topic, gateway.envelope(first, [interval(number - 1) for number in range(first, first + count)])
-    )
 
 
 def test_a_batch_is_stored_acknowledged_and_kept_as_it_came(engine: Engine, gateway: FakeGateway) -> None:
@@ -120,7 +42,11 @@ def test_a_batch_is_stored_acknowledged_and_kept_as_it_came(engine: Engine, gate
     assert (kept.topic, bytes(kept.envelope), kept.first, kept.count) == (item.topic, item.payload, 1, 64)
     assert bench.acknowledgements() == [Acknowledgement("gw1", gateway.context, 64, (), DAY_MS)]
     assert item.acked == ["ack"]
-    assert [(row.first_ms, row.last_ms) for row in bench.rows(dirty)] == [(DAY_MS, DAY_MS + 63 * 900_000)]
+    # The journal is new, and so are its records.
+    assert {(row.first_ms, row.last_ms) for row in bench.rows(dirty)} == {
+        (DAY_MS, DAY_MS),
+        (DAY_MS, DAY_MS + 63 * 900_000),
+    }
 
 
 def test_gaps_are_named_and_close(engine: Engine, gateway: FakeGateway) -> None:
@@ -410,18 +336,72 @@ def test_a_crash_between_commit_and_acknowledgement_repeats_but_never_doubles(
         assert connection.execute(select(func.count()).select_from(message)).scalar() == 1
 
 
-def test_a_batch_the_store_rejects_does_not_keep_the_others_out(engine: Engine, gateway: FakeGateway) -> None:
-    bench = Bench(engine)
+@contextmanager
+def rejecting(engine: Engine, sequence: int) -> Iterator[None]:
+    """Let the store reject a record, as a constraint does."""
 
     def reject(_conn: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
-        if sql.startswith("INSERT INTO interval") and any(row[0] == 3 for row in parameters):
+        if sql.startswith("INSERT INTO interval") and any(row[0] == sequence for row in parameters):
             raise IntegrityError(sql, None, sqlite3.IntegrityError("constraint failed"))
 
     event.listen(engine, "before_cursor_execute", reject)
-    items = [batch(gateway, 1, 2), batch(gateway, 3, 2), batch(gateway, 5, 2)]
-    bench.take(*items)
+    yield
     event.remove(engine, "before_cursor_execute", reject)
-    assert stored_sequences(engine) == [1, 2, 5, 6]
-    assert [row.reason for row in bench.rows(quarantine)] == [Reason.UNSTORABLE]
-    assert bench.acknowledgements()[-1].missing == ((3, 4),)
-    assert all(item.acked for item in items)
+
+
+def test_a_batch_the_store_rejects_is_set_aside_and_entered_later(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine)
+    # The second overlaps the first: only what is new of it is set aside.
+    items = [batch(gateway, 1, 2), batch(gateway, 2, 3), batch(gateway, 5, 2)]
+    with rejecting(engine, 3):
+        bench.take(*items)
+        assert stored_sequences(engine) == [1, 2, 5, 6]
+        # It is kept whole, so the gateway need not send it for ever.
+        assert bench.acknowledgements()[-1] == Acknowledgement("gw1", gateway.context, 6, (), DAY_MS)
+        assert all(item.acked for item in items)
+        assert [bytes(row.envelope) for row in bench.rows(message)] == [item.payload for item in items]
+        (aside,) = bench.rows(set_aside)
+        assert (aside.new, "constraint failed" in aside.detail) == ("[[3, 4]]", True)
+        assert bench.rows(quarantine) == []
+        bench.take(batch(gateway, 2, 3))
+        bench.intake.take_back()
+        assert (len(bench.rows(set_aside)), bench.intake.counters.set_aside) == (1, 1)
+    again = Bench(engine)
+    again.intake.take_back()
+    again.intake.take_back()
+    assert stored_sequences(engine) == [1, 2, 3, 4, 5, 6]
+    assert bench.rows(set_aside) == []
+
+
+def test_what_is_set_aside_is_as_durable_as_a_record(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine)
+    item = batch(gateway, 3, 2)
+
+    async def run() -> None:
+        task = asyncio.create_task(bench.intake.run())
+        bench.intake.receive(item)
+        await until(lambda: len(failed) == 2)
+        assert (bench.link.published, item.acked) == ([], [])
+        await until(lambda: bool(item.acked))
+        bench.intake.stop()
+        await task
+
+    with rejecting(engine, 3), failing(engine, 2, "INSERT INTO set_aside") as failed:
+        asyncio.run(run())
+    assert len(bench.rows(set_aside)) == 1
+
+
+def test_the_quarantine_is_not_charged_for_what_was_rolled_back(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine, FAST.model_copy(update={"quarantine_per_minute": 2}))
+    junk = Message(gateway.topic, b"junk")
+
+    async def run() -> None:
+        task = asyncio.create_task(bench.intake.run())
+        bench.intake.receive(junk)
+        await until(lambda: bool(junk.acked))
+        bench.intake.stop()
+        await task
+
+    with failing(engine, 5, "DELETE FROM quarantine"):
+        asyncio.run(run())
+    assert [(row.reason, row.count) for row in bench.rows(quarantine)] == [("malformed", 1)]

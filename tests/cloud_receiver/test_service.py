@@ -19,9 +19,10 @@ from cloud_receiver import database
 from cloud_receiver.cli import main
 from cloud_receiver.schema import quarantine
 from wire import keys, topics
-from wire.envelope import KeyRing, open_envelope
+from wire.envelope import KeyRing, Signer, open_envelope
 from wire.link import Link, LinkSettings, Received
-from wire.messages import Acknowledgement, Factors
+from wire.messages import Acknowledgement, Factors, Status, StatusState
+from wire.records import ClockState
 
 pytestmark = pytest.mark.mosquitto
 
@@ -192,6 +193,30 @@ def test_exactly_once_under_duplicates_reordering_and_overlap(centre: Centre) ->
     log = (centre.directory / "log.txt").read_text()
     assert "174 records in 8 batches stored" in log
     assert "refused: none" in log
+
+
+def test_a_retained_status_reaches_a_receiver_that_shares_its_subscription(
+    centre: Centre, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = centre.config("one", 'shared_group = "centre"\nprotocol = "5"')
+
+    async def scenario(field: Field) -> None:
+        state = Status("gw1", StatusState.BIRTH, DAY_MS, b"journal1", 9, 5, ClockState.SYNCHRONISED)
+        topic = topics.status("gw1")
+        envelope = Signer(centre.gateway.key).sign(state.encode(), topic)
+        await field.link.publish(topic, envelope, 1, retain=True)
+        centre.start(config)
+        await subscribed(field)
+        await field.send(batch(centre.gateway, 1, 8))
+        await until(lambda: field.acknowledged() == 8)
+
+    in_the_field(centre, scenario)
+    stop(centre.processes[-1])
+    assert "connected to" in (log := (centre.directory / "log.txt").read_text())
+    assert "with MQTT 5" in log
+    capsys.readouterr()
+    assert main(["gateway", "list", str(config)]) == 0
+    assert "gw1  online  last seen 2026-06-30T16:00:00+00:00  5 unacknowledged  0 dropped" in capsys.readouterr().out
 
 
 def test_killed_between_commit_and_acknowledgement(centre: Centre) -> None:

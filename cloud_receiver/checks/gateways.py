@@ -1,0 +1,128 @@
+"""What gateways and the intake itself tell of a day: journals that began anew, records dropped or not storable."""
+
+import json
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, select
+
+from cloud_receiver.checks.day import Draft
+from cloud_receiver.checks.model import SLOT_MS, STATION, Kind, Severity
+from cloud_receiver.schema import event, gateway, gateway_status, journal, message, set_aside
+from wire.records import DetailKey, EventCode
+
+_SHOWN = {
+    DetailKey.COUNT: "count",
+    DetailKey.FIRST_SEQUENCE: "first_sequence",
+    DetailKey.LAST_SEQUENCE: "last_sequence",
+}
+
+
+def findings(connection: Connection, station: int, day_ms: int, end_ms: int) -> list[Draft]:
+    """Return the findings about the gateways of a station in [day_ms, end_ms)."""
+    kinds = (
+        (Kind.RECORDS_DROPPED, Severity.ALARM, [*_dropped(connection, station, day_ms, end_ms)]),
+        (Kind.JOURNAL_OPENED, Severity.WARNING, [*_opened(connection, station, day_ms, end_ms)]),
+        (Kind.SET_ASIDE, Severity.ALARM, [*_set_aside(connection, station, day_ms, end_ms)]),
+    )
+    return [
+        Draft(
+            kind.value,
+            STATION,
+            severity.value,
+            [time - time % SLOT_MS for time, _ in found],
+            [{"start_ms": time} | detail for time, detail in found],
+        )
+        for kind, severity, found in kinds
+        if found
+    ]
+
+
+_Found = Iterator[tuple[int, dict[str, object]]]
+
+
+def _dropped(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
+    """Find records that a gateway gave up: by the events of its journal, and by its status, which comes sooner."""
+    rows = connection.execute(
+        select(event.c.time_ms, event.c.details, gateway.c.name)
+        .join(journal, journal.c.id == event.c.journal)
+        .join(gateway, gateway.c.id == journal.c.gateway)
+        .where(
+            event.c.station == station,
+            event.c.time_ms >= day_ms,
+            event.c.time_ms < end_ms,
+            event.c.code == int(EventCode.RECORDS_DROPPED),
+        )
+        .order_by(event.c.time_ms)
+    )
+    for row in rows:
+        details = json.loads(row.details)
+        shown = {name: details[str(int(key))] for key, name in _SHOWN.items() if str(int(key)) in details}
+        yield row.time_ms, {"gateway": row.name, **shown}
+    states = connection.execute(
+        select(gateway_status, gateway.c.name)
+        .join(gateway)
+        .where(
+            gateway.c.station == station,
+            gateway_status.c.dropped_ms >= day_ms,
+            gateway_status.c.dropped_ms < end_ms,
+        )
+    )
+    for state in states:
+        yield (
+            state.dropped_ms,
+            {
+                "gateway": state.name,
+                "journal": bytes(state.context).hex(),
+                "dropped_in_all": state.dropped,
+            },
+        )
+
+
+def _opened(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
+    """Find journals that are not their gateway's first: what the one before had not sent is lost."""
+    former = journal.alias("former")
+    last = (
+        select(func.max(former.c.id))
+        .where(former.c.gateway == journal.c.gateway, former.c.id < journal.c.id)
+        .scalar_subquery()
+    )
+    before = journal.alias("before")
+    rows = connection.execute(
+        select(journal.c.opened_ms, journal.c.context, before.c.context.label("former"), gateway.c.name)
+        .join(gateway, gateway.c.id == journal.c.gateway)
+        .join(before, before.c.id == last)
+        .where(gateway.c.station == station, journal.c.opened_ms >= day_ms, journal.c.opened_ms < end_ms)
+        .order_by(journal.c.id)
+    )
+    for row in rows:
+        yield (
+            row.opened_ms,
+            {
+                "gateway": row.name,
+                "journal": bytes(row.context).hex(),
+                "journal_before": bytes(row.former).hex(),
+            },
+        )
+
+
+def _set_aside(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
+    """Find messages whose records the store would not take."""
+    rows = connection.execute(
+        select(set_aside, message.c.first, message.c.count, gateway.c.name)
+        .join(message, message.c.id == set_aside.c.message)
+        .join(journal, journal.c.id == message.c.journal)
+        .join(gateway, gateway.c.id == journal.c.gateway)
+        .where(gateway.c.station == station, set_aside.c.aside_ms >= day_ms, set_aside.c.aside_ms < end_ms)
+        .order_by(set_aside.c.message)
+    )
+    for row in rows:
+        yield (
+            row.aside_ms,
+            {
+                "gateway": row.name,
+                "message": row.message,
+                "first_sequence": row.first,
+                "count": row.count,
+                "cause": row.detail,
+            },
+        )

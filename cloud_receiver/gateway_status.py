@@ -1,0 +1,100 @@
+"""What gateways say of themselves (birth, health, will): the newest of each is kept, in the order of its journal."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from cloud_receiver.enrolment import GatewayRow
+from cloud_receiver.schema import dirty, gateway, gateway_status
+from wire.messages import Status, StatusState
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A status whose signature and owner have been checked."""
+
+    gateway: GatewayRow
+    status: Status
+    retained: bool
+    """Whether the broker had kept it: nobody knows then when it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The newest status of a gateway."""
+
+    state: int
+    time_ms: int
+    seen_ms: int
+    context: bytes
+    next_sequence: int
+    unacknowledged: int
+    clock_state: int
+    dropped: int
+    dropped_ms: int | None
+    """When the number of dropped records last rose, by the centre's clock."""
+
+
+_FIELDS = tuple(Known.__dataclass_fields__)
+
+
+def store(connection: Connection, heard: Iterable[Heard], now_ms: int) -> None:
+    """Keep the newest status of each gateway; the checks are told of dropped records."""
+    items = list(heard)
+    numbers = {item.gateway.number for item in items}
+    stored = known(connection, numbers)
+    latest = dict(stored)
+    for item in items:
+        before = latest.get(item.gateway.number)
+        after = _after(before, item, now_ms)
+        latest[item.gateway.number] = after
+        if after.dropped_ms != (before and before.dropped_ms):
+            connection.execute(insert(dirty).values(station=item.gateway.station, first_ms=now_ms, last_ms=now_ms))
+    for number, status in sorted(latest.items()):
+        values = {name: getattr(status, name) for name in _FIELDS}
+        if number not in stored:
+            connection.execute(insert(gateway_status).values(gateway=number, **values))
+        elif status != stored[number]:
+            connection.execute(update(gateway_status).where(gateway_status.c.gateway == number).values(**values))
+
+
+def known(connection: Connection, numbers: Iterable[int] | None = None) -> dict[int, Known]:
+    """Return the newest status of gateways by their number."""
+    statement = select(gateway_status.c.gateway, *(gateway_status.c[name] for name in _FIELDS))
+    if numbers is not None:
+        statement = statement.where(gateway_status.c.gateway.in_(numbers)).with_for_update()
+    return {
+        row.gateway: Known(**{name: getattr(row, name) for name in _FIELDS} | {"context": bytes(row.context)})
+        for row in connection.execute(statement)
+    }
+
+
+def by_name(connection: Connection) -> dict[str, Known]:
+    """Return the newest status of every gateway that has sent one, by its name."""
+    found = known(connection)
+    return {row.name: found[row.id] for row in connection.execute(select(gateway)) if row.id in found}
+
+
+def _after(before: Known | None, item: Heard, now_ms: int) -> Known:
+    status = item.status
+    same = before is not None and before.context == status.context
+    if before is not None and same and status.next_sequence < before.next_sequence:
+        # Older than what is known, by the one order that no wrong clock disturbs. A will is: it was signed when the
+        # gateway began, and all it says is that the gateway is gone now.
+        return _gone(before) if status.state == StatusState.OFFLINE else before
+    seen = min(status.time_ms, now_ms) if item.retained else now_ms
+    if before is not None and (item.retained or status.state == StatusState.OFFLINE):
+        seen = max(before.seen_ms, min(status.time_ms, now_ms))
+    dropped_before = before.dropped if before is not None and same else 0
+    dropped_ms = before.dropped_ms if before is not None else None
+    return Known(
+        *(int(status.state), status.time_ms, seen, status.context, status.next_sequence),
+        *(status.unacknowledged, int(status.clock_state), status.dropped),
+        now_ms if status.dropped > dropped_before else dropped_ms,
+    )
+
+
+def _gone(before: Known) -> Known:
+    values = {name: getattr(before, name) for name in _FIELDS}
+    return Known(**values | {"state": int(StatusState.OFFLINE)})

@@ -1,0 +1,111 @@
+"""Findings about gateways: a journal begun anew, records given up, records the store rejects."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from intake_support import Bench, Message, batch
+from receiver_support import DAY_MS, FakeGateway, interval
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DataError
+
+from cloud_receiver import database, findings
+from cloud_receiver.checks.runner import Runner
+from cloud_receiver.config import Checks
+from cloud_receiver.findings import Finding
+from cloud_receiver.registry import Registry
+from wire import topics
+from wire.envelope import Signer
+from wire.messages import Status, StatusState
+from wire.records import ClockState, DetailKey, EventCode, EventRecord
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def bench(engine: Engine) -> Bench:
+    return Bench(engine)
+
+
+def check(bench: Bench, registry: Registry, *, closed: bool = False) -> list[Finding]:
+    asyncio.run(Runner(bench.engine, registry, bench.clock, Checks(grace_minutes=100_000)).round())
+    with database.reading(bench.engine) as connection:
+        found = findings.listed(connection, closed=closed)
+    # No factors were dispatched here: what the checks say of them is not what this is about.
+    return [item for item in found if item.kind != "factor_mismatch"]
+
+
+def details(item: Finding) -> list[dict[str, Any]]:
+    found = item.evidence["details"]
+    assert isinstance(found, list)
+    return found
+
+
+def test_a_first_journal_is_no_finding(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
+    bench.take(batch(gateway, 1, 3))
+    assert check(bench, registry) == []
+
+
+def test_a_second_journal_is_a_finding(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
+    bench.take(batch(gateway, 1, 3))
+    bench.clock.wall_ms += HOUR_MS
+    bench.take(Message(gateway.topic, gateway.envelope(1, [interval(9)], context=b"journal2")))
+    (item,) = check(bench, registry)
+    assert (item.kind, item.severity, item.day_ms) == ("journal_opened", "warning", DAY_MS)
+    assert details(item) == [
+        {
+            "start": "2026-07-01T01:00:00+08:00",
+            "gateway": "gw1",
+            "journal": b"journal2".hex(),
+            "journal_before": b"journal1".hex(),
+        }
+    ]
+    # It stays: what was lost stays lost.
+    bench.take(batch(gateway, 4, 3))
+    assert [found.id for found in check(bench, registry)] == [item.id]
+
+
+def test_an_event_of_dropped_records_is_a_finding(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
+    counts = {DetailKey.COUNT: 7, DetailKey.FIRST_SEQUENCE: 3, DetailKey.LAST_SEQUENCE: 9}
+    dropped = EventRecord(None, DAY_MS + HOUR_MS, EventCode.RECORDS_DROPPED, counts)
+    other = EventRecord(None, DAY_MS + HOUR_MS, EventCode.STORAGE_FULL)
+    bench.take(Message(gateway.topic, gateway.envelope(1, [dropped, other])))
+    (item,) = check(bench, registry)
+    assert (item.kind, item.severity) == ("records_dropped", "alarm")
+    assert details(item) == [
+        {
+            "start": "2026-07-01T01:00:00+08:00",
+            "gateway": "gw1",
+            "count": 7,
+            "first_sequence": 3,
+            "last_sequence": 9,
+        }
+    ]
+
+
+def test_a_status_of_dropped_records_is_a_finding(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
+    topic = topics.status("gw1")
+    state = Status("gw1", StatusState.HEALTH, DAY_MS, gateway.context, 20, 5, ClockState.SYNCHRONISED, 7)
+    bench.take(Message(topic, Signer(gateway.key).sign(state.encode(), topic)))
+    (item,) = check(bench, registry)
+    assert item.kind == "records_dropped"
+    assert details(item)[0]["dropped_in_all"] == 7
+
+
+def test_a_message_set_aside_is_a_finding_until_it_is_entered(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    def reject(_conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if sql.startswith("INSERT INTO interval"):
+            raise DataError(sql, None, ValueError("out of range"))
+
+    event.listen(bench.engine, "before_cursor_execute", reject)
+    bench.take(batch(gateway, 1, 3))
+    event.remove(bench.engine, "before_cursor_execute", reject)
+    (item,) = check(bench, registry)
+    assert (item.kind, item.severity) == ("set_aside", "alarm")
+    assert (details(item)[0]["gateway"], details(item)[0]["count"]) == ("gw1", 3)
+    assert details(item)[0]["cause"] == "ValueError: out of range"
+    bench.intake.take_back()
+    assert check(bench, registry) == []
+    assert [found.state for found in check(bench, registry, closed=True)] == ["closed"]

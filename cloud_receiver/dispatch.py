@@ -6,7 +6,9 @@ What is dispatched is stored first: a check compares with what was sent, never w
 import asyncio
 import contextlib
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,18 +35,27 @@ SLOT_MS = 900_000
 """Factors are dispatched for slots of 15 minutes; a gateway takes no others."""
 
 
+class DispatchLink(Publisher, Protocol):
+    """What the dispatcher needs of the link."""
+
+    async def wait_connected(self) -> None:
+        """Wait until the connection stands."""
+
+
 class Dispatcher:
     """Publishes the factors of a schedule file slot by slot, by the clock."""
 
-    def __init__(self, engine: Engine, signer: Signer, link: Publisher, clock: Clock, settings: Dispatch) -> None:
+    def __init__(self, engine: Engine, signer: Signer, link: DispatchLink, clock: Clock, settings: Dispatch) -> None:
         self._engine = engine
         self._signer = signer
         self._link = link
         self._clock = clock
         self._settings = settings
-        self._slot_ms = SLOT_MS
         self._wake = asyncio.Event()
         self._failed = False
+        self._issued = 0
+        self._ended: dict[str, int | None] = {}
+        """Nodes without a factor for the slot, and the start of their last slot that has one."""
         self._stamp: tuple[int, int] | None = None
         self.schedule = self._read()
 
@@ -53,8 +64,9 @@ class Dispatcher:
         self._wake.set()
 
     async def run(self) -> None:
-        """Publish at once and then at every slot start, until cancelled."""
+        """Publish as soon as the link stands and then at every slot start, until cancelled."""
         while True:
+            await self._link.wait_connected()
             self._wake.clear()
             self._reload()
             try:
@@ -86,24 +98,39 @@ class Dispatcher:
 
     def _until_next(self, now_ms: int) -> int:
         shifted = now_ms + self._settings.lead_ms
-        return self._slot_ms - shifted % self._slot_ms
+        return SLOT_MS - shifted % SLOT_MS
 
     def messages(self, now_ms: int) -> list[Factors]:
         """Return the message of each node at this time, and enter in the store what is new in them."""
         shifted = now_ms + self._settings.lead_ms
-        newest = shifted - shifted % self._slot_ms + self._settings.lead_slots * self._slot_ms
+        newest = shifted - shifted % SLOT_MS + self._settings.lead_slots * SLOT_MS
         result = []
+        ended: dict[str, int | None] = {}
         with writing(self._engine) as connection:
-            # The newest issue counts, so it must be the latest one even after the clock was set back.
-            last = connection.execute(select(func.max(factor.c.issued_ms))).scalar() or 0
-            issued = max(now_ms, last + 1)
             for node in self.schedule.nodes:
                 run = self.schedule.run_to(node, newest, self._settings.slots)
-                if run is not None:
-                    result.append(Factors(node, self.schedule.solve_id, issued, self._slot_ms, run[0], run[1]))
+                last = None if run is None else run[0] + (len(run[1]) - 1) * SLOT_MS
+                if last != newest:
+                    ended[node] = last
+                if run is not None and last is not None:
+                    # The newest issue of a slot counts, so this must be it even after the clock was set back.
+                    issued = max(now_ms, 1 + max(self._issued, _last_issue(connection, node, run[0], last)))
+                    result.append(Factors(node, self.schedule.solve_id, issued, SLOT_MS, run[0], run[1]))
             for message in result:
                 self._store(connection, message)
+        self._issued = max((self._issued, *(message.issued_ms for message in result)))
+        self._tell_ended(ended)
         return result
+
+    def _tell_ended(self, ended: dict[str, int | None]) -> None:
+        """Say once which nodes have no factor for the slot: their gateways hold the last one."""
+        if ended == self._ended:
+            return
+        for node, last in sorted(ended.items()):
+            if self._ended.get(node, 0) != last:
+                until = "none before" if last is None else f"the last is of {_utc(last)}"
+                log.warning("the factor schedule has no factor of node %s for this slot; %s", node, until)
+        self._ended = ended
 
     def _store(self, connection: Connection, message: Factors) -> None:
         last_ms = message.first_start_ms + (len(message.factors) - 1) * message.slot_ms
@@ -139,7 +166,7 @@ class Dispatcher:
     def _read(self) -> Schedule:
         path = self._settings.schedule
         self._stamp = _stamp(path)
-        return factor_schedule.load(path, self._slot_ms)
+        return factor_schedule.load(path, SLOT_MS)
 
     def _reload(self) -> None:
         """Take over a changed file; one with mistakes is named and the schedule before it goes on."""
@@ -159,6 +186,18 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return state.st_mtime_ns, state.st_size
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes")
+
+
+def _last_issue(connection: Connection, node: str, first_ms: int, last_ms: int) -> int:
+    """Return when a factor of these slots was last issued, 0 if none was."""
+    newest = select(func.max(factor.c.issued_ms)).where(
+        factor.c.node == node, factor.c.start_ms.between(first_ms, last_ms)
+    )
+    return connection.execute(newest).scalar() or 0
 
 
 def latest(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, int | None]:

@@ -100,7 +100,7 @@ class Service:
         intake = asyncio.create_task(self._intake.run(), name="intake")
         others = [asyncio.create_task(self._summary(), name="summary")]
         if self._dispatcher is not None:
-            others.append(asyncio.create_task(self._dispatch(self._dispatcher), name="dispatch"))
+            others.append(asyncio.create_task(self._dispatcher.run(), name="dispatch"))
         if self._settings.checks.enabled:
             others.append(asyncio.create_task(self._runner.run(), name="checks"))
         stopped = asyncio.create_task(self._stop.wait(), name="stop")
@@ -124,10 +124,6 @@ class Service:
             self._intake.take_back()
         except SQLAlchemyError as error:
             log.warning("messages set aside wait for the next start: %s", str(error).splitlines()[0])
-
-    async def _dispatch(self, dispatcher: Dispatcher) -> None:
-        await self._link.wait_connected()
-        await dispatcher.run()
 
     def _where(self) -> tuple[str, int]:
         return self._settings.broker.host, self._settings.broker.port

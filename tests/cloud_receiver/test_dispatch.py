@@ -29,6 +29,11 @@ class FakeLink:
         self.messages: list[Factors] = []
         self.attempts = 0
         self.broken = False
+        self.up = asyncio.Event()
+        self.up.set()
+
+    async def wait_connected(self) -> None:
+        await self.up.wait()
 
     def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
         self.attempts += 1
@@ -192,6 +197,56 @@ def test_a_broken_link_is_tried_again_and_told_once(
 
     asyncio.run(scenario())
     assert caplog.text.count("not connected") == 1
+
+
+def test_without_a_link_it_waits_in_silence(engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(engine, tmp_path)
+    bench.link.up.clear()
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.dispatcher.run())
+        await bench.clock.advance(3 * SLOT_MS)
+        assert (bench.link.attempts, bench.stored()) == (0, {})
+        bench.link.up.set()
+        await settle()
+        assert [newest(message) for message in bench.link.messages] == [103]
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_schedule_that_has_ended_or_has_a_gap_is_told_once(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(engine, tmp_path)
+    bench.write({slot: "0.5" for slot in range(200) if slot not in {90, 101, 102}})
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.dispatcher.run())
+        for _ in range(3):
+            await settle()
+            await bench.clock.advance(SLOT_MS)
+        await settle()
+        task.cancel()
+
+    bench.dispatcher = Dispatcher(engine, Signer(KEY), bench.link, bench.clock, Dispatch(schedule=bench.path))
+    asyncio.run(scenario())
+    assert [newest(message) for message in bench.link.messages] == [100, 100, 100, 103]
+    # Only consecutive slots share a message.
+    assert [len(message.factors) for message in bench.link.messages] == [10, 10, 10, 1]
+    assert caplog.text.count("no factor of node node1 for this slot; the last is of 2026-07-01T17:00+00:00") == 1
+    assert caplog.text.count("no factor of node") == 1
+
+
+def test_a_correction_after_the_clock_was_set_back_is_newer_than_what_was_sent(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    now = bench.clock.now_ms()
+    bench.dispatcher.messages(now)
+    # Sent again unchanged, as after a reconnection: gateways know this issue, the store does not.
+    (again,) = bench.dispatcher.messages(now + 600_000)
+    (later,) = bench.dispatcher.messages(now + 1000)
+    assert later.issued_ms > again.issued_ms
 
 
 def test_a_clock_set_back_does_not_hide_a_newer_issue(engine: Engine, tmp_path: Path) -> None:

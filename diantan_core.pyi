@@ -368,8 +368,9 @@ def relative_error(indicated: int, true: int) -> Fraction:
 def round_to_interval(value: Fraction | Decimal | int, unit: Decimal | str) -> Decimal:
     """Round once to a multiple of `unit`, half to even on an exact tie only (GB/T 8170, interval method).
 
-    A value of any size is rounded exactly. The result has the unit's number of decimals; a rounded zero keeps the sign
-    of the value (−0.0365 to 0.1 is −0.0). QuantityError for a unit that is not a positive decimal.
+    An int or Fraction of any size is rounded exactly, a Decimal of at most 400 digits before or after the point. The
+    result has the unit's number of decimals; a rounded zero keeps the sign of the value (−0.0365 to 0.1 is −0.0).
+    QuantityError for a unit that is not a positive decimal.
     """
 
 @final

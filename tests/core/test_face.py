@@ -5,6 +5,7 @@ import gc
 import threading
 from array import array
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,40 @@ def test_a_strided_buffer_is_copied_in_order() -> None:
     integrator.feed(times, times - MIDNIGHT + 100, times - MIDNIGHT + 100, schedule)
     assert integrator.last_time_ms == MIDNIGHT + 7
     assert integrator.forward_mwh == 107
+
+
+def test_a_buffer_of_the_other_byte_order_is_refused() -> None:
+    integrator, schedule = fed()
+    own = np.array([MIDNIGHT + 1], dtype=np.int64)
+    other = own.astype(own.dtype.newbyteorder("S"))
+    assert own.tolist() == other.tolist()
+    with pytest.raises(core.IntegrationError, match="forward_mwh: expected the byte order of this machine"):
+        integrator.feed(own, other, own, schedule)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: core.day_start_ms(2**63, "Asia/Shanghai"), core.IntegrationError),
+        (lambda: core.next_day_start_ms(-(2**63) - 1, "Asia/Shanghai"), core.IntegrationError),
+        (lambda: core.next_month_start_ms(2**63, "Asia/Shanghai"), core.IntegrationError),
+        (lambda: core.RegisterIntegrator(interval_ms=2**63), core.IntegrationError),
+        (lambda: core.RegisterIntegrator(rollover_mwh=2**63), core.IntegrationError),
+        (lambda: core.PowerIntegrator(max_gap_ms=2**63), core.IntegrationError),
+        (lambda: core.FactorSchedule(slot_ms=2**63), core.ScheduleError),
+        (lambda: core.FactorSchedule(hold_ms=2**63), core.ScheduleError),
+        (lambda: core.FactorSchedule().at(2**63), core.ScheduleError),
+        (lambda: core.FactorSchedule().set(900_000 * 2**63, 1), core.ScheduleError),
+        (lambda: core.FactorSchedule().extend([900_000 * 2**63], [1]), core.ScheduleError),
+        (lambda: core.FactorSchedule().forget_before(2**63), core.ScheduleError),
+        (lambda: core.round_to_interval(Decimal("1E+500"), "1"), core.QuantityError),
+    ],
+)
+def test_numbers_beyond_64_bits_raise_the_errors_of_the_module(
+    call: Callable[[], object], error: type[core.CoreError]
+) -> None:
+    with pytest.raises(error):
+        call()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyInt, PyString, PyType};
 
-use crate::errors::{IntegrationError, QuantityError};
+use crate::errors::{IntegrationError, QuantityError, ScheduleError};
 
 static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static FRACTION: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -69,6 +69,30 @@ pub(crate) fn quantity_i128(value: &Bound<'_, PyAny>, name: &str) -> PyResult<i1
     integer(value, QuantityError::new_err, name, "128 bits")
 }
 
+/// A setting or an instant given to an integrator or the calendar; beyond 64 bits it raises `IntegrationError`.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole(pub(crate) i64);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Whole {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        integration_i64(&value, "integer").map(Self)
+    }
+}
+
+/// A length or an instant given to a schedule; beyond 64 bits it raises `ScheduleError`.
+#[derive(Clone, Copy)]
+pub(crate) struct ScheduleWhole(pub(crate) i64);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for ScheduleWhole {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        integer(&value, ScheduleError::new_err, "integer", "64 bits").map(Self)
+    }
+}
+
 /// A 64-bit integer given to an integrator.
 pub(crate) fn integration_i64(value: &Bound<'_, PyAny>, name: &str) -> PyResult<i64> {
     integer(value, IntegrationError::new_err, name, "64 bits")
@@ -103,6 +127,19 @@ pub(crate) fn column(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>>
         return Err(IntegrationError::new_err(format!(
             "{name}: expected one dimension, got {}",
             buffer.dimensions()
+        )));
+    }
+    let foreign: [u8; 2] = if cfg!(target_endian = "little") {
+        *b">!"
+    } else {
+        *b"<<"
+    };
+    let format = buffer.format().to_bytes();
+    // The typed buffer looks at the size only, and would take the bytes of each value the wrong way round.
+    if format.first().is_some_and(|order| foreign.contains(order)) {
+        return Err(IntegrationError::new_err(format!(
+            "{name}: expected the byte order of this machine, got the format {:?}",
+            String::from_utf8_lossy(format)
         )));
     }
     let signed_64 = ElementType::SignedInteger { bytes: 8 };

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::closed::Closed;
-use crate::convert::column;
+use crate::convert::{Whole, column};
 use crate::errors::integration;
 use crate::schedule::FactorSchedule;
 
@@ -18,22 +18,22 @@ impl PowerIntegrator {
     #[new]
     #[pyo3(signature = (
         *,
-        interval_ms = 900_000,
+        interval_ms = Whole(900_000),
         timezone = "Asia/Shanghai",
-        max_gap_ms = 300_000,
-        measured_gap_ms = 120_000
+        max_gap_ms = Whole(300_000),
+        measured_gap_ms = Whole(120_000)
     ))]
     fn new(
-        interval_ms: i64,
+        interval_ms: Whole,
         timezone: &str,
-        max_gap_ms: i64,
-        measured_gap_ms: i64,
+        max_gap_ms: Whole,
+        measured_gap_ms: Whole,
     ) -> PyResult<Self> {
         let settings = core::PowerSettings {
-            interval_ms,
+            interval_ms: interval_ms.0,
             timezone,
-            max_gap_ms,
-            measured_gap_ms,
+            max_gap_ms: max_gap_ms.0,
+            measured_gap_ms: measured_gap_ms.0,
         };
         core::PowerIntegrator::new(&settings)
             .map(Self)

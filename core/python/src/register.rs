@@ -6,7 +6,7 @@ use pyo3::types::PyBytes;
 
 use crate::closed::Closed;
 use crate::column::prefer_large_pages;
-use crate::convert::{column, integration_i64};
+use crate::convert::{Whole, column, integration_i64};
 use crate::errors::integration;
 use crate::schedule::FactorSchedule;
 
@@ -19,28 +19,28 @@ impl RegisterIntegrator {
     #[new]
     #[pyo3(signature = (
         *,
-        interval_ms = 900_000,
+        interval_ms = Whole(900_000),
         timezone = "Asia/Shanghai",
         rollover_mwh = None,
         max_power_mw = None,
-        measured_gap_ms = 120_000,
-        resolution_mwh = 10_000
+        measured_gap_ms = Whole(120_000),
+        resolution_mwh = Whole(10_000)
     ))]
     fn new(
-        interval_ms: i64,
+        interval_ms: Whole,
         timezone: &str,
-        rollover_mwh: Option<i64>,
-        max_power_mw: Option<i64>,
-        measured_gap_ms: i64,
-        resolution_mwh: i64,
+        rollover_mwh: Option<Whole>,
+        max_power_mw: Option<Whole>,
+        measured_gap_ms: Whole,
+        resolution_mwh: Whole,
     ) -> PyResult<Self> {
         let settings = core::RegisterSettings {
-            interval_ms,
+            interval_ms: interval_ms.0,
             timezone,
-            rollover_mwh,
-            max_power_mw,
-            measured_gap_ms,
-            resolution_mwh,
+            rollover_mwh: rollover_mwh.map(|value| value.0),
+            max_power_mw: max_power_mw.map(|value| value.0),
+            measured_gap_ms: measured_gap_ms.0,
+            resolution_mwh: resolution_mwh.0,
         };
         core::RegisterIntegrator::new(&settings)
             .map(Self)

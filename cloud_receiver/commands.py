@@ -50,6 +50,11 @@ def gateway_add(options: argparse.Namespace) -> None:
     topics.checked_name(options.gateway)
     if stations.find(options.station) is None:
         raise enrolment.EnrolmentError(f"station {options.station!r} is not in {settings.registry}")
+    owner = next(
+        (item.id for item in stations.station for meter in item.meter if meter.gateway == options.gateway), None
+    )
+    if owner not in {None, options.station}:
+        raise enrolment.EnrolmentError(f"gateway {options.gateway}: {settings.registry} gives it to station {owner}")
     public_key = keys.load_public(options.public_key_file)
     engine = service.prepare(settings, stations)
     with database.writing(engine) as connection:

@@ -15,6 +15,7 @@ class Counters:
     acknowledgements: int = 0
     store_errors: int = 0
     set_aside: int = 0
+    displaced: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "Counters") -> None:
@@ -26,4 +27,5 @@ class Counters:
         self.acknowledgements += other.acknowledgements
         self.store_errors += other.store_errors
         self.set_aside += other.set_aside
+        self.displaced += other.displaced
         self.refused.update(other.refused)

@@ -30,6 +30,8 @@ from wire.messages import Acknowledgement
 log = logging.getLogger(__name__)
 
 _STATUS = "/status"
+QUEUE_LIMIT = 4000
+"""Messages that wait. While the store fails every reconnection brings the unacknowledged ones again."""
 
 
 class Arrived(Protocol):
@@ -81,6 +83,10 @@ class Intake:
 
     def receive(self, message: Arrived) -> None:
         """Take a message from the link; returns at once."""
+        if len(self._queue) >= QUEUE_LIMIT:
+            # The broker has at most the link's receive maximum on the way: this one is of a connection that ended.
+            self._queue.popleft()
+            self.counters.displaced += 1
         self._queue.append(message)
         self._arrival.set()
 

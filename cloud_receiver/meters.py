@@ -4,18 +4,29 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from cloud_receiver.enrolment import GatewayRow, station_number
+from cloud_receiver.enrolment import EnrolmentError, GatewayRow, station_number
 from cloud_receiver.registry import Registry
-from cloud_receiver.schema import meter
+from cloud_receiver.schema import gateway, meter
 
 UNKNOWN_ROLE = "unknown"
 
 
 def enter_registry(connection: Connection, registry: Registry) -> None:
-    """Write stations and meters of the registry into the store; a meter no longer registered becomes unknown."""
+    """Write stations and meters of the registry into the store; a meter no longer registered becomes unknown.
+
+    EnrolmentError for a gateway that is enrolled for another station.
+    """
     stored = {(row.gateway, row.name): row for row in connection.execute(select(meter))}
+    enrolled = {row.name: row.station for row in connection.execute(select(gateway))}
     for station in registry.station:
         number = station_number(connection, station.id)
+        for name in dict.fromkeys(item.gateway for item in station.meter):
+            # Its records would go to one station and be waited for at the other.
+            if enrolled.get(name, number) != number:
+                raise EnrolmentError(
+                    f"gateway {name} is enrolled for another station than {station.id}, to which the registry gives "
+                    "it: enrol it there under a new name"
+                )
         for item in station.meter:
             row = stored.pop((item.gateway, item.id), None)
             values = {"station": number, "role": item.role.value}

@@ -97,22 +97,15 @@ def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) 
             .group_by(freeze.c.meter)
         )
     }
-    adjusted = {
-        row[0]: (int(row[1]), int(row[2]))
-        for row in connection.execute(
-            select(
-                adjustment.c.meter,
-                func.sum(adjustment.c.carbon_forward_ug),
-                func.sum(adjustment.c.carbon_reverse_ug),
-            )
-            .where(
-                adjustment.c.station == context.number,
-                adjustment.c.start_ms >= day_ms,
-                adjustment.c.start_ms < end_ms,
-            )
-            .group_by(adjustment.c.meter)
-        )
-    }
+    adjusted: dict[tuple[int, int, int], tuple[int, int]] = {}
+    for row in connection.execute(
+        select(
+            *(adjustment.c.meter, adjustment.c.journal, adjustment.c.start_ms),
+            *(adjustment.c.carbon_forward_ug, adjustment.c.carbon_reverse_ug),
+        ).where(adjustment.c.station == context.number, adjustment.c.start_ms >= day_ms, adjustment.c.start_ms < end_ms)
+    ):
+        forward, reverse = adjusted.get(key := (row.meter, row.journal, row.start_ms), (0, 0))
+        adjusted[key] = forward + row.carbon_forward_ug, reverse + row.carbon_reverse_ug
     serving = [
         number
         for number, meter in context.meters.items()
@@ -123,10 +116,13 @@ def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) 
     for number in numbers:
         meter = context.meters.get(number)
         item = MeterDay(context.name(number), meter.role.value if meter else "unknown")
-        _sum(item, without_overlaps(rows.get(number, []))[0], end_ms - day_ms)
-        more = adjusted.get(number, (0, 0))
-        item.carbon_forward_ug += more[0]
-        item.carbon_reverse_ug += more[1]
+        counted = without_overlaps(rows.get(number, []))[0]
+        _sum(item, counted, end_ms - day_ms)
+        for each in counted:
+            # What corrects an interval counts where the interval does: not that of a journal's repeated time.
+            more = adjusted.get((each.meter, each.journal, each.start_ms), (0, 0))
+            item.carbon_forward_ug += more[0]
+            item.carbon_reverse_ug += more[1]
         item.freezes = frozen.get(number, 0)
         result.append(item)
     return result

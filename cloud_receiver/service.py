@@ -141,7 +141,8 @@ class Service:
             f"{counters.duplicates} duplicates dropped, "
             f"{counters.transactions} transactions, {counters.acknowledgements} acknowledgements, "
             f"{self._intake.backlog} batches waiting, {counters.store_errors} store errors, "
-            f"{counters.set_aside} set aside, refused: {refused or 'none'}"
+            f"{counters.set_aside} set aside, {counters.displaced} displaced by newer ones, "
+            f"refused: {refused or 'none'}"
         )
 
 

@@ -1,5 +1,6 @@
 """What a check sees: the station, the records of one 15-minute slot, and what it may find."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple, TypedDict
@@ -163,9 +164,15 @@ def without_overlaps(rows: list[IntervalRow]) -> tuple[list[IntervalRow], list[I
     kept: list[IntervalRow] = []
     left: list[IntervalRow] = []
     for row in sorted(rows, key=lambda row: (row.quality, -row.journal, -row.sequence)):
-        clash = any(row.start_ms < other.end_ms and other.start_ms < row.end_ms for other in kept)
-        (left if clash else kept).append(row)
-    return sorted(kept), left
+        # Those kept are disjoint and in order of time: only the neighbours can overlap.
+        place = bisect_left(kept, row.start_ms, key=lambda other: other.start_ms)
+        before = place > 0 and kept[place - 1].end_ms > row.start_ms
+        after = place < len(kept) and kept[place].start_ms < row.end_ms
+        if before or after:
+            left.append(row)
+        else:
+            kept.insert(place, row)
+    return kept, left
 
 
 def measured(rows: list[IntervalRow]) -> bool:

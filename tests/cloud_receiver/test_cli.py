@@ -25,6 +25,10 @@ id = "C01"
 role = "charger"
 gateway = "gw1"
 rated_kw = 60
+[[station]]
+id = "S2"
+node = "node1"
+meter = []
 """
 
 
@@ -110,6 +114,16 @@ def store_status(directory: Path) -> None:
     engine.dispose()
 
 
+def test_a_gateway_that_the_registry_gives_to_another_station_is_named(
+    config: str, public_key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1"]) == 0
+    swapped = REGISTRY.replace('"S1"', '"S9"').replace('"S2"', '"S1"').replace('"S9"', '"S2"')
+    (tmp_path / "registry.toml").write_text(swapped)
+    assert main(["report", config, "S1", "2026-07-01"]) == 1
+    assert "gateway gw1 is enrolled for another station than S2" in capsys.readouterr().err
+
+
 def test_a_key_is_enrolled_once(config: str, public_key: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1"]) == 0
     assert main(["gateway", "add", config, "gw2", public_key, "--station", "S1"]) == 1
@@ -120,6 +134,7 @@ def test_a_key_is_enrolled_once(config: str, public_key: str, capsys: pytest.Cap
     ("arguments", "message"),
     [
         (["gateway", "add", "{config}", "gw1", "{key}", "--station", "S9"], "station 'S9' is not in"),
+        (["gateway", "add", "{config}", "gw1", "{key}", "--station", "S2"], "gives it to station S1"),
         (["gateway", "add", "{config}", "gw/1", "{key}", "--station", "S1"], "name 'gw/1': expected"),
         (
             ["gateway", "add", "{config}", "gw1", "{config}", "--station", "S1"],
@@ -130,7 +145,7 @@ def test_a_key_is_enrolled_once(config: str, public_key: str, capsys: pytest.Cap
         (["report", "{config}", "S1", "yesterday"], "day 'yesterday': expected YYYY-MM-DD"),
         (["report", "{config}", "S1", "0001-01-01"], "day '0001-01-01': expected YYYY-MM-DD, 1970 to 9998"),
         (["report", "{config}", "S1", "9999-12-31"], "day '9999-12-31': expected"),
-        (["report", "{config}", "S9", "2026-07-01"], "station 'S9' is not in the registry (known: S1)"),
+        (["report", "{config}", "S9", "2026-07-01"], "station 'S9' is not in the registry (known: S1, S2)"),
         (["findings", "{config}", "--station", "S9"], "station 'S9' is not in"),
         (["findings", "{config}", "--acknowledge", "7"], "there is no open finding 7"),
         (["run", "{config}", "--clock", "moon"], "clock: expected 'system'"),

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, event, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from cloud_receiver import database, enrolment
+from cloud_receiver.intake import QUEUE_LIMIT
 from cloud_receiver.refusal import Reason
 from cloud_receiver.schema import dirty, message, meter, quarantine, set_aside
 from cloud_receiver.schema import interval as interval_table
@@ -283,6 +284,21 @@ def test_while_the_disk_is_full_nothing_is_acknowledged_and_nothing_lost(
     assert "database or disk is full" in caplog.text
     assert "1 messages stay unacknowledged" in caplog.text
     assert "works again after 3 failures" in caplog.text
+
+
+def test_messages_that_come_again_while_the_store_fails_do_not_fill_the_memory(
+    engine: Engine, gateway: FakeGateway
+) -> None:
+    bench = Bench(engine)
+    old, new = batch(gateway, 1, 1), batch(gateway, 2, 1)
+    bench.intake.receive(old)
+    for _ in range(QUEUE_LIMIT):
+        bench.intake.receive(new)
+    assert (bench.intake.backlog, bench.intake.counters.displaced) == (QUEUE_LIMIT, 1)
+    bench.take()
+    # What was displaced is not acknowledged: the broker and the gateway still have it.
+    assert (old.acked, len(new.acked)) == ([], QUEUE_LIMIT)
+    assert bench.acknowledgements()[-1].missing == ((1, 1),)
 
 
 def test_a_really_full_database(engine: Engine, gateway: FakeGateway) -> None:

@@ -88,6 +88,20 @@ def test_json(made: Report) -> None:
     assert content["meters"][0]["carbon_forward_kg"] == "54.748800000"
 
 
+def test_an_adjustment_counts_where_its_interval_does(engine: Engine, gateway: FakeGateway, registry: Registry) -> None:
+    # A journal was lost: the same interval comes in a second one, both were adjusted.
+    change = AdjustmentRecord("C01", DAY_MS, SLOT_MS, 1_000_000, 0, FACTOR, FACTOR + 1000, 1_000_000, 0, b"s")
+    committer = Committer(engine, Quarantine(60, 100), Counters())
+    with database.reading(engine) as connection:
+        known = enrolled(connection)
+    for context in (b"journal1", b"journal2"):
+        envelope = gateway.envelope(1, [interval(0), change], context=context)
+        committer.commit([verify(gateway.topic, envelope, known)], (), known, DAY_MS)
+    with database.reading(engine) as connection:
+        found = report.make(connection, registry, Checks(), "S1", DAY).meters[0]
+    assert (found.intervals, found.carbon_forward_ug) == (1, interval(0).carbon_forward_ug + 1_000_000)
+
+
 def test_a_station_without_any_record(engine: Engine, registry: Registry) -> None:
     with database.reading(engine) as connection:
         empty = report.make(connection, registry, Checks(), "S1", DAY)

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -142,7 +143,7 @@ class ManualClock:
         end = self.elapsed_ms + by_ms
         while self._sleepers and self._sleepers[0][0] <= end:
             deadline, _, future = heapq.heappop(self._sleepers)
-            step = max(int(deadline) - self.elapsed_ms, 0)
+            step = max(math.ceil(deadline) - self.elapsed_ms, 0)
             self.elapsed_ms += step
             self.wall_ms += step
             if not future.done():

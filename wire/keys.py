@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -46,7 +47,7 @@ def load_private(path: Path | str) -> Ed25519PrivateKey:
     data = _read(path, private=True)
     try:
         key = serialization.load_pem_private_key(data, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyFileError(f"{path}: expected an unencrypted PEM private key: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{path}: expected an Ed25519 private key, got {type(key).__name__}")
@@ -59,7 +60,7 @@ def load_public(path: Path | str) -> Ed25519PublicKey:
     data = _read(path, private=False)
     try:
         key = serialization.load_pem_public_key(data)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         hint = " (this is a private key: give the file with .pub)" if b"PRIVATE KEY" in data else ""
         raise KeyFileError(f"{path}: expected a PEM public key{hint}: {error}") from error
     if not isinstance(key, Ed25519PublicKey):
@@ -71,13 +72,18 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
     try:
         # O_EXCL: neither an existing key nor the target of a planted link is ever overwritten.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError as error:
+        raise KeyFileError(f"{path}: exists, and a key is never overwritten") from error
+    except OSError as error:
+        raise KeyFileError(f"{path}: can't be written: {error.strerror}") from error
+    try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except FileExistsError as error:
-        raise KeyFileError(f"{path}: exists, and a key is never overwritten") from error
     except OSError as error:
+        # Half a key would be in the way of the next attempt.
+        path.unlink(missing_ok=True)
         raise KeyFileError(f"{path}: can't be written: {error.strerror}") from error
 
 

@@ -217,7 +217,7 @@ impl Ledger {
             } else {
                 Quality::Measured
             };
-            self.close(end, quality, out)?;
+            self.close(end, Some(quality), out)?;
             if read {
                 break;
             }
@@ -247,7 +247,9 @@ impl Ledger {
             if to_ms < end {
                 break;
             }
-            self.close(end, Quality::Partial, out)?;
+            let inside = too_long && end < to_ms;
+            let frozen = (!inside).then_some(Quality::Partial);
+            self.close(end, frozen, out)?;
             if to_ms == end {
                 break;
             }
@@ -271,7 +273,7 @@ impl Ledger {
         };
         open.partial = true;
         let end = open.edges.end();
-        self.close(end, Quality::Partial, out)?;
+        self.close(end, Some(Quality::Partial), out)?;
         // A midnight of the wrong time is none.
         out.closed.freezes.clear();
         self.open = Some(Open {
@@ -286,8 +288,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Close the open interval at its end, freeze if that is a midnight, and open the next one.
-    fn close(&mut self, end: i64, frozen: Quality, out: &mut Outlet) -> Result<(), ReadingFault> {
+    /// Close the open interval at its end, freeze if that is a midnight and its value is worth it, and open the next.
+    fn close(
+        &mut self,
+        end: i64,
+        frozen: Option<Quality>,
+        out: &mut Outlet,
+    ) -> Result<(), ReadingFault> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
@@ -339,8 +346,8 @@ impl Ledger {
         open.partial = false;
         open.long = false;
         open.edges.pass(&self.calendar)?;
-        if let Some(monthly) = midnight {
-            self.freeze(end, monthly, frozen, out);
+        if let (Some(monthly), Some(quality)) = (midnight, frozen) {
+            self.freeze(end, monthly, quality, out);
         }
         Ok(())
     }

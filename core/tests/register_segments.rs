@@ -263,6 +263,23 @@ fn an_uncovered_gap_emits_what_readings_touch_and_freezes_as_partial() {
 }
 
 #[test]
+fn a_midnight_inside_a_silence_beyond_400_days_does_not_freeze() {
+    for (back, frozen) in [
+        (MIDNIGHT + 401 * DAY + 1, vec![]),
+        (MIDNIGHT + 401 * DAY, vec![MIDNIGHT + 401 * DAY]),
+    ] {
+        // The interval that is open when the silence begins ends at a midnight.
+        let closed = feed(
+            &mut integrator(),
+            &[(MIDNIGHT - 1, 10), (back, 50)],
+            &schedule(Some(1)),
+        );
+        let midnights: Vec<i64> = closed.freezes.iter().map(|row| row.time_ms).collect();
+        assert_eq!(midnights, frozen);
+    }
+}
+
+#[test]
 fn silence_beyond_400_days_ends_the_segment_at_once() {
     let mut meter = with(&RegisterSettings {
         interval_ms: 60_000,

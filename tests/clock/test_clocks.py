@@ -118,6 +118,24 @@ def test_a_sleeper_that_was_cancelled_is_passed_over() -> None:
     asyncio.run(test())
 
 
+def test_a_sleep_of_less_than_a_millisecond_lets_time_pass() -> None:
+    clock, woken = ManualClock(), []
+
+    async def doze() -> None:
+        for _ in range(100):
+            await clock.sleep_ms(0.4)
+            woken.append(clock.monotonic_ms())
+
+    async def scenario() -> None:
+        task = asyncio.create_task(doze())
+        await asyncio.sleep(0)
+        await clock.advance(3)
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert woken == [1, 2, 3]
+
+
 def test_a_step_of_the_wall_clock_lets_no_time_pass() -> None:
     async def test() -> None:
         clock = ManualClock(wall_ms=1000)

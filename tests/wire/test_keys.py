@@ -1,6 +1,9 @@
 """Key files: written once, readable by their owner only, and every refusal names the file."""
 
+import base64
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,36 @@ def test_another_algorithms_key_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(KeyFileError, match="expected an Ed25519 public key"):
         load_public(public)
+
+
+def test_a_key_of_a_curve_the_library_does_not_know_is_refused(tmp_path: Path) -> None:
+    # An SM2 key differs from one of P-256 in its curve's name, an object identifier of the same length.
+    p256, sm2 = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a811ccf5501822d")
+    key = generate_private_key(SECP256R1())
+    private = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    path = tmp_path / "sm2.key"
+    for der, kind, load in ((private, "PRIVATE KEY", load_private), (public, "PUBLIC KEY", load_public)):
+        body = base64.encodebytes(der.replace(p256, sm2)).decode()
+        path.write_text(f"-----BEGIN {kind}-----\n{body}-----END {kind}-----\n")
+        path.chmod(0o600)
+        with pytest.raises(KeyFileError, match=rf"sm2.key: expected .*PEM {kind.lower()}: Curve 1.2.156.10197.1.301"):
+            load(path)
+
+
+def test_a_full_disk_leaves_no_half_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "gw.key"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(KeyFileError, match=r"gw.key: can't be written: No space left"):
+            save_private(generate(), path)
+    save_private(generate(), path)
+    load_private(path)
 
 
 def test_an_encrypted_key_is_refused(tmp_path: Path) -> None:

@@ -273,9 +273,8 @@ impl Ledger {
         };
         open.partial = true;
         let end = open.edges.end();
-        self.close(end, Some(Quality::Partial), out)?;
         // A midnight of the wrong time is none.
-        out.closed.freezes.clear();
+        self.close(end, None, out)?;
         self.open = Some(Open {
             start,
             edges,

@@ -6,6 +6,7 @@ What is dispatched is stored first: a check compares with what was sent, never w
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +20,7 @@ from cloud_receiver.config import Dispatch
 from cloud_receiver.database import writing
 from cloud_receiver.factor_schedule import Schedule
 from cloud_receiver.intake import Publisher
-from cloud_receiver.schema import factor
+from cloud_receiver.schema import dirty, factor
 from cloud_receiver.toml_file import ConfigurationError
 from wire import topics
 from wire.envelope import Signer
@@ -45,12 +46,25 @@ class DispatchLink(Publisher, Protocol):
 class Dispatcher:
     """Publishes the factors of a schedule file slot by slot, by the clock."""
 
-    def __init__(self, engine: Engine, signer: Signer, link: DispatchLink, clock: Clock, settings: Dispatch) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        signer: Signer,
+        link: DispatchLink,
+        clock: Clock,
+        settings: Dispatch,
+        *,
+        stations: Mapping[str, Sequence[int]] | None = None,
+        grace_ms: int = 0,
+    ) -> None:
+        """Tell the checks of the `stations` at each node about corrected factors, `grace_ms` after their dispatch."""
         self._engine = engine
         self._signer = signer
         self._link = link
         self._clock = clock
         self._settings = settings
+        self._stations = stations or {}
+        self._grace_ms = grace_ms
         self._wake = asyncio.Event()
         self._failed = False
         self._issued = 0
@@ -150,6 +164,12 @@ class Dispatcher:
         ]
         if rows:
             connection.execute(insert(factor), rows)
+        corrected = [start for start, value in dispatched.items() if value != message.factors[_place(message, start)]]
+        if corrected:
+            # When gateways have had their time, it is checked that every interval was adjusted.
+            span = {"first_ms": min(corrected), "last_ms": max(corrected), "due_ms": message.issued_ms + self._grace_ms}
+            for station in self._stations.get(message.node, ()):
+                connection.execute(insert(dirty).values(station=station, **span))
 
     async def _publish(self, messages: list[Factors]) -> None:
         sent = []
@@ -192,6 +212,10 @@ def _utc(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes")
 
 
+def _place(message: Factors, start_ms: int) -> int:
+    return (start_ms - message.first_start_ms) // message.slot_ms
+
+
 def _last_issue(connection: Connection, node: str, first_ms: int, last_ms: int) -> int:
     """Return when a factor of these slots was last issued, 0 if none was."""
     newest = select(func.max(factor.c.issued_ms)).where(
@@ -202,15 +226,16 @@ def _last_issue(connection: Connection, node: str, first_ms: int, last_ms: int) 
 
 def latest(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, int | None]:
     """Return the factor last dispatched for each slot that starts in [first_ms, last_ms], by slot start."""
-    newest = (
-        select(factor.c.start_ms, func.max(factor.c.issued_ms).label("issued_ms"))
-        .where(factor.c.node == node, factor.c.start_ms.between(first_ms, last_ms))
-        .group_by(factor.c.start_ms)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(factor.c.start_ms, factor.c.factor)
-        .join(newest, (factor.c.start_ms == newest.c.start_ms) & (factor.c.issued_ms == newest.c.issued_ms))
-        .where(factor.c.node == node)
-    )
-    return {row.start_ms: row.factor for row in rows}
+    return {start: found[max(found)] for start, found in issued(connection, node, first_ms, last_ms).items()}
+
+
+def issued(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, dict[int, int | None]]:
+    """Return every factor dispatched for the slots that start in [first_ms, last_ms], by slot start and issue."""
+    result: dict[int, dict[int, int | None]] = {}
+    for row in connection.execute(
+        select(factor.c.start_ms, factor.c.issued_ms, factor.c.factor).where(
+            factor.c.node == node, factor.c.start_ms.between(first_ms, last_ms)
+        )
+    ):
+        result.setdefault(row.start_ms, {})[row.issued_ms] = row.factor
+    return result

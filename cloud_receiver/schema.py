@@ -233,7 +233,7 @@ factor = Table(
     sqlite_with_rowid=False,
 )
 
-# What the intake tells the checks: records of this station and time span are new.
+# What the intake and the dispatch tell the checks: this station and time span is to be checked, `due_ms` or at once.
 dirty = Table(
     "dirty",
     metadata,
@@ -241,6 +241,7 @@ dirty = Table(
     Column("station", BigInteger, nullable=False),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger),
 )
 
 slot_check = Table(

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver import database, meters
+from cloud_receiver.checks.load import stations_by_node
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Broker, Settings
 from cloud_receiver.dispatch import Dispatcher
@@ -68,11 +69,18 @@ class Service:
             on_connect=self._connected,
         )
         self._intake = Intake(engine, signer, self._link, clock, settings.intake)
-        self._dispatcher = (
-            Dispatcher(engine, signer, self._link, clock, settings.dispatch) if settings.dispatch else None
-        )
+        self._dispatcher = self._make_dispatcher(registry, engine, signer) if settings.dispatch else None
         self._runner = Runner(engine, registry, clock, settings.checks, lambda: self._intake.backlog)
         self._stop = asyncio.Event()
+
+    def _make_dispatcher(self, registry: Registry, engine: Engine, signer: Signer) -> Dispatcher:
+        assert self._settings.dispatch is not None
+        with database.reading(engine) as connection:
+            stations = stations_by_node(connection, registry)
+        grace_ms = self._settings.checks.grace_minutes * 60_000
+        return Dispatcher(
+            engine, signer, self._link, self._clock, self._settings.dispatch, stations=stations, grace_ms=grace_ms
+        )
 
     def stop(self) -> None:
         """Store what has arrived, acknowledge it, and end."""

@@ -97,8 +97,10 @@ def factors(slot: Slot, context: Context) -> Iterator[Violation]:
             expected = slot.dispatched[slot_start]
             if now == expected:
                 continue
-            # A gateway learns of a late factor a moment later than the centre: it has until the deadline to settle.
-            if not claimed and not slot.past_deadline:
+            # What was dispatched once and corrected since is no false claim: like a held factor it is to be settled.
+            claimed = claimed and now not in slot.issued.get(slot_start, ())
+            # A gateway learns of a late factor a moment later than the centre, and has the time of grace to settle it.
+            if not claimed and not (slot.past_deadline and slot_start in slot.settled):
                 continue
         elif claimed:
             expected = None

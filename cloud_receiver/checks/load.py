@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from cloud_receiver.checks.model import SLOT_MS, AdjustmentRow, Context, IntervalRow, Slot
-from cloud_receiver.dispatch import latest
+from cloud_receiver.dispatch import issued
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import adjustment, gateway, interval, meter, station
 
@@ -49,6 +49,15 @@ def slot_starts(connection: Connection, station_number: int, first_ms: int, last
     return sorted(start for start in present if start <= end)
 
 
+def stations_by_node(connection: Connection, registry: Registry) -> dict[str, list[int]]:
+    """Return the numbers of the stations at each carbon node."""
+    numbers = {row.name: row.id for row in connection.execute(select(station))}
+    result: dict[str, list[int]] = {}
+    for item in registry.station:
+        result.setdefault(item.node, []).append(numbers[item.id])
+    return result
+
+
 def enrolments(connection: Connection) -> dict[int, int]:
     """Return when the first gateway of each station was enrolled, by station."""
     rows = connection.execute(select(gateway.c.station, func.min(gateway.c.added_ms)).group_by(gateway.c.station))
@@ -88,14 +97,17 @@ def slots(
     )
     for row in connection.execute(statement):
         adjustments.setdefault(row[0] - row[0] % SLOT_MS, []).append(AdjustmentRow._make(row))
-    factors = latest(connection, context.station.node, low, high)
+    issues = issued(connection, context.station.node, low, high)
+    settled = {start for start, found in issues.items() if max(found) <= deadline_ms + SLOT_MS}
     return [
         Slot(
             start,
             rows.get(start, []),
             rows.get(start - SLOT_MS, []),
             adjustments.get(start, []),
-            factors,
+            {start: found[max(found)] for start, found in issues.items()},
+            {start: frozenset(found.values()) for start, found in issues.items()},
+            settled,
             past_deadline=start <= deadline_ms,
             expected=start >= begin_ms,
         )

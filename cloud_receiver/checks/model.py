@@ -136,6 +136,10 @@ class Slot:
     adjustments: list[AdjustmentRow] = field(default_factory=list)
     dispatched: dict[int, int | None] = field(default_factory=dict)
     """Factor last dispatched, by the start of its slot."""
+    issued: dict[int, frozenset[int | None]] = field(default_factory=dict)
+    """Every factor that was ever dispatched for a slot."""
+    settled: set[int] = field(default_factory=set)
+    """Slots whose last factor was dispatched so long ago that gateways have had the time to settle it."""
     past_deadline: bool = False
     expected: bool = True
     """Whether the station's meters are to report it: not before the station's first record."""

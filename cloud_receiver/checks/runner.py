@@ -84,8 +84,9 @@ class Runner:
     async def round(self) -> bool:
         """Check what is new or due; return whether more waits."""
         now_ms = self._clock.now_ms()
+        due = dirty.c.due_ms.is_(None) | (dirty.c.due_ms <= now_ms)
         with reading(self._engine) as connection:
-            notices = connection.execute(select(dirty).order_by(dirty.c.id).limit(DIRTY_ROWS)).all()
+            notices = connection.execute(select(dirty).where(due).order_by(dirty.c.id).limit(DIRTY_ROWS)).all()
             if notices or not self._contexts:
                 # A notice may be of a meter that was not in the store before, or of earlier records than before.
                 self._refresh(connection, {notice.station for notice in notices}, now_ms)

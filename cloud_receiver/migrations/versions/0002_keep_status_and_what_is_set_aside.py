@@ -1,4 +1,4 @@
-"""Keep the newest status of each gateway, and the messages whose records the store would not take."""
+"""Keep the newest status of each gateway, what the store would not take, and when a notice to the checks is due."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,9 +35,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["gateway"], ["gateway.id"], name=op.f("fk_gateway_status_gateway")),
         sa.PrimaryKeyConstraint("gateway", name=op.f("pk_gateway_status")),
     )
+    op.add_column("dirty", sa.Column("due_ms", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
     """Take the revision back."""
+    op.drop_column("dirty", "due_ms")
     op.drop_table("gateway_status")
     op.drop_table("set_aside")

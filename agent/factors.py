@@ -112,7 +112,8 @@ class FactorBook:
         self.rejected += 1
         log.warning("factors refused: %s", reason, extra={"about": self._node})
         now = self._now_ms()
-        if self._last_rejection is not None and now - self._last_rejection < REJECTED_EVERY_MS:
+        # Not "less than": the time may have leapt back since.
+        if self._last_rejection is not None and 0 <= now - self._last_rejection < REJECTED_EVERY_MS:
             return
         self._last_rejection = now
         details: dict[DetailKey, int | str] = {DetailKey.TEXT: reason[:80], DetailKey.COUNT: self.rejected}
@@ -120,7 +121,8 @@ class FactorBook:
         self._writer.submit(Append([to_row(rejected)]))
 
     def _forget(self) -> None:
-        oldest = self._now_ms() - _KEEP_MS
+        # By the centre's time: by a wrong clock of the gateway's, a year of factors would be gone.
+        oldest = max(self._known) - _KEEP_MS
         if self.schedule.forget_before(oldest):
             self._known = {start: known for start, known in self._known.items() if start >= oldest}
         self._missing_told = {slot for slot in self._missing_told if slot >= oldest}

@@ -14,10 +14,11 @@ from agent.journal import Append, Journal, event, to_row
 from agent.journal_schema import JournalError, StorageFullError
 from agent.line import Lateness
 from agent.logs import log
+from agent.metering import Metering
 from agent.reading import Reading
 from agent.report import LiveValues, StatusReporter
 from agent.tasks import every, watched
-from agent.timekeeper import STEP_MS, Timekeeper, kernel_synchronised
+from agent.timekeeper import INSIST_MS, STEP_MS, Timekeeper, kernel_synchronised
 from agent.uplink import Uplink, UplinkSettings
 from agent.writer import JournalWriter
 from clock import Clock, SystemClock
@@ -28,7 +29,7 @@ from wire.envelope import KeyRing, Signer
 from wire.keys import load_private, load_public
 from wire.link import Link
 from wire.messages import StatusState
-from wire.records import DetailKey, EventCode, IntervalRecord, Record
+from wire.records import ClockState, DetailKey, EventCode, IntervalRecord, Record
 from wire.row import RecordError
 from wire.tasks import end
 
@@ -57,6 +58,7 @@ class Gateway:
             synchronised=kernel_synchronised if isinstance(clock, SystemClock) else lambda: True,
             not_before_ms=max(last_times, default=None),
             on_step=self._clock_stepped,
+            on_leap=self._clock_leapt,
         )
         now_ms = self.time.now_ms
         self.writer = JournalWriter(
@@ -64,6 +66,7 @@ class Gateway:
             clock,
             now_ms,
             memory_records=config.journal.memory_records,
+            clock_state=lambda: self.time.state,
         )
         signer = Signer(load_private(config.gateway.key_file))
         centre = KeyRing()
@@ -108,7 +111,6 @@ class Gateway:
             centre,
             clock=clock,
             now_ms=now_ms,
-            clock_state=lambda: self.time.state,
             chance=chance,
         )
         self.writer.on_written = self.uplink.records_written
@@ -123,7 +125,7 @@ class Gateway:
             on_back=self._back,
             factor_at=self.factors.dispatched,
         )
-        self.held_back = 0  # readings not used because the records of earlier ones still wait for the disk
+        self.held_back = 0  # readings not used: the disk takes no records, or the time is not known
         self._exchanged: set[str] = set()  # what readings said that could not be used
         self._serial_numbers: dict[str, int] = {}
         self._acknowledgements = topics.acknowledgement(gateway)
@@ -134,8 +136,7 @@ class Gateway:
             context = self.writer.journal.header.context.hex()
             log.info("new journal, context %s", context)
             self._event(EventCode.CONTEXT_OPENED)
-        if self.time.ahead_ms >= STEP_MS:
-            self._clock_stepped(-self.time.ahead_ms)
+        self._begin_time()
         self.link.subscribe(self._acknowledgements, 1)
         self.link.subscribe(self.factors.topic, 1)
         keeping = asyncio.create_task(self.writer.run(), name="journal writer")
@@ -164,7 +165,8 @@ class Gateway:
             self._exchanged.add(reading.meter)
         if reading.serial_number is not None:
             self._serial_numbers[reading.meter] = reading.serial_number
-        if not self.writer.has_room:
+        # Dated before a leap back of the clock that came while the poll was under way, a reading is of no use either.
+        if not self.writer.has_room or self.time.doubtful or reading.time_ms > self.time.now_ms():
             self.held_back += 1
             return
         metering = self.metering[reading.meter]
@@ -180,13 +182,7 @@ class Gateway:
         serial = {} if number is None else {reading.meter: number}
         if not records and not serial and not metering.unstored:
             return
-        try:
-            rows = [to_row(record) for record in records]
-        except RecordError as error:
-            log.error("a record can't be kept: %s", error, extra={"about": reading.meter})
-            return
-        self.writer.submit(Append(rows, {reading.meter: metering.take_state()}, serial))
-        self._note(records)
+        self._keep(metering, records, serial)
 
     def lateness(self) -> Lateness:
         """Return how late the polls of all lines began."""
@@ -195,7 +191,13 @@ class Gateway:
             total.counts = [a + b for a, b in zip(total.counts, line.lateness.counts, strict=True)]
         return total
 
-    def _note(self, records: list[Record]) -> None:
+    def _keep(self, metering: Metering, records: list[Record], serial: Mapping[str, int]) -> None:
+        try:
+            rows = [to_row(record) for record in records]
+        except RecordError as error:
+            log.error("a record can't be kept: %s", error, extra={"about": metering.meter})
+            return
+        self.writer.submit(Append(rows, {metering.meter: metering.take_state()}, serial))
         for record in records:
             if isinstance(record, IntervalRecord):
                 self.factors.interval_closed(record)
@@ -214,6 +216,28 @@ class Gateway:
     def _clock_stepped(self, step_ms: int) -> None:
         log.warning("the system clock stepped by %d ms", step_ms)
         self._event(EventCode.CLOCK_STEPPED, {DetailKey.STEP: step_ms})
+
+    def _clock_leapt(self, leap_ms: int) -> None:
+        now = self.time.now_ms()
+        for metering in self.metering.values():
+            if records := metering.leap(leap_ms, now, self.factors.schedule):
+                self._keep(metering, records, {})
+        self.checkpoint()
+
+    def _begin_time(self) -> None:
+        """Make known how the clock stands to what the journal says."""
+        last = max((metering.last_time_ms or 0 for metering in self.metering.values()), default=0)
+        if self.time.ahead_ms >= STEP_MS:
+            self._clock_stepped(-self.time.ahead_ms)
+        elif (back_ms := last - self.time.now_ms()) > 0:
+            self._clock_leapt(-back_ms)
+            self._clock_stepped(-back_ms)
+        if self.time.doubtful:
+            log.warning(
+                "the system clock is more than a day away from the last reading and no time service keeps it: readings "
+                "are held back until it is known, or has lasted %d s",
+                INSIST_MS // 1000,
+            )
 
     def _message(self, received: Received) -> None:
         try:
@@ -276,7 +300,9 @@ class Gateway:
                 self._event(EventCode.RECORDS_DROPPED, sequences)
 
     def _prune_some(self, days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
-        return self.writer.journal.prune(self.time.now_ms(), keep_days=days, max_bytes=max_bytes)
+        # What a wrong clock calls old may be of today.
+        now = self.time.now_ms() if self.time.state == ClockState.SYNCHRONISED else None
+        return self.writer.journal.prune(now, keep_days=days, max_bytes=max_bytes)
 
     def _publish_live(self) -> None:
         self.live.publish()

@@ -9,12 +9,21 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from agent import journal_schema as schema
 from agent.adjust import adjustments
 from agent.journal_schema import JournalError
-from wire.records import AdjustmentRecord, DetailKey, EventCode, EventRecord, FreezeRecord, IntervalRecord, Record
+from wire.records import (
+    AdjustmentRecord,
+    ClockState,
+    DetailKey,
+    EventCode,
+    EventRecord,
+    FreezeRecord,
+    IntervalRecord,
+    Record,
+)
 from wire.row import RecordError, from_body, to_body
 
 DAY_MS: Final = 86_400_000
@@ -39,6 +48,7 @@ class Append:
     rows: Sequence[Row] = ()
     states: Mapping[str, bytes] = field(default_factory=dict)
     serial_numbers: Mapping[str, int] = field(default_factory=dict)
+    clock_state: ClockState = ClockState.UNKNOWN  # set by the writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ class FactorUpdate:
     solve_id: bytes
     issued_ms: int
     rows: Sequence[Row] = ()  # none of its own: adjustments are made when it is written
+    clock_state: ClockState = ClockState.UNKNOWN
 
 
 Operation = Append | FactorUpdate
@@ -64,6 +75,14 @@ class StoredFactor:
     factor: int | None
     solve_id: bytes
     issued_ms: int
+
+
+class Run(NamedTuple):
+    """Records without a gap in their sequences, made in one state of the clock."""
+
+    first: int
+    records: list[Record]
+    clock_state: ClockState
 
 
 @dataclass(slots=True)
@@ -156,8 +175,11 @@ class Journal:
                 else:
                     self._put_states(operation)
                 connection.executemany(
-                    "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
-                    ((following + i, row.kind, row.meter, row.start_ms, row.body) for i, row in enumerate(rows)),
+                    "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        (following + i, row.kind, row.meter, row.start_ms, operation.clock_state, row.body)
+                        for i, row in enumerate(rows)
+                    ),
                 )
                 following += len(rows)
             new_acknowledged = max(self.header.acknowledged, min(acknowledged, following - 1))
@@ -177,24 +199,25 @@ class Journal:
         self.header.next_sequence, self.header.acknowledged, self.header.sent = following, new_acknowledged, new_sent
         return written
 
-    def read(self, first: int, limit: int) -> tuple[int, list[Record]]:
-        """Return (sequence of the first, records): a run without gaps of at most `limit`, from `first` or later."""
+    def read(self, first: int, limit: int) -> Run:
+        """Return a run of at most `limit` records, from `first` or later."""
         try:
             rows = self.connection.execute(
-                "SELECT sequence, body FROM records WHERE sequence >= ? ORDER BY sequence LIMIT ?", (first, limit)
+                "SELECT sequence, clock_state, body FROM records WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+                (first, limit),
             ).fetchall()
         except sqlite3.Error as error:
             raise schema.translated(error, self.path) from error
-        start = rows[0][0] if rows else first
+        start, state, _ = rows[0] if rows else (first, ClockState.UNKNOWN, b"")
         records: list[Record] = []
-        for sequence, body in rows:
-            if sequence != start + len(records):
+        for sequence, clock_state, body in rows:
+            if sequence != start + len(records) or clock_state != state:
                 break
             try:
                 records.append(from_body(body))
             except RecordError as error:
                 raise schema.damaged(self.path, f"record {sequence}: {error}") from error
-        return start, records
+        return Run(start, records, ClockState(state))
 
     def states(self) -> dict[str, tuple[bytes | None, int | None]]:
         """Return (integrator state, serial number) by meter."""
@@ -206,22 +229,22 @@ class Journal:
         rows = self.connection.execute("SELECT start_ms, factor, solve_id, issued_ms FROM factors ORDER BY start_ms")
         return [StoredFactor(*row) for row in rows]
 
-    def prune(self, now_ms: int, *, keep_days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
+    def prune(self, now_ms: int | None, *, keep_days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
         """Forget what is older than `keep_days`, and the oldest beyond `max_bytes`; a few thousand records a call.
 
-        Acknowledged records go first. Returns (records deleted, the range of unacknowledged sequences that had to
-        go for want of space, or None).
+        Records go in the order of their sequences, acknowledged ones by age and size, others by size only. Without
+        `now_ms`, as when the clock can't be trusted, nothing goes by age. Returns (records deleted, the range of
+        unacknowledged sequences that had to go for want of space, or None).
         """
         connection, header = self.connection, self.header
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("DELETE FROM factors WHERE start_ms < ?", (now_ms - FACTOR_DAYS * DAY_MS,))
-            oldest = now_ms - keep_days * DAY_MS
-            deleted = connection.execute(
-                "DELETE FROM records WHERE sequence IN (SELECT sequence FROM records"
-                " WHERE start_ms < ? AND sequence <= ? LIMIT ?)",
-                (oldest, header.acknowledged, _PRUNE_AT_ONCE),
-            ).rowcount
+            # By the newest of them, which the centre's clock dated.
+            connection.execute(
+                "DELETE FROM factors WHERE start_ms < (SELECT max(start_ms) FROM factors) - ?",
+                (FACTOR_DAYS * DAY_MS,),
+            )
+            deleted = 0 if now_ms is None else self._prune_by_age(now_ms - keep_days * DAY_MS)
             lost = None
             if not deleted and self.used_bytes() > max_bytes:
                 # A tenth at a time: often enough to stay within the limit, seldom enough to cost nothing.
@@ -242,6 +265,16 @@ class Journal:
         if lost:
             header.dropped += deleted
         return deleted, lost
+
+    def _prune_by_age(self, oldest_ms: int) -> int:
+        # A prefix: an old event or adjustment behind a young interval would leave a hole in the sequences.
+        first = self.connection.execute("SELECT min(sequence) FROM records").fetchone()[0] or 0
+        limit = min(first + _PRUNE_AT_ONCE - 1, self.header.acknowledged)
+        (young,) = self.connection.execute(
+            "SELECT min(sequence) FROM records WHERE start_ms >= ? AND sequence <= ?", (oldest_ms, limit)
+        ).fetchone()
+        until = limit if young is None else young - 1
+        return self.connection.execute("DELETE FROM records WHERE sequence <= ?", (until,)).rowcount
 
     def used_bytes(self) -> int:
         """Return how much of the file is in use."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent import journal_schema as schema
 from agent.journal_schema import JournalError
-from wire.records import FreezeRecord, IntervalRecord, Record
+from wire.records import DetailKey, EventCode, EventRecord, FreezeRecord, IntervalRecord, Record
 from wire.row import RecordError, from_body
 
 
@@ -69,6 +69,7 @@ def verify(path: Path) -> Verdict:
 
 def _check_records(connection: sqlite3.Connection, verdict: Verdict) -> None:
     chains: dict[str, IntervalRecord] = {}
+    back: set[str] = set()  # meters whose time may go back: the clock did
     expected: int | None = None
     try:
         for sequence, record in records(connection):
@@ -81,8 +82,13 @@ def _check_records(connection: sqlite3.Connection, verdict: Verdict) -> None:
             verdict.records += 1
             if isinstance(record, IntervalRecord):
                 if (before := chains.get(record.meter)) is not None:
-                    verdict.problems += [f"record {sequence}: {text}" for text in _breaks(before, record)]
+                    breaks = _breaks(before, record, may_overlap=record.meter in back)
+                    verdict.problems += [f"record {sequence}: {text}" for text in breaks]
                 chains[record.meter] = record
+                back.discard(record.meter)
+            elif isinstance(record, EventRecord):
+                if record.code == EventCode.CLOCK_STEPPED and _went_back(record):
+                    back = set(chains)
             elif isinstance(record, FreezeRecord):
                 verdict.problems += [f"record {sequence}: {text}" for text in _freeze_breaks(chains, record)]
     except RecordError as error:
@@ -90,8 +96,13 @@ def _check_records(connection: sqlite3.Connection, verdict: Verdict) -> None:
     verdict.meters = len(chains)
 
 
-def _breaks(before: IntervalRecord, record: IntervalRecord) -> Iterator[str]:
-    if record.start_ms < before.start_ms + before.duration_ms:
+def _went_back(event: EventRecord) -> bool:
+    step = event.details.get(DetailKey.STEP)
+    return isinstance(step, int) and step < 0
+
+
+def _breaks(before: IntervalRecord, record: IntervalRecord, *, may_overlap: bool) -> Iterator[str]:
+    if not may_overlap and record.start_ms < before.start_ms + before.duration_ms:
         yield (
             f"{record.meter}: interval at {record.start_ms} overlaps the one before, "
             f"which ends at {before.start_ms + before.duration_ms}"

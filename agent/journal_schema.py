@@ -12,7 +12,8 @@ KIND_FREEZE: Final = 1
 KIND_ADJUSTMENT: Final = 2
 KIND_EVENT: Final = 3
 
-# start_ms: an interval's or adjustment's start, a freeze's or event's time. body: wire.row.
+# start_ms: an interval's or adjustment's start, a freeze's or event's time. clock_state: when the record was made
+# (wire.records). body: wire.row.
 _TABLES: Final = """
 CREATE TABLE header (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -29,6 +30,7 @@ CREATE TABLE records (
     kind INTEGER NOT NULL,
     meter TEXT,
     start_ms INTEGER NOT NULL,
+    clock_state INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX records_by_time ON records (start_ms, kind);

@@ -133,13 +133,13 @@ class Line:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        now = self._now_ms()
-        queue = [(now + self._settings.phase_ms, index) for index in range(len(self.meters))]
-        heapq.heapify(queue)
+        queue = self._all_due()
         try:
             while True:
                 due, index = queue[0]
-                await self._sleep_until(due)
+                if not await self._sleep_until(due):
+                    queue = self._all_due()
+                    continue
                 meter = self.meters[index]
                 started = self._now_ms()
                 self.lateness.add(started - due)
@@ -147,6 +147,10 @@ class Line:
                 heapq.heapreplace(queue, (self._following(meter, started), index))
         finally:
             self.driver.close()
+
+    def _all_due(self) -> list[tuple[int, int]]:
+        first = self._now_ms() + self._settings.phase_ms
+        return [(first, index) for index in range(len(self.meters))]
 
     def _following(self, meter: LineMeter, started: int) -> int:
         """Return when a meter is due after a poll that began at `started`."""
@@ -162,10 +166,15 @@ class Line:
         await self._connect()
         return [(block, await self._request(meter, block)) for block in blocks]
 
-    async def _sleep_until(self, due: int) -> None:
+    async def _sleep_until(self, due: int) -> bool:
+        """Wait; return False when the time has gone back, so that `due` is further away than any poll can be."""
         longest = at_least_real(self._clock, LONGEST_SLEEP_MS, 1.0)
+        furthest = self._settings.longest_silence_ms + 2 * max(meter.period_ms for meter in self.meters)
         while (wait := due - self._now_ms()) > 0:
+            if wait > furthest + self._settings.phase_ms:
+                return False
             await self._clock.sleep_ms(min(wait, longest))
+        return True
 
     async def _poll(self, meter: LineMeter) -> None:
         try:
@@ -270,7 +279,7 @@ class Line:
         meter.last_good_ms = reading.time_ms
         if meter.silent_since is not None:
             log.info("answers again", extra={"about": meter.id})
-            self._on_back(meter.id, reading.time_ms, reading.time_ms - meter.silent_since)
+            self._on_back(meter.id, reading.time_ms, max(reading.time_ms - meter.silent_since, 0))
             meter.silent_since = None
         self._on_reading(reading)
 

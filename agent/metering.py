@@ -48,6 +48,7 @@ class Metering:
         self.meter = meter.id
         self.dirty = False  # the state has changed since it was last taken
         self.unstored = True  # no state was ever taken: energy could be lost before the first interval closes
+        self.fed = False  # a reading was used since the start
         limit = meter.max_kw if meter.max_kw is not None else meter.rated_kw and meter.rated_kw * PLAUSIBLE_TIMES_RATED
         rollover = Energy.from_kwh(meter.rollover_kwh).mwh if meter.rollover_kwh is not None else register_end_mwh
         self._integrator = RegisterIntegrator(
@@ -80,11 +81,24 @@ class Metering:
 
     def feed(self, reading: Reading, schedule: FactorSchedule) -> list[Record]:
         """Take a reading; return the records it closed, in the order of their time."""
-        self.dirty = True
         closed = self._integrator.feed_one(
             reading.time_ms, reading.forward_mwh, reading.reverse_mwh, schedule, exchanged=reading.exchanged
         )
+        self.dirty = self.fed = True
         return list(self._records(closed))
+
+    def leap(self, by_ms: int, now_ms: int, schedule: FactorSchedule) -> list[Record]:
+        """Take note that the time leapt by `by_ms` to `now_ms`; return the records that this closed.
+
+        The last reading moves along, so that neither is time spread over that never was nor energy lost. One of before
+        the start was dated by another clock and stays, unless it would be in the future now.
+        """
+        last = self.last_time_ms
+        moved = None if last is None else last + by_ms if self.fed else min(last, now_ms)
+        if moved is None or moved == last:
+            return []
+        self.dirty = True
+        return list(self._records(self._integrator.relocate(moved, schedule)))
 
     def _records(self, closed: Closed) -> Iterable[Record]:
         for time_ms, code, direction, before, after in closed.events:

@@ -16,7 +16,6 @@ from wire import topics
 from wire.batch import RecordBatchMessage, encode_batch
 from wire.envelope import EnvelopeError, KeyRing, Signer, open_envelope
 from wire.messages import Acknowledgement, MessageError
-from wire.records import ClockState
 
 TIMEOUT_FLOOR_S: Final = 2.0  # a centre under load commits and answers within this real time
 _QOS: Final = 1
@@ -58,7 +57,6 @@ class Uplink:
         *,
         clock: Clock,
         now_ms: Callable[[], int],
-        clock_state: Callable[[], ClockState],
         chance: random.Random,
     ) -> None:
         self._settings = settings
@@ -68,7 +66,6 @@ class Uplink:
         self._centre = centre
         self._clock = clock
         self._now_ms = now_ms
-        self._clock_state = clock_state
         self._topic = topics.records(settings.gateway)
         self._context = writer.journal.header.context
         self._wake = asyncio.Event()
@@ -184,7 +181,7 @@ class Uplink:
         return now - self._waiting_since >= self._settings.linger_ms
 
     async def _send(self, first: int, count: int, again: Batch | None) -> None:
-        start, records = await self._writer.call(self._writer.journal.read, first, count)
+        start, records, clock_state = await self._writer.call(self._writer.journal.read, first, count)
         if start > first or not records:
             lost_until = start if records else first + count
             log.error(
@@ -195,9 +192,7 @@ class Uplink:
             )
             self.window.skip(lost_until)
             return
-        message = RecordBatchMessage(
-            self._settings.gateway, self._context, first, self._now_ms(), self._clock_state(), records
-        )
+        message = RecordBatchMessage(self._settings.gateway, self._context, first, self._now_ms(), clock_state, records)
         envelope = self._signer.sign(encode_batch(message), self._topic)
         now = self._clock.monotonic_ms()
         if again is None:

@@ -9,6 +9,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from agent.journal import Append, Journal, Operation, event, to_row
@@ -16,7 +17,7 @@ from agent.journal_schema import StorageFullError
 from agent.logs import log
 from agent.timing import at_least_real
 from clock import Clock
-from wire.records import DetailKey, EventCode
+from wire.records import ClockState, DetailKey, EventCode
 
 RETRY_MS: Final = 5_000  # between attempts while the disk refuses
 _RETRY_FLOOR_S: Final = 0.2
@@ -35,11 +36,13 @@ class JournalWriter:
         now_ms: Callable[[], int],
         *,
         memory_records: int,
+        clock_state: Callable[[], ClockState] = lambda: ClockState.UNKNOWN,
     ) -> None:
         self.journal = journal
         self._clock = clock
         self._now_ms = now_ms
         self._memory_records = memory_records
+        self._clock_state = clock_state
         self.on_written: Callable[[], None] = lambda: None  # called after each transaction that wrote records
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._queue: deque[Operation] = deque()
@@ -72,8 +75,8 @@ class JournalWriter:
         return self.next_sequence - 1 - self._acknowledged
 
     def submit(self, operation: Operation) -> None:
-        """Queue an operation; it is written after all those before it."""
-        self._queue.append(operation)
+        """Queue an operation; it is written after all those before it, with the clock state of now."""
+        self._queue.append(replace(operation, clock_state=self._clock_state()))
         self._queued_records += len(operation.rows)
         self._idle.clear()
         self._work.set()
@@ -141,8 +144,7 @@ class JournalWriter:
             if not self.full:
                 self.full = True
                 details = {DetailKey.COUNT: self._queued_records}
-                self._queue.append(Append([to_row(event(self._now_ms(), EventCode.STORAGE_FULL, details=details))]))
-                self._queued_records += 1
+                self.submit(Append([to_row(event(self._now_ms(), EventCode.STORAGE_FULL, details=details))]))
             log.error(
                 "the journal can't be written (%s); records wait in memory",
                 error,

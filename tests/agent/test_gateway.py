@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -437,6 +438,64 @@ def test_a_clock_that_went_back_over_a_restart_doubles_no_slot(site: Any, respon
     assert EventCode.CLOCK_STEPPED in {record.code for record in found if isinstance(record, EventRecord)}
 
 
+@dataclass
+class Adjustable:
+    """A fast clock whose wall time can be set wrong; a time service that says so."""
+
+    clock: SimulatedClock
+    wrong_ms: int = 0
+
+    def now_ms(self) -> int:
+        """Return the wall time."""
+        return self.clock.now_ms() + self.wrong_ms
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.clock, name)
+
+
+@pytest.mark.parametrize("days", [-4000, 3, 4000])
+def test_a_clock_that_was_wrong_by_years_and_is_corrected_costs_no_energy(
+    site: Any, responder: Any, fast_clock: Any, registers_of: Any, days: int
+) -> None:
+    """Records go on at the wrong time and then at the right one; the registers' difference is in them exactly once."""
+    clock = Adjustable(fast_clock)
+    wrong_ms = days * 86_400_000
+    responder.registers = registers_of(fast_clock)
+
+    def newest(file: Path) -> int:
+        rows = intervals(list(journal_records(file).values()), "meter-1")
+        return rows[-1].start_ms if rows else 0
+
+    async def scenario() -> Path:
+        async with responder.listening():
+            running = Running(site.configure(broker_port=1, meter_ports=[responder.port]), clock)  # type: ignore[arg-type]
+            async with running as gateway:
+                await until(lambda: newest(running.file) >= ORIGIN_MS)
+                clock.wrong_ms = wrong_ms
+                there = fast_clock.now_ms() + wrong_ms
+                await until(lambda: abs(newest(running.file) - there) < 7_200_000)
+                clock.wrong_ms = 0
+                there = fast_clock.now_ms()
+                await until(lambda: there < newest(running.file) < there + 7_200_000)
+                assert gateway.figures()["timeout"] == 0
+        return running.file
+
+    file = asyncio.run(scenario())
+    assert verify(file).problems == []
+    found = list(journal_records(file).values())
+    rows = intervals(found, "meter-1")
+    codes = [record.code for record in found if isinstance(record, EventRecord)]
+    assert codes.count(EventCode.CLOCK_STEPPED) == 2
+    assert not {EventCode.JUMP, EventCode.GAP, EventCode.TIME_BACK, EventCode.RESET} & set(codes)
+    # What the meter counted, 1 kWh a minute, and nothing more or less; no rows for the years between.
+    counted = 10**9 + 10**6 * (rows[-1].start_ms + rows[-1].duration_ms - ORIGIN_MS) // 60_000
+    assert abs(rows[-1].forward_total_mwh - counted) < 5_000_000
+    assert len(rows) < 100
+    with closing(open_read_only(file)) as connection:
+        states = {state for (state,) in connection.execute("SELECT DISTINCT clock_state FROM records")}
+    assert ClockState.STEPPED in states
+
+
 def test_a_line_that_fails_unexpectedly_starts_again(
     site: Any, responder: Any, fast_clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -471,7 +530,7 @@ def test_a_first_reading_is_stored_at_once_and_an_exchange_is_not_forgotten(
             running = Running(site.configure(broker_port=1, meter_ports=[responder.port]), fast_clock)
             gateway = running.gateway
             async with running:
-                now = fast_clock.now_ms()
+                now = fast_clock.now_ms() - 10_000
                 gateway.reading(Reading("meter-1", now, 10**9, 0, serial_number=7))
                 assert await gateway.writer.flush()
                 states = await gateway.writer.call(gateway.writer.journal.states)
@@ -505,7 +564,7 @@ def test_an_absurd_register_is_not_used_and_does_not_trouble_the_line(
             running = Running(site.configure(broker_port=1, meter_ports=[responder.port]), fast_clock)
             gateway = running.gateway
             async with running:
-                now = fast_clock.now_ms()
+                now = fast_clock.now_ms() - 10_000
                 gateway.reading(Reading("meter-1", now, 10**9, 0))
                 gateway.reading(Reading("meter-1", now + 1000, register, 0, exchanged=True, serial_number=8))
                 gateway.reading(Reading("meter-1", now + 2000, 6, 0))

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from agent.journal_schema import JournalError, StorageFullError
 from agent.metering import Metering
 from agent.reading import Reading
 from diantan_core import FactorSchedule
-from wire.records import AdjustmentRecord, EventCode, FactorQuality, IntervalRecord, Quality
+from wire.records import AdjustmentRecord, ClockState, EventCode, FactorQuality, IntervalRecord, Quality
 from wire.row import RecordError
 
 START = 1_767_196_800_000
@@ -76,7 +77,7 @@ def test_sequences_start_at_1_and_go_on_after_reopening(tmp_path: Path) -> None:
     assert not journal.created
     assert journal.header.context == context
     journal.commit([append(interval(2))])
-    assert journal.read(1, 10) == (1, [interval(0), interval(1), interval(2)])
+    assert journal.read(1, 10)[:2] == (1, [interval(0), interval(1), interval(2)])
     journal.close()
 
 
@@ -86,7 +87,7 @@ def test_sequences_are_not_reused_when_everything_was_forgotten(tmp_path: Path) 
     journal.commit([append(interval(0))], acknowledged=1)
     assert journal.prune(START + 500 * DAY_MS, keep_days=400, max_bytes=10**9) == (1, None)
     journal.commit([append(interval(1))])
-    assert journal.read(1, 10) == (2, [interval(1)])
+    assert journal.read(1, 10)[:2] == (2, [interval(1)])
     journal.close()
 
 
@@ -230,9 +231,43 @@ def test_retention_by_size_drops_unacknowledged_records_last_and_says_so(tmp_pat
         lost += [dropped] if dropped else []
     assert lost[0][0] == 301
     assert journal.header.dropped == sum(last - first + 1 for first, last in lost)
-    first, records = journal.read(1, 10_000)
+    first, records, _ = journal.read(1, 10_000)
     assert first == lost[-1][1] + 1
     assert first + len(records) == journal.header.next_sequence
+    journal.close()
+
+
+def test_retention_by_age_leaves_no_hole(tmp_path: Path) -> None:
+    """An old event behind a young interval waits for its turn; with a clock that can't be trusted all wait."""
+    journal = opened(tmp_path)
+    rows = [interval(0), interval(50_000), *(event(START + i, EventCode.GAP) for i in range(5))]
+    journal.commit([append(*rows)], acknowledged=7)
+    now = START + 401 * DAY_MS
+    assert journal.prune(None, keep_days=400, max_bytes=10**9) == (0, None)
+    assert journal.prune(now, keep_days=400, max_bytes=10**9) == (1, None)
+    assert journal.prune(now, keep_days=400, max_bytes=10**9) == (0, None)
+    assert verify(journal.path).problems == []
+    assert journal.prune(now + 50_000 * SLOT, keep_days=400, max_bytes=10**9) == (6, None)
+    journal.close()
+
+
+def test_factors_are_kept_by_the_centres_time(tmp_path: Path) -> None:
+    """A wrong clock of the gateway's forgets none."""
+    journal = opened(tmp_path)
+    for day in (0, 1, 366):
+        journal.commit([FactorUpdate([(START + day * DAY_MS, 1)], [], SLOT, b"s", 1)])
+    journal.prune(START + 5000 * DAY_MS, keep_days=400, max_bytes=10**9)
+    assert [factor.start_ms for factor in journal.factors()] == [START + day * DAY_MS for day in (1, 366)]
+    journal.close()
+
+
+def test_a_run_is_of_one_clock_state(tmp_path: Path) -> None:
+    """A batch says how far its times can be trusted: as it was when they were taken, not when it is sent."""
+    journal = opened(tmp_path)
+    states = [ClockState.SYNCHRONISED, ClockState.STEPPED, ClockState.STEPPED, ClockState.SYNCHRONISED]
+    journal.commit([replace(append(interval(i)), clock_state=state) for i, state in enumerate(states)])
+    assert journal.read(1, 10) == (1, [interval(0)], ClockState.SYNCHRONISED)
+    assert journal.read(2, 10) == (2, [interval(1), interval(2)], ClockState.STEPPED)
     journal.close()
 
 
@@ -244,7 +279,7 @@ def test_late_factor_becomes_adjustments_of_the_intervals_in_the_journal(tmp_pat
     assert journal.commit([update]) == 2
     assert journal.commit([update]) == 0
     assert journal.commit([FactorUpdate([(START, 550_000)], [(START, 550_000)], SLOT, b"b", 2)]) == 2
-    _, records = journal.read(4, 10)
+    _, records, _ = journal.read(4, 10)
     assert records == [
         AdjustmentRecord("m", START, SLOT, 10**7, 0, 500_000, 600_000, 10**9, 0, b"a"),
         AdjustmentRecord("n", START, SLOT, 10**7, 0, None, 600_000, 6 * 10**9, 0, b"a"),
@@ -315,7 +350,7 @@ def test_energy_is_conserved_over_any_crashes(tmp_path_factory: Any, steps: list
         if fate != "go on":
             station.crash()
     station.read(time_ms + 2 * SLOT, register, commit=True)
-    _, records = station.journal.read(1, 10_000)
+    _, records, _ = station.journal.read(1, 10_000)
     station.journal.close()
     intervals = [record for record in records if isinstance(record, IntervalRecord)]
     assert sum(record.forward_mwh for record in intervals) == register - first
@@ -329,6 +364,7 @@ def test_a_killed_writer_leaves_a_whole_prefix(tmp_path: Path) -> None:
     """SIGKILL in the middle of commits: what was reported as written is there, each transaction whole."""
     script = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from agent.journal import Append, Journal, event, to_row
 from wire.records import EventCode

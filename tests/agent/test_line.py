@@ -270,3 +270,18 @@ def test_lateness_is_a_bound() -> None:
     assert late.bound_ms(0.5) == 1
     assert late.bound_ms(0.99) == 5
     assert late.bound_ms(1) == 500
+
+
+def test_polls_go_on_when_the_time_leaps_back() -> None:
+    """Years, as a corrected clock does: the instants that were due are further away than any poll can be."""
+    bench = Bench(meters=2)
+
+    async def scenario() -> None:
+        async with bench.running():
+            await bench.clock.advance(SLOT)
+            before = len(bench.readings)
+            bench.clock.step_wall(-10 * 365 * 86_400_000)
+            await bench.clock.advance(SLOT)
+            assert len(bench.readings) >= 2 * before - 4
+
+    asyncio.run(scenario())

@@ -14,7 +14,7 @@ from clock import ManualClock
 from wire import keys
 from wire.connection import LinkError
 from wire.envelope import KeyRing, Signer
-from wire.records import ClockState, EventCode
+from wire.records import EventCode
 
 SETTINGS = UplinkSettings("gw-1", batch=10, window=3, linger_ms=0.0, timeout_ms=1000.0, longest_timeout_ms=1000.0)
 
@@ -49,7 +49,6 @@ async def sending(
         KeyRing(),
         clock=clock,
         now_ms=lambda: 0,
-        clock_state=lambda: ClockState.SYNCHRONISED,
         chance=random.Random(1),
     )
     task = asyncio.create_task(uplink.run())

@@ -26,7 +26,7 @@ def opened(tmp_path: Path) -> Journal:
 
 def times(journal: Journal, code: EventCode = EventCode.GAP) -> list[int]:
     """Return the times of the events of a kind, in order of sequence."""
-    _, records = journal.read(1, 100_000)
+    _, records, _ = journal.read(1, 100_000)
     return [record.time_ms for record in records if isinstance(record, EventRecord) and record.code == code]
 
 

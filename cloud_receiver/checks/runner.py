@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
@@ -187,18 +187,27 @@ class Runner:
             first = min(coming, self._first_due(connection, context, begin, now_ms))
         due = range(first, deadline + 1, SLOT_MS)[:DEADLINES_AT_ONCE]
         self._next[context.number] = due[-1] + SLOT_MS if due else first
-        return set(due)
+        if not due:
+            return set()
+        # What came after its deadline, as a backlog does, has been checked when it came.
+        done = select(slot_check.c.start_ms).where(
+            self._in_time(context, now_ms), slot_check.c.start_ms.between(due[0], due[-1])
+        )
+        return set(due).difference(connection.execute(done).scalars())
+
+    def _in_time(self, context: Context, now_ms: int) -> ColumnElement[bool]:
+        """Return the condition that a slot has been checked after its deadline, by a clock that was not ahead."""
+        return and_(
+            slot_check.c.station == context.number,
+            slot_check.c.checked_ms >= slot_check.c.start_ms + SLOT_MS + self._settings.grace_minutes * MINUTE_MS,
+            slot_check.c.checked_ms <= now_ms,
+        )
 
     def _first_due(self, connection: Connection, context: Context, begin: int, now_ms: int) -> int:
         # What a former run checked after its deadline need not be checked again.
         done = connection.execute(
             select(slot_check.c.start_ms)
-            .where(
-                slot_check.c.station == context.number,
-                slot_check.c.start_ms <= self._deadline(now_ms),
-                slot_check.c.checked_ms >= slot_check.c.start_ms + SLOT_MS + self._settings.grace_minutes * MINUTE_MS,
-                slot_check.c.checked_ms <= now_ms,
-            )
+            .where(self._in_time(context, now_ms), slot_check.c.start_ms <= self._deadline(now_ms))
             .order_by(slot_check.c.start_ms.desc())
             .limit(1)
         ).scalar()

@@ -15,6 +15,8 @@ from sqlalchemy import Engine, event, insert, select
 from clock import ManualClock
 from cloud_receiver import database, findings, meters, report, schema
 from cloud_receiver.checks import runner as runner_module
+from cloud_receiver.checks.evaluate import SlotResult, evaluate
+from cloud_receiver.checks.model import Slot
 from cloud_receiver.checks.runner import Runner, merged
 from cloud_receiver.commit import Committer
 from cloud_receiver.config import Checks
@@ -271,6 +273,24 @@ def test_an_idle_round_asks_little_of_the_store(engine: Engine) -> None:
     asyncio.run(runner.round())
     event.remove(engine, "before_cursor_execute", note)
     assert sum(statement.startswith("SELECT") for statement in asked) == 1
+
+
+def test_a_backlog_is_checked_once(
+    centre: Centre, gateway: FakeGateway, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = centre.runner(registry)
+    checked: list[int] = []
+
+    def note(slot: Slot, *rest: Any) -> SlotResult:
+        checked.append(slot.start_ms)
+        return evaluate(slot, *rest)
+
+    monkeypatch.setattr(runner_module, "evaluate", note)
+    monkeypatch.setattr(runner_module, "DEADLINES_AT_ONCE", 10)
+    centre.store(gateway, day())
+    for _ in range(15):
+        centre.check(runner)
+    assert sorted(checked) == [DAY_MS + number * SLOT_MS for number in range(SLOTS)]
 
 
 def test_spans_that_touch_are_one() -> None:

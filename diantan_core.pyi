@@ -273,8 +273,9 @@ class RegisterIntegrator:
     def relocate(self, time_ms: int, schedule: FactorSchedule) -> Closed:
         """Take the last reading as one of another time, before or after it: the clock that dated it was wrong.
 
-        The open interval closes as partial with the energy it has, without a freeze; the next reading's difference
-        counts from `time_ms` on. Nothing happens before the first reading. IntegrationError for a time out of range.
+        The open interval closes as partial with the energy it has, without a freeze; if `time_ms` lies in it, it goes
+        on and will close as partial. The next reading's difference counts from `time_ms` on. Nothing happens before
+        the first reading. IntegrationError for a time out of range.
         """
     def state(self) -> bytes:
         """Return everything needed to go on after a restart (versioned, with a checksum, under 200 bytes)."""

@@ -273,6 +273,10 @@ impl Ledger {
         };
         open.partial = true;
         let end = open.edges.end();
+        if (open.start..end).contains(&time_ms) {
+            // It stays open: an interval that ended here would come a second time.
+            return Ok(());
+        }
         // A midnight of the wrong time is none.
         self.close(end, None, out)?;
         self.open = Some(Open {

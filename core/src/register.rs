@@ -114,8 +114,8 @@ impl RegisterIntegrator {
 
     /// Take the last reading as one of another time: the clock that dated it was wrong.
     ///
-    /// The open interval closes as partial, with the energy it has; the next reading's difference counts from
-    /// `time_ms` on. Nothing happens before the first reading.
+    /// The open interval closes as partial, with the energy it has (or, if `time_ms` lies in it, will close as partial);
+    /// the next reading's difference counts from `time_ms` on. Nothing happens before the first reading.
     ///
     /// # Errors
     /// For a time out of range or a carbon register beyond its range; the integrator is then as before.

@@ -364,6 +364,29 @@ fn a_reading_dated_wrongly_is_moved_and_no_energy_is_lost() {
 }
 
 #[test]
+fn moving_within_the_open_interval_does_not_close_it_twice() {
+    let factors = schedule(Some(1));
+    let mut meter = integrator();
+    feed(
+        &mut meter,
+        &[(MIDNIGHT, 0), (MIDNIGHT + 60_000, 100)],
+        &factors,
+    );
+    for moved in [MIDNIGHT + 50_000, MIDNIGHT] {
+        let closed = meter.relocate(moved, &factors).unwrap();
+        assert_eq!(closed.intervals.len(), 0);
+        assert_eq!(meter.last_time_ms(), Some(moved));
+    }
+    let closed = feed(&mut meter, &[(MIDNIGHT + QUARTER, 1_000)], &factors);
+    assert_eq!(closed.intervals.len(), 1);
+    let row = closed.intervals.get(0).unwrap();
+    assert_eq!(
+        (row.start_ms, row.forward_mwh, row.quality),
+        (MIDNIGHT, 1_000, Quality::Partial)
+    );
+}
+
+#[test]
 fn moving_needs_a_reading_and_a_time_in_range() {
     let factors = schedule(None);
     let mut meter = integrator();

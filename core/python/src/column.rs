@@ -4,7 +4,7 @@
     reason = "the signature of __getbuffer__ is PyO3's"
 )]
 
-use std::mem::{MaybeUninit, size_of_val};
+use std::mem::size_of_val;
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
 
@@ -69,10 +69,16 @@ impl Column {
 }
 
 /// From here on a column is worth large pages; the peer, numpy, has the same limit for its arrays.
+#[cfg(target_os = "linux")]
 const LARGE_BYTES: usize = 4 << 20;
 
+/// Elsewhere memory is taken as it comes.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn prefer_large_pages<T>(_room: &mut [T]) {}
+
 /// Ask the system for large pages: touching new memory in pages of 4 KiB costs more time than integrating into it.
-pub(crate) fn prefer_large_pages(room: &mut [MaybeUninit<i64>]) {
+#[cfg(target_os = "linux")]
+pub(crate) fn prefer_large_pages<T>(room: &mut [T]) {
     // A multiple of every page size of Linux; an address that is none would make the hint fail.
     const ALIGNMENT: usize = 1 << 16;
     const MADV_HUGEPAGE: c_int = 14;
@@ -82,7 +88,7 @@ pub(crate) fn prefer_large_pages(room: &mut [MaybeUninit<i64>]) {
     let bytes = size_of_val(room);
     let start: *mut c_void = room.as_mut_ptr().cast();
     let skipped = start.align_offset(ALIGNMENT);
-    if !cfg!(target_os = "linux") || bytes < LARGE_BYTES || skipped > bytes {
+    if bytes < LARGE_BYTES || skipped > bytes {
         return;
     }
     let length = (bytes - skipped) / ALIGNMENT * ALIGNMENT;

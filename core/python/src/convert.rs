@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyInt, PyString, PyType};
 
+use crate::column::prefer_large_pages;
 use crate::errors::{IntegrationError, QuantityError, ScheduleError};
 
 static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -148,5 +149,8 @@ pub(crate) fn column(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>>
         return Ok(Vec::new());
     }
     let buffer = buffer.into_typed::<i64>().map_err(refuse)?;
-    buffer.to_vec(value.py())
+    let mut copy = vec![0; buffer.item_count()];
+    prefer_large_pages(&mut copy);
+    buffer.copy_to_slice(value.py(), &mut copy)?;
+    Ok(copy)
 }

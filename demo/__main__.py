@@ -15,7 +15,7 @@ from clock import SimulatedClock
 from demo import files as demo_files
 from demo import plan as demo_plan
 from demo import summary
-from demo.files import Files
+from demo.files import Broker, Files
 from demo.plan import Plan, PlanError
 from demo.processes import DemoError, Programs
 from demo.progress import Display
@@ -82,11 +82,12 @@ def _plan(options: argparse.Namespace) -> Plan:
 async def _run(plan: Plan, files: Files, seconds: float) -> None:
     speed = min(LONGEST_SPEED, max(1, round((plan.end_ms - plan.origin_ms) / 1000 / seconds)))
     broker_port = _free_port()
+    served = Broker(broker_port, "3.1.1")  # amqtt speaks no other
     with Programs(files.directory) as programs:
         broker = programs.start("broker", "-m", "demo.broker", str(broker_port))
         demo_files.write_keys(files)
         demo_files.write_station(files, plan)
-        demo_files.write_receiver(files, plan, broker_port)
+        demo_files.write_receiver(files, plan, served)
         clock = SimulatedClock(plan.origin_ms, speed, time.monotonic_ns() // 1_000_000 + 86_400_000)
         demo_files.enrol(files, clock.spec())
         programs.wait_until("the broker listens", lambda: _listens(broker_port))
@@ -104,7 +105,7 @@ async def _run(plan: Plan, files: Files, seconds: float) -> None:
         )
         receiver = programs.start("receiver", "diantan-receiver", "run", str(files.receiver), "--clock", clock.spec())
         programs.wait_until("the station listens", files.ready.exists)
-        demo_files.write_agent(files, plan, broker_port)
+        demo_files.write_agent(files, plan, served)
         agent = programs.start("agent", "diantan-agent", "run", str(files.agent), "--clock", clock.spec())
         await _watch(plan, clock, StatusWatch(broker_port, Path(f"{files.gateway_key}.pub")), programs)
         for program in (agent, receiver, station, broker):

@@ -68,6 +68,14 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
+class Broker:
+    """The MQTT broker on loopback; a known protocol version saves the two seconds of trying the newer one."""
+
+    port: int
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChargerKind:
     """A charger of the station."""
 
@@ -117,7 +125,7 @@ def write_station(files: Files, plan: Plan) -> None:
     files.station.write_text("\n".join(lines))
 
 
-def write_agent(files: Files, plan: Plan, broker_port: int) -> None:
+def write_agent(files: Files, plan: Plan, broker: Broker) -> None:
     """Configure the gateway for the ports that the simulator's ready file names."""
     served = json.loads(files.ready.read_text())["meters"]
     rated = {charger.name: charger.rated_kw for charger in chargers(plan)}
@@ -126,8 +134,7 @@ def write_agent(files: Files, plan: Plan, broker_port: int) -> None:
         f'[gateway]\nid = "{GATEWAY}"\nstation = "{STATION}"\ntimezone = "{plan.timezone}"\ndata_dir = "gateway"',
         f'key_file = "{files.gateway_key.name}"\n',
         f'[centre]\nkey_file = "{files.centre_key.name}.pub"\n',
-        # The embedded broker speaks no other, and trying MQTT 5 first would cost half an hour of simulated time.
-        f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\nprotocol = "3.1.1"\n',
+        f'[broker]\nhost = "127.0.0.1"\nport = {broker.port}\nprotocol = "{broker.protocol}"\n',
         f'[factor]\nnode = "{NODE}"\n',
         f"[report]\nstatus_seconds = {STATUS_SECONDS}\n",
     ]
@@ -144,11 +151,12 @@ def write_agent(files: Files, plan: Plan, broker_port: int) -> None:
     (files.directory / "gateway").mkdir(exist_ok=True)
 
 
-def write_receiver(files: Files, plan: Plan, broker_port: int) -> None:
+def write_receiver(files: Files, plan: Plan, broker: Broker) -> None:
     """Configure the centre, its registry and the factors it dispatches."""
     files.receiver.write_text(
         f'registry = "registry.toml"\n\n[centre]\ndata_dir = "centre"\nkey_file = "{files.centre_key.name}"\n\n'
-        f'[broker]\nhost = "127.0.0.1"\nport = {broker_port}\n\n[dispatch]\nschedule = "factors.csv"\n\n'
+        f'[broker]\nhost = "127.0.0.1"\nport = {broker.port}\nprotocol = "{broker.protocol}"\n\n'
+        f'[dispatch]\nschedule = "factors.csv"\n\n'
         "[checks]\ngrace_minutes = 10\n"
     )
     (files.directory / "centre").mkdir(exist_ok=True)

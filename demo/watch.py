@@ -22,7 +22,7 @@ class StatusWatch:
         self.latest: Status | None = None
         self._keys = KeyRing()
         self._keys.add(load_public(public_key), GATEWAY)
-        settings = LinkSettings(host="127.0.0.1", port=port, client_id="demo")
+        settings = LinkSettings(host="127.0.0.1", port=port, client_id="demo", protocol="3.1.1")
         self._link = Link(settings, SystemClock(), will=None, on_message=self._take)
 
     async def __aenter__(self) -> Self:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from clock import SimulatedClock
 from demo import files as demo_files
-from demo.files import GATEWAY, STATION, Files
+from demo.files import GATEWAY, STATION, Broker, Files
 from demo.plan import Plan
 from demo.processes import Program, Programs, output_of
 from diantan_core import decode_batch
@@ -72,7 +72,7 @@ class Thread:
         arguments = ("--clock", self.clock.spec(), "--ready-file", str(self.files.ready))
         self.programs.start("station", "diantan-sim", "station", str(self.files.station), *arguments)
         self.programs.wait_until("the station listens", self.files.ready.exists)
-        demo_files.write_agent(self.files, self.plan, self.broker_port)
+        demo_files.write_agent(self.files, self.plan, Broker(self.broker_port, "auto"))
 
     def start_agent(self) -> None:
         """Start the gateway (again)."""
@@ -199,7 +199,7 @@ def make_thread(tmp_path: Path) -> Iterator[Callable[[Plan, int], Thread]]:
             files = Files(directory)
             demo_files.write_keys(files)
             demo_files.write_station(files, plan)
-            demo_files.write_receiver(files, plan, broker_port)
+            demo_files.write_receiver(files, plan, Broker(broker_port, "auto"))
             anchor_ms = time.monotonic_ns() // 1_000_000 + int(START_UP_S * 1000)
             clock = SimulatedClock(plan.origin_ms, SPEED, anchor_ms, plan.end_ms)
             demo_files.enrol(files, clock.spec())

@@ -117,10 +117,19 @@ def _clock_spec(text: str) -> str:
 
 def _check(arguments: argparse.Namespace) -> int:
     loaded = load_config(arguments.config)
-    from wire.keys import load_private, load_public  # noqa: PLC0415
+    from wire.keys import KeyFileError, load_private, load_public  # noqa: PLC0415
 
-    load_private(loaded.config.gateway.key_file)
-    load_public(loaded.config.centre.key_file)
+    problems = []
+    for key, load, file in (
+        ("gateway.key_file", load_private, loaded.config.gateway.key_file),
+        ("centre.key_file", load_public, loaded.config.centre.key_file),
+    ):
+        try:
+            load(file)
+        except KeyFileError as error:
+            problems.append(f"{arguments.config}: {key}: {error}")
+    if problems:
+        raise ConfigError(problems)
     lines = loaded.config.line
     meters = sum(len(line.meter) for line in lines)
     _print(f"{arguments.config}: gateway {loaded.config.gateway.id}, {len(lines)} lines, {meters} meters: all well")
@@ -137,8 +146,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> int:
-    from agent import read_command  # noqa: PLC0415
+    from agent import logs, read_command  # noqa: PLC0415
 
+    logs.silence_driver()
     entries = read_command.read_meter(arguments.config, arguments.meter, arguments.points, from_spec("system"))
     _print(read_command.shown(entries, as_json=arguments.json))
     return 0

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
-from diantan_core import Factor, QuantityError
+from diantan_core import Energy, Factor, QuantityError
 from wire.topics import TopicError, checked_name
 
 _MAX_NAME_BYTES = 64
+_MAX_KW = 1_000_000_000  # 1 TW
 
 
 def _topic_name(value: str) -> str:
@@ -42,10 +43,22 @@ def _factor(value: Decimal) -> Decimal:
     return value
 
 
+def _energy(value: Decimal) -> Decimal:
+    try:
+        Energy.from_kwh(value)
+    except QuantityError as error:
+        raise ValueError(f"expected kWh with at most 6 decimals: {error}") from None
+    return value
+
+
 TopicName = Annotated[str, AfterValidator(_topic_name)]
 PlainName = Annotated[str, AfterValidator(_plain_name)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Positive = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+# Strict, since TOML has types: `true` is no number, and "60" none either.
+Whole = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+Port = Annotated[Whole, Field(ge=1, le=65535)]
+Kilowatts = Annotated[Decimal, Field(gt=0, le=_MAX_KW, allow_inf_nan=False)]
+KilowattHours = Annotated[Decimal, Field(gt=0, allow_inf_nan=False), AfterValidator(_energy)]
 
 
 class Section(BaseModel):
@@ -77,11 +90,11 @@ class Broker(Section):
     port: Port = 1883
     username: str | None = None
     password_file: Path | None = None
-    tls: bool = False
+    tls: Flag = False
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
-    keepalive_seconds: int = Field(default=60, ge=1, le=65535)
+    keepalive_seconds: Whole = Field(default=60, ge=1, le=65535)
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
 
 
@@ -96,49 +109,49 @@ class FactorSettings(Section):
 
     node: TopicName
     default: Annotated[Decimal, AfterValidator(_factor)] | None = None  # kgCO2/kWh
-    hold_hours: int | None = Field(default=None, ge=0, le=8784)
-    forward_to_meters: bool = True
+    hold_hours: Whole | None = Field(default=None, ge=0, le=8784)
+    forward_to_meters: Flag = True
 
 
 class JournalSettings(Section):
     """How much the gateway keeps."""
 
-    days: int = Field(default=400, ge=1, le=3660)
-    megabytes: int = Field(default=1024, ge=1)
-    memory_records: int = Field(default=20_000, ge=100)
-    checkpoint_seconds: int = Field(default=60, ge=1, le=3600)
+    days: Whole = Field(default=400, ge=1, le=3660)
+    megabytes: Whole = Field(default=1024, ge=1)
+    memory_records: Whole = Field(default=20_000, ge=100)
+    checkpoint_seconds: Whole = Field(default=60, ge=1, le=3600)
 
 
 class UplinkConfig(Section):
     """How records travel to the centre."""
 
-    batch: int = Field(default=64, ge=1, le=4096)
-    window: int = Field(default=8, ge=1, le=20)
+    batch: Whole = Field(default=64, ge=1, le=4096)
+    window: Whole = Field(default=8, ge=1, le=20)
     linger_seconds: Decimal = Field(default=Decimal(2), ge=0, le=3600)
-    timeout_seconds: int = Field(default=30, ge=1)
-    longest_timeout_seconds: int = Field(default=600, ge=1)
+    timeout_seconds: Whole = Field(default=30, ge=1)
+    longest_timeout_seconds: Whole = Field(default=600, ge=1)
 
 
 class Reporting(Section):
     """Messages that may be lost: latest values and health."""
 
-    live_seconds: int = Field(default=60, ge=0)  # 0: never
-    stale_seconds: int = Field(default=180, ge=1)
-    status_seconds: int = Field(default=300, ge=1)
+    live_seconds: Whole = Field(default=60, ge=0)  # 0: never
+    stale_seconds: Whole = Field(default=180, ge=1)
+    status_seconds: Whole = Field(default=300, ge=1)
 
 
 class Meter(Section):
     """A meter on a line."""
 
     id: PlainName
-    unit: int = Field(default=1, ge=0, le=255)
+    unit: Whole = Field(default=1, ge=0, le=255)
     profile: str = Field(min_length=1)
     role: Literal["charger", "grid", "auxiliary"] = "charger"
-    poll_seconds: int = Field(default=60, ge=1, le=900)
-    rated_kw: Positive | None = None
-    max_kw: Positive | None = None
-    resolution_kwh: Positive = Decimal(1)
-    rollover_kwh: Positive | None = None
+    poll_seconds: Whole = Field(default=60, ge=1, le=900)
+    rated_kw: Kilowatts | None = None
+    max_kw: Kilowatts | None = None
+    resolution_kwh: KilowattHours = Decimal(1)
+    rollover_kwh: KilowattHours | None = None
     parameters: dict[str, Decimal] = Field(default_factory=dict)
     points: list[str] | None = None
 
@@ -150,10 +163,10 @@ class Line(Section):
     transport: Literal["modbus-tcp"]
     host: str = Field(min_length=1)
     port: Port = 502
-    timeout_ms: int = Field(default=1000, ge=10, le=60_000)
-    pause_after_connect_ms: int = Field(default=0, ge=0, le=60_000)
-    pause_between_requests_ms: int = Field(default=0, ge=0, le=10_000)
-    longest_silence_seconds: int = Field(default=300, ge=1, le=3600)
+    timeout_ms: Whole = Field(default=1000, ge=10, le=60_000)
+    pause_after_connect_ms: Whole = Field(default=0, ge=0, le=60_000)
+    pause_between_requests_ms: Whole = Field(default=0, ge=0, le=10_000)
+    longest_silence_seconds: Whole = Field(default=300, ge=1, le=3600)
     meter: list[Meter] = Field(min_length=1)
 
     @model_validator(mode="after")

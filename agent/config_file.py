@@ -68,7 +68,8 @@ def _told(path: Path, document: Mapping[str, Any], error: Mapping[str, Any]) -> 
         return f"{path}: {key}: unknown key{hint}"
     message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
     value = error["input"]
-    got = f", got {value!r}" if isinstance(value, (str, int, bool, Decimal)) else ""
+    shown = str(value) if isinstance(value, Decimal) else repr(value)
+    got = f", got {shown}" if isinstance(value, (str, int, Decimal)) else ""
     return f"{path}: {key}: {message}{got}"
 
 

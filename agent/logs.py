@@ -114,5 +114,9 @@ def configure(style: str, clock: Clock, *, level: int = logging.INFO, stream: Te
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # The driver turns every failure into a typed error with the meter's name; the library's own lines only double them.
+    silence_driver()
+
+
+def silence_driver() -> None:
+    """Keep pymodbus quiet: every failure becomes a typed error with the meter's name, which its lines only double."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)

@@ -71,12 +71,15 @@ def test_check(capsys: pytest.CaptureFixture[str], config: Path) -> None:
 
 
 def test_check_refuses_a_key_that_others_can_read(capsys: pytest.CaptureFixture[str], config: Path) -> None:
-    """The file is named."""
+    """The file is named, and the other key's mistake told at once."""
     key = config.with_name("gateway.key")
     key.chmod(0o644)
+    config.with_name("centre.pub").write_text("no key")
     status, _, errors = run(capsys, "check", config)
-    assert status == 1
-    assert str(key) in errors
+    assert status == 2
+    first, second = errors.splitlines()
+    assert first.startswith(f"{config}: gateway.key_file: {key}: expected a key that only its owner can access")
+    assert second.startswith(f"{config}: centre.key_file: ")
 
 
 def test_journal_ls(capsys: pytest.CaptureFixture[str], config: Path) -> None:

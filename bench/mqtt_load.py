@@ -12,6 +12,7 @@ import cbor2
 WINDOW = 400
 """Publishes on the way to the broker that it has not acknowledged."""
 _PUBACK_BYTES = 4
+_SILENCE_S = 60.0
 
 
 def _length(size: int) -> bytes:
@@ -102,6 +103,7 @@ def _frames(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
 def await_acknowledgements(connection: socket.socket, expected: dict[str, int]) -> None:
     """Read the centre's acknowledgements until each gateway's journal is stored up to the expected sequence."""
     waiting = dict(expected)
+    connection.settimeout(_SILENCE_S)  # a receiver that has died says nothing for ever
     for _, body in _frames(connection):
         topic_bytes = int.from_bytes(body[:2], "big")
         content = cbor2.loads(cbor2.loads(body[2 + topic_bytes :]).value[2])

@@ -131,10 +131,19 @@ def _newer(revision: str) -> StoreError:
     return StoreError(f"the store has schema {revision}, made by a newer program than this one ({head()}): update it")
 
 
+def is_current(engine: Engine) -> bool:
+    """Return whether the schema is the one this program was written for."""
+    return _revision(engine) == head()
+
+
+def _revision(engine: Engine) -> str | None:
+    with reading(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def require_current(engine: Engine) -> None:
     """Raise StoreError unless the schema is the one this program was written for."""
-    with reading(engine) as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+    revision = _revision(engine)
     if revision is not None and not _known(revision):
         raise _newer(revision)
     if revision != head():

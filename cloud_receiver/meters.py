@@ -7,6 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 from cloud_receiver.enrolment import EnrolmentError, GatewayRow, station_number
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import gateway, meter
+from cloud_receiver.schema import station as station_table
 
 UNKNOWN_ROLE = "unknown"
 
@@ -37,6 +38,23 @@ def enter_registry(connection: Connection, registry: Registry) -> None:
     for row in stored.values():
         if row.role != UNKNOWN_ROLE:
             connection.execute(update(meter).where(meter.c.id == row.id).values(role=UNKNOWN_ROLE))
+
+
+def is_entered(connection: Connection, registry: Registry) -> bool:
+    """Return whether the store has the registry as it is, so that a command that only reads need not wait to write."""
+    stations = {row.name: row.id for row in connection.execute(select(station_table))}
+    wanted = {
+        (item.gateway, item.id): (stations.get(station.id), item.role.value)
+        for station in registry.station
+        for item in station.meter
+    }
+    stored = {(row.gateway, row.name): (row.station, row.role) for row in connection.execute(select(meter))}
+    homes = {row.name: row.station for row in connection.execute(select(gateway))}
+    return (
+        all(station.id in stations for station in registry.station)
+        and all(stored.get(key) == value and homes.get(key[0], value[0]) == value[0] for key, value in wanted.items())
+        and all(role == UNKNOWN_ROLE for key, (_, role) in stored.items() if key not in wanted)
+    )
 
 
 class MeterNumbers:

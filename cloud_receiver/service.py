@@ -28,11 +28,14 @@ SUMMARY_S = 60.0
 def prepare(settings: Settings, registry: Registry) -> Engine:
     """Open the store, bring its schema up to date and enter the registry."""
     engine = database.open_store(settings.centre.database, settings.centre.data_dir)
-    before, now = database.upgrade(engine)
-    if before != now:
+    if not database.is_current(engine):
+        before, now = database.upgrade(engine)
         log.info("store: schema brought from %s to %s", before or "none", now)
-    with database.writing(engine) as connection:
-        meters.enter_registry(connection, registry)
+    with database.reading(engine) as connection:
+        entered = meters.is_entered(connection, registry)
+    if not entered:
+        with database.writing(engine) as connection:
+            meters.enter_registry(connection, registry)
     return engine
 
 

@@ -175,6 +175,30 @@ def test_a_store_of_a_newer_program_is_left_alone(
     assert "the store has schema 9999, made by a newer program" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["report", "{config}", "S1", "2026-07-01"], ["findings", "{config}"]])
+def test_what_only_reads_does_not_wait_for_who_writes(
+    arguments: list[str], config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 0)
+    arguments = [item.format(config=config) for item in arguments]
+    assert main(arguments) == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "receiver.sqlite", isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert main(arguments) == 0
+
+
+def test_an_edited_registry_is_entered_by_the_next_command(config: str, tmp_path: Path) -> None:
+    for role in ("charger", "auxiliary"):
+        (tmp_path / "registry.toml").write_text(REGISTRY.replace('"charger"', f'"{role}"'))
+        assert main(["findings", config]) == 0
+        with contextlib.closing(sqlite3.connect(tmp_path / "receiver.sqlite")) as connection:
+            assert connection.execute("SELECT name, role FROM meter").fetchall() == [("C01", role)]
+    (tmp_path / "registry.toml").write_text("station = []")
+    assert main(["findings", config]) == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "receiver.sqlite")) as connection:
+        assert connection.execute("SELECT name, role FROM meter").fetchall() == [("C01", "unknown")]
+
+
 def test_a_data_directory_that_can_not_be_made(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     Path(config).write_text('[centre]\nkey_file = "centre.key"\ndata_dir = "file/below"\n')

@@ -175,9 +175,10 @@ def findings(options: argparse.Namespace) -> None:
     for item in shown:
         evidence = item["evidence"]
         slots = len(evidence["slots"]) if isinstance(evidence, dict) else 0
+        meter = report_text.printable(str(item["meter"] or "-"))
         _say(
             f"{item['id']}  {item['severity']}  {item['state']}  {item['station']}  {str(item['day'])[:10]}  "
-            f"{item['kind']}  {item['meter'] or '-'}  {slots} slots  {item['first']} .. {item['last']}"
+            f"{item['kind']}  {meter}  {slots} slots  {item['first']} .. {item['last']}"
         )
 
 

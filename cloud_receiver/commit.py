@@ -93,7 +93,9 @@ class _Transaction:
         result = []
         for owner, name in self.names.items():
             ranges = self.ledger.ranges(self.ledger.number(owner))
-            result.append(Acknowledgement(name, owner[1], ranges.up_to(), ranges.missing(MISSING_RANGES), self.now_ms))
+            missing = ranges.missing(MISSING_RANGES)
+            highest = ranges.highest() if 0 < len(missing) < MISSING_RANGES else 0
+            result.append(Acknowledgement(name, owner[1], ranges.up_to(), missing, self.now_ms, highest))
         return result
 
 

@@ -190,7 +190,8 @@ class Intake:
         # One line for many: a hostile sender must not fill the log.
         for reason, number in Counter(item.reason for item in refused).items():
             first = next(item for item in refused if item.reason is reason)
-            log.warning("refused %d messages (%s), the first on %s: %s", number, reason, first.topic, first.detail)
+            # Quoted: anybody may choose a topic, line ends and all.
+            log.warning("refused %d messages (%s), the first on %r: %s", number, reason, first.topic, first.detail)
         return acknowledgements
 
     def _one_by_one(self, batches: list[Verified], known: Enrolled, now_ms: int) -> list[Acknowledgement]:

@@ -52,6 +52,10 @@ class RangeSet:
         """Return the last number of the run that starts at 1; 0 when 1 is missing."""
         return self._lasts[0] if self._firsts and self._firsts[0] == 1 else 0
 
+    def highest(self) -> int:
+        """Return the highest number; 0 when there is none."""
+        return self._lasts[-1] if self._lasts else 0
+
     def missing(self, limit: int) -> tuple[tuple[int, int], ...]:
         """Return the first `limit` gaps above `up_to` and below the highest number of the set."""
         edge = self.up_to()

@@ -68,6 +68,7 @@ _WORDS = {
     "missing_intervals": ("intervals missing", "缺数"),
     "register_discontinuity": ("register not continuous", "示数不连续"),
     "overlapping_intervals": ("intervals overlap", "时段重叠"),
+    "interval_span": ("interval beyond its slot", "时段越界"),
     "unknown_meter": ("meter not registered", "未登记电能表"),
     "records_dropped": ("gateway dropped records", "网关丢弃记录"),
     "journal_opened": ("gateway began a new journal", "网关日志重建"),
@@ -89,6 +90,11 @@ _CSV = (
     *("factor_dispatched", "factor_held", "factor_default", "factor_undefined"),
 )
 _THREE_DECIMALS = Decimal("0.001")
+
+
+def printable(name: str) -> str:
+    """Return a name as a terminal may show it: a gateway may send names with line ends and escape sequences."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
 
 
 def kwh(mwh: int) -> str:
@@ -224,7 +230,7 @@ def table_text(report: Report, language: Language) -> str:
         role = f"{meter.role}_role" if meter.role in {"grid", "auxiliary"} else meter.role
         rows.append(
             [
-                *(meter.meter, text.word(role)),
+                *(printable(meter.meter), text.word(role)),
                 *(_short(Energy(value).kwh) for value in (meter.forward_mwh, meter.reverse_mwh)),
                 *(_short(Carbon(value * 1000).kg) for value in (meter.carbon_forward_ug, meter.carbon_reverse_ug)),
                 *(f"{meter.intervals}/{meter.expected}", str(meter.freezes)),
@@ -272,7 +278,7 @@ def _finding_lines(items: Sequence[Finding], text: _Text, zone: ZoneInfo) -> lis
         number = len(starts) if isinstance(starts, list) else 0
         span = f"{local_time(item.first_ms, zone)[11:16]}-{local_time(item.last_ms, zone)[11:16]}"
         lines.append(
-            f"  [{text.word(item.severity)}] {text.word(item.kind)}: {item.meter or item.station}, "
+            f"  [{text.word(item.severity)}] {text.word(item.kind)}: {printable(item.meter or item.station)}, "
             f"{number} {text.word('slots')} {span}, {text.word(item.state)}"
         )
         details = evidence.get("details")

@@ -46,6 +46,7 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
         *carbon.factors(slot, context),
         *readings.continuity(slot),
         *readings.overlaps(slot),
+        *readings.spans(slot),
         *readings.unknown_meters(slot, context),
         *readings.completeness(slot, context),
     ]

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     MISSING = "missing_intervals"  # 缺数
     CONTINUITY = "register_discontinuity"  # 示数不连续
     OVERLAP = "overlapping_intervals"  # 时段重叠
+    SPAN = "interval_span"  # 时段越界
     UNKNOWN_METER = "unknown_meter"  # 未登记电能表
     RECORDS_DROPPED = "records_dropped"  # 网关丢弃记录
     JOURNAL_OPENED = "journal_opened"  # 网关日志重建
@@ -64,6 +65,11 @@ class IntervalRow(NamedTuple):
     def end_ms(self) -> int:
         """Return the end of the interval."""
         return self.start_ms + self.duration_ms
+
+    @property
+    def in_slot(self) -> bool:
+        """Return whether the interval ends within the slot in which it begins, as every one should."""
+        return self.start_ms % SLOT_MS + self.duration_ms <= SLOT_MS
 
 
 class AdjustmentRow(NamedTuple):
@@ -153,9 +159,11 @@ class Slot:
 
 
 def covered_ms(rows: list[IntervalRow]) -> int:
-    """Return how much of the slot the rows cover, overlaps counted once."""
+    """Return how much of the slot the rows cover, overlaps counted once, and rows that leave the slot not at all."""
     covered, end = 0, 0
     for row in rows:
+        if not row.in_slot:
+            continue
         start = max(row.start_ms, end)
         if row.end_ms > start:
             covered += row.end_ms - start
@@ -181,9 +189,9 @@ def without_overlaps(rows: list[IntervalRow]) -> tuple[list[IntervalRow], list[I
 
 def measured(rows: list[IntervalRow]) -> bool:
     """Return whether the rows cover the whole slot with measured energy: only such slots are balanced."""
-    return covered_ms(rows) == SLOT_MS and all(row.quality == Quality.MEASURED for row in rows)
+    return covered_ms(rows) == SLOT_MS and all(row.quality == Quality.MEASURED and row.in_slot for row in rows)
 
 
 def usable(rows: list[IntervalRow]) -> bool:
     """Return whether the rows cover the whole slot and lack no energy: enough for the balance of a day."""
-    return covered_ms(rows) == SLOT_MS and all(row.quality != Quality.PARTIAL for row in rows)
+    return covered_ms(rows) == SLOT_MS and all(row.quality != Quality.PARTIAL and row.in_slot for row in rows)

@@ -34,6 +34,21 @@ def unknown_meters(slot: Slot, context: Context) -> Iterator[Violation]:
         yield violation(Kind.UNKNOWN_METER, number, Severity.WARNING, start_ms=slot.start_ms, name=context.name(number))
 
 
+def spans(slot: Slot) -> Iterator[Violation]:
+    """Find intervals that reach into the next slot: their energy belongs to no slot, and their factor to neither."""
+    for row in sorted(slot.rows):
+        if not row.in_slot:
+            yield violation(
+                Kind.SPAN,
+                row.meter,
+                Severity.ALARM,
+                start_ms=row.start_ms,
+                duration_s=row.duration_ms // 1000,
+                journal=row.journal,
+                sequence=row.sequence,
+            )
+
+
 def overlaps(slot: Slot) -> Iterator[Violation]:
     """Find intervals of one meter that cover the same time twice, as after the loss of a journal."""
     for number, rows in slot.by_meter().items():

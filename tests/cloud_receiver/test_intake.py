@@ -178,6 +178,14 @@ def test_a_bad_message_is_quarantined_and_the_good_ones_go_on(
     assert [item.missing for item in bench.acknowledgements()] == [((1, 1),)]
 
 
+def test_a_topic_can_not_write_lines_into_the_log(
+    engine: Engine, gateway: FakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    Bench(engine).take(Message("diantan/1/up/gw1\n2026-07-01 all is well/records", b"junk"))
+    assert "all is well" in caplog.text
+    assert "\n2026-07-01 all is well" not in caplog.text
+
+
 def test_a_foreign_key_can_not_speak_for_another_gateway(engine: Engine, gateway: FakeGateway) -> None:
     other = enrol(engine, "gw2")
     bench = Bench(engine)

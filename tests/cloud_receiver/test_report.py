@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import Engine, insert
 
 from clock import ManualClock
 from cloud_receiver import database, report, report_text, schema
+from cloud_receiver.checks.model import Kind
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.commit import Committer
 from cloud_receiver.config import Checks
@@ -100,6 +102,17 @@ def test_an_adjustment_counts_where_its_interval_does(engine: Engine, gateway: F
     with database.reading(engine) as connection:
         found = report.make(connection, registry, Checks(), "S1", DAY).meters[0]
     assert (found.intervals, found.carbon_forward_ug) == (1, interval(0).carbon_forward_ug + 1_000_000)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_finding_has_its_words(kind: Kind, made: Report) -> None:
+    finding = replace(made.findings[0], kind=kind.value, evidence={"slots": [], "details": []})
+    text = report_text.table_text(replace(made, findings=[finding]), Language.BOTH)
+    assert f" {report_text._WORDS[kind][1]}:" in text
+
+
+def test_a_name_can_not_write_to_the_terminal() -> None:
+    assert report_text.printable("C01 充电桩\x1b[2J\n\u202e") == "C01 充电桩\\x1b[2J\\n\\u202e"
 
 
 def test_a_station_without_any_record(engine: Engine, registry: Registry) -> None:

@@ -293,6 +293,21 @@ def test_a_backlog_is_checked_once(
     assert sorted(checked) == [DAY_MS + number * SLOT_MS for number in range(SLOTS)]
 
 
+def test_an_interval_that_leaves_its_slot_is_named_and_not_counted(
+    centre: Centre, gateway: FakeGateway, registry: Registry
+) -> None:
+    records = day()
+    place = next(place for place, record in enumerate(records) if record.meter == "C01")
+    records[place] = replace(records[place], duration_ms=1 << 50)
+    centre.store(gateway, records)
+    found = {item.kind: item for item in centre.check(centre.runner(registry))}
+    assert set(found) == {"interval_span", "missing_intervals"}
+    details = found["missing_intervals"].evidence["details"]
+    assert isinstance(details, list)
+    assert [detail["missing_s"] for detail in details] == [900]
+    assert [row.complete for row in centre.checked()].count(0) == 1
+
+
 def test_spans_that_touch_are_one() -> None:
     assert merged([(50 * SLOT_MS, 51 * SLOT_MS), (0, SLOT_MS), (2 * SLOT_MS, 3 * SLOT_MS)]) == [
         (0, 3 * SLOT_MS),

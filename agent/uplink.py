@@ -112,17 +112,19 @@ class Uplink:
                 extra={"about": "uplink"},
             )
             return False
-        if message.up_to >= self._writer.next_sequence:
+        known_to = max(message.up_to, message.highest)
+        if known_to >= self._writer.next_sequence:
             log.error(
                 "the centre has records up to %d, this journal only up to %d: was an old copy of it restored? "
                 "Stop the agent and set the journal aside (diantan-agent journal set-aside CONFIG)",
-                message.up_to,
+                known_to,
                 self._writer.next_sequence - 1,
                 extra={"about": "uplink"},
             )
             return False
-        if self.window.acknowledge(message.up_to, message.missing, self._clock.monotonic_ms()):
-            self._writer.note_acknowledged(message.up_to)
+        now = self._clock.monotonic_ms()
+        if self.window.acknowledge(message.up_to, message.missing, now, highest=message.highest):
+            self._writer.note_acknowledged(self.window.acknowledged)
         self._wake.set()
         return True
 

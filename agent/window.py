@@ -45,6 +45,7 @@ class Window:
         self.acknowledged = acknowledged
         self.frontier = acknowledged + 1  # the first sequence that was not sent since the start
         self.resent = 0  # batches sent more than once
+        self._given_up = 0  # the last sequence that the journal no longer had when it was to be sent
         self._batch = batch
         self._size = size
         self._timeouts_ms = timeouts_ms
@@ -81,6 +82,7 @@ class Window:
 
     def skip(self, until: int) -> None:
         """Give up every sequence before `until`: the journal no longer has them."""
+        self._given_up = max(self._given_up, until - 1)
         self.frontier = max(self.frontier, until)
         kept = [batch for batch in self._open.values() if batch.last >= until]
         for batch in kept:
@@ -96,17 +98,23 @@ class Window:
         """Return when the next batch falls due, or None when nothing is under way."""
         return min((batch.due_ms for batch in self._open.values()), default=None)
 
-    def acknowledge(self, up_to: int, missing: Sequence[tuple[int, int]], now_ms: float) -> bool:
-        """Take what the centre says it has; return whether `up_to` is news.
+    def acknowledge(self, up_to: int, missing: Sequence[tuple[int, int]], now_ms: float, *, highest: int = 0) -> bool:
+        """Take what the centre says it has; return whether `acknowledged` has grown.
 
-        An older acknowledgement that arrives late changes nothing. What it names missing is sent again soon.
+        What the journal gave up counts as acknowledged: the centre would wait for it for ever. What is named missing
+        otherwise is sent again soon.
         """
-        if up_to < self.acknowledged:
-            return False
-        news = up_to > self.acknowledged
-        self.acknowledged = up_to
-        self.frontier = max(self.frontier, up_to + 1)
-        self._open = {first: batch for first, batch in self._open.items() if batch.last > up_to}
+        settled = max(up_to, self.acknowledged, self._given_up)
+        stored_to = max(highest, missing[-1][1] if missing else up_to)
+        for low, high in missing:
+            if high > settled:
+                stored_to = low - 1
+                break
+        settled = max(settled, stored_to)
+        news = settled > self.acknowledged
+        self.acknowledged = settled
+        self.frontier = max(self.frontier, settled + 1)
+        self._open = {first: batch for first, batch in self._open.items() if batch.last > settled}
         haste_ms = self._timeouts_ms()[0] / _HASTE_SHARE
         for batch in self._open.values():
             if any(low <= batch.last and batch.first <= high for low, high in missing):

@@ -119,6 +119,7 @@ _ACKNOWLEDGEMENT: _Fields = (
     (3, "up_to", _count),
     (4, "missing", _missing),
     (5, "time_ms", _time),
+    (6, "highest", _count),
 )
 _FACTORS: _Fields = (
     (1, "node", _name),
@@ -192,6 +193,7 @@ class Acknowledgement:
     up_to: int  # 0: nothing yet; sequences start at 1
     missing: tuple[tuple[int, int], ...]  # above `up_to`, both ends included, ascending, not adjoining
     time_ms: int
+    highest: int = 0  # where something is missing: the highest sequence stored; 0 if not told
 
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
@@ -201,7 +203,7 @@ class Acknowledgement:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return the message in the bytes; MessageError when they are not one."""
-        message = cls(*_decode(data, cls.__name__, _ACKNOWLEDGEMENT, {}))  # type: ignore[arg-type]  # checked by field
+        message = cls(*_decode(data, cls.__name__, _ACKNOWLEDGEMENT, {6: 0}))  # type: ignore[arg-type]  # checked by field
         _check_order(message)
         return message
 
@@ -210,6 +212,11 @@ def _check_order(message: Acknowledgement) -> None:
     if message.missing and message.missing[0][0] <= message.up_to:
         raise MessageError(
             f"Acknowledgement: missing begins with {message.missing[0][0]}, which up_to {message.up_to} says is stored"
+        )
+    if message.highest and message.missing and message.highest <= message.missing[-1][1]:
+        raise MessageError(
+            f"Acknowledgement: expected a highest sequence above the missing {message.missing[-1][1]}, "
+            f"got {message.highest}"
         )
 
 

@@ -237,7 +237,8 @@ class Centre:
             if sequence > low:
                 missing.append((low, sequence - 1))
             low = sequence + 1
-        message = Acknowledgement("gw-1", self.contexts[-1], up_to, tuple(missing), self.clock.now_ms())
+        highest = max(self.stored) if missing else 0
+        message = Acknowledgement("gw-1", self.contexts[-1], up_to, tuple(missing), self.clock.now_ms(), highest)
         self.send(topics.acknowledgement("gw-1"), message.encode())
 
     def send(self, topic: str, payload: bytes, signer: Signer | None = None, *, retain: bool = False) -> None:

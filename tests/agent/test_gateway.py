@@ -221,6 +221,30 @@ def test_missing_ranges_are_filled_out_of_order(scene: Scene, make_centre: Any) 
 
 
 @pytest.mark.mosquitto
+def test_dropped_records_do_not_end_delivery(scene: Scene, make_centre: Any) -> None:
+    """The centre never gets the first ones, and everything after them."""
+
+    async def scenario() -> Path:
+        centre = make_centre(scene.broker.port)
+        centre.deaf = True
+        async with scene.responder.listening(), centre.running():
+            running = scene.gateway(meters=4, extra="[uplink]\nbatch = 4\nwindow = 2\ntimeout_seconds = 600")
+            async with running as gateway:
+                await until(lambda: gateway.writer.next_sequence > 20)
+                _, lost = await gateway.writer.call(
+                    lambda: gateway.writer.journal.prune(None, keep_days=400, max_bytes=1)
+                )
+                assert lost is not None
+                assert lost[0] == 1
+                centre.deaf = False
+                await until(lambda: gateway.uplink.window.acknowledged > 30)
+                assert min(centre.stored) == lost[1] + 1
+        return running.file
+
+    assert verify(asyncio.run(scenario())).problems == []
+
+
+@pytest.mark.mosquitto
 def test_killed_agent_goes_on_without_loss_or_doubling(scene: Scene, make_centre: Any) -> None:
     """SIGKILL, twice, as a process of its own: one context, no gap, energy from the registers; SIGTERM ends with 0."""
 

@@ -132,6 +132,34 @@ def test_what_is_left_of_a_batch_under_way_is_sent() -> None:
     assert len(w) == 1
 
 
+def test_a_gap_that_can_never_be_filled_does_not_end_delivery() -> None:
+    """The journal gave up records that the centre will name missing for ever; also after a restart."""
+    w = window()
+    w.skip(15)
+    for first in (15, 25, 35):
+        w.sent(first, 10, 0)
+    assert w.room_for(next_sequence=100, partial=True) is None
+    assert w.acknowledge(0, [(1, 14), (25, 34)], 0, highest=44)
+    assert (w.acknowledged, len(w)) == (24, 2)
+    assert w.acknowledge(0, [(1, 14)], 0, highest=44)
+    assert (w.acknowledged, len(w)) == (44, 0)
+    w = window(acknowledged=44)
+    w.sent(45, 10, 0)
+    assert not w.acknowledge(0, [(1, 14)], 0, highest=44)
+    assert not w.acknowledge(0, [(1, 14), (45, 50)], 0, highest=54)
+    assert w.acknowledge(0, [(1, 14)], 0, highest=54)
+    assert (w.acknowledged, len(w)) == (54, 0)
+
+
+def test_a_centre_that_does_not_tell_its_highest_is_understood() -> None:
+    """It said nothing of what lies above the last missing range."""
+    w = window()
+    w.skip(15)
+    w.sent(15, 10, 0)
+    assert w.acknowledge(0, [(1, 14)], 0)
+    assert (w.acknowledged, len(w)) == (14, 1)
+
+
 def test_time_outs_follow_the_clock() -> None:
     """What is long on a fast clock would be hours once it runs at real speed."""
     timeouts = (1e6, 1e6)
@@ -169,6 +197,8 @@ def test_everything_arrives_over_any_link_that_loses_and_reorders(seed: int, tot
         up_to = next(n for n in range(total + 1) if n + 1 not in stored)
         gaps = [(n, n) for n in range(up_to + 1, max(stored, default=0)) if n not in stored]
         if chance.random() >= loss:
-            w.acknowledge(up_to, gaps[:64], now)
+            told = gaps[:64]
+            w.acknowledge(up_to, told, now, highest=max(stored) if 0 < len(told) < 64 else 0)
+        assert stored.issuperset(range(1, w.acknowledged + 1))
     assert w.acknowledged == total
     assert stored == set(range(1, total + 1))

@@ -57,6 +57,7 @@ class LineMeter:
     factor_write: Write | None = None
     serial_number: int | None = None
     failures: int = 0  # polls without an answer, in a row
+    unreachable: bool = False  # the last poll found no connection, which says nothing of the meter
     silent_since: int | None = None
     identity_due: bool = True  # the meter may be another one: at the start and after every silence
     factor_written: tuple[int, int | None] | None = None  # slot start, factor
@@ -157,7 +158,10 @@ class Line:
         # Counted from the beginning of the poll: an instant that fell into it, such as a boundary, is made up for at
         # once.
         after = started
-        if wait := silence_delay(meter.failures, meter.period_ms, self._settings.longest_silence_ms):
+        longest = self._settings.longest_silence_ms
+        if meter.unreachable:
+            longest = min(longest, LONGEST_RECONNECT_MS)  # a poll costs nothing until the line is back
+        if wait := silence_delay(meter.failures, meter.period_ms, longest):
             after = self._now_ms() + wait - 1
         return next_poll(after, meter.period_ms, self._settings.interval_ms, self._settings.phase_ms)
 
@@ -179,6 +183,12 @@ class Line:
     async def _poll(self, meter: LineMeter) -> None:
         try:
             await self._connect()
+        except LineDownError as error:
+            self._failed(meter, error, silent=True)
+            meter.unreachable = True
+            return
+        meter.unreachable = False
+        try:
             reading = await self._read(meter)
         except MeterExceptionError as error:
             self._failed(meter, error, silent=error.silent)

@@ -221,6 +221,22 @@ def test_a_line_that_is_down_is_tried_again_with_growing_pauses() -> None:
     assert {reading.meter for reading in bench.readings} == {f"m{unit}" for unit in range(1, 6)}
 
 
+def test_meters_are_read_soon_after_a_line_was_down_for_long() -> None:
+    """The line was away, not they: their own back-off of minutes must not keep them waiting."""
+    bench = Bench(meters=3, poll_seconds=1, longest_silence_ms=300_000)
+    bench.wire.down = True
+
+    async def scenario() -> None:
+        async with bench.running():
+            await bench.clock.advance(3_600_000)
+            bench.wire.down = False
+            await bench.clock.advance(60_000)
+
+    asyncio.run(scenario())
+    back = bench.clock.now_ms() - 60_000
+    assert {reading.meter for reading in bench.readings if reading.time_ms <= back + 32_000} == {"m1", "m2", "m3"}
+
+
 def test_another_serial_number_is_an_exchange() -> None:
     """Asked at the start and after a silence; a stored number is compared with."""
 

@@ -5,6 +5,7 @@ Ends with 0 when all is well, 1 when the work failed, 2 when the command or the 
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from agent.config_file import ConfigError, load_config
 from agent.journal_schema import JournalError
 from clock import from_spec
 
+CONFIG_VARIABLE: Final = "DIANTAN_AGENT_CONFIG"
+DEFAULT_CONFIG: Final = "agent.toml"
 _FAILED: Final = 1
 _WRONG: Final = 2
 
@@ -90,7 +93,14 @@ def _parser() -> argparse.ArgumentParser:
     aside.set_defaults(command=_journal_set_aside)
 
     for one in (check, run, read, listing, verify, export, aside):
-        one.add_argument("config", type=Path, metavar="CONFIG", help="the gateway's TOML file")
+        one.add_argument(
+            "-c",
+            "--config",
+            type=Path,
+            default=Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)),
+            metavar="FILE",
+            help=f"the gateway's TOML file (default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG} here)",
+        )
     read.add_argument("meter", metavar="METER")
     read.add_argument("points", nargs="*", metavar="POINT", help="standard point names; default: what a poll reads")
     for one in (read, listing, verify):

@@ -77,7 +77,7 @@ def damaged(path: Path, why: str) -> JournalError:
     """Return the error for a journal that can't be trusted."""
     return JournalError(
         f"{path}: the journal is damaged: {why}. Nothing was changed. Keep the file for recovery: "
-        "`diantan-agent journal set-aside CONFIG` renames it, and the next run opens a new context"
+        "`diantan-agent journal set-aside` renames it, and the next run opens a new context"
     )
 
 

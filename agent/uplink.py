@@ -116,7 +116,7 @@ class Uplink:
         if known_to >= self._writer.next_sequence:
             log.error(
                 "the centre has records up to %d, this journal only up to %d: was an old copy of it restored? "
-                "Stop the agent and set the journal aside (diantan-agent journal set-aside CONFIG)",
+                "Stop the agent and set the journal aside (diantan-agent journal set-aside)",
                 known_to,
                 self._writer.next_sequence - 1,
                 extra={"about": "uplink"},

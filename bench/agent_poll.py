@@ -91,7 +91,7 @@ def run(seconds: float = MEASURE_S) -> list[str]:
             assert server.stdout is not None
             ports = json.loads(server.stdout.readline())
             config = _configuration(Path(name), ports)
-            command = [sys.executable, "-m", "agent.cli", "run", str(config), "--log", "json"]
+            command = [sys.executable, "-m", "agent.cli", "run", "--config", str(config), "--log", "json"]
             agent, log = _measure(command, seconds)
             peer, _ = _measure(
                 [sys.executable, "-m", "bench.modbus_peer", json.dumps(ports), str(REGISTERS), str(PERIOD_S)], seconds

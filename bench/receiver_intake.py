@@ -160,7 +160,7 @@ def _measure(
             # The acknowledgements' subscriber comes first, and waits until the receiver has subscribed.
             listener = connect(port, "listener", subscribe="diantan/1/down/+/ack")
             with subprocess.Popen(
-                [sys.executable, "-m", "cloud_receiver.cli", "run", str(directory / "receiver.toml")],
+                [sys.executable, "-m", "cloud_receiver.cli", "run", "--config", str(directory / "receiver.toml")],
                 stderr=log,
                 env=environment,
             ) as receiver:

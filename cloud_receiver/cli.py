@@ -1,6 +1,7 @@
 """The command line `diantan-receiver`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,9 @@ from cloud_receiver.toml_file import ConfigurationError
 from wire.keys import KeyFileError
 from wire.link import LinkError
 from wire.topics import TopicError
+
+CONFIG_VARIABLE = "DIANTAN_RECEIVER_CONFIG"
+DEFAULT_CONFIG = "receiver.toml"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,7 +106,13 @@ def _command(
     sub: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: commands.Command, text: str
 ) -> argparse.ArgumentParser:
     command = sub.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.add_argument("config", metavar="CONFIG", help="receiver.toml")
+    command.add_argument(
+        "-c",
+        "--config",
+        default=os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG),
+        metavar="FILE",
+        help=f"the centre's TOML file (default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG} here)",
+    )
     command.set_defaults(run=run)
     return command
 

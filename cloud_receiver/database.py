@@ -148,6 +148,5 @@ def require_current(engine: Engine) -> None:
         raise _newer(revision)
     if revision != head():
         raise StoreError(
-            f"the store has schema {revision or 'none'}, expected {head()}: "
-            "run `diantan-receiver database upgrade CONFIG`"
+            f"the store has schema {revision or 'none'}, expected {head()}: run `diantan-receiver database upgrade`"
         )

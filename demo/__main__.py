@@ -103,10 +103,12 @@ async def _run(plan: Plan, files: Files, seconds: float) -> None:
             "--ready-file",
             str(files.ready),
         )
-        receiver = programs.start("receiver", "diantan-receiver", "run", str(files.receiver), "--clock", clock.spec())
+        receiver = programs.start(
+            "receiver", "diantan-receiver", "run", "--config", str(files.receiver), "--clock", clock.spec()
+        )
         programs.wait_until("the station listens", files.ready.exists)
         demo_files.write_agent(files, plan, served)
-        agent = programs.start("agent", "diantan-agent", "run", str(files.agent), "--clock", clock.spec())
+        agent = programs.start("agent", "diantan-agent", "run", "--config", str(files.agent), "--clock", clock.spec())
         await _watch(plan, clock, StatusWatch(broker_port, Path(f"{files.gateway_key}.pub")), programs)
         for program in (agent, receiver, station, broker):
             program.stop()

@@ -189,5 +189,15 @@ def write_factors(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
 def enrol(files: Files, clock: str) -> None:
     """Make the gateway's public key known to the centre."""
     key = f"{files.gateway_key}.pub"
-    arguments = ("diantan-receiver", "gateway", "add", str(files.receiver), GATEWAY, key, "--station", STATION)
+    arguments = (
+        "diantan-receiver",
+        "gateway",
+        "add",
+        "--config",
+        str(files.receiver),
+        GATEWAY,
+        key,
+        "--station",
+        STATION,
+    )
     output_of(*arguments, "--clock", clock)

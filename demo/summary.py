@@ -36,9 +36,13 @@ def collect(files: Files, plan: Plan) -> Results:
         datetime.fromtimestamp(moment / 1000, plan.zone).isoformat() for moment in (plan.day_start_ms, plan.day_end_ms)
     )
     return Results(
-        json.loads(output_of("diantan-agent", "journal", "ls", str(files.agent), "--json")),
+        json.loads(output_of("diantan-agent", "journal", "ls", "--config", str(files.agent), "--json")),
         json.loads(
-            output_of("diantan-receiver", "report", str(files.receiver), STATION, str(plan.day), "--format", "json")
+            output_of(
+                "diantan-receiver",
+                "report",
+                *("--config", str(files.receiver), STATION, str(plan.day), "--format", "json"),
+            )
         ),
         json.loads(output_of("diantan-sim", "truth", str(files.station), "--from", start, "--to", end, "--json")),
     )

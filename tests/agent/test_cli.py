@@ -61,10 +61,10 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: Any) -> tuple[int, str, 
 
 def test_check(capsys: pytest.CaptureFixture[str], config: Path) -> None:
     """Well, or every problem and status 2."""
-    status, out, _ = run(capsys, "check", config)
+    status, out, _ = run(capsys, "check", "--config", config)
     assert (status, out) == (0, f"{config}: gateway gw-1, 2 lines, 2 meters: all well\n")
     config.write_text(config.read_text().replace("unit = 1", "unit = 900").replace("port = 1\n", "port = 0\n"))
-    status, out, errors = run(capsys, "check", config)
+    status, out, errors = run(capsys, "check", "--config", config)
     assert (status, out) == (2, "")
     assert len(errors.splitlines()) == 4
     assert all(line.startswith(f"{config}: ") for line in errors.splitlines())
@@ -75,7 +75,7 @@ def test_check_refuses_a_key_that_others_can_read(capsys: pytest.CaptureFixture[
     key = config.with_name("gateway.key")
     key.chmod(0o644)
     config.with_name("centre.pub").write_text("no key")
-    status, _, errors = run(capsys, "check", config)
+    status, _, errors = run(capsys, "check", "--config", config)
     assert status == 2
     first, second = errors.splitlines()
     assert first.startswith(f"{config}: gateway.key_file: {key}: expected a key that only its owner can access")
@@ -84,7 +84,7 @@ def test_check_refuses_a_key_that_others_can_read(capsys: pytest.CaptureFixture[
 
 def test_journal_ls(capsys: pytest.CaptureFixture[str], config: Path) -> None:
     """Cumulative values, sums of increments and delivery by meter."""
-    status, out, _ = run(capsys, "journal", "ls", config, "--json")
+    status, out, _ = run(capsys, "journal", "ls", "--config", config, "--json")
     found = json.loads(out)
     assert status == 0
     assert (found["next_sequence"], found["acknowledged"], found["unacknowledged"]) == (6, 3, 2)
@@ -93,17 +93,17 @@ def test_journal_ls(capsys: pytest.CaptureFixture[str], config: Path) -> None:
     assert meter["sum_energy_forward_kwh"] == "45.000000"
     assert meter["carbon_forward_kg"].rstrip("0") == "22.5"
     assert (meter["records"], meter["sent"], meter["acknowledged"], meter["daily_freezes"]) == (4, 3, 2, 1)
-    status, out, _ = run(capsys, "journal", "ls", config)
+    status, out, _ = run(capsys, "journal", "ls", "--config", config)
     assert status == 0
     assert "1045.000000" in out
 
 
 def test_journal_verify_and_export(capsys: pytest.CaptureFixture[str], config: Path) -> None:
     """A whole journal has no problems; export gives every record."""
-    status, out, _ = run(capsys, "journal", "verify", config, "--json")
+    status, out, _ = run(capsys, "journal", "verify", "--config", config, "--json")
     assert status == 0
     assert json.loads(out) == {"records": 5, "first": 1, "last": 5, "meters": 1, "problems": []}
-    status, out, _ = run(capsys, "journal", "export", config)
+    status, out, _ = run(capsys, "journal", "export", "--config", config)
     entries = [json.loads(line) for line in out.splitlines()]
     assert [entry["record"] for entry in entries] == ["event", *["interval"] * 3, "freeze"]
     assert entries[1]["forward_mwh"] == 15_000_000
@@ -116,12 +116,12 @@ def test_a_damaged_journal_is_set_aside_only_on_request(capsys: pytest.CaptureFi
     file = load_config(config).config.journal_file
     file.write_bytes(b"junk" * 1000)
     for command in (["run"], ["journal", "ls"], ["journal", "verify"], ["journal", "export"]):
-        status, _, errors = run(capsys, *command, config)
+        status, _, errors = run(capsys, *command, "--config", config)
         assert status == 1
         assert str(file) in errors
         assert "set-aside" in errors
     assert file.read_bytes() == b"junk" * 1000
-    status, out, _ = run(capsys, "journal", "set-aside", config)
+    status, out, _ = run(capsys, "journal", "set-aside", "--config", config)
     assert status == 0
     assert not file.exists()
     (aside,) = [path for path in file.parent.iterdir() if ".aside-" in path.name]
@@ -132,7 +132,7 @@ def test_a_damaged_journal_is_set_aside_only_on_request(capsys: pytest.CaptureFi
 def test_no_journal_yet(capsys: pytest.CaptureFixture[str], site: Any) -> None:
     """Named, not made."""
     config = site.configure(broker_port=1, meter_ports=[1])
-    status, _, errors = run(capsys, "journal", "ls", config)
+    status, _, errors = run(capsys, "journal", "ls", "--config", config)
     assert status == 1
     assert "there is no journal" in errors
     assert not (site.directory / "data").exists()
@@ -165,7 +165,9 @@ def read(site: Any, responder: Any, *points: str) -> tuple[int, Path]:
     async def scenario() -> tuple[int, Path]:
         async with responder.listening():
             config = site.configure(broker_port=1, meter_ports=[responder.port])
-            return await asyncio.to_thread(cli.main, ["read", str(config), "meter-1", *points, "--json"]), config
+            return await asyncio.to_thread(
+                cli.main, ["read", "--config", str(config), "meter-1", *points, "--json"]
+            ), config
 
     return asyncio.run(scenario())
 
@@ -193,15 +195,32 @@ def test_read_names_what_is_wrong(capsys: pytest.CaptureFixture[str], site: Any,
     status, config = read(site, responder, "frequency")
     assert status == 1
     assert "meter-1, unit 1: exception 2 (illegal data address)" in capsys.readouterr().err
-    status, _, errors = run(capsys, "read", config, "meter-9")
+    status, _, errors = run(capsys, "read", "--config", config, "meter-9")
     assert (status, "no meter 'meter-9'" in errors) == (1, True)
-    status, _, errors = run(capsys, "read", config, "meter-1")
+    status, _, errors = run(capsys, "read", "--config", config, "meter-1")
     assert (status, "no connection to 127.0.0.1" in errors) == (1, True)
 
 
 def test_wrong_clock(capsys: pytest.CaptureFixture[str], config: Path) -> None:
     """An option's error is a usage error."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["run", str(config), "--clock", "sundial"])
+        cli.main(["run", "--config", str(config), "--clock", "sundial"])
     assert ended.value.code == 2
     assert "sundial" in capsys.readouterr().err
+
+
+def test_the_configuration_is_found_here_or_where_the_environment_says(
+    capsys: pytest.CaptureFixture[str], config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    status, _, errors = run(capsys, "journal", "ls")
+    assert status == 2
+    assert "agent.toml" in errors
+    monkeypatch.setenv(cli.CONFIG_VARIABLE, str(config))
+    assert run(capsys, "journal", "ls")[0] == 0
+    monkeypatch.delenv(cli.CONFIG_VARIABLE)
+    monkeypatch.chdir(config.parent)
+    config.rename(config.parent / "agent.toml")
+    assert run(capsys, "journal", "ls")[0] == 0

@@ -254,7 +254,7 @@ def test_killed_agent_goes_on_without_loss_or_doubling(scene: Scene, make_centre
             config = scene.configure()
             for number, end in enumerate((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM), 1):
                 agent = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "agent.cli", "run", str(config), "--clock", scene.clock.spec()),
+                    *(sys.executable, "-m", "agent.cli", "run", "--config", str(config), "--clock", scene.clock.spec()),
                     *("--log", "json"),
                     stderr=asyncio.subprocess.PIPE,
                 )

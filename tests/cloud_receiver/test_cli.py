@@ -61,9 +61,9 @@ def test_a_gateway_is_enrolled_listed_and_revoked(
     config: str, public_key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = ["--clock", "simulated:1782835200000:1:99999999999999"]
-    assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1", *clock]) == 0
+    assert main(["gateway", "add", "--config", config, "gw1", public_key, "--station", "S1", *clock]) == 0
     kid = capsys.readouterr().out.split()[6]
-    assert main(["gateway", "list", config, "--json"]) == 0
+    assert main(["gateway", "list", "--config", config, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [
         {
             "gateway": "gw1",
@@ -74,9 +74,9 @@ def test_a_gateway_is_enrolled_listed_and_revoked(
             "status": None,
         }
     ]
-    assert main(["gateway", "revoke", config, "gw1", "--key", kid, *clock]) == 0
+    assert main(["gateway", "revoke", "--config", config, "gw1", "--key", kid, *clock]) == 0
     assert kid in capsys.readouterr().out
-    assert main(["gateway", "list", config]) == 0
+    assert main(["gateway", "list", "--config", config]) == 0
     shown = capsys.readouterr().out
     assert "revoked 2026-06-30T16:00:00+00:00" in shown
     assert "gw1  no status received" in shown
@@ -85,15 +85,15 @@ def test_a_gateway_is_enrolled_listed_and_revoked(
 def test_the_state_of_a_gateway_is_listed(
     config: str, public_key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1"]) == 0
+    assert main(["gateway", "add", "--config", config, "gw1", public_key, "--station", "S1"]) == 0
     store_status(tmp_path)
     capsys.readouterr()
-    assert main(["gateway", "list", config]) == 0
+    assert main(["gateway", "list", "--config", config]) == 0
     assert (
         "gw1  online  last seen 2026-06-30T16:00:01+00:00  5 unacknowledged  2 dropped  clock stepped  "
         "journal 6a6f75726e616c31\n"
     ) in capsys.readouterr().out
-    assert main(["gateway", "list", config, "--json"]) == 0
+    assert main(["gateway", "list", "--config", config, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["status"] == {
         "state": "online",
         "last_seen": "2026-06-30T16:00:01+00:00",
@@ -117,40 +117,40 @@ def store_status(directory: Path) -> None:
 def test_a_gateway_that_the_registry_gives_to_another_station_is_named(
     config: str, public_key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1"]) == 0
+    assert main(["gateway", "add", "--config", config, "gw1", public_key, "--station", "S1"]) == 0
     swapped = REGISTRY.replace('"S1"', '"S9"').replace('"S2"', '"S1"').replace('"S9"', '"S2"')
     (tmp_path / "registry.toml").write_text(swapped)
-    assert main(["report", config, "S1", "2026-07-01"]) == 1
+    assert main(["report", "--config", config, "S1", "2026-07-01"]) == 1
     assert "gateway gw1 is enrolled for another station than S2" in capsys.readouterr().err
 
 
 def test_a_key_is_enrolled_once(config: str, public_key: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gateway", "add", config, "gw1", public_key, "--station", "S1"]) == 0
-    assert main(["gateway", "add", config, "gw2", public_key, "--station", "S1"]) == 1
+    assert main(["gateway", "add", "--config", config, "gw1", public_key, "--station", "S1"]) == 0
+    assert main(["gateway", "add", "--config", config, "gw2", public_key, "--station", "S1"]) == 1
     assert "is already enrolled for gateway gw1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["gateway", "add", "{config}", "gw1", "{key}", "--station", "S9"], "station 'S9' is not in"),
-        (["gateway", "add", "{config}", "gw1", "{key}", "--station", "S2"], "gives it to station S1"),
-        (["gateway", "add", "{config}", "gw/1", "{key}", "--station", "S1"], "name 'gw/1': expected"),
+        (["gateway", "add", "--config", "{config}", "gw1", "{key}", "--station", "S9"], "station 'S9' is not in"),
+        (["gateway", "add", "--config", "{config}", "gw1", "{key}", "--station", "S2"], "gives it to station S1"),
+        (["gateway", "add", "--config", "{config}", "gw/1", "{key}", "--station", "S1"], "name 'gw/1': expected"),
         (
-            ["gateway", "add", "{config}", "gw1", "{config}", "--station", "S1"],
+            ["gateway", "add", "--config", "{config}", "gw1", "{config}", "--station", "S1"],
             "receiver.toml: expected a PEM public key",
         ),
-        (["gateway", "revoke", "{config}", "gw1"], "run `diantan-receiver database upgrade CONFIG`"),
-        (["gateway", "revoke", "{config}", "gw1", "--key", "xyz"], "expected 16 hexadecimal digits"),
-        (["report", "{config}", "S1", "yesterday"], "day 'yesterday': expected YYYY-MM-DD"),
-        (["report", "{config}", "S1", "0001-01-01"], "day '0001-01-01': expected YYYY-MM-DD, 1970 to 9998"),
-        (["report", "{config}", "S1", "9999-12-31"], "day '9999-12-31': expected"),
-        (["report", "{config}", "S9", "2026-07-01"], "station 'S9' is not in the registry (known: S1, S2)"),
-        (["findings", "{config}", "--station", "S9"], "station 'S9' is not in"),
-        (["findings", "{config}", "--acknowledge", "7"], "there is no open finding 7"),
-        (["run", "{config}", "--clock", "moon"], "clock: expected 'system'"),
-        (["run", "{config}"], "centre.key: can't be read"),
-        (["report", "absent.toml", "S1", "2026-07-01"], "absent.toml: can't be read"),
+        (["gateway", "revoke", "--config", "{config}", "gw1"], "run `diantan-receiver database upgrade`"),
+        (["gateway", "revoke", "--config", "{config}", "gw1", "--key", "xyz"], "expected 16 hexadecimal digits"),
+        (["report", "--config", "{config}", "S1", "yesterday"], "day 'yesterday': expected YYYY-MM-DD"),
+        (["report", "--config", "{config}", "S1", "0001-01-01"], "day '0001-01-01': expected YYYY-MM-DD, 1970 to 9998"),
+        (["report", "--config", "{config}", "S1", "9999-12-31"], "day '9999-12-31': expected"),
+        (["report", "--config", "{config}", "S9", "2026-07-01"], "station 'S9' is not in the registry (known: S1, S2)"),
+        (["findings", "--config", "{config}", "--station", "S9"], "station 'S9' is not in"),
+        (["findings", "--config", "{config}", "--acknowledge", "7"], "there is no open finding 7"),
+        (["run", "--config", "{config}", "--clock", "moon"], "clock: expected 'system'"),
+        (["run", "--config", "{config}"], "centre.key: can't be read"),
+        (["report", "--config", "absent.toml", "S1", "2026-07-01"], "absent.toml: can't be read"),
     ],
 )
 def test_a_mistake_is_named_and_the_status_is_1(
@@ -162,12 +162,16 @@ def test_a_mistake_is_named_and_the_status_is_1(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["report", "{config}", "S1", "2026-07-01"], ["gateway", "list", "{config}"], ["database", "upgrade", "{config}"]],
+    [
+        ["report", "--config", "{config}", "S1", "2026-07-01"],
+        ["gateway", "list", "--config", "{config}"],
+        ["database", "upgrade", "--config", "{config}"],
+    ],
 )
 def test_a_store_of_a_newer_program_is_left_alone(
     arguments: list[str], config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["database", "upgrade", config]) == 0
+    assert main(["database", "upgrade", "--config", config]) == 0
     with contextlib.closing(sqlite3.connect(tmp_path / "receiver.sqlite")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     arguments = [item.format(config=config) for item in arguments]
@@ -175,7 +179,9 @@ def test_a_store_of_a_newer_program_is_left_alone(
     assert "the store has schema 9999, made by a newer program" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["report", "{config}", "S1", "2026-07-01"], ["findings", "{config}"]])
+@pytest.mark.parametrize(
+    "arguments", [["report", "--config", "{config}", "S1", "2026-07-01"], ["findings", "--config", "{config}"]]
+)
 def test_what_only_reads_does_not_wait_for_who_writes(
     arguments: list[str], config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,11 +196,11 @@ def test_what_only_reads_does_not_wait_for_who_writes(
 def test_an_edited_registry_is_entered_by_the_next_command(config: str, tmp_path: Path) -> None:
     for role in ("charger", "auxiliary"):
         (tmp_path / "registry.toml").write_text(REGISTRY.replace('"charger"', f'"{role}"'))
-        assert main(["findings", config]) == 0
+        assert main(["findings", "--config", config]) == 0
         with contextlib.closing(sqlite3.connect(tmp_path / "receiver.sqlite")) as connection:
             assert connection.execute("SELECT name, role FROM meter").fetchall() == [("C01", role)]
     (tmp_path / "registry.toml").write_text("station = []")
-    assert main(["findings", config]) == 0
+    assert main(["findings", "--config", config]) == 0
     with contextlib.closing(sqlite3.connect(tmp_path / "receiver.sqlite")) as connection:
         assert connection.execute("SELECT name, role FROM meter").fetchall() == [("C01", "unknown")]
 
@@ -202,29 +208,29 @@ def test_an_edited_registry_is_entered_by_the_next_command(config: str, tmp_path
 def test_a_data_directory_that_can_not_be_made(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     Path(config).write_text('[centre]\nkey_file = "centre.key"\ndata_dir = "file/below"\n')
-    assert main(["report", config, "S1", "2026-07-01"]) == 1
+    assert main(["report", "--config", config, "S1", "2026-07-01"]) == 1
     assert "centre.data_dir: " in capsys.readouterr().err
 
 
 def test_a_number_that_no_finding_can_have(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["findings", config, "--acknowledge", "9" * 30])
+        main(["findings", "--config", config, "--acknowledge", "9" * 30])
     assert "invalid number value" in capsys.readouterr().err
 
 
 def test_findings_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["findings", config, "--json"]) == 0
+    assert main(["findings", "--config", config, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
 
 
 def test_report_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", config, "S1", "2026-07-01", "--lang", "zh"]) == 0
+    assert main(["report", "--config", config, "S1", "2026-07-01", "--lang", "zh"]) == 0
     assert "没有全部电能表均上报的时段" in capsys.readouterr().out
 
 
 def test_database_upgrade(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["database", "upgrade", config]) == 0
-    assert main(["database", "upgrade", config]) == 0
+    assert main(["database", "upgrade", "--config", config]) == 0
+    assert main(["database", "upgrade", "--config", config]) == 0
     assert capsys.readouterr().out.splitlines() == ["schema 0002, was none", "schema 0002 is current"]
 
 
@@ -239,3 +245,18 @@ def test_a_key_is_shown_without_its_private_part(tmp_path: Path, capsys: pytest.
         assert "PRIVATE" not in shown
     assert main(["key", "new", str(path)]) == 1
     assert "never overwritten" in capsys.readouterr().err
+
+
+def test_the_configuration_is_found_here_or_where_the_environment_says(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert main(["database", "upgrade"]) == 1
+    assert "receiver.toml: can't be read" in capsys.readouterr().err
+    monkeypatch.setenv("DIANTAN_RECEIVER_CONFIG", config)
+    assert main(["database", "upgrade"]) == 0
+    monkeypatch.delenv("DIANTAN_RECEIVER_CONFIG")
+    monkeypatch.chdir(tmp_path)
+    assert main(["database", "upgrade"]) == 0

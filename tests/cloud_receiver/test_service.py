@@ -84,7 +84,15 @@ class Centre:
         clock = f"simulated:{DAY_MS + 10 * SLOT_MS + 1000}:1:{SystemClock().monotonic_ms()}"
         with (self.directory / "log.txt").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, *(program or ["-m", "cloud_receiver.cli"]), "run", str(config), "--clock", clock],
+                [
+                    sys.executable,
+                    *(program or ["-m", "cloud_receiver.cli"]),
+                    "run",
+                    "--config",
+                    str(config),
+                    "--clock",
+                    clock,
+                ],
                 stderr=log,
             )
         self.processes.append(process)
@@ -109,7 +117,21 @@ def centre(tmp_path: Path, mosquitto: Any, capsys: pytest.CaptureFixture[str]) -
     assert main(["key", "new", str(tmp_path / "centre.key")]) == 0
     assert main(["key", "new", str(tmp_path / "gw1.key")]) == 0
     centre = Centre(tmp_path, mosquitto, FakeGateway("gw1", keys.load_private(tmp_path / "gw1.key")))
-    assert main(["gateway", "add", str(centre.config()), "gw1", str(tmp_path / "gw1.key.pub"), "--station", "S1"]) == 0
+    assert (
+        main(
+            [
+                "gateway",
+                "add",
+                "--config",
+                str(centre.config()),
+                "gw1",
+                str(tmp_path / "gw1.key.pub"),
+                "--station",
+                "S1",
+            ]
+        )
+        == 0
+    )
     assert "enrolled" in capsys.readouterr().out
     yield centre
     for process in centre.processes:
@@ -215,7 +237,7 @@ def test_a_retained_status_reaches_a_receiver_that_shares_its_subscription(
     assert "connected to" in (log := (centre.directory / "log.txt").read_text())
     assert "with MQTT 5" in log
     capsys.readouterr()
-    assert main(["gateway", "list", str(config)]) == 0
+    assert main(["gateway", "list", "--config", str(config)]) == 0
     assert "gw1  online  last seen 2026-06-30T16:00:00+00:00  5 unacknowledged  0 dropped" in capsys.readouterr().out
 
 

@@ -78,7 +78,13 @@ class Thread:
         """Start the gateway (again)."""
         self._starts += 1
         self.agent = self.programs.start(
-            f"agent-{self._starts}", "diantan-agent", "run", str(self.files.agent), "--clock", self.clock.spec()
+            f"agent-{self._starts}",
+            "diantan-agent",
+            "run",
+            "--config",
+            str(self.files.agent),
+            "--clock",
+            self.clock.spec(),
         )
 
     def start_receiver(self) -> None:
@@ -88,6 +94,7 @@ class Thread:
             f"receiver-{self._starts}",
             "diantan-receiver",
             "run",
+            "--config",
             str(self.files.receiver),
             "--clock",
             self.clock.spec(),
@@ -119,14 +126,16 @@ class Thread:
         """Return every record of the gateway's journal by sequence, as the agent exports it."""
         rows = [
             json.loads(line)
-            for line in output_of("diantan-agent", "journal", "export", str(self.files.agent)).splitlines()
+            for line in output_of("diantan-agent", "journal", "export", "--config", str(self.files.agent)).splitlines()
         ]
         assert len({row["sequence"] for row in rows}) == len(rows)
         return {row["sequence"]: row for row in rows}
 
     def journal_summary(self) -> dict[str, Any]:
         """Return what `journal ls` counts."""
-        return dict(json.loads(output_of("diantan-agent", "journal", "ls", str(self.files.agent), "--json")))
+        return dict(
+            json.loads(output_of("diantan-agent", "journal", "ls", "--config", str(self.files.agent), "--json"))
+        )
 
     @property
     def database(self) -> Path:
@@ -172,7 +181,7 @@ class Thread:
 
     def report(self) -> dict[str, Any]:
         """Return the centre's report of the day."""
-        arguments = ("report", str(self.files.receiver), STATION, str(self.plan.day), "--format", "json")
+        arguments = ("report", "--config", str(self.files.receiver), STATION, str(self.plan.day), "--format", "json")
         return dict(json.loads(output_of("diantan-receiver", *arguments)))
 
 

@@ -148,4 +148,4 @@ def test_nothing_is_lost_or_doubled_when_everything_is_killed_in_turn(
     assert_exactly_once(thread)
     assert_true_energy(thread, plan)
     assert_carbon_exact(thread)
-    assert "no problems" in output_of("diantan-agent", "journal", "verify", str(thread.files.agent))
+    assert "no problems" in output_of("diantan-agent", "journal", "verify", "--config", str(thread.files.agent))

@@ -22,7 +22,7 @@ from demo.progress import Display
 from demo.watch import StatusWatch
 
 LONGEST_SPEED = 1200
-START_UP_S = 2.5
+START_UP_S = 5.0
 DELIVERY_LIMIT_S = 30
 STEP_S = 0.1
 

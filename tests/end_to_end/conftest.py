@@ -26,8 +26,8 @@ from wire.envelope import KeyRing, open_envelope
 from wire.keys import load_public
 from wire.records import EventCode, FactorQuality, FreezeKind, FreezeSource, Quality
 
-SPEED = 900
-START_UP_S = 3.0
+SPEED = 720
+START_UP_S = 6.0
 
 _INTERVAL = (
     *("sequence", "meter", "start_ms", "duration_ms", "forward_mwh", "reverse_mwh", "forward_total_mwh"),

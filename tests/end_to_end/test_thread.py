@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.mosquitto
 
-# Register step 1 Wh, and at 900 times real time a stall of 50 ms moves a boundary by 45 s of at most 7 kW.
+# Register step 1 Wh, and at 720 times real time a stall of 50 ms moves a boundary by 36 s of at most 7 kW.
 ENERGY_TOLERANCE_KWH = Decimal("0.1")
 
 

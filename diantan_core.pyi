@@ -12,7 +12,7 @@ A float is refused (TypeError) wherever a quantity is expected.
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, NamedTuple, TypeAlias, final
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 from _typeshed import ReadableBuffer
 
@@ -420,3 +420,174 @@ def check_cbor(data: bytes) -> None:
 
     At most 1 MiB and 16 levels deep; DecodeError names the offset.
     """
+
+# DL/T 698.45-2017
+
+class Dlt698Error(CoreError):
+    """The base of every error of the DL/T 698.45 codec."""
+
+class Dlt698FrameError(Dlt698Error):
+    """Bytes that are not a frame, or a frame that can't be encoded."""
+
+class Dlt698FragmentError(Dlt698Error):
+    """A fragment out of order, of another conversation or too large, or a frame that is none."""
+
+class Dlt698DecodeError(Dlt698Error):
+    """Bytes that are not an APDU or data item: what the grammar has at `offset`, and what was found there."""
+
+    offset: int
+    expected: str
+    found: str
+
+class Dlt698EncodeError(Dlt698Error):
+    """A structure that is not an APDU or data item: what the grammar has at `path`, and what was found there."""
+
+    path: str
+    expected: str
+    found: str
+
+@final
+class Dlt698Frame:
+    """A frame (帧) of DL/T 698.45: `68 L C AF SA CA HCS user data FCS 16`.
+
+    `control` is the control field C (控制域): 0x43 a request, 0xC3 the reply, 0x83 a report, 0x81 and 0x01 LINK and
+    its answer; with 0x20 a fragment (分帧), with 0x08 scrambled (扰码: 33H is added to the user data on the line).
+    `address` is the server address SA (服务器地址), 1 to 16 bytes as hexadecimal digits in reading order; `client`
+    is CA. `user_data` is never scrambled here. `kilobytes` has L count units of 1024 bytes.
+    """
+
+    def __new__(
+        cls,
+        control: int,
+        address: str,
+        client: int,
+        user_data: bytes,
+        *,
+        kind: Literal["single", "wildcard", "group", "broadcast"] = "single",
+        logical: int = 0,
+        kilobytes: bool = False,
+    ) -> Dlt698Frame:
+        """Dlt698FrameError for an address that no frame can carry; OverflowError for a number that is no byte."""
+    @staticmethod
+    def decode(data: bytes) -> Dlt698Frame:
+        """Decode exactly one frame with any number of preamble bytes FEH before it; else Dlt698FrameError."""
+    def encode(self) -> bytes:
+        """Return the frame without preamble; Dlt698FrameError where L can't state its length."""
+    @property
+    def control(self) -> int: ...
+    @property
+    def from_server(self) -> bool:
+        """DIR (传输方向): sent by the meter or terminal."""
+    @property
+    def client_initiated(self) -> bool:
+        """PRM (启动标志): the exchange was begun by the client."""
+    @property
+    def is_fragment(self) -> bool: ...
+    @property
+    def scrambled(self) -> bool: ...
+    @property
+    def function(self) -> int:
+        """1 link management (链路管理), 3 user data (用户数据)."""
+    @property
+    def address(self) -> str: ...
+    @property
+    def kind(self) -> Literal["single", "wildcard", "group", "broadcast"]: ...
+    @property
+    def logical(self) -> int: ...
+    @property
+    def client(self) -> int: ...
+    @property
+    def user_data(self) -> bytes: ...
+    @property
+    def kilobytes(self) -> bool: ...
+    def fragment(self) -> tuple[int, Literal["first", "middle", "last", "confirm"], bytes]:
+        """Return number (0 to 4095), kind and piece of a fragment; else Dlt698FragmentError."""
+    def confirmation(self) -> Dlt698Frame:
+        """Return the frame that confirms this fragment: DIR turned round, PRM set as in the one known capture."""
+    def split(self, size: int, first: int = 0) -> list[Dlt698Frame]:
+        """Return fragments of at most `size` bytes of the user data each, numbered from `first`.
+
+        Dlt698FragmentError where that makes fewer than 2 or more than 4096.
+        """
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Dlt698Noise:
+    """Bytes that are no frame, without preamble bytes at their end."""
+
+    @property
+    def octets(self) -> bytes: ...
+    @property
+    def kind(self) -> Literal["start", "header_check", "length", "frame_check", "end", "truncated"]:
+        """What is wrong with them; `start`: no frame begins there."""
+    @property
+    def reason(self) -> str:
+        """The same in words."""
+    def __eq__(self, other: object) -> bool: ...
+
+@final
+class Dlt698Parser:
+    """Finds frames in a stream of bytes that has anything else in it as well.
+
+    It holds back at most one unfinished frame, whose length it believes only once the header check fits.
+    `max_length` is the greatest length L that is read, in bytes.
+    """
+
+    def __new__(cls, max_length: int = 16383) -> Dlt698Parser: ...
+    def feed(self, data: bytes) -> list[Dlt698Frame | Dlt698Noise]:
+        """Take bytes as they came, in pieces of any size; no bytes raise an error."""
+    def flush(self) -> list[Dlt698Frame | Dlt698Noise]:
+        """Give up the frame that is not complete, for instance after a time-out; frames inside it are still found."""
+    @property
+    def pending(self) -> int:
+        """How many bytes are held back."""
+
+@final
+class Dlt698Reassembler:
+    """Joins the fragments (分帧) of one message at a time, of at most `max_size` bytes."""
+
+    def __new__(cls, max_size: int = 65535) -> Dlt698Reassembler: ...
+    def feed(
+        self, frame: Dlt698Frame
+    ) -> tuple[Literal["more", "repeated", "confirmed", "complete"], Dlt698Frame | int | None]:
+        """Take a fragment and return what it brought.
+
+        ("more", None): taken, confirm it; ("repeated", None): it came before, confirm it again; ("confirmed",
+        number): the other side confirmed that fragment; ("complete", frame): confirm it, and here is the message in
+        one frame. A first piece begins anew; any other out of order raises Dlt698FragmentError and changes nothing,
+        but a message that is too large is given up.
+        """
+    def reset(self) -> None:
+        """Forget the message that is being collected."""
+    @property
+    def pending(self) -> int:
+        """How many bytes of an incomplete message are kept."""
+
+def dlt698_decode_apdu(data: bytes) -> tuple[str, Any]:
+    """Decode exactly one APDU of either direction; Dlt698DecodeError for anything else.
+
+    A choice is a tuple of its name and content, a sequence a dict, a list a list; integers, OAD (0x40010200) and
+    OMD are int, octet strings bytes, bit strings a str of 0 and 1, absent parts None. So GET of the address is
+    ("get_request", ("normal", {"piid": 1, "oad": 0x40010200, "time_tag": None})), and data keeps its type:
+    ("long_unsigned", 2413). Characters above 7FH of a visible string are U+0080 to U+00FF. Times are dicts of what
+    is on the line, FFH wildcards included; a server address (TSA) is its octets. The content of TransCommand and
+    SECURITY stays bytes.
+
+    At most 65535 bytes and 16 lists in each other. Lengths in a longer form than needed are read, never written.
+    """
+
+def dlt698_encode_apdu(apdu: tuple[str, Any]) -> bytes:
+    """Encode what `dlt698_decode_apdu` returns; Dlt698EncodeError names the path of what does not fit the grammar.
+
+    A float for a 32-bit float is rounded to the nearest one.
+    """
+
+def dlt698_decode_data(data: bytes) -> tuple[str, Any]:
+    """Decode exactly one data item (数据) with its tag, as `dlt698_decode_apdu` does inside an APDU."""
+
+def dlt698_encode_data(item: tuple[str, Any]) -> bytes:
+    """Encode one data item with its tag."""
+
+def dlt698_dar_name(code: int) -> str:
+    """Return the name of a data access result (数据访问结果 DAR), such as "object_undefined" for 4; else "unknown"."""

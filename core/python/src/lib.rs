@@ -7,6 +7,7 @@ mod calendar;
 mod closed;
 mod column;
 mod convert;
+mod dlt698;
 mod errors;
 mod numeric;
 mod power;
@@ -28,6 +29,11 @@ mod diantan_core {
     use crate::calendar::{day_start_ms, next_day_start_ms, next_month_start_ms};
     #[pymodule_export]
     use crate::closed::Closed;
+    #[pymodule_export]
+    use crate::dlt698::{
+        Dlt698Frame, Dlt698Noise, Dlt698Parser, Dlt698Reassembler, dlt698_dar_name,
+        dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu, dlt698_encode_data,
+    };
     #[pymodule_export]
     use crate::numeric::{carbon_residuals_ng, relative_error, round_to_interval};
     #[pymodule_export]
@@ -72,6 +78,7 @@ mod diantan_core {
             py.get_type::<errors::IntegrationError>(),
         )?;
         module.add("DecodeError", py.get_type::<errors::DecodeError>())?;
+        crate::dlt698::add_errors(module)?;
         module.add("Columns", columns_type(py)?)?;
         // The rows are plain tuples; the names exist so that annotations can be evaluated at run time.
         for alias in ["IntervalRow", "FreezeRow", "EventRow"] {

@@ -118,6 +118,18 @@ impl Writer {
                 }
             }
             (Shape::Float32, Value::Float32(bits)) => self.unsigned(u64::from(*bits), 4),
+            (Shape::Float32, Value::Float64(bits)) => {
+                let wide = f64::from_bits(*bits);
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    reason = "rounding is what is asked for"
+                )]
+                let narrow = wide as f32;
+                if wide.is_finite() && !narrow.is_finite() {
+                    return Err(refuse("a float of 32 bits", wide.to_string()));
+                }
+                self.unsigned(u64::from(narrow.to_bits()), 4);
+            }
             (Shape::Float64, Value::Float64(bits)) => self.unsigned(*bits, 8),
             (Shape::Fixed(length), Value::Octets(bytes)) => {
                 if bytes.len() != *length {

@@ -18,7 +18,7 @@ const KILOBYTE: usize = 1024;
 const TAIL: usize = 3;
 
 /// A frame; its user data is without scrambling, whatever its control field says of the line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Frame {
     /// The control field C.
     pub control: Control,

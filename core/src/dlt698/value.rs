@@ -11,7 +11,7 @@ pub enum Value<S = &'static str> {
     Integer(i128),
     /// The bits of an IEEE 754 binary32.
     Float32(u32),
-    /// The bits of an IEEE 754 binary64.
+    /// The bits of an IEEE 754 binary64; encoded as a binary32 it is rounded to the nearest one.
     Float64(u64),
     /// Bytes.
     Octets(Vec<u8>),

@@ -127,7 +127,7 @@ fn depth_and_counts_are_limited() {
     assert!(decode_data(&hex("09 84 FF FF FF FF 00")).is_err());
     assert!(decode_data(&hex("04 84 FF FF FF FF 00")).is_err());
     assert!(decode_data(&hex("09 85 00 00 00 00 01 00")).is_err());
-    assert!(decode_data(&vec![0; 0x1_0000]).is_err());
+    assert!(decode_data(&[0; 0x1_0000]).is_err());
     // Rows without columns would be rows without bytes.
     assert!(decode_apdu(&hex("85 03 00 50 04 02 00 00 01 02 00 00")).is_err());
 }

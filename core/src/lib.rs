@@ -10,6 +10,7 @@ pub mod calendar;
 mod carbon;
 pub mod cbor;
 pub mod decimal;
+pub mod dlt645;
 pub mod dlt698;
 mod edges;
 pub mod error;

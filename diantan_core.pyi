@@ -421,6 +421,167 @@ def check_cbor(data: bytes) -> None:
     At most 1 MiB and 16 levels deep; DecodeError names the offset.
     """
 
+class Dlt645Error(CoreError):
+    """Bytes or values that DL/T 645-2007 does not allow; `offset` is the byte at which that showed."""
+
+    offset: int
+
+@final
+class Dlt645Frame:
+    """A frame of DL/T 645-2007 (帧): `68 A0..A5 68 C L DATA CS 16`, its data without the offset of 33H.
+
+    Equal frames have the same address, control code and data.
+    """
+
+    def __new__(cls, address: str, control: int, data: bytes | None = None) -> Dlt645Frame:
+        """`address` has up to 12 digits, the high ones first and 0 where they are missing; AA stands for any two.
+
+        Dlt645Error for another text.
+        """
+    @property
+    def address(self) -> str:
+        """12 digits, the high ones first; whatever the field holds, so that a deviating peer can be named."""
+    @property
+    def control(self) -> int: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def function(self) -> int:
+        """D4..D0 of the control code."""
+    @property
+    def from_meter(self) -> bool:
+        """D7 of the control code."""
+    @property
+    def abnormal(self) -> bool:
+        """D6 of the control code."""
+    @property
+    def more(self) -> bool:
+        """D5 of the control code: follow-up frames are to be read."""
+    def encode(self, preamble: int = 4) -> bytes:
+        """Return the bytes on the wire behind some preamble bytes FE (前导字节): a master sends 4, a meter 0 to 4.
+
+        Dlt645Error when the data have more than 255 bytes.
+        """
+    def __hash__(self) -> int: ...
+
+@final
+class Dlt645Noise:
+    """Bytes in the stream that are no frame; none is told twice."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def cause(self) -> str:
+        """garbage: no frame begins in them; checksum: all of a frame but that; truncated: given up by `flush`."""
+    @property
+    def expected(self) -> int | None:
+        """Of a bad checksum, the sum of the bytes."""
+    @property
+    def found(self) -> int | None:
+        """Of a bad checksum, the frame's byte."""
+
+@final
+class Dlt645Parser:
+    """Finds frames in a stream that comes in pieces and has noise in it.
+
+    What is found depends on the bytes alone, not on the pieces. Behind noise, a bad checksum too, the search goes on
+    at the next byte that can begin a frame. At most one frame and its preamble wait for more bytes.
+    """
+
+    def __new__(cls, limit: int = 200) -> Dlt645Parser:
+        """`limit` is the most data bytes of a frame, up to 255; the default is known from one source."""
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for more."""
+    def feed(self, data: bytes) -> list[Dlt645Frame | Dlt645Noise]:
+        """Take bytes as they come and return what is complete, in order."""
+    def flush(self) -> list[Dlt645Frame | Dlt645Noise]:
+        """Give up what waits for more bytes, as after a time-out; a frame that had begun inside it is found."""
+
+def dlt645_matches(requested: str, meter: str) -> bool:
+    """Return whether a request to an address is meant for a meter: its own, broadcast, or AA in all high bytes."""
+
+def dlt645_shortened(digits: str) -> str:
+    """Return the shortened address (缩位寻址) of an even number of low digits; the reply carries the real one."""
+
+Dlt645Moment: TypeAlias = dict[str, int]
+"""A date or time: those of year (0 to 99), month, day, weekday (0 is Sunday), hour, minute, second that are known."""
+
+Dlt645Value: TypeAlias = tuple[int, int] | Dlt645Moment | str | int | bytes
+"""By format: (mantissa, exponent) of a decimal number, a moment, digits or text, a status word, raw bytes."""
+
+Dlt645Message: TypeAlias = dict[str, Any]
+"""What a frame says; see `dlt645_parse`."""
+
+def dlt645_parse(frame: Dlt645Frame) -> Dlt645Message:
+    """Return what a frame says: a dictionary of kind (str), reply (bool) and what the kind has.
+
+    kind            request                                     reply
+    read            di, blocks?, since? (YYMMDDhhmm)            di, data, more
+    read_next       di, seq                                     di, data, seq, more
+    read_address                                                address
+    write           di, AUTHORITY, data
+    write_address   address
+    time_sync       time (YYMMDDhhmmss)                         is never answered
+    freeze          time (MMDDhhmm, 99 is any)
+    change_baud     baud (bits a second)                        baud
+    change_password di, level, password, new_level, new_password    new_level?, new_password?
+    clear_demand    AUTHORITY                                   (clear_meter likewise)
+    clear_events    AUTHORITY, di
+    control         AUTHORITY, data
+    output          data                                        data (security likewise)
+
+    AUTHORITY is level (int), password (3 bytes), operator (4 bytes), as on the wire. `di` is an int, DI3 in its highest
+    byte. A reply that refuses has instead error (the ERR byte) and reasons, its bits' names: other, no_such_data,
+    not_authorised, baud_fixed, too_many_year_zones, too_many_day_periods, too_many_tariffs, reserved.
+
+    Dlt645Error for a control code that is not of DL/T 645-2007 (those of 1997 are not), and for data that are not what
+    the function says. The layouts of change_password and control are common practice, not from the standard's text.
+    """
+
+def dlt645_build(address: str, message: Dlt645Message) -> Dlt645Frame:
+    """Return the frame of a message, the inverse of `dlt645_parse`; a key that the kind does not have is refused."""
+
+@final
+class Dlt645Item:
+    """What a data identifier (数据标识) stands for, DL/T 645-2007 annex A."""
+
+    @property
+    def di(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def name_zh(self) -> str: ...
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats of one element's fields."""
+    @property
+    def units(self) -> tuple[str, ...]: ...
+    @property
+    def repeats(self) -> bool:
+        """Whether elements repeat as often as the meter has tariffs, phases or settlement days (blocks)."""
+
+def dlt645_item(di: int) -> Dlt645Item | None:
+    """Return what a data identifier stands for; None when the table does not know it (private ones, say)."""
+
+def dlt645_decode(
+    di: int, data: bytes, formats: Sequence[str] | None = None, *, repeats: bool = False
+) -> list[Dlt645Value]:
+    """Return the exact values in the data behind an identifier, field by field, element by element.
+
+    `formats` and `repeats` replace the table, for a meter with private identifiers. A format is `XXXXXX.XX` (decimal
+    digits, BCD), `±XX.XXXX` (its top bit is the sign), `YYMMDDhhmm` (any of YY MM DD WW hh mm ss), `digits:N`
+    (leading zeros count), `ascii:N` (arrives reversed, NUL padded), `bits:N` (low byte first), N in bytes, or `raw`
+    (all that is left). A moment is what the meter says, 00 and 99 included.
+
+    Dlt645Error for another length, and for a nibble that is no decimal digit: such a value is never returned.
+    """
+
+def dlt645_encode(
+    di: int, values: Sequence[Dlt645Value], formats: Sequence[str] | None = None, *, repeats: bool = False
+) -> bytes:
+    """Return the data of values, the inverse of `dlt645_decode`; Dlt645Error for a value that the format can't hold."""
+
 # DL/T 698.45-2017
 
 class Dlt698Error(CoreError):

@@ -38,6 +38,13 @@ create_exception!(
     "A record batch is not what docs/wire.cddl says; `offset` is the byte at which that showed."
 );
 
+create_exception!(
+    diantan_core,
+    Dlt645Error,
+    CoreError,
+    "Bytes or values that DL/T 645-2007 does not allow; `offset` is the byte at which that showed."
+);
+
 pub(crate) fn quantity(error: &CoreQuantity) -> PyErr {
     QuantityError::new_err(error.to_string())
 }

@@ -7,6 +7,10 @@ mod calendar;
 mod closed;
 mod column;
 mod convert;
+mod dlt645;
+mod dlt645_build;
+mod dlt645_message;
+mod dlt645_values;
 mod dlt698;
 mod errors;
 mod numeric;
@@ -19,7 +23,7 @@ mod schedule;
 #[pymodule]
 mod diantan_core {
     use pyo3::prelude::*;
-    use pyo3::types::PyTuple;
+    use pyo3::types::{PyDict, PyTuple};
 
     #[pymodule_export]
     use crate::adjustment::AdjustmentRegister;
@@ -29,6 +33,14 @@ mod diantan_core {
     use crate::calendar::{day_start_ms, next_day_start_ms, next_month_start_ms};
     #[pymodule_export]
     use crate::closed::Closed;
+    #[pymodule_export]
+    use crate::dlt645::{Dlt645Frame, Dlt645Noise, Dlt645Parser, dlt645_matches, dlt645_shortened};
+    #[pymodule_export]
+    use crate::dlt645_build::dlt645_build;
+    #[pymodule_export]
+    use crate::dlt645_message::dlt645_parse;
+    #[pymodule_export]
+    use crate::dlt645_values::{Dlt645Item, dlt645_decode, dlt645_encode, dlt645_item};
     #[pymodule_export]
     use crate::dlt698::{
         Dlt698Frame, Dlt698Noise, Dlt698Parser, Dlt698Reassembler, dlt698_dar_name,
@@ -78,12 +90,16 @@ mod diantan_core {
             py.get_type::<errors::IntegrationError>(),
         )?;
         module.add("DecodeError", py.get_type::<errors::DecodeError>())?;
+        module.add("Dlt645Error", py.get_type::<errors::Dlt645Error>())?;
         crate::dlt698::add_errors(module)?;
         module.add("Columns", columns_type(py)?)?;
         // The rows are plain tuples; the names exist so that annotations can be evaluated at run time.
         for alias in ["IntervalRow", "FreezeRow", "EventRow"] {
             module.add(alias, py.get_type::<PyTuple>())?;
         }
+        module.add("Dlt645Moment", py.get_type::<PyDict>())?;
+        module.add("Dlt645Message", py.get_type::<PyDict>())?;
+        module.add("Dlt645Value", py.get_type::<PyAny>())?;
         for (name, code) in CODES {
             module.add(name, code)?;
         }

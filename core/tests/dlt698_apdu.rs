@@ -115,7 +115,7 @@ fn fields_gone(mut value: Value) {
 
 #[test]
 fn depth_and_counts_are_limited() {
-    let nested = |levels: usize| [vec![1, 1].repeat(levels), vec![0]].concat();
+    let nested = |levels: usize| [[1, 1].repeat(levels), vec![0]].concat();
     let limit = usize::try_from(MAX_DEPTH).unwrap();
     let deepest = decode_data(&nested(limit)).unwrap();
     assert_eq!(encode_data(&deepest).unwrap(), nested(limit));
@@ -127,7 +127,7 @@ fn depth_and_counts_are_limited() {
     assert!(decode_data(&hex("09 84 FF FF FF FF 00")).is_err());
     assert!(decode_data(&hex("04 84 FF FF FF FF 00")).is_err());
     assert!(decode_data(&hex("09 85 00 00 00 00 01 00")).is_err());
-    assert!(decode_data(&[0; 0x1_0000]).is_err());
+    assert!(decode_data(&[0].repeat(0x1_0000)).is_err());
     // Rows without columns would be rows without bytes.
     assert!(decode_apdu(&hex("85 03 00 50 04 02 00 00 01 02 00 00")).is_err());
 }

@@ -127,6 +127,22 @@ fn a_frame_that_never_ends_is_given_up_on_request() {
     assert_eq!(parser.pending(), 0);
 }
 
+#[test]
+fn a_stray_start_byte_does_not_hold_back_a_short_frame() {
+    let short = Frame::new(Control::REQUEST, Address::broadcast(), 0, vec![]);
+    let mut parser = Parser::default();
+    for (index, byte) in [&[0x68][..], &short.encode().unwrap()]
+        .concat()
+        .iter()
+        .enumerate()
+    {
+        let found = frames(parser.feed(&[*byte]));
+        assert_eq!(found.len(), usize::from(index == 12), "{index}");
+    }
+    assert_eq!(parser.pending(), 0);
+    assert_eq!(short.encode().unwrap()[4..6], [0xc0, 0xaa]);
+}
+
 /// Headers inside headers, each of which claims all that follows, must not cost a check of all of it each.
 #[test]
 fn nested_headers_cost_a_bounded_number_of_checks() {

@@ -149,7 +149,12 @@ impl Parser {
         }
         let header = match frame::header(bytes, self.most) {
             Ok(Some(header)) => header,
-            Ok(None) => return Step::Wait(bytes.len() + 1),
+            Ok(None) => {
+                return match self.frame_within(bytes) {
+                    Some(start) => Step::Skip(start, FrameError::Truncated),
+                    None => Step::Wait(bytes.len() + 1),
+                };
+            }
             Err(reason) => return Step::Skip(1, reason),
         };
         let Some(whole) = bytes.get(..header.total) else {
@@ -172,5 +177,20 @@ impl Parser {
                 Step::Skip(1, reason)
             }
         }
+    }
+
+    /// Where a whole frame lies in what would be a header that is not complete.
+    ///
+    /// Without it, a stray start byte would hold back a short frame behind it until more bytes come.
+    fn frame_within(&self, bytes: &[u8]) -> Option<usize> {
+        (1..bytes.len()).find(|start| {
+            let inner = bytes.get(*start..).unwrap_or_default();
+            match frame::header(inner, self.most) {
+                Ok(Some(header)) => inner
+                    .get(..header.total)
+                    .is_some_and(|whole| frame::body(whole, &header).is_ok()),
+                _ => false,
+            }
+        })
     }
 }

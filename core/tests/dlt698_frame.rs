@@ -128,6 +128,19 @@ fn a_frame_that_never_ends_is_given_up_on_request() {
 }
 
 #[test]
+fn the_reserved_bit_of_the_length_is_ignored() {
+    let frame = Frame::new(Control::REQUEST, meter(), 0, vec![5, 1, 0]);
+    let mut bytes = frame.encode().unwrap();
+    bytes[2] |= 0x80;
+    let header = crc16(&bytes[1..12]).to_le_bytes();
+    bytes[12..14].copy_from_slice(&header);
+    let end = bytes.len() - 3;
+    let check = crc16(&bytes[1..end]).to_le_bytes();
+    bytes[end..end + 2].copy_from_slice(&check);
+    assert_eq!(Frame::decode(&bytes), Ok(frame));
+}
+
+#[test]
 fn a_stray_start_byte_does_not_hold_back_a_short_frame() {
     let short = Frame::new(Control::REQUEST, Address::broadcast(), 0, vec![]);
     let mut parser = Parser::default();

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,11 @@ from wire.connection import LinkSettings, Received
 from wire.envelope import KeyRing, Signer, open_envelope
 from wire.link import Link
 from wire.messages import Acknowledgement, Factors
+
+# Tests are no packages (importmode=importlib): what they share beside fixtures is found by its directory.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from gateway_support import Scene  # needs the path above
 
 ORIGIN_MS = 1_767_196_800_000  # 2026-01-01T00:00:00+08:00, a local midnight
 
@@ -274,3 +280,10 @@ def make_centre(site: Site) -> Callable[..., Centre]:
 def registers_of() -> Callable[..., Callable[[int, int], int]]:
     """Return the maker of a meter's registers."""
     return meter_registers
+
+
+@pytest.fixture
+def scene(mosquitto: Any, site: Any, responder: Any, fast_clock: Any, registers_of: Any) -> Scene:
+    """Return a broker, keys, a responder that meters constant power, and a fast clock."""
+    responder.registers = registers_of(fast_clock)
+    return Scene(mosquitto, site, responder, fast_clock)

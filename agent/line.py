@@ -61,7 +61,6 @@ class LineMeter:
     silent_since: int | None = None
     identity_due: bool = True  # the meter may be another one: at the start and after every silence
     factor_written: tuple[int, int | None] | None = None  # slot start, factor
-    last_good_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -164,11 +163,6 @@ class Line:
         if wait := silence_delay(meter.failures, meter.period_ms, longest):
             after = self._now_ms() + wait - 1
         return next_poll(after, meter.period_ms, self._settings.interval_ms, self._settings.phase_ms)
-
-    async def read_now(self, meter: LineMeter, blocks: Sequence[ReadBlock]) -> list[tuple[ReadBlock, bytes]]:
-        """Read blocks at once; a LineError says why not. Not while `run` runs: a line has one user."""
-        await self._connect()
-        return [(block, await self._request(meter, block)) for block in blocks]
 
     async def _sleep_until(self, due: int) -> bool:
         """Wait; return False when the time has gone back, so that `due` is further away than any poll can be."""
@@ -286,7 +280,6 @@ class Line:
 
     def _good(self, meter: LineMeter, reading: Reading) -> None:
         meter.failures = 0
-        meter.last_good_ms = reading.time_ms
         if meter.silent_since is not None:
             log.info("answers again", extra={"about": meter.id})
             self._on_back(meter.id, reading.time_ms, max(reading.time_ms - meter.silent_since, 0))

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -102,8 +102,3 @@ def output_of(*arguments: str) -> str:
     if done.returncode != 0:
         raise DemoError(f"`{' '.join(arguments)}` ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout
-
-
-def lines_of(arguments: Sequence[str]) -> list[str]:
-    """Return the non-empty lines a command printed."""
-    return [line for line in output_of(*arguments).splitlines() if line.strip()]

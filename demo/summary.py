@@ -120,13 +120,11 @@ def _show_findings(findings: list[dict[str, Any]], console: Console) -> None:
     console.print(f"Findings 核查发现: {len(findings) or 'none 无'}")
     for finding in findings:
         evidence = finding["evidence"]
-        slots = evidence.get("slots", []) if isinstance(evidence, dict) else []
+        slots = evidence.get("slots", [])
         console.print(
             f"  {finding['severity']} {finding['kind']} {finding['meter'] or STATION}: {len(slots)} slots 时段, "
             f"{finding['first']} .. {finding['last']}"
         )
-        if not isinstance(evidence, dict):
-            continue
         named = evidence.get("suspects") or (evidence["details"] if finding["kind"] == "charger_error" else [])
         for suspect in named:
             console.print(

@@ -1,10 +1,8 @@
 """A whole station with its gateway, broker and centre: real processes on loopback, accelerated time."""
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -215,10 +213,3 @@ def make_thread(tmp_path: Path) -> Iterator[Callable[[Plan, int], Thread]]:
             return Thread(files, plan, programs, broker_port, clock)
 
         yield make
-
-
-def run_python(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Run this environment's Python to its end."""
-    return subprocess.run(
-        ["python", *arguments], cwd=cwd, capture_output=True, text=True, check=False, env=os.environ, timeout=110
-    )

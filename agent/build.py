@@ -15,7 +15,6 @@ from agent.schedule import phase
 from agent.timing import socket_seconds
 from clock import Clock
 from profiles import Point, Profile
-from profiles.plan import ReadBlock, plan_reads
 from wire.connection import LinkSettings
 
 ENERGY: Final = ("energy_forward", "energy_reverse")
@@ -40,21 +39,17 @@ def polled_points(meter: Meter, profile: Profile) -> list[Point]:
     return [profile.points[name] for name in names if name in profile.points]
 
 
-def line_meter(meter: Meter, profile: Profile, *, forward_factor: bool) -> LineMeter:
+def line_meter(meter: Meter, profile: Profile, timezone: str, *, forward_factor: bool) -> LineMeter:
     """Return a meter as its line needs it: the requests of a poll, how to read its number and write its factor."""
-
-    def plan(points: list[Point]) -> list[ReadBlock]:
-        return plan_reads(points, profile.max_registers, profile.gap_cost)
-
     serial = profile.points.get("serial_number")
     return LineMeter(
         meter.id,
         meter.unit,
         1000 * meter.poll_seconds,
-        plan(polled_points(meter, profile)),
+        profile.plan(polled_points(meter, profile), timezone),
         frozenset(ENERGY) & profile.points.keys(),
-        identity=plan([serial])[0] if serial is not None else None,
-        factor_write=profile.writes.get("factor") if forward_factor else None,
+        identity=profile.plan([serial], timezone)[0] if serial is not None else None,
+        profile=profile if forward_factor and "factor" in profile.writes else None,
     )
 
 
@@ -89,7 +84,12 @@ def build_lines(
     lines = []
     for index, line in enumerate(config.line):
         meters = [
-            line_meter(meter, loaded.profiles[meter.id], forward_factor=config.factor.forward_to_meters)
+            line_meter(
+                meter,
+                loaded.profiles[meter.id],
+                config.gateway.timezone,
+                forward_factor=config.factor.forward_to_meters,
+            )
             for meter in line.meter
         ]
         for meter in meters:
@@ -99,6 +99,7 @@ def build_lines(
             config.interval_ms,
             phase(index, len(config.line), shortest),
             1000 * line.longest_silence_seconds,
+            config.gateway.timezone,
             line.pause_after_connect_ms,
             line.pause_between_requests_ms,
         )

@@ -11,9 +11,8 @@ from agent.reading import Reading
 from agent.schedule import next_poll, silence_delay
 from agent.timing import at_least_real
 from clock import Clock
-from profiles.codec import CodecError, NoValueError, decode_block_bytes, encode, encode_missing
-from profiles.model import Point, Write
-from profiles.plan import ReadBlock
+from profiles import Block, Command, Profile
+from profiles.model import CodecError, NoValueError
 
 SILENT_AFTER: Final = 3  # failures in a row, before it is said that a meter is silent
 LONGEST_SLEEP_MS: Final = 10_000  # how late a step of the wall clock may be noticed by a waiting line
@@ -37,11 +36,11 @@ class Driver(Protocol):
     def close(self) -> None:
         """Close it."""
 
-    async def read(self, unit: int, function: int, address: int, count: int) -> bytes:
-        """Read registers."""
+    async def read(self, unit: int, block: Block) -> bytes:
+        """Ask for a block; return what its `decode` takes."""
 
-    async def write(self, unit: int, function: int, address: int, words: Sequence[int]) -> None:
-        """Write registers."""
+    async def write(self, unit: int, command: Command) -> None:
+        """Write."""
 
 
 @dataclass(slots=True)
@@ -51,10 +50,10 @@ class LineMeter:
     id: str
     unit: int
     period_ms: int
-    blocks: Sequence[ReadBlock]
+    blocks: Sequence[Block]
     energy_points: frozenset[str]
-    identity: ReadBlock | None = None  # where the serial number stands
-    factor_write: Write | None = None
+    identity: Block | None = None  # where the serial number stands
+    profile: Profile | None = None  # set where the factor is written to the meter
     serial_number: int | None = None
     failures: int = 0  # polls without an answer, in a row
     unreachable: bool = False  # the last poll found no connection, which says nothing of the meter
@@ -96,6 +95,7 @@ class LineSettings:
     interval_ms: int
     phase_ms: int
     longest_silence_ms: int
+    timezone: str  # of the meters' clocks
     pause_after_connect_ms: int = 0
     pause_between_requests_ms: int = 0
 
@@ -211,16 +211,16 @@ class Line:
         if self._settings.pause_after_connect_ms:
             await self._clock.sleep_ms(self._settings.pause_after_connect_ms)
 
-    async def _request(self, meter: LineMeter, block: ReadBlock) -> bytes:
+    async def _request(self, meter: LineMeter, block: Block) -> bytes:
         if self._settings.pause_between_requests_ms:
             await self._clock.sleep_ms(self._settings.pause_between_requests_ms)
-        return await self.driver.read(meter.unit, block.function, block.address, block.count)
+        return await self.driver.read(meter.unit, block)
 
     async def _read(self, meter: LineMeter) -> Reading:
         serial = await self._identify(meter) if meter.identity_due else None
         exchanged = serial is not None and meter.serial_number not in (None, serial)
         energy: dict[str, int] = {}
-        blocks: list[tuple[ReadBlock, bytes]] = []
+        blocks: list[tuple[Block, bytes]] = []
         time_ms = 0
         for block in meter.blocks:
             wanted = any(point.name in meter.energy_points for point in block.points)
@@ -253,7 +253,7 @@ class Line:
         if meter.identity is None:
             return None
         try:
-            return decode_block_bytes(meter.identity, await self._request(meter, meter.identity)).get("serial_number")
+            return meter.identity.decode(await self._request(meter, meter.identity)).get("serial_number")
         except MeterExceptionError as error:
             if error.silent:
                 raise
@@ -262,15 +262,16 @@ class Line:
 
     async def _forward_factor(self, meter: LineMeter) -> None:
         """Give the meter the factor of the running slot, so that its own carbon registers count with it."""
-        if meter.factor_write is None:
+        if meter.profile is None:
             return
         now = self._now_ms()
         applies = self._factor_at(now)
         if applies is None or applies == meter.factor_written:
             return
         try:
-            words = _factor_words(meter.factor_write, *applies)
-            await self.driver.write(meter.unit, meter.factor_write.function, meter.factor_write.address, words)
+            slot_ms, factor = applies
+            fields = {"time": slot_ms, "carbon_factor": factor}
+            await self.driver.write(meter.unit, meter.profile.command("factor", fields, self._settings.timezone))
         except (LineError, CodecError) as error:
             log.warning("the carbon factor was not taken: %s", error, extra=_about(meter, error))
             if isinstance(error, (MeterExceptionError, CodecError)):
@@ -301,25 +302,14 @@ class Line:
         log.warning("line %s, unit %d: %s", self.name, meter.unit, error, extra=_about(meter, error))
 
 
-def _only(block: ReadBlock, names: frozenset[str], data: bytes) -> dict[str, int]:
+def _only(block: Block, names: frozenset[str], data: bytes) -> dict[str, int]:
     """Return the named points of a block; NoValueError when the meter has none for one of them."""
-    points: tuple[Point, ...] = tuple(point for point in block.points if point.name in names)
-    values = decode_block_bytes(ReadBlock(block.function, block.address, block.count, points), data)
-    for point in points:
-        if point.name not in values:
-            raise NoValueError(f"{point.name}: the meter has no value")
-    return values
-
-
-def _factor_words(write: Write, slot_ms: int, factor: int | None) -> list[int]:
-    """Return the registers of a factor write; an undefined factor is the field's "no value" pattern."""
-    words: list[int] = []
-    for point in write.fields:
-        value = slot_ms if point.name == "time" else factor
-        if value is None and point.missing is None:
-            raise CodecError(f"{write.name}: the meter has no way to say that a factor is undefined")
-        words += encode_missing(point) if value is None else encode(point, value)
-    return words
+    values = block.decode(data)
+    wanted = [point.name for point in block.points if point.name in names]
+    for name in wanted:
+        if name not in values:
+            raise NoValueError(f"{name}: the meter has no value")
+    return {name: values[name] for name in wanted}
 
 
 def _about(meter: LineMeter, error: Exception) -> dict[str, str]:

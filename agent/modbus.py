@@ -7,7 +7,6 @@ nowhere to arrive.
 """
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -20,6 +19,10 @@ from pymodbus.pdu.register_message import (
     WriteMultipleRegistersRequest,
     WriteSingleRegisterRequest,
 )
+
+from profiles import Block, Command
+from profiles.modbus.model import RegisterCommand
+from profiles.modbus.plan import ReadBlock
 
 # Modbus application protocol 1.1b3, section 7; messaging on TCP/IP implementation guide 1.0b, section 3.1.
 EXCEPTIONS: Final = {
@@ -134,14 +137,17 @@ class ModbusTcp:
         if client is not None:
             client.close()
 
-    async def read(self, unit: int, function: int, address: int, count: int) -> bytes:
-        """Return the octets of `count` registers, two a register; a LineError says why there are none."""
-        request = _READS[function](address=address, count=count, dev_id=unit)
-        await self._execute(request, _Asked(unit, function, 2 + 2 * count))
+    async def read(self, unit: int, block: Block) -> bytes:
+        """Return the octets of a block's registers, two a register; a LineError says why there are none."""
+        assert isinstance(block, ReadBlock)
+        request = _READS[block.function](address=block.address, count=block.count, dev_id=unit)
+        await self._execute(request, _Asked(unit, block.function, 2 + 2 * block.count))
         return self._frame[_HEADER.size + 1 :]
 
-    async def write(self, unit: int, function: int, address: int, words: Sequence[int]) -> None:
+    async def write(self, unit: int, command: Command) -> None:
         """Write one register (function 6) or several (16); a LineError when the meter did not confirm."""
+        assert isinstance(command, RegisterCommand)
+        function, address, words = command.function, command.address, command.words
         request: ModbusPDU
         if function == WriteSingleRegisterRequest.function_code:
             request = WriteSingleRegisterRequest(address=address, registers=list(words), dev_id=unit)

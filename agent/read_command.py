@@ -10,9 +10,7 @@ from agent.build import driver, polled_points
 from agent.config_file import load_config
 from agent.modbus import LineError
 from clock import Clock
-from profiles.codec import CodecError, decode_block_bytes
-from profiles.model import Point
-from profiles.plan import plan_reads
+from profiles.model import CodecError, Point
 
 
 class ReadError(Exception):
@@ -40,9 +38,8 @@ def read_meter(path: Path, meter_id: str, names: Sequence[str], clock: Clock) ->
         connection = driver(line, clock)
         try:
             await connection.connect()
-            for block in plan_reads(points, profile.max_registers, profile.gap_cost):
-                data = await connection.read(meter.unit, block.function, block.address, block.count)
-                values |= decode_block_bytes(block, data)
+            for block in profile.plan(points, loaded.config.gateway.timezone):
+                values |= block.decode(await connection.read(meter.unit, block))
         finally:
             connection.close()
         return values
@@ -59,9 +56,7 @@ def _entry(point: Point, value: int | None) -> dict[str, Any]:
         "point": point.name,
         "value": value,
         "unit": point.unit,
-        "function": point.function,
-        "address": point.address,
-        "type": point.type,
+        **point.place,
     }
 
 

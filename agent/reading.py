@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from profiles.codec import decode_block_bytes
-from profiles.plan import ReadBlock
+from profiles import Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +14,7 @@ class Reading:
     time_ms: int  # when the reply with the energy registers arrived, ms UTC
     forward_mwh: int
     reverse_mwh: int
-    blocks: Sequence[tuple[ReadBlock, bytes]] = field(default=(), repr=False)
+    blocks: Sequence[tuple[Block, bytes]] = field(default=(), repr=False)
     exchanged: bool = False  # the meter has another serial number than before
     serial_number: int | None = None  # where this poll asked for it
 
@@ -23,5 +22,5 @@ class Reading:
         """Return every value read, by point name, in canonical units; a point without a value is absent."""
         values: dict[str, int] = {}
         for block, data in self.blocks:
-            values |= decode_block_bytes(block, data)
+            values |= block.decode(data)
         return values

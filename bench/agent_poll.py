@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 import profiles
+from profiles.modbus.profile import ModbusProfile
 from wire import keys
 
 METERS = 200
@@ -61,7 +62,9 @@ def _measure(command: Sequence[str], seconds: float, **options: object) -> tuple
 def _configuration(directory: Path, ports: Sequence[int]) -> Path:
     keys.save_private(keys.generate(), directory / "gateway.key")
     keys.save_public(keys.generate().public_key(), directory / "centre.pub")
-    points = [name for name, point in profiles.load(PROFILE).points.items() if point.end <= REGISTERS]
+    profile = profiles.load(PROFILE)
+    assert isinstance(profile, ModbusProfile)
+    points = [name for name, point in profile.points.items() if point.end <= REGISTERS]
     lines = "".join(
         f'[[line]]\nname = "line-{i}"\ntransport = "modbus-tcp"\nhost = "127.0.0.1"\nport = {port}\n'
         f'[[line.meter]]\nid = "meter-{i}"\nprofile = "{PROFILE}"\npoll_seconds = {PERIOD_S}\n'

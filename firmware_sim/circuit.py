@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from profiles.codec import half_even
+from profiles.rounding import half_even
 
 PHASES: Final = ("a", "b", "c")
 _PPM: Final = 10**6

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from profiles import Point, Profile, Table
-from profiles.plan import DEFAULT_GAP_COST
+from profiles import Profile
+from profiles.modbus.model import RegisterPoint, RegisterTable
+from profiles.modbus.plan import DEFAULT_GAP_COST
+from profiles.modbus.profile import ModbusProfile
 
 _CACHED_REQUESTS: Final = 512
 
@@ -18,7 +20,7 @@ class Part:
     """A point, or a column in a row of a table, `offset` registers after the start of a request (or before it)."""
 
     offset: int
-    point: Point
+    point: RegisterPoint
     table: str | None
     row: int
 
@@ -26,7 +28,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class _Owner:
     start: int
-    point: Point
+    point: RegisterPoint
     table: str | None
     row: int
 
@@ -39,6 +41,8 @@ class Layout:
     """
 
     def __init__(self, profile: Profile) -> None:
+        if not isinstance(profile, ModbusProfile):
+            raise TypeError(f"{profile.name}: registers are for meters on Modbus, this one speaks {profile.protocol}")
         self.profile = profile
         self._gap = DEFAULT_GAP_COST if profile.gap_cost is None else profile.gap_cost
         self._owners: dict[int, dict[int, _Owner]] = {3: {}, 4: {}}
@@ -91,7 +95,7 @@ def _own(owners: dict[int, _Owner], owner: _Owner) -> None:
     owners.update(dict.fromkeys(range(owner.start, owner.start + owner.point.count), owner))
 
 
-def _cells(table: Table) -> list[_Owner]:
+def _cells(table: RegisterTable) -> list[_Owner]:
     return [
         _Owner(column.address + table.row_address(row) - table.address, column, table.name, row)
         for row in range(table.first_row, table.last_row + 1)

@@ -15,7 +15,7 @@ from firmware_sim.circuit import PHASES, Circuit
 from firmware_sim.curves import UJ_PER_MWH, Curve, MappedCurve
 from firmware_sim.device_clock import DeviceClock
 from firmware_sim.factors import SLOT_MS, FactorMemory
-from profiles.codec import half_even
+from profiles.rounding import half_even
 
 # T/CIMA 0079.4 section 5.7
 DAILY_FREEZES: Final = 30

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from firmware_sim.layout import AddressError, Layout
 from firmware_sim.meter import Meter, Row
-from profiles.codec import decode_write, encode, encode_missing, quantise
+from profiles.modbus.codec import decode_write, encode, encode_missing, quantise
 
 
 class RefusedError(ValueError):

@@ -1,20 +1,19 @@
 """Loading a profile: a TOML file, checked as a whole; every problem in it is reported at once."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
-from profiles.build import Defaults, build_points, build_tables, build_writes, read_function
-from profiles.model import Point, Profile, ProfileError, Table, WordOrder, Write
-from profiles.plan import MAX_REGISTERS
+from profiles.build import Head
+from profiles.modbus import build as modbus
+from profiles.model import Profile, ProfileError
 from profiles.reader import Problems, Section, exact
 
-_PROTOCOLS: Final = ["modbus"]
+_BUILDERS: Final[Mapping[str, Callable[[Section, Head], Profile]]] = {"modbus": modbus.build}
 _LARGEST_FILE: Final = 1 << 20
 _KEPT_PROFILES: Final = 64
 
@@ -87,33 +86,22 @@ def _parse(text: str, file: str, name: str, parameters: tuple[tuple[str, str], .
     root.section("parameters")
     meter = root.section("meter", required=True)
     model, manufacturer = meter.text("model"), meter.text("manufacturer")
-    protocol = meter.choice("protocol", _PROTOCOLS)
+    protocol = meter.choice("protocol", list(_BUILDERS))
     source = meter.text("source")
     meter.close()
-    defaults, gap_cost = _modbus(root.section("modbus", required=True))
-    points_section = root.section("points", required=True)
-    points = build_points(points_section, defaults)
-    writes = build_writes(root.section("writes"), defaults)
-    tables = build_tables(root.section("tables"), defaults)
+    if protocol is None:
+        # What they must hold depends on the protocol; other tables are mistakes under any.
+        for table in ("points", "tables", "writes", *_BUILDERS):
+            root.section(table)
+        root.close()
+        raise ProfileError(problems.found)
+    profile = _BUILDERS[protocol](root, Head(name, model, manufacturer, source))
     root.close()
-    _check_overlaps(problems, points, tables, writes)
-    _check_together(problems, points, tables, writes, defaults.max_registers)
-    if not any(True for _ in points_section.names()):
+    if not document.get("points"):
         problems.add("points", "at least one point", "none")
     if problems.found:
         raise ProfileError(problems.found)
-    return Profile(
-        name=name,
-        model=model,
-        manufacturer=manufacturer,
-        protocol=protocol or "",
-        points=MappingProxyType(points),
-        tables=MappingProxyType(tables),
-        writes=MappingProxyType(writes),
-        max_registers=defaults.max_registers,
-        gap_cost=gap_cost,
-        source=source,
-    )
+    return profile
 
 
 def _parameters(root: Section, given: Mapping[str, str]) -> dict[str, Decimal]:
@@ -141,74 +129,3 @@ def _parameters(root: Section, given: Mapping[str, str]) -> dict[str, Decimal]:
         if name not in values:
             section.wrong(name, "one of the profile's parameters: " + (", ".join(values) or "it has none"), given[name])
     return values
-
-
-def _modbus(section: Section) -> tuple[Defaults, int | None]:
-    function = read_function(section, 3)
-    order = section.choice("word_order", [order.value for order in WordOrder], WordOrder.ABCD.value)
-    registers = section.integer("max_registers", 1, MAX_REGISTERS, MAX_REGISTERS)
-    gap_cost = section.integer("gap_cost", 0, MAX_REGISTERS) if section.has("gap_cost") else None
-    section.close()
-    return Defaults(function, order or WordOrder.ABCD.value, registers or MAX_REGISTERS), gap_cost
-
-
-class _Span(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def address(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-
-
-def _overlaps(problems: Problems, prefix: Mapping[str, str], spans: list[tuple[str, _Span]]) -> None:
-    """Note every pair of spans that share a register; the later one (by address) is named."""
-    spans.sort(key=lambda item: (item[1].address, item[1].end, item[0]))
-    open_until: tuple[str, _Span] | None = None
-    for key, span in spans:
-        if open_until is not None and span.address < open_until[1].end:
-            other, before = open_until
-            problems.add(
-                f"{key}.{prefix.get(key, 'address')}",
-                f"registers of its own: {other} takes {before.address}..{before.end - 1}",
-                f"{span.address}..{span.end - 1}",
-            )
-        if open_until is None or span.end > open_until[1].end:
-            open_until = (key, span)
-
-
-def _check_overlaps(
-    problems: Problems, points: Mapping[str, Point], tables: Mapping[str, Table], writes: Mapping[str, Write]
-) -> None:
-    for function in (3, 4):
-        spans: list[tuple[str, _Span]] = [
-            (f"points.{point.name}", point) for point in points.values() if point.function == function
-        ]
-        spans += [(f"tables.{table.name}", table) for table in tables.values() if table.function == function]
-        _overlaps(problems, {}, spans)
-    for table in tables.values():
-        columns: list[tuple[str, _Span]] = [(f"tables.{table.name}.columns.{c.name}", c) for c in table.columns]
-        _overlaps(problems, {key: "offset" for key, _ in columns}, columns)
-    targets = {item.name: _WriteSpan(item.name, item.address, item.address + item.count) for item in writes.values()}
-    _overlaps(problems, {}, [(f"writes.{name}", span) for name, span in targets.items()])
-
-
-class _WriteSpan:
-    def __init__(self, name: str, address: int, end: int) -> None:
-        self.name, self.address, self.end = name, address, end
-
-
-def _check_together(
-    problems: Problems,
-    points: Mapping[str, Point],
-    tables: Mapping[str, Table],
-    writes: Mapping[str, Write],
-    max_registers: int,
-) -> None:
-    for point in points.values():
-        if point.count > max_registers:
-            problems.add(f"points.{point.name}.type", f"at most {max_registers} registers (max_registers)", point.type)
-    for table in tables.values():
-        if table.selector is not None and table.selector not in writes:
-            expected = "the name of one of the profile's writes: " + (", ".join(writes) or "it has none")
-            problems.add(f"tables.{table.name}.selector", expected, table.selector)

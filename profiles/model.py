@@ -1,97 +1,30 @@
-"""What a profile says once it is loaded and checked: points, tables, writes, and the settings of their protocol."""
+"""What every profile says, whatever the protocol of its meter: points, and the requests that bring them."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from fractions import Fraction
-from typing import Self
+from typing import ClassVar, Protocol
 
 from profiles.points import Quantity
 
 
-class Encoding(Enum):
-    """How a number stands in 16-bit registers."""
-
-    registers: int
-    signed: bool
-    is_float: bool
-    least: int
-    greatest: int
-
-    def __new__(cls, text: str, registers: int, kind: str) -> Self:
-        """Make a member whose value is the name that profiles use."""
-        member = object.__new__(cls)
-        member._value_ = text
-        member.registers = registers
-        member.is_float = kind == "float"
-        member.signed = kind != "uint"
-        bits = 16 * registers
-        member.least, member.greatest = (
-            (-(1 << bits - 1), (1 << bits - 1) - 1) if member.signed else (0, (1 << bits) - 1)
-        )
-        return member
-
-    UINT16 = ("uint16", 1, "uint")
-    INT16 = ("int16", 1, "int")
-    UINT32 = ("uint32", 2, "uint")
-    INT32 = ("int32", 2, "int")
-    UINT64 = ("uint64", 4, "uint")
-    INT64 = ("int64", 4, "int")
-    FLOAT32 = ("float32", 2, "float")
-    FLOAT64 = ("float64", 4, "float")
-
-
-class WordOrder(Enum):
-    """The order of the bytes of a value on the wire; A is the most significant byte (names as in the field)."""
-
-    low_word_first: bool
-    swaps_bytes: bool
-
-    def __new__(cls, text: str) -> Self:
-        """Make a member from the order of four bytes."""
-        member = object.__new__(cls)
-        member._value_ = text
-        member.low_word_first = text.index("A") >= 2  # noqa: PLR2004 - the second of two words
-        member.swaps_bytes = text.index("A") % 2 == 1
-        return member
-
-    ABCD = "ABCD"  # big-endian: high word first
-    CDAB = "CDAB"  # low word first
-    BADC = "BADC"  # high word first, bytes swapped inside each word
-    DCBA = "DCBA"  # little-endian throughout
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One value in registers.
+    """One value of a meter; each protocol adds where it stands and how it is encoded.
 
-    `scale` is the worth of the raw number 1 in canonical units, transformer ratios included: a whole number for integer
-    encodings. `resolution` is the finest step of the value in canonical units: for an integer encoding its scale,
-    for a float the documented resolution of the register, to which a reading is rounded once. `missing` is the raw
-    number that means "no value"; `rollover` the value at which a cumulative register starts again
-    from 0 (None: never, or not known).
+    `scale` is the worth of the raw number 1 in canonical units, transformer ratios included: a whole number unless the
+    encoding is a float. `resolution` is the finest step of the value in canonical units. `missing` is the raw number
+    that means "no value"; `rollover` the value at which a cumulative register starts again from 0 (None: never, or not
+    known).
     """
 
     name: str
     quantity: Quantity
-    function: int
-    address: int
-    encoding: Encoding
-    word_order: WordOrder
     scale: Fraction
     resolution: int
     missing: int | None = None
     rollover: int | None = None
-
-    @property
-    def count(self) -> int:
-        """Return the number of registers."""
-        return self.encoding.registers
-
-    @property
-    def end(self) -> int:
-        """Return the address after the last register."""
-        return self.address + self.encoding.registers
 
     @property
     def unit(self) -> str:
@@ -99,70 +32,66 @@ class Point:
         return self.quantity.value
 
     @property
-    def type(self) -> str:
-        """Return the encoding's name as profiles write it."""
-        return str(self.encoding.value)
+    def place(self) -> dict[str, int | str]:
+        """Return where the point stands, in the words of its protocol (`function` and `address`, `di`, `oad` …)."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of equal layout: row `first_row` stands at `address`, each next one `stride` registers further.
-
-    The addresses of `columns` are those in the first row. With a `selector`, the rows are a window: write that
-    item first (see `Profile.writes`) to choose what they show.
-    """
-
-    name: str
-    function: int
-    address: int
-    rows: int
-    first_row: int
-    stride: int
-    columns: tuple[Point, ...]
-    selector: str | None = None
+class Block(Protocol):
+    """One request of a reading plan; the driver of its protocol knows how to ask it."""
 
     @property
-    def last_row(self) -> int:
-        """Return the number of the last row."""
-        return self.first_row + self.rows - 1
+    def points(self) -> tuple[Point, ...]:
+        """The points that its reply brings."""
+
+    def decode(self, reply: bytes) -> dict[str, int]:
+        """Return canonical integers by name; a point without a value is absent. CodecError for unusable octets."""
+
+
+class Command(Protocol):
+    """Something to be written to a meter, in the octets of its protocol; known to the protocol's driver."""
 
     @property
-    def end(self) -> int:
-        """Return the address after the last row."""
-        return self.address + self.rows * self.stride
-
-    def row_address(self, row: int) -> int:
-        """Return the address at which a row starts; IndexError for a row the table does not have."""
-        if not self.first_row <= row <= self.last_row:
-            raise IndexError(f"{self.name}: row {row} is not in {self.first_row}..{self.last_row}")
-        return self.address + (row - self.first_row) * self.stride
+    def name(self) -> str:
+        """Which of the standard writes it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Something that can be written: neighbouring registers, in one request."""
-
-    name: str
-    function: int  # 6: one register, 16: several
-    address: int
-    count: int
-    fields: tuple[Point, ...]
+class CodecError(ValueError):
+    """Octets that hold no usable value, or a value that they can't hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A meter model as data."""
+class NoValueError(CodecError):
+    """The meter says that it has no value: its "missing" pattern, or a float that is not a finite number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile(ABC):
+    """A meter model as data. Local times of a meter are those of the zone that the caller gives."""
+
+    protocol: ClassVar[str]
 
     name: str
     model: str
     manufacturer: str
-    protocol: str
+    source: str  # where the meter's map is published
     points: Mapping[str, Point]
-    tables: Mapping[str, Table]
-    writes: Mapping[str, Write]
-    max_registers: int
-    gap_cost: int | None  # None: the planner's default; 0: the meter answers nothing between its points
-    source: str  # where the register map is published
+    tables: Mapping[str, object]  # what the meter keeps in rows, by standard name (profiles.points.TABLES)
+    writes: Mapping[str, object]  # what can be written, by standard name (profiles.points.WRITES)
+
+    @abstractmethod
+    def plan(self, points: Iterable[Point], timezone: str) -> list[Block]:
+        """Return the fewest requests that bring these points of this profile."""
+
+    @abstractmethod
+    def plan_row(self, table: str, row: int, timezone: str) -> list[Block]:
+        """Return the requests for one row of a table: their values are the row's columns.
+
+        KeyError for a table, IndexError for a row that the meter does not have.
+        """
+
+    @abstractmethod
+    def command(self, name: str, fields: Mapping[str, int | None], timezone: str) -> Command:
+        """Return what to write for a standard write; KeyError when there is none, CodecError for its values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from profiles import Encoding, ProfileError, WordOrder, load, names
+from profiles import ProfileError, load, names
 from profiles.loader import parse
+from profiles.modbus.model import Encoding, WordOrder
 from profiles.points import POINTS, Quantity
 
 GOOD = """

@@ -7,17 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles import Encoding, Point, WordOrder, load, names
-from profiles.plan import MAX_REGISTERS, ReadBlock, plan_reads, plan_rows
+from profiles import load
+from profiles.modbus.model import Encoding, RegisterPoint, RegisterTable, WordOrder
+from profiles.modbus.plan import MAX_REGISTERS, ReadBlock, plan_reads, plan_rows
 from profiles.points import Quantity
 
 
-def point(address: int, encoding: Encoding = Encoding.UINT16, function: int = 3) -> Point:
-    return Point(f"p{function}-{address}", Quantity.NUMBER, function, address, encoding, WordOrder.ABCD, Fraction(1), 1)
+def point(address: int, encoding: Encoding = Encoding.UINT16, function: int = 3) -> RegisterPoint:
+    return RegisterPoint(
+        name=f"p{function}-{address}",
+        quantity=Quantity.NUMBER,
+        scale=Fraction(1),
+        resolution=1,
+        function=function,
+        address=address,
+        encoding=encoding,
+        word_order=WordOrder.ABCD,
+    )
+
+
+def freezes() -> RegisterTable:
+    table = load("sim-carbon-meter").tables["daily_freezes"]
+    assert isinstance(table, RegisterTable)
+    return table
 
 
 @st.composite
-def maps(draw: st.DrawFn) -> list[Point]:
+def maps(draw: st.DrawFn) -> list[RegisterPoint]:
     """Points that do not overlap, with gaps between them."""
     points, address = [], draw(st.integers(0, 100))
     for _ in range(draw(st.integers(1, 25))):
@@ -31,7 +47,7 @@ def cost(blocks: list[ReadBlock], gap_cost: int) -> int:
     return sum(gap_cost + block.count for block in blocks)
 
 
-def cheapest(points: list[Point], limit: int, gap_cost: int) -> int:
+def cheapest(points: list[RegisterPoint], limit: int, gap_cost: int) -> int:
     """Return the least cost over every way to cut a short row of points, tried one by one."""
     if not points:
         return 0
@@ -45,7 +61,7 @@ def cheapest(points: list[Point], limit: int, gap_cost: int) -> int:
 
 @given(maps(), st.integers(4, MAX_REGISTERS), st.integers(0, 40), st.randoms())
 def test_every_point_is_read_once_and_whole(
-    points: list[Point], limit: int, gap_cost: int, shuffler: random.Random
+    points: list[RegisterPoint], limit: int, gap_cost: int, shuffler: random.Random
 ) -> None:
     blocks = plan_reads(points, limit, gap_cost)
     assert sorted(p.name for block in blocks for p in block.points) == sorted(p.name for p in points)
@@ -102,23 +118,9 @@ def test_a_point_larger_than_a_request_is_named() -> None:
         plan_reads([point(7, Encoding.UINT64)], 3)
 
 
-def test_the_simulated_meter_is_polled_in_one_request_of_60() -> None:
-    profile = load("sim-carbon-meter")
-    polled = [p for name, p in profile.points.items() if name not in ("serial_number", "meter_constant")]
-    (block,) = plan_reads(polled, profile.max_registers, profile.gap_cost)
-    assert (block.function, block.address, block.count) == (4, 0, 60)
-
-
-@pytest.mark.parametrize("name", names())
-def test_every_profile_has_a_plan_within_its_own_limit(name: str) -> None:
-    profile = load(name, {"pt": 1, "ct": 40} if name == "acrel-adl3000-e" else {})
-    blocks = plan_reads(profile.points.values(), profile.max_registers, profile.gap_cost)
-    assert all(block.count <= profile.max_registers for block in blocks)
-
-
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(18, 125))
 def test_rows_are_read_whole_and_once(one: int, other: int, limit: int) -> None:
-    table = load("sim-carbon-meter").tables["daily_freezes"]
+    table = freezes()
     first, last = sorted((one, other))
     blocks = plan_rows(table, first, last, limit)
     rows = [row for block in blocks for row in range(block.first_row, block.first_row + block.rows)]
@@ -128,7 +130,7 @@ def test_rows_are_read_whole_and_once(one: int, other: int, limit: int) -> None:
 
 
 def test_rows_a_table_does_not_have_are_refused() -> None:
-    table = load("sim-carbon-meter").tables["daily_freezes"]
+    table = freezes()
     with pytest.raises(IndexError, match=r"row 31 is not in 1\.\.30"):
         plan_rows(table, 1, 31)
     with pytest.raises(ValueError, match="does not fit"):

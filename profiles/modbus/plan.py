@@ -5,12 +5,14 @@ gap is shorter than that. At 9600 Bd a Modbus RTU exchange costs 13 bytes of fra
 about 20 ms until the meter answers, together as long as 20 registers on the line: the default. Over TCP it costs more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from profiles.model import Point, Table
+from profiles.modbus.codec import decode_registers, pack_words
+from profiles.modbus.model import RegisterPoint, RegisterTable
+from profiles.model import CodecError
 
 MAX_REGISTERS: Final = 125  # Modbus application protocol 1.1b3, 6.3 and 6.4
 DEFAULT_GAP_COST: Final = 20
@@ -23,7 +25,13 @@ class ReadBlock:
     function: int
     address: int
     count: int
-    points: tuple[Point, ...]
+    points: tuple[RegisterPoint, ...]
+
+    def decode(self, reply: bytes) -> dict[str, int]:
+        """Return the values by name from the registers' octets as they came; CodecError for another number of them."""
+        if len(reply) != 2 * self.count:
+            raise CodecError(f"block at {self.address}: expected {2 * self.count} bytes, got {len(reply)}")
+        return decode_registers(self.points, self.address, reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class RowBlock:
 
 
 def plan_reads(
-    points: Iterable[Point], max_registers: int = MAX_REGISTERS, gap_cost: int | None = None
+    points: Iterable[RegisterPoint], max_registers: int = MAX_REGISTERS, gap_cost: int | None = None
 ) -> list[ReadBlock]:
     """Return the blocks of least total cost (requests times `gap_cost` plus registers), in order of address.
 
@@ -56,7 +64,7 @@ def plan_reads(
     return blocks
 
 
-def _plan_function(function: int, points: list[Point], max_registers: int, cost: int) -> list[ReadBlock]:
+def _plan_function(function: int, points: list[RegisterPoint], max_registers: int, cost: int) -> list[ReadBlock]:
     # best[i]: least (cost, requests) to read the first i points; cut[i]: where the last block of that plan starts.
     # A tie goes to fewer requests, and with no cost at all only touching points share a block.
     best: list[tuple[int, int]] = [(0, 0)]
@@ -87,7 +95,7 @@ def _plan_function(function: int, points: list[Point], max_registers: int, cost:
     return blocks[::-1]
 
 
-def plan_rows(table: Table, first: int, last: int, max_registers: int = MAX_REGISTERS) -> list[RowBlock]:
+def plan_rows(table: RegisterTable, first: int, last: int, max_registers: int = MAX_REGISTERS) -> list[RowBlock]:
     """Return the requests for the rows `first` to `last` of a table, as many whole rows in each as fit.
 
     IndexError for a row the table does not have, ValueError when a row does not fit a request.
@@ -107,3 +115,13 @@ def plan_rows(table: Table, first: int, last: int, max_registers: int = MAX_REGI
         )
         for row in range(first, last + 1, per_request)
     ]
+
+
+def decode_rows(table: RegisterTable, block: RowBlock, words: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Return the rows of a block of a table by row number, each as column name to value; absent where there is none."""
+    data = pack_words(words, block.count)
+    rows = {}
+    for number in range(block.first_row, block.first_row + block.rows):
+        offset = 2 * (table.row_address(number) - block.address)
+        rows[number] = decode_registers(table.columns, table.address, data[offset : offset + 2 * table.stride])
+    return rows

@@ -7,22 +7,15 @@ reads as exactly 100 000 mWh, not as 100 000.0015.
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from profiles.model import Encoding, Point, Table, Write
-from profiles.plan import ReadBlock, RowBlock
+from profiles.modbus.model import Encoding, RegisterPoint, RegisterWrite
+from profiles.model import CodecError, NoValueError
 from profiles.points import CUMULATIVE
+from profiles.rounding import half_even
 
 
-class CodecError(ValueError):
-    """Registers that hold no usable value, or a value that the registers can't hold."""
-
-
-class NoValueError(CodecError):
-    """The meter says that it has no value: its "missing" pattern, or a float that is not a finite number."""
-
-
-def decode(point: Point, words: Sequence[int]) -> int:
+def decode(point: RegisterPoint, words: Sequence[int]) -> int:
     """Return the canonical integer that a point's registers hold.
 
     CodecError when the number of registers is wrong or one is not 0..65535; NoValueError when they hold no value.
@@ -36,7 +29,7 @@ def decode(point: Point, words: Sequence[int]) -> int:
     return _decode_bytes(point, data)
 
 
-def encode(point: Point, value: int) -> list[int]:
+def encode(point: RegisterPoint, value: int) -> list[int]:
     """Return the registers that hold a canonical integer exactly.
 
     CodecError when the value is out of range, not a multiple of the point's resolution, or would read as missing.
@@ -56,7 +49,7 @@ def encode(point: Point, value: int) -> list[int]:
     return _to_words(point, raw.to_bytes(2 * point.count, "big", signed=point.encoding.signed))
 
 
-def encode_missing(point: Point) -> list[int]:
+def encode_missing(point: RegisterPoint) -> list[int]:
     """Return the registers that say "no value": the point's pattern, NaN, or (where there is neither) all zero."""
     if point.encoding.is_float:
         return _to_words(point, struct.pack(">f" if point.encoding is Encoding.FLOAT32 else ">d", math.nan))
@@ -64,7 +57,7 @@ def encode_missing(point: Point) -> list[int]:
     return _to_words(point, raw.to_bytes(2 * point.count, "big", signed=point.encoding.signed))
 
 
-def quantise(point: Point, value: int) -> int:
+def quantise(point: RegisterPoint, value: int) -> int:
     """Return the value as the register can show it.
 
     A cumulative register shows complete steps only and starts again from 0 at its rollover; any other value is rounded
@@ -84,18 +77,14 @@ def quantise(point: Point, value: int) -> int:
     return min(max(value, min(ends)), max(ends))
 
 
-def decode_block(block: ReadBlock, words: Sequence[int]) -> dict[str, int]:
-    """Return the values of every point of a block by name; a point without a value is absent."""
-    return decode_block_bytes(block, _pack(words, block.count))
+def decode_registers(points: Sequence[RegisterPoint], address: int, data: bytes) -> dict[str, int]:
+    """Return the values of points by name from the octets of the registers from `address` on, two a register.
 
-
-def decode_block_bytes(block: ReadBlock, data: bytes) -> dict[str, int]:
-    """Return the same from the payload bytes of the reply, as they came (two per register, high byte first)."""
-    if len(data) != 2 * block.count:
-        raise CodecError(f"block at {block.address}: expected {2 * block.count} bytes, got {len(data)}")
+    A point without a value is absent. The octets are as they came, high byte first.
+    """
     values = {}
-    for point in block.points:
-        offset = 2 * (point.address - block.address)
+    for point in points:
+        offset = 2 * (point.address - address)
         try:
             values[point.name] = _decode_bytes(point, data[offset : offset + 2 * point.count])
         except NoValueError:
@@ -103,34 +92,9 @@ def decode_block_bytes(block: ReadBlock, data: bytes) -> dict[str, int]:
     return values
 
 
-def decode_rows(table: Table, block: RowBlock, words: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Return the rows of a block of a table by row number, each as column name to value; absent where there is none."""
-    data = _pack(words, block.count)
-    rows: dict[int, dict[str, int]] = {}
-    for number in range(block.first_row, block.first_row + block.rows):
-        base = table.row_address(number) - block.address - table.address
-        row = {}
-        for column in table.columns:
-            offset = 2 * (base + column.address)
-            try:
-                row[column.name] = _decode_bytes(column, data[offset : offset + 2 * column.count])
-            except NoValueError:
-                continue
-        rows[number] = row
-    return rows
-
-
-def encode_write(write: Write, values: Mapping[str, int]) -> list[int]:
-    """Return the registers of a write, from its fields by name; CodecError for a missing or unknown field."""
-    names = [field.name for field in write.fields]
-    if set(names) != set(values):
-        raise CodecError(f"{write.name}: expected the fields {names}, got {sorted(values)}")
-    return [word for field in write.fields for word in encode(field, values[field.name])]
-
-
-def decode_write(write: Write, words: Sequence[int]) -> dict[str, int | None]:
+def decode_write(write: RegisterWrite, words: Sequence[int]) -> dict[str, int | None]:
     """Return the fields of a write by name; None where the pattern for "no value" was written."""
-    data = _pack(words, write.count)
+    data = pack_words(words, write.count)
     values: dict[str, int | None] = {}
     for field in write.fields:
         offset = 2 * (field.address - write.address)
@@ -141,14 +105,8 @@ def decode_write(write: Write, words: Sequence[int]) -> dict[str, int | None]:
     return values
 
 
-def half_even(numerator: int, denominator: int) -> int:
-    """Return the quotient rounded to the nearest integer, an exact tie to the even one; the denominator is positive."""
-    quotient, rest = divmod(numerator, denominator)
-    twice = 2 * rest
-    return quotient + (twice > denominator or (twice == denominator and quotient % 2 == 1))
-
-
-def _pack(words: Sequence[int], count: int) -> bytes:
+def pack_words(words: Sequence[int], count: int) -> bytes:
+    """Return the octets of exactly `count` registers; CodecError for another number or one that is not 0..65535."""
     if len(words) != count:
         raise CodecError(f"expected {count} registers, got {len(words)}")
     try:
@@ -157,7 +115,7 @@ def _pack(words: Sequence[int], count: int) -> bytes:
         raise CodecError("a register must be 0..65535") from None
 
 
-def _reorder(point: Point, data: bytes) -> bytes:
+def _reorder(point: RegisterPoint, data: bytes) -> bytes:
     if point.word_order.swaps_bytes != point.word_order.low_word_first:
         swapped = bytearray(len(data))
         swapped[0::2], swapped[1::2] = data[1::2], data[0::2]
@@ -166,7 +124,7 @@ def _reorder(point: Point, data: bytes) -> bytes:
     return data[::-1] if point.word_order.low_word_first else data
 
 
-def _decode_bytes(point: Point, data: bytes) -> int:
+def _decode_bytes(point: RegisterPoint, data: bytes) -> int:
     data = _reorder(point, data)
     if point.encoding.is_float:
         (number,) = struct.unpack(">f" if point.encoding is Encoding.FLOAT32 else ">d", data)
@@ -184,6 +142,6 @@ def _decode_bytes(point: Point, data: bytes) -> int:
     return raw * point.scale.numerator
 
 
-def _to_words(point: Point, data: bytes) -> list[int]:
+def _to_words(point: RegisterPoint, data: bytes) -> list[int]:
     data = _reorder(point, data)
     return [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]

@@ -1,0 +1,1 @@
+"""The drivers: each asks the meters of one protocol on a line's bus."""

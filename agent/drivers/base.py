@@ -1,0 +1,37 @@
+"""What a driver offers, whatever its protocol."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from profiles import Block, Command
+
+Address = int | str
+"""A Modbus unit, or the 12 digits (DL/T 698: up to 32 hexadecimal digits) of a communication address (通信地址)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A meter that a scan found; `details` is what it said of itself, for people and for choosing a profile."""
+
+    protocol: str
+    address: Address
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Driver(Protocol):
+    """One protocol on one line; every method raises a LineError (agent.exchange) when the meter gave no answer."""
+
+    protocol: str
+
+    async def read(self, address: Address, block: Block) -> bytes:
+        """Ask for a block of this protocol's reading plan; return what its `decode` takes."""
+
+    async def write(self, address: Address, command: Command) -> None:
+        """Write a command of this protocol's profiles; RefusedError when the meter does not take it."""
+
+    async def time_sync(self, address: Address | None, time_ms: int, timezone: str) -> None:
+        """Set a meter's clock, or by broadcast (广播校时, unanswered) those of all meters of this protocol (None)."""
+
+    def scan(self) -> AsyncIterator[Found]:
+        """Look for meters by what the protocol has for that: address read, wildcard, unit sweep."""

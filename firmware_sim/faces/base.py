@@ -1,0 +1,49 @@
+"""What a simulated line and the protocols spoken on it say to each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from firmware_sim.meter import Row
+
+
+class Values(Protocol):
+    """What a face reads and writes: a meter (firmware_sim.meter.Meter), or one made to misbehave (faults)."""
+
+    def values(self, now_ms: int) -> Row:
+        """Return every point the meter knows, by standard name, in canonical units, of one instant."""
+
+    def row(self, table: str, number: int, now_ms: int) -> Row:
+        """Return a row of a table; empty when the meter has nothing there."""
+
+    def apply(self, write: str, fields: Row, now_ms: int) -> None:
+        """Carry out a standard write (`profiles.points.WRITES`); ValueError for values that the meter refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply (应答) of one meter, before the line's faults are applied to it."""
+
+    meter: str  # its id, whose faults apply
+    octets: bytes
+
+
+class Face(Protocol):
+    """One protocol on one line, with every meter that speaks it there.
+
+    It finds its requests in the octets of the line, whatever else is in them, and lets each addressed meter answer.
+    """
+
+    protocol: str
+
+    def feed(self, data: bytes, now_ms: int) -> Sequence[Answer]:
+        """Take octets as they come from the master; return the replies in the order in which the meters send them."""
+
+    def flush(self) -> None:
+        """Give up an unfinished request, after silence on the line."""
+
+    def misaddressed(self, octets: bytes) -> bytes:
+        """Return a reply as if another meter had sent it, its checks right: the fault "wrong unit"."""
+
+    def addresses(self) -> Mapping[str, str]:
+        """Return each meter's address on the line by its id, as text."""

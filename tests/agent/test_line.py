@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,12 +15,17 @@ from agent.line import Lateness, Line, LineSettings
 from agent.modbus import BadReplyError, LineCounters, LineDownError, LineError, MeterExceptionError, NoReplyError
 from agent.reading import Reading
 from clock import ManualClock
-from profiles import load
+from profiles import Block, Command, load
+from profiles.modbus.model import RegisterCommand
+from profiles.modbus.plan import ReadBlock
+from profiles.modbus.profile import ModbusProfile
 
 START = 1_767_196_800_000
 SLOT = 900_000
 MINUTE = 60_000
+ZONE = "Asia/Shanghai"
 PROFILE = load("sim-carbon-meter")
+assert isinstance(PROFILE, ModbusProfile)
 
 
 class Wire:
@@ -50,9 +55,11 @@ class Wire:
         """Disconnect."""
         self.connected = False
 
-    async def read(self, unit: int, function: int, address: int, count: int) -> bytes:
+    async def read(self, unit: int, block: Block) -> bytes:
         """Answer from the registers of the profile."""
-        assert function == PROFILE.points["energy_forward"].function
+        assert isinstance(block, ReadBlock)
+        address, count = block.address, block.count
+        assert block.function == PROFILE.points["energy_forward"].function
         self.reads.append((self.clock.now_ms(), unit, address))
         if self.answer_ms:
             await self.clock.sleep_ms(self.answer_ms)
@@ -64,9 +71,10 @@ class Wire:
         image[2 * serial.address : 2 * serial.end] = self.serial.to_bytes(2 * serial.count, "big")
         return bytes(image[2 * address : 2 * (address + count)])
 
-    async def write(self, unit: int, _function: int, address: int, words: Sequence[int]) -> None:
+    async def write(self, unit: int, command: Command) -> None:
         """Remember."""
-        self.writes.append((unit, address, tuple(words)))
+        assert isinstance(command, RegisterCommand)
+        self.writes.append((unit, command.address, command.words))
 
 
 class Bench:
@@ -78,7 +86,7 @@ class Bench:
         self.readings: list[Reading] = []
         self.silences: list[tuple[str, int, bool]] = []
         self.factor: Callable[[int], tuple[int, int | None] | None] = lambda _: None
-        values = {"interval_ms": SLOT, "phase_ms": 0, "longest_silence_ms": 300_000, **settings}
+        values = {"interval_ms": SLOT, "phase_ms": 0, "longest_silence_ms": 300_000, "timezone": ZONE, **settings}
         self.line = Line(
             LineSettings("bus", **values),
             self.wire,
@@ -86,6 +94,7 @@ class Bench:
                 line_meter(
                     Meter(id=f"m{unit}", unit=unit, profile="sim-carbon-meter", poll_seconds=poll_seconds),
                     PROFILE,
+                    ZONE,
                     forward_factor=True,
                 )
                 for unit in range(1, meters + 1)

@@ -15,6 +15,8 @@ from agent.modbus import (
     ModbusTcp,
     NoReplyError,
 )
+from profiles.modbus.model import RegisterCommand
+from profiles.modbus.plan import ReadBlock
 
 TIMEOUT_S = 0.15
 
@@ -46,7 +48,7 @@ def test_reads_registers(responder: Any, function: int) -> None:
     """The responder's registers hold their addresses."""
 
     async def use(driver: ModbusTcp) -> None:
-        assert words(await driver.read(7, function, 1000, 125)) == list(range(1000, 1125))
+        assert words(await driver.read(7, ReadBlock(function, 1000, 125, ()))) == list(range(1000, 1125))
 
     assert with_driver(responder, use).counters.ok == 1
     assert (responder.requests[0].unit, responder.requests[0].function) == (7, function)
@@ -57,7 +59,7 @@ def test_writes_registers(responder: Any, function: int, values: tuple[int, ...]
     """One register or several."""
 
     async def use(driver: ModbusTcp) -> None:
-        await driver.write(1, function, 0x4000, values)
+        await driver.write(1, RegisterCommand("factor", function, 0x4000, values))
 
     with_driver(responder, use)
     (written,) = responder.written
@@ -84,7 +86,7 @@ def test_a_late_reply_is_never_taken_for_another_request(responder: Any, stall_s
             if not driver.connected:
                 await driver.connect()
             try:
-                assert words(await driver.read(1, 3, address, 2)) == [address, address + 1]
+                assert words(await driver.read(1, ReadBlock(3, address, 2, ()))) == [address, address + 1]
                 outcomes.append("ok")
             except NoReplyError:
                 outcomes.append("none")
@@ -117,7 +119,7 @@ def test_a_reply_that_does_not_fit_is_refused_at_once(responder: Any, kind: str)
 
     async def use(driver: ModbusTcp) -> None:
         with pytest.raises(BadReplyError):
-            await driver.read(1, 3, 100, 2)
+            await driver.read(1, ReadBlock(3, 100, 2, ()))
         assert not driver.connected
 
     assert with_driver(responder, use, 30).counters.corrupt == 1
@@ -134,7 +136,7 @@ def test_foreign_replies_are_skipped_and_counted(responder: Any, changes: dict[s
 
     async def use(driver: ModbusTcp) -> None:
         try:
-            assert words(await driver.read(1, 3, 100, 2)) == [100, 101]
+            assert words(await driver.read(1, ReadBlock(3, 100, 2, ()))) == [100, 101]
         except BadReplyError:
             # pymodbus takes transaction 0 for any transaction; then there must be no value at all.
             assert changes == {"transaction": 0}
@@ -152,7 +154,7 @@ def test_only_a_foreign_reply_is_no_reply(responder: Any) -> None:
 
     async def use(driver: ModbusTcp) -> None:
         with pytest.raises(NoReplyError):
-            await driver.read(1, 3, 100, 2)
+            await driver.read(1, ReadBlock(3, 100, 2, ()))
 
     counters = with_driver(responder, use).counters
     assert (counters.foreign, counters.timeout) == (1, 1)
@@ -168,7 +170,7 @@ def test_truncated_frame_is_named(responder: Any) -> None:
 
     async def use(driver: ModbusTcp) -> None:
         with pytest.raises(NoReplyError, match="only 10 octets of a frame"):
-            await driver.read(1, 3, 100, 2)
+            await driver.read(1, ReadBlock(3, 100, 2, ()))
 
     with_driver(responder, use)
 
@@ -186,7 +188,7 @@ def test_a_frame_in_pieces_is_put_together(responder: Any) -> None:
     responder.fault = fault
 
     async def use(driver: ModbusTcp) -> None:
-        assert words(await driver.read(1, 3, 100, 2)) == [100, 101]
+        assert words(await driver.read(1, ReadBlock(3, 100, 2, ()))) == [100, 101]
 
     with_driver(responder, use, 30)
 
@@ -201,13 +203,13 @@ def test_exception_reply_is_named_and_keeps_the_connection(responder: Any) -> No
 
     async def use(driver: ModbusTcp) -> None:
         with pytest.raises(MeterExceptionError, match=r"exception 2 \(illegal data address\)") as refused:
-            await driver.read(1, 3, 2, 2)
+            await driver.read(1, ReadBlock(3, 2, 2, ()))
         assert not refused.value.silent
         with pytest.raises(MeterExceptionError, match="gateway target device failed to respond") as absent:
-            await driver.read(1, 3, 11, 2)
+            await driver.read(1, ReadBlock(3, 11, 2, ()))
         assert absent.value.silent
         with pytest.raises(MeterExceptionError, match="unknown code"):
-            await driver.read(1, 3, 99, 2)
+            await driver.read(1, ReadBlock(3, 99, 2, ()))
         assert driver.connected
 
     assert with_driver(responder, use).counters.exception == 3
@@ -221,7 +223,7 @@ def test_unreachable_meter_is_named() -> None:
         with pytest.raises(LineDownError, match=r"127\.0\.0\.1:1"):
             await driver.connect()
         with pytest.raises(LineDownError):
-            await driver.read(1, 3, 0, 1)
+            await driver.read(1, ReadBlock(3, 0, 1, ()))
         assert driver.counters.unreachable == 1
 
     asyncio.run(use())
@@ -239,7 +241,7 @@ def test_a_closed_connection_ends_the_request_at_once(responder: Any) -> None:
     async def use(driver: ModbusTcp) -> None:
         async with asyncio.timeout(10):
             with pytest.raises(LineDownError, match="closed the connection"):
-                await driver.read(1, 3, 0, 1)
+                await driver.read(1, ReadBlock(3, 0, 1, ()))
 
     with_driver(responder, use, 60)
 
@@ -254,7 +256,7 @@ def test_a_cancelled_request_leaves_no_reply_behind(responder: Any) -> None:
     responder.fault = fault
 
     async def use(driver: ModbusTcp) -> None:
-        task = asyncio.create_task(driver.read(1, 3, 0, 1))
+        task = asyncio.create_task(driver.read(1, ReadBlock(3, 0, 1, ())))
         await asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -6,7 +6,7 @@ from typing import Any
 from agent.reading import Reading
 from agent.report import LiveValues
 from profiles import load
-from profiles.plan import plan_reads
+from profiles.modbus.plan import plan_reads
 from wire import keys, topics
 from wire.envelope import KeyRing, Signer, open_envelope
 from wire.messages import Live

@@ -1,6 +1,8 @@
 """The vocabulary of profiles: quantities, the units a profile may use for them, and the standard names of points.
 
 A value travels as an integer of the quantity's canonical unit (design section 3), whatever the meter's own unit is.
+Texts of a meter (asset code 资产管理编码, model, rated values in ASCII) are no points: nothing is computed with
+them, and an asset code of 22 to 32 digits with leading zeros is no number. What a scan finds out shows them.
 """
 
 from collections.abc import Mapping
@@ -24,6 +26,7 @@ class Quantity(Enum):
     CURRENT = "mA"
     FREQUENCY = "mHz"
     POWER_FACTOR = "1e-6"
+    TEMPERATURE = "m°C"
     TIME = "ms"  # since 1970-01-01T00:00:00Z
     METER_CONSTANT = "imp/kWh"
     NUMBER = "1"
@@ -58,6 +61,7 @@ UNITS: Final[Mapping[Quantity, Mapping[str, Fraction]]] = {
     Quantity.CURRENT: {"mA": Fraction(1), "A": Fraction(10**3), "kA": Fraction(10**6)},
     Quantity.FREQUENCY: {"mHz": Fraction(1), "Hz": Fraction(10**3)},
     Quantity.POWER_FACTOR: {"1": Fraction(10**6), "%": Fraction(10**4)},
+    Quantity.TEMPERATURE: {"m°C": Fraction(1), "°C": Fraction(10**3)},
     Quantity.TIME: {"ms": Fraction(1), "s": Fraction(10**3)},
     Quantity.METER_CONSTANT: {"imp/kWh": Fraction(1)},
     Quantity.NUMBER: {"1": Fraction(1)},
@@ -79,12 +83,39 @@ def _per_phase(name: str, quantity: Quantity, chinese: str) -> dict[str, Standar
     return {f"{name}_{phase}": StandardPoint(quantity, f"{phase.upper()}相{chinese}") for phase in "abc"}
 
 
+_TARIFFS: Final = {1: "尖", 2: "峰", 3: "平", 4: "谷"}
+
+
+def _per_tariff(name: str, chinese: str) -> dict[str, StandardPoint]:
+    """Return the energies of the four tariff periods (费率): sharp, peak, flat, valley."""
+    return {f"{name}_t{n}": StandardPoint(Quantity.ENERGY, f"{chinese}（{text}）") for n, text in _TARIFFS.items()}
+
+
+def _demand(name: str, chinese: str) -> dict[str, StandardPoint]:
+    return {
+        name: StandardPoint(Quantity.POWER, chinese),
+        f"{name}_time": StandardPoint(Quantity.TIME, f"{chinese}发生时间"),
+    }
+
+
 POINTS: Final[Mapping[str, StandardPoint]] = {
     "energy_forward": StandardPoint(Quantity.ENERGY, "正向有功电能"),
+    **_per_tariff("energy_forward", "正向有功电能"),
+    **_per_phase("energy_forward", Quantity.ENERGY, "正向有功电能"),
     "energy_reverse": StandardPoint(Quantity.ENERGY, "反向有功电能"),
+    **_per_tariff("energy_reverse", "反向有功电能"),
+    **_per_phase("energy_reverse", Quantity.ENERGY, "反向有功电能"),
     "energy_total": StandardPoint(Quantity.ENERGY, "组合有功电能"),
-    "reactive_energy_forward": StandardPoint(Quantity.REACTIVE_ENERGY, "正向无功电能"),
-    "reactive_energy_reverse": StandardPoint(Quantity.REACTIVE_ENERGY, "反向无功电能"),
+    **_per_tariff("energy_total", "组合有功电能"),
+    # What the combined reactive energies of a DL/T meter sum up is set in the meter (无功组合方式特征字).
+    "reactive_energy_forward": StandardPoint(Quantity.REACTIVE_ENERGY, "正向无功电能（组合无功1）"),
+    "reactive_energy_reverse": StandardPoint(Quantity.REACTIVE_ENERGY, "反向无功电能（组合无功2）"),
+    **{
+        f"reactive_energy_q{n}": StandardPoint(Quantity.REACTIVE_ENERGY, f"第{text}象限无功电能")
+        for n, text in enumerate("一二三四", start=1)
+    },
+    **_demand("demand_forward", "正向有功最大需量"),
+    **_demand("demand_reverse", "反向有功最大需量"),
     "carbon_forward": StandardPoint(Quantity.CARBON, "正向电碳排放量"),
     "carbon_reverse": StandardPoint(Quantity.CARBON, "反向电碳排放量"),
     "carbon_forward_previous_day": StandardPoint(Quantity.CARBON, "上一日正向碳排放增量"),
@@ -98,17 +129,28 @@ POINTS: Final[Mapping[str, StandardPoint]] = {
     **_per_phase("reactive_power", Quantity.REACTIVE_POWER, "无功功率"),
     "apparent_power": StandardPoint(Quantity.APPARENT_POWER, "总视在功率"),
     **_per_phase("apparent_power", Quantity.APPARENT_POWER, "视在功率"),
+    # Without a phase: of a direct-current meter. A single-phase meter has phase a.
+    "voltage": StandardPoint(Quantity.VOLTAGE, "直流电压"),
     **_per_phase("voltage", Quantity.VOLTAGE, "电压"),
+    "current": StandardPoint(Quantity.CURRENT, "直流电流"),
     **_per_phase("current", Quantity.CURRENT, "电流"),
+    "neutral_current": StandardPoint(Quantity.CURRENT, "零线电流"),
+    "power_demand": StandardPoint(Quantity.POWER, "当前有功需量"),
+    "reactive_power_demand": StandardPoint(Quantity.REACTIVE_POWER, "当前无功需量"),
+    "apparent_power_demand": StandardPoint(Quantity.APPARENT_POWER, "当前视在需量"),
     "power_factor": StandardPoint(Quantity.POWER_FACTOR, "总功率因数"),
     **_per_phase("power_factor", Quantity.POWER_FACTOR, "功率因数"),
     "frequency": StandardPoint(Quantity.FREQUENCY, "电网频率"),
+    "temperature": StandardPoint(Quantity.TEMPERATURE, "表内温度"),
+    "clock_battery_voltage": StandardPoint(Quantity.VOLTAGE, "时钟电池电压"),
     "device_time": StandardPoint(Quantity.TIME, "电能表时钟"),
     "serial_number": StandardPoint(Quantity.NUMBER, "表号"),
+    "communication_address": StandardPoint(Quantity.NUMBER, "通信地址"),
     "meter_constant": StandardPoint(Quantity.METER_CONSTANT, "电能表常数"),
     "pt_ratio": StandardPoint(Quantity.NUMBER, "电压互感器变比"),
     "ct_ratio": StandardPoint(Quantity.NUMBER, "电流互感器变比"),
     "status": StandardPoint(Quantity.NUMBER, "运行状态字"),
+    **{f"status_{n}": StandardPoint(Quantity.NUMBER, f"运行状态字{n}") for n in range(1, 8)},
 }
 
 COLUMNS: Final[Mapping[str, StandardPoint]] = {

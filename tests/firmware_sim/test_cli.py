@@ -18,8 +18,8 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from firmware_sim.cli import main
 from profiles import load
-from profiles.codec import decode_block
-from profiles.plan import plan_reads
+from profiles.modbus.codec import pack_words
+from profiles.modbus.plan import plan_reads
 
 EXAMPLE = Path(__file__).parents[2] / "firmware_sim" / "examples" / "station.toml"
 START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
@@ -63,7 +63,7 @@ def read_block(address: dict[str, object]) -> dict[str, int]:
         assert not reply.isError()
         return list(reply.registers)
 
-    return decode_block(block, asyncio.run(run()))
+    return block.decode(pack_words(asyncio.run(run()), block.count))
 
 
 def test_a_station_is_served_in_simulated_time_until_sigterm(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from firmware_sim.layout import AddressError, Layout
 from firmware_sim.meter import Meter, MeterSettings
 from firmware_sim.registers import RefusedError, RegisterMap
 from profiles import load, names
-from profiles.codec import NoValueError, decode, decode_block, decode_rows, encode_write, quantise
-from profiles.plan import plan_reads, plan_rows
+from profiles.modbus.codec import NoValueError, decode, encode_write, pack_words, quantise
+from profiles.modbus.plan import decode_rows, plan_reads, plan_rows
 
 START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
 HOUR = 3_600_000
@@ -34,7 +34,8 @@ def test_every_point_of_every_profile_reads_as_the_meter_has_it(name: str) -> No
     now = START + 30 * HOUR + 1
     values = subject.meter.values(now)
     for block in plan_reads(profile.points.values(), profile.max_registers, profile.gap_cost):
-        read = decode_block(block, subject.read(block.function, block.address, block.count, now))
+        words = subject.read(block.function, block.address, block.count, now)
+        read = block.decode(pack_words(words, block.count))
         for point in block.points:
             value = values[point.name]  # every point of a profile is something the meter knows
             assert read.get(point.name) == (None if value is None else quantise(point, value)), point.name

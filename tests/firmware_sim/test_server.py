@@ -17,8 +17,8 @@ from firmware_sim.meter import Meter, MeterSettings
 from firmware_sim.registers import RegisterMap
 from firmware_sim.server import MeterServer, ServerError
 from profiles import load
-from profiles.codec import decode_block, encode_write
-from profiles.plan import plan_reads
+from profiles.modbus.codec import encode_write, pack_words
+from profiles.modbus.plan import plan_reads
 
 START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
 PROFILE = load("sim-carbon-meter")
@@ -54,7 +54,7 @@ def test_a_block_is_of_one_instant_and_units_are_separate() -> None:
         (block, *_) = plan_reads(PROFILE.points.values(), PROFILE.max_registers)
         for unit, energy in ((1, 6_600_000), (7, 1_000)):
             reply = await client.read_input_registers(block.address, count=block.count, device_id=unit)
-            values = decode_block(block, reply.registers)
+            values = block.decode(pack_words(reply.registers, block.count))
             assert values["energy_forward"] == energy
             assert values["carbon_forward"] == energy * 581_000 // 10**6 * 10**6
             assert values["device_time"] == START + 3_600_000

@@ -752,3 +752,84 @@ def dlt698_encode_data(item: tuple[str, Any]) -> bytes:
 
 def dlt698_dar_name(code: int) -> str:
     """Return the name of a data access result (数据访问结果 DAR), such as "object_undefined" for 4; else "unknown"."""
+
+@final
+class Dlt698Field:
+    """How a value lies in the data: type (数据类型), scale (换算) and unit (单位)."""
+
+    @property
+    def name(self) -> str:
+        """What it is within a structure."""
+    @property
+    def name_zh(self) -> str: ...
+    @property
+    def data_type(self) -> str:
+        """By its name in `dlt698_decode_data`."""
+    @property
+    def exponent(self) -> int:
+        """The power of ten that an integer is to be multiplied by."""
+    @property
+    def unit(self) -> str:
+        """Empty where there is none."""
+
+@final
+class Dlt698Object:
+    """What an object attribute descriptor OAD (对象属性描述符) stands for, DL/T 698.45-2017 annex A."""
+
+    @property
+    def oad(self) -> int: ...
+    @property
+    def oi(self) -> int:
+        """The object identifier (对象标识), the high 16 bits."""
+    @property
+    def attribute(self) -> int: ...
+    @property
+    def feature(self) -> int:
+        """The attribute's feature (属性特征), 0 to 7; meters use 1 for at an event's start and 4 for at its end."""
+    @property
+    def index(self) -> int:
+        """Which element of the attribute, from 1 on; 0 is all of it."""
+    @property
+    def interface_class(self) -> int | None:
+        """The number of the interface class (接口类)."""
+    @property
+    def name(self) -> str:
+        """With the element's name where the index says which."""
+    @property
+    def name_zh(self) -> str: ...
+    @property
+    def data_type(self) -> str | None:
+        """The type of one element, `structure` if it has `fields`; None where it is not known."""
+    @property
+    def exponent(self) -> int | None:
+        """The power of ten that an element is to be multiplied by; None where it is no single value or not known."""
+    @property
+    def unit(self) -> str | None:
+        """The unit behind the exponent; empty where there is none, None like `exponent`."""
+    @property
+    def array(self) -> bool | None:
+        """Whether the attribute is an array, whatever the index; None where that is not known."""
+    @property
+    def layout(
+        self,
+    ) -> Literal[
+        "single", "members", "tariffs", "phases", "total_phases", "harmonics", "numbered", "records", "unknown"
+    ]:
+        """What the index counts.
+
+        tariffs: 1 is the total, then the tariffs (2 尖, 3 峰, 4 平, 5 谷); phases: A, B, C; total_phases: total, A, B,
+        C; harmonics: 1 is the total content, then the orders from 2 on; members: those of the structure; records: of
+        a table that only GET-Record reads, the last one first.
+        """
+    @property
+    def fields(self) -> tuple[Dlt698Field, ...]:
+        """The members of a structure; empty for a single value."""
+    def element(self, index: int) -> tuple[str, str]:
+        """Return English and Chinese name of an element; empty for 0 and for one that the attribute can't have."""
+
+def dlt698_object(oad: int) -> Dlt698Object | None:
+    """Return what a descriptor stands for, whatever its feature; None for an object or index the table does not know.
+
+    A meter says itself what scale and unit it has (attribute 3, the extended precision's attribute 5): the table has
+    those of the standard. Where it has none (the carbon objects 2080 and 2090), a profile must.
+    """

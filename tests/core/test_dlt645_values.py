@@ -257,7 +257,9 @@ def test_items_have_names_formats_and_units(di: int, name: str, chinese: str, la
     assert (item.formats, item.units, item.repeats) == ((layout[0],), (layout[1],), layout[2])
 
 
-@pytest.mark.parametrize("di", [0x00014000, 0x0001000D, 0x000B0000, 0x00150100, 0x02010000, 0x02010101, 0x04000508])
+@pytest.mark.parametrize(
+    "di", [0x00014000, 0x0001000D, 0x000B0000, 0x00150100, 0x02010000, 0x02010101, 0x020A0100, 0x04000508]
+)
 def test_unknown_identifiers_have_no_item(di: int) -> None:
     assert dlt645_item(di) is None
 
@@ -266,3 +268,23 @@ def test_there_is_no_monthly_freeze() -> None:
     # A trap of the field: months are settlement days (DI0 01 to 0C), not a freeze of their own.
     assert dlt645_item(0x05070101) is None
     assert dlt645_item(0x05010B01) is None
+
+
+def test_the_variables_of_a_freeze_are_powers() -> None:
+    item = dlt645_item(0x05061001)
+    assert item is not None
+    assert (item.name, item.name_zh) == ("daily freeze: variables, 1 back", "上1次日冻结变量数据")
+    assert (item.formats, item.repeats) == (("±XX.XXXX",) * 8, False)
+    assert item.units == ("kW",) * 4 + ("kvar",) * 4
+    powers = bytes.fromhex("341200 000000 000000 341280" + "000000" * 4)
+    assert dlt645_decode(0x05061001, powers)[:4] == [(1234, -4), (0, -4), (0, -4), (-1234, -4)]
+
+
+def test_the_last_power_off_says_when_it_began_and_ended() -> None:
+    item = dlt645_item(0x03110001)
+    assert item is not None
+    assert (item.name, item.name_zh) == ("power-off start and end, 1 back", "上1次掉电发生和结束时刻")
+    began, ended = dlt645_decode(0x03110001, bytes.fromhex("562312250826 001012250826"))
+    assert began == {"year": 26, "month": 8, "day": 25, "hour": 12, "minute": 23, "second": 56}
+    assert ended == {"year": 26, "month": 8, "day": 25, "hour": 12, "minute": 10, "second": 0}
+    assert dlt645_item(0x0311000B) is None

@@ -1,10 +1,12 @@
 //! DL/T 698.45-2017: frames, fragments and APDUs.
 
 mod frame;
+mod object;
 mod reassembler;
 mod value;
 
 pub(crate) use frame::{Dlt698Frame, Dlt698Noise, Dlt698Parser};
+pub(crate) use object::{Dlt698Field, Dlt698Object, dlt698_object};
 pub(crate) use reassembler::Dlt698Reassembler;
 pub(crate) use value::{
     dlt698_dar_name, dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu, dlt698_encode_data,

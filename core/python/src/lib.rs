@@ -43,8 +43,9 @@ mod diantan_core {
     use crate::dlt645_values::{Dlt645Item, dlt645_decode, dlt645_encode, dlt645_item};
     #[pymodule_export]
     use crate::dlt698::{
-        Dlt698Frame, Dlt698Noise, Dlt698Parser, Dlt698Reassembler, dlt698_dar_name,
-        dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu, dlt698_encode_data,
+        Dlt698Field, Dlt698Frame, Dlt698Noise, Dlt698Object, Dlt698Parser, Dlt698Reassembler,
+        dlt698_dar_name, dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu,
+        dlt698_encode_data, dlt698_object,
     };
     #[pymodule_export]
     use crate::numeric::{carbon_residuals_ng, relative_error, round_to_interval};

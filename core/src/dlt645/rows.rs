@@ -4,6 +4,7 @@ use super::item::{Field, Names, Suffix, field};
 
 const COUNT: &[Field] = &[field("XXXXXX", "")];
 const TWELVE_DIGITS: &[Field] = &[field("digits:6", "")];
+const OFF_ON: &[Field] = &[field("YYMMDDhhmmss", ""), field("YYMMDDhhmmss", "")];
 const WORD: &[Field] = &[field("bits:2", "")];
 const FLAGS: &[Field] = &[field("bits:1", "")];
 const RATING: &[Field] = &[field("ascii:6", "")];
@@ -88,6 +89,14 @@ pub(super) const ROWS: &[Row] = &[
         true,
     ),
     one(0x0311_0000, ("power-off count", "掉电总次数"), COUNT),
+    (
+        0x0311_0001,
+        0x0311_000a,
+        ("power-off start and end", "掉电发生和结束时刻"),
+        Suffix::Last,
+        OFF_ON,
+        false,
+    ),
     one(0x0330_0000, ("programming count", "编程总次数"), COUNT),
     one(0x0330_0100, ("meter clear count", "电表清零总次数"), COUNT),
     one(0x0330_0400, ("time-set count", "校时总次数"), COUNT),

@@ -36,6 +36,18 @@ const PHASED: &[(u8, bool, Names, &[Field])] = &[
         &[field("±X.XXX", "")],
     ),
     (7, false, ("phase angle", "相角"), &[field("XXX.X", "°")]),
+    (
+        8,
+        false,
+        ("voltage waveform distortion", "电压波形失真度"),
+        &[field("XX.XX", "%")],
+    ),
+    (
+        9,
+        false,
+        ("current waveform distortion", "电流波形失真度"),
+        &[field("XX.XX", "%")],
+    ),
 ];
 
 /// Freezes: DI2 and names.
@@ -46,6 +58,13 @@ const FREEZES: &[(u8, Names)] = &[
     (3, ("period-switch freeze: ", "日时段表切换冻结")),
     (4, ("hourly freeze: ", "整点冻结")),
     (6, ("daily freeze: ", "日冻结")),
+];
+
+const POWER: Field = field("±XX.XXXX", "kW");
+const REACTIVE: Field = field("±XX.XXXX", "kvar");
+/// Variables of a freeze: active, then reactive power, each the total and the phases A, B, C.
+const FREEZE_VARIABLES: &[Field] = &[
+    POWER, POWER, POWER, POWER, REACTIVE, REACTIVE, REACTIVE, REACTIVE,
 ];
 
 const COMBINED: Names = ("combined active energy", "组合有功电能");
@@ -96,6 +115,7 @@ pub(super) fn find(identifier: u32) -> Option<Item> {
             let (base, fields): (Names, &'static [Field]) = match tariff {
                 _ if matches!(day, 0 | 0xff) => return None,
                 0 => (("time", "时间"), &[TIME]),
+                0x10 => (("variables", "变量数据"), FREEZE_VARIABLES),
                 // Demands come with two codes of their own, behind all energies but the apparent ones.
                 0x09 | 0x0a => {
                     let kind = KINDS.get(usize::from(tariff) - 9)?;
@@ -106,7 +126,13 @@ pub(super) fn find(identifier: u32) -> Option<Item> {
                     (kind.energy, kind.energy_fields)
                 }
             };
-            Some(item(*prefix, base, Suffix::Last, fields, tariff != 0))
+            Some(item(
+                *prefix,
+                base,
+                Suffix::Last,
+                fields,
+                !matches!(tariff, 0 | 0x10),
+            ))
         }
         _ => ROWS
             .iter()

@@ -3,6 +3,13 @@
 from fractions import Fraction
 
 
+def _rate(drift_ppm: Fraction) -> Fraction:
+    rate = 1 + drift_ppm / 10**6
+    if rate <= 0:
+        raise ValueError(f"a clock that drifts by {drift_ppm} ppm does not run")
+    return rate
+
+
 class DeviceClock:
     """Maps true time to what the meter believes, in whole ms, and back.
 
@@ -10,9 +17,7 @@ class DeviceClock:
     """
 
     def __init__(self, start_ms: int, *, offset_ms: int = 0, drift_ppm: Fraction = Fraction(0)) -> None:
-        self._rate = 1 + drift_ppm / 10**6
-        if self._rate <= 0:
-            raise ValueError(f"a clock that drifts by {drift_ppm} ppm does not run")
+        self._rate = _rate(drift_ppm)
         self._true_ms = start_ms
         self._device_ms = start_ms + offset_ms
 
@@ -27,3 +32,14 @@ class DeviceClock:
     def set_time(self, true_ms: int, device_ms: int) -> None:
         """Set the clock; it drifts on from there."""
         self._true_ms, self._device_ms = true_ms, device_ms
+
+    @property
+    def drift_ppm(self) -> Fraction:
+        """How fast it runs."""
+        return (self._rate - 1) * 10**6
+
+    def set_drift(self, true_ms: int, drift_ppm: Fraction) -> None:
+        """Let it drift otherwise from an instant on."""
+        rate = _rate(drift_ppm)
+        self.set_time(true_ms, self.at(true_ms))
+        self._rate = rate

@@ -15,6 +15,7 @@ from firmware_sim.circuit import PHASES, Circuit
 from firmware_sim.curves import UJ_PER_MWH, Curve, MappedCurve
 from firmware_sim.device_clock import DeviceClock
 from firmware_sim.factors import SLOT_MS, FactorMemory
+from firmware_sim.multifunction import MultiFunction, MultiFunctionSettings
 from profiles.rounding import half_even
 
 # T/CIMA 0079.4 section 5.7
@@ -32,7 +33,8 @@ class MeterSettings:
     """What makes one meter differ from another.
 
     `gain_error` is ε in indicated = true·(1 + ε). Resolutions are the steps of the registers; below
-    `startup_current_ma` (起动电流, mean of the phases) nothing is registered.
+    `startup_current_ma` (起动电流, mean of the phases) nothing is registered. `multi_function` is for meters that have
+    tariffs, demand and quadrants; without it they are not worked out.
     """
 
     timezone: str = "Asia/Shanghai"
@@ -48,6 +50,7 @@ class MeterSettings:
     serial_number: int = 0
     meter_constant: int = 1_000
     parameters: dict[str, Decimal] = field(default_factory=dict)
+    multi_function: MultiFunctionSettings | None = None
 
 
 @dataclass(slots=True)
@@ -89,9 +92,26 @@ class Meter:
         self._history_day = 0
         self._history_key: tuple[int, int] | None = None
         self._history_start_ms = 0
+        self._more = self._multi_function()
+        self._next_tariff = None if self._more is None else self._more.tariffs.schedule.next_change(device_ms)
         self.daily_freezes: deque[Row] = deque(maxlen=DAILY_FREEZES)  # newest first
         self.monthly_freezes: deque[Row] = deque(maxlen=MONTHLY_FREEZES)
         self.daily_carbon: deque[Row] = deque(maxlen=CARBON_DAYS)
+
+    def _multi_function(self) -> MultiFunction | None:
+        settings = self.settings
+        if settings.multi_function is None:
+            return None
+        initial = tuple(self._step_energy(mwh) for mwh in (settings.initial_forward_mwh, settings.initial_reverse_mwh))
+        return MultiFunction(
+            settings.multi_function,
+            self.circuit,
+            self._measured,
+            self._gain,
+            self._clock,
+            settings.timezone,
+            (initial[0], initial[1]),
+        )
 
     # Time
 
@@ -100,19 +120,25 @@ class Meter:
         if now_ms <= self._now_ms:
             return
         while True:
-            device_ms = self._clock.at(self._now_ms)
-            change = self._factors.next_change(device_ms)
-            boundary = self._next_midnight if change is None else min(change, self._next_midnight)
+            change = self._factors.next_change(self._clock.at(self._now_ms))
+            boundary = min(time for time in (change, self._next_tariff, self._next_midnight) if time is not None)
             true_ms = self._clock.when(boundary)
             if true_ms > now_ms:
                 break
             self._accumulate(true_ms)
+            if boundary == self._next_tariff:
+                self._follow_tariffs()
             if boundary == self._next_midnight:
                 self._freeze(boundary)
         self._accumulate(now_ms)
 
+    def _follow_tariffs(self) -> None:
+        if self._more is not None:
+            self._next_tariff = self._more.tariffs.schedule.next_change(self._clock.at(self._now_ms))
+
     def _accumulate(self, until_ms: int) -> None:
-        factor = self._factors.at(self._clock.at(self._now_ms)).factor
+        device_ms = self._clock.at(self._now_ms)
+        factor = self._factors.at(device_ms).factor
         forward_uj, reverse_uj = self._measured.energy_at(until_ms)
         forward = self.settings.initial_forward_mwh + forward_uj * self._gain_numerator // self._gain_denominator
         reverse = self.settings.initial_reverse_mwh + reverse_uj * self._gain_numerator // self._gain_denominator
@@ -120,6 +146,13 @@ class Meter:
         if factor is not None:
             totals.carbon_forward += (forward - totals.energy_forward) * factor
             totals.carbon_reverse += (reverse - totals.energy_reverse) * factor
+        if self._more is not None:
+            tariffs = self._more.tariffs
+            tariffs.add(
+                tariffs.schedule.at(device_ms),
+                self._step_energy(forward) - self._step_energy(totals.energy_forward),
+                self._step_energy(reverse) - self._step_energy(totals.energy_reverse),
+            )
         totals.energy_forward, totals.energy_reverse = forward, reverse
         self._now_ms = until_ms
 
@@ -147,6 +180,17 @@ class Meter:
 
     # What is written to a meter
 
+    def apply(self, write: str, fields: Row, now_ms: int) -> None:
+        """Carry out a standard write (`profiles.points.WRITES`); ValueError for values that the meter refuses."""
+        if write == "factor":
+            self.receive_factor(now_ms, _required(fields, "time"), fields["carbon_factor"])
+        elif write == "clock":
+            self.set_clock(now_ms, _required(fields, "time"))
+        elif write == "factor_history_day":
+            self.select_history_day(_required(fields, "day"))
+        else:
+            raise ValueError(f"a meter knows no write {write!r}")
+
     def receive_factor(self, now_ms: int, slot_start_ms: int, factor: int | None) -> None:
         """Take the factor (mg/kWh; None: undefined) of the slot that starts at `slot_start_ms` of the meter's clock.
 
@@ -164,10 +208,31 @@ class Meter:
             raise ValueError(f"the clock goes from 0 to {CLOCK_END_MS - 1} ms, not to {device_ms}")
         self.advance(now_ms)
         crossed = device_ms >= self._next_midnight
+        if self._more is not None:
+            self._more.demand.bring(now_ms)
         self._clock.set_time(now_ms, device_ms)
         if crossed:
             self._freeze(day_start_ms(device_ms, self.settings.timezone))
         self._next_midnight = next_day_start_ms(device_ms, self.settings.timezone)
+        if self._more is not None:
+            self._more.demand.restart(now_ms)
+        self._follow_tariffs()
+
+    @property
+    def drift_ppm(self) -> Fraction:
+        """How fast the meter's clock runs."""
+        return self._clock.drift_ppm
+
+    def set_drift(self, now_ms: int, drift_ppm: Fraction) -> None:
+        """Let the meter's clock drift otherwise from now on."""
+        self.advance(now_ms)
+        if self._more is not None:
+            self._more.demand.bring(now_ms)
+        self._clock.set_drift(now_ms, drift_ppm)
+
+    def factor_at(self, slot_start_ms: int) -> int | None:
+        """Return the factor that the meter would use in a slot, as far as it knows now."""
+        return self._factors.at(slot_start_ms).factor
 
     def select_history_day(self, days_back: int) -> None:
         """Choose which day the factor history shows: 0 today, 1 yesterday .. 365; ValueError beyond."""
@@ -176,6 +241,10 @@ class Meter:
         self._history_day = days_back
 
     # What can be read
+
+    def device_time(self, now_ms: int) -> int:
+        """Return what the meter's clock shows, in ms UTC."""
+        return self._clock.at(now_ms)
 
     def energy(self, now_ms: int) -> tuple[int, int]:
         """Return the (forward, reverse) energy at full precision in mWh, initial registers included."""
@@ -196,7 +265,6 @@ class Meter:
         return {
             **self._shown(),
             **self._instantaneous(now_ms),
-            "energy_total": self._step_energy(self._totals.energy_forward + self._totals.energy_reverse),
             "carbon_factor": in_force.factor,
             "carbon_factor_start": in_force.start_ms,
             "carbon_factor_quality": int(in_force.quality),
@@ -241,14 +309,20 @@ class Meter:
             self._history_key, self._history_start_ms = key, start
         return self._history_start_ms
 
-    def _shown(self) -> dict[str, int | None]:
+    def _shown(self) -> Row:
         totals, step = self._totals, self.settings.carbon_resolution_ng
-        return {
-            "energy_forward": self._step_energy(totals.energy_forward),
-            "energy_reverse": self._step_energy(totals.energy_reverse),
+        forward, reverse = self._step_energy(totals.energy_forward), self._step_energy(totals.energy_reverse)
+        shown: Row = {
+            "energy_forward": forward,
+            "energy_reverse": reverse,
+            "energy_total": forward + reverse,
             "carbon_forward": totals.carbon_forward - totals.carbon_forward % step,
             "carbon_reverse": totals.carbon_reverse - totals.carbon_reverse % step,
         }
+        if self._more is not None:
+            energy = (totals.energy_forward, totals.energy_reverse)
+            shown |= self._more.shown(energy, self.settings.resolution_mwh)
+        return shown
 
     def _step_energy(self, energy_mwh: int) -> int:
         return energy_mwh - energy_mwh % self.settings.resolution_mwh
@@ -266,6 +340,8 @@ class Meter:
             "power_factor": lagging,
             "frequency": circuit.frequency_mhz,
         }
+        if self._more is not None:
+            values |= self._more.instantaneous(now_ms, power)
         for number, phase in enumerate(PHASES):
             present = number < circuit.phases
             phase_mw = phases[number] if present else 0
@@ -276,3 +352,10 @@ class Meter:
             values[f"voltage_{phase}"] = circuit.voltage_mv if present else 0
             values[f"current_{phase}"] = circuit.current_ma(phase_mw)
         return values
+
+
+def _required(fields: Row, name: str) -> int:
+    value = fields[name]
+    if value is None:
+        raise ValueError(f"{name}: a value is needed here")
+    return value

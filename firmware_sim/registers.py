@@ -48,20 +48,6 @@ class RegisterMap:
         else:
             raise AddressError(f"nothing to write at {address}, {len(words)} registers")
         try:
-            self._apply(item.name, decode_write(item, words), now_ms)
+            self.meter.apply(item.name, decode_write(item, words), now_ms)
         except ValueError as error:
             raise RefusedError(f"{item.name}: {error}") from None
-
-    def _apply(self, name: str, fields: Row, now_ms: int) -> None:
-        if name == "factor":
-            self.meter.receive_factor(now_ms, _required(fields["time"]), fields["carbon_factor"])
-        elif name == "clock":
-            self.meter.set_clock(now_ms, _required(fields["time"]))
-        else:
-            self.meter.select_history_day(_required(fields["day"]))
-
-
-def _required(value: int | None) -> int:
-    if value is None:
-        raise ValueError("a value is needed here")
-    return value

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from firmware_sim.meter import Row
 
@@ -31,7 +31,8 @@ class Answer:
 class Face(Protocol):
     """One protocol on one line, with every meter that speaks it there.
 
-    It finds its requests in the octets of the line, whatever else is in them, and lets each addressed meter answer.
+    It finds its requests in the octets of the line, whatever else is in them, and lets each addressed meter answer. Every
+    connection has faces of its own: octets of two clients are never mixed.
     """
 
     protocol: str
@@ -47,3 +48,20 @@ class Face(Protocol):
 
     def addresses(self) -> Mapping[str, str]:
         """Return each meter's address on the line by its id, as text."""
+
+
+@runtime_checkable
+class DialInFace(Face, Protocol):
+    """A face whose meters call the centre over TCP (DL/T 698.45) and say by themselves that they are there.
+
+    What they say is subject to their faults, as replies are.
+    """
+
+    def opened(self, now_ms: int) -> Sequence[Answer]:
+        """Return what the meters say when the connection is up: LINK login (登录)."""
+
+    def due(self, now_ms: int) -> tuple[Sequence[Answer], int | None]:
+        """Return what the meters say by themselves now (heartbeats 心跳), and the instant at which to ask again.
+
+        Asked after `opened` and at each instant it names; None means that nothing more will come.
+        """

@@ -200,7 +200,8 @@ def test_a_clock_that_is_fast_freezes_early() -> None:
 
 
 def row(time_ms: int, energy: int) -> Row:
-    return {"time": time_ms, "energy_forward": energy, "energy_reverse": 0, "carbon_forward": 0, "carbon_reverse": 0}
+    totals = {"energy_forward": energy, "energy_reverse": 0, "energy_total": energy}
+    return {"time": time_ms, **totals, "carbon_forward": 0, "carbon_reverse": 0}
 
 
 def test_a_clock_set_over_midnight_freezes_at_once() -> None:

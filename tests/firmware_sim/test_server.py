@@ -17,7 +17,7 @@ from firmware_sim.meter import Meter, MeterSettings
 from firmware_sim.registers import RegisterMap
 from firmware_sim.server import MeterServer, ServerError
 from profiles import load
-from profiles.modbus.codec import encode_write, pack_words
+from profiles.modbus.codec import pack_words
 from profiles.modbus.plan import plan_reads
 
 START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
@@ -66,7 +66,7 @@ def test_writes_are_taken_and_echoed() -> None:
     async def work(client: AsyncModbusTcpClient, clock: ManualClock) -> None:
         clock.wall_ms = START + 10_000
         write = PROFILE.writes["factor"]
-        words = encode_write(write, {"time": START, "carbon_factor": 400_000})
+        words = [*PROFILE.command("factor", {"time": START, "carbon_factor": 400_000}, "Asia/Shanghai").words]
         reply = await client.write_registers(write.address, words, device_id=1)
         assert not reply.isError()
         reply = await client.read_input_registers(0x10, count=2, device_id=1)

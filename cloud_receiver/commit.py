@@ -22,7 +22,7 @@ from cloud_receiver.verify import Verified
 from diantan_core import RecordBatch, decode_batch
 from wire.envelope import open_envelope
 from wire.messages import Acknowledgement
-from wire.records import EventCode
+from wire.records import EventCode, FreezeSource
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ _COLUMNS = {
 }
 _TIME = 2  # where the row of a record has its time
 _CODE = 3  # where the row of an event has its code
+_SOURCE = _FREEZE.index("source")
 
 Row = tuple[Any, ...]
 
@@ -175,6 +176,9 @@ class Committer:
             starts = [row[_TIME] for row in rows[table]]
             if starts:
                 work.rows[schema.dirty].append((item.gateway.station, min(starts), max(starts)))
+        # A meter's own freeze may come hours after its midnight, which ended the day before.
+        own = {row[_TIME] - 1 for row in rows[schema.freeze] if row[_SOURCE] == FreezeSource.METER}
+        work.rows[schema.dirty] += [(item.gateway.station, time_ms, time_ms) for time_ms in sorted(own)]
         for row in rows[schema.event]:
             if row[_CODE] == EventCode.RECORDS_DROPPED:
                 work.rows[schema.dirty].append((item.gateway.station, row[_TIME], row[_TIME]))

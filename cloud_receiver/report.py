@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, func, select
 
 from cloud_receiver import findings
-from cloud_receiver.checks import load
+from cloud_receiver.checks import freezes, load
 from cloud_receiver.checks.day import day_balance
 from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, without_overlaps
 from cloud_receiver.checks.runner import results_of_day
@@ -19,11 +19,20 @@ from cloud_receiver.findings import Finding
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import adjustment, freeze, interval
 from diantan_core import next_day_start_ms
-from wire.records import FactorQuality, Quality
+from wire.records import FactorQuality, FreezeSource, Quality
 
 
 class ReportError(Exception):
     """There is nothing such a report could be about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A freeze (冻结); `source` says whether the meter's own freeze object or the gateway has it. Energy in mWh."""
+
+    source: FreezeSource
+    forward_total_mwh: int
+    reverse_total_mwh: int
 
 
 @dataclass(slots=True)
@@ -41,6 +50,9 @@ class MeterDay:
     intervals: int = 0
     expected: int = 0
     freezes: int = 0
+    """Midnights of the day, its last one included, at which the registers were frozen."""
+    frozen: Frozen | None = None
+    """The registers at the end of the day."""
     quality: dict[str, int] = field(default_factory=dict)
     factor_quality: dict[str, int] = field(default_factory=dict)
 
@@ -92,11 +104,12 @@ def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) 
     frozen = {
         row[0]: int(row[1])
         for row in connection.execute(
-            select(freeze.c.meter, func.count())
+            select(freeze.c.meter, func.count(freeze.c.time_ms.distinct()))
             .where(freeze.c.station == context.number, freeze.c.time_ms > day_ms, freeze.c.time_ms <= end_ms)
             .group_by(freeze.c.meter)
         )
     }
+    closing = freezes.at(connection, context.number, end_ms)
     adjusted: dict[tuple[int, int, int], tuple[int, int]] = {}
     for row in connection.execute(
         select(
@@ -124,6 +137,9 @@ def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) 
             item.carbon_forward_ug += more[0]
             item.carbon_reverse_ug += more[1]
         item.freezes = frozen.get(number, 0)
+        last = freezes.preferred(closing.get(number, ()))
+        if last is not None:
+            item.frozen = Frozen(FreezeSource(last.source), last.forward_total_mwh, last.reverse_total_mwh)
         result.append(item)
     return result
 

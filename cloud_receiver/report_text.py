@@ -14,8 +14,9 @@ from cloud_receiver.checks.day import local_time
 from cloud_receiver.checks.model import Kind
 from cloud_receiver.checks.tolerance import Balance
 from cloud_receiver.findings import Finding
-from cloud_receiver.report import MeterDay, Report
+from cloud_receiver.report import Frozen, MeterDay, Report
 from diantan_core import Carbon, Energy
+from wire.records import FreezeSource
 
 
 class Language(StrEnum):
@@ -35,6 +36,11 @@ _WORDS = {
     "carbon_reverse": ("carbon rev kg", "反向碳量 kg"),
     "intervals": ("intervals", "时段"),
     "freezes": ("freezes", "冻结"),
+    "frozen_by": ("last freeze by", "末次冻结来源"),
+    "own_freeze": ("meter", "电能表"),
+    "gateway_measured": ("gateway, measured", "网关实测"),
+    "gateway_interpolated": ("gateway, interpolated", "网关插值"),
+    "gateway_partial": ("gateway, partial", "网关不完整"),
     "quality": ("quality", "数据质量"),
     "station": ("Station", "充电站"),
     "balance": ("Energy balance against the grid-side meter", "与关口表的电量平衡"),
@@ -69,6 +75,7 @@ _WORDS = {
     "register_discontinuity": ("register not continuous", "示数不连续"),
     "overlapping_intervals": ("intervals overlap", "时段重叠"),
     "interval_span": ("interval beyond its slot", "时段越界"),
+    "freeze_difference": ("meter's own freeze differs from the gateway's", "电能表冻结与网关冻结不符"),
     "unknown_meter": ("meter not registered", "未登记电能表"),
     "records_dropped": ("gateway dropped records", "网关丢弃记录"),
     "journal_opened": ("gateway began a new journal", "网关日志重建"),
@@ -88,6 +95,7 @@ _CSV = (
     *("carbon_forward_kg", "carbon_reverse_kg", "intervals", "expected", "freezes"),
     *("measured", "interpolated", "estimated", "partial"),
     *("factor_dispatched", "factor_held", "factor_default", "factor_undefined"),
+    *("frozen_by", "frozen_forward_kwh", "frozen_reverse_kwh"),
 )
 _THREE_DECIMALS = Decimal("0.001")
 
@@ -121,6 +129,7 @@ def csv_text(report: Report) -> str:
                 *(meter.intervals, meter.expected, meter.freezes),
                 *(meter.quality.get(name, 0) for name in ("measured", "interpolated", "estimated", "partial")),
                 *(meter.factor_quality.get(name, 0) for name in ("dispatched", "held", "default", "undefined")),
+                *(_frozen(meter.frozen).values() if meter.frozen else ("", "", "")),
             ]
         )
     return out.getvalue()
@@ -154,8 +163,17 @@ def _meter(meter: MeterDay) -> dict[str, object]:
         "intervals": meter.intervals,
         "expected": meter.expected,
         "freezes": meter.freezes,
+        "frozen": None if meter.frozen is None else _frozen(meter.frozen),
         "quality": meter.quality,
         "factor_quality": meter.factor_quality,
+    }
+
+
+def _frozen(frozen: Frozen) -> dict[str, str]:
+    return {
+        "source": frozen.source.name.lower(),
+        "energy_forward_kwh": kwh(frozen.forward_total_mwh),
+        "energy_reverse_kwh": kwh(frozen.reverse_total_mwh),
     }
 
 
@@ -223,6 +241,7 @@ def table_text(report: Report, language: Language) -> str:
         "carbon_reverse",
         "intervals",
         "freezes",
+        "frozen_by",
         "quality",
     )
     rows = text.headings(keys)
@@ -233,13 +252,19 @@ def table_text(report: Report, language: Language) -> str:
                 *(printable(meter.meter), text.word(role)),
                 *(_short(Energy(value).kwh) for value in (meter.forward_mwh, meter.reverse_mwh)),
                 *(_short(Carbon(value * 1000).kg) for value in (meter.carbon_forward_ug, meter.carbon_reverse_ug)),
-                *(f"{meter.intervals}/{meter.expected}", str(meter.freezes)),
+                *(f"{meter.intervals}/{meter.expected}", str(meter.freezes), _frozen_by(meter, text)),
                 ", ".join(f"{text.word(name)} {count}" for name, count in meter.quality.items()) or "-",
             ]
         )
     lines += [*_aligned(rows, right={2, 3, 4, 5, 6, 7}), "", *_balance_lines(report, text), ""]
     lines += _finding_lines(report.findings, text, ZoneInfo(report.timezone))
     return "\n".join(lines) + "\n"
+
+
+def _frozen_by(meter: MeterDay, text: _Text) -> str:
+    if meter.frozen is None:
+        return "-"
+    return text.word("own_freeze" if meter.frozen.source is FreezeSource.METER else meter.frozen.source.name.lower())
 
 
 def _balance_lines(report: Report, text: _Text) -> list[str]:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     CONTINUITY = "register_discontinuity"  # 示数不连续
     OVERLAP = "overlapping_intervals"  # 时段重叠
     SPAN = "interval_span"  # 时段越界
+    FREEZE = "freeze_difference"  # 冻结不符
     UNKNOWN_METER = "unknown_meter"  # 未登记电能表
     RECORDS_DROPPED = "records_dropped"  # 网关丢弃记录
     JOURNAL_OPENED = "journal_opened"  # 网关日志重建

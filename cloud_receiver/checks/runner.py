@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver import findings
-from cloud_receiver.checks import gateways, load
+from cloud_receiver.checks import freezes, gateways, load
 from cloud_receiver.checks.day import findings as findings_of_day
 from cloud_receiver.checks.evaluate import SlotResult, evaluate
 from cloud_receiver.checks.model import SLOT_MS, Context
@@ -95,7 +95,8 @@ class Runner:
             for station, spans in self._spans(notices, now_ms).items():
                 zone = self._contexts[station].station.timezone
                 for first_ms, last_ms in spans:
-                    days[station].update(day_start_ms(time_ms, zone) for time_ms in (first_ms, last_ms))
+                    # What follows a midnight tells how well the freeze of the day before is known.
+                    days[station].update(day_start_ms(time_ms, zone) for time_ms in (first_ms - SLOT_MS, last_ms))
                 for first_ms, last_ms in merged(spans):
                     work[station].update(load.slot_starts(connection, station, first_ms, last_ms))
         for number, context in self._contexts.items():
@@ -268,6 +269,7 @@ class Runner:
         results = results_of_day(connection, context.number, day_ms, end_ms)
         over = end_ms - SLOT_MS <= self._deadline(now_ms)
         drafts = findings_of_day(results, context, self._settings, over=over)
+        drafts += freezes.findings(connection, context, end_ms)
         drafts += gateways.findings(connection, context.number, day_ms, end_ms)
         opened, closed = findings.synchronise(connection, context, day_ms, drafts, now_ms)
         if opened or closed:

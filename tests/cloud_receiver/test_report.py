@@ -31,7 +31,10 @@ NEXT_DAY_MS = DAY_MS + 96 * SLOT_MS
 
 
 def records() -> list[Record]:
-    """Return a day: C01 and C02 charge 1 kWh in every slot, C03 is silent from noon on, the grid sees 3.1 kWh."""
+    """Return a day: C01 and C02 charge 1 kWh in every slot, C03 is silent from noon on, the grid sees 3.1 kWh.
+
+    C01 has a freeze of its own beside the gateway's; the grid side's is one of a month, too.
+    """
     result: list[Record] = []
     for slot in range(96):
         result += [interval(slot, "C01"), interval(slot, "C02", quality=Quality(slot == 5))]
@@ -42,7 +45,9 @@ def records() -> list[Record]:
         result.append(
             FreezeRecord(meter, NEXT_DAY_MS, FreezeKind.DAILY, 96_000_000, 0, 0, 0, FreezeSource.GATEWAY_MEASURED)
         )
-    return result
+    monthly = FreezeRecord("G", NEXT_DAY_MS, FreezeKind.MONTHLY, 96_000_000, 0, 0, 0, FreezeSource.GATEWAY_MEASURED)
+    own = FreezeRecord("C01", NEXT_DAY_MS, FreezeKind.DAILY, 95_990_000, 10_000, 0, 0, FreezeSource.METER)
+    return [*result, monthly, own]
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ something else (`probe`): meters answer in order, and the probe's answer proves 
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from typing import Final, Protocol
 
 
 class LineError(Exception):
@@ -22,11 +23,11 @@ class LineDownError(LineError):
 
 
 class NoReplyError(LineError):
-    """Nothing, or only part of a frame, came within the time-out."""
+    """Nothing, or no whole frame, came within the time-out."""
 
 
 class BadReplyError(LineError):
-    """A frame came that is not a reply to the request."""
+    """The meter answered, but not what it was asked."""
 
 
 class RefusedError(LineError):
@@ -36,6 +37,12 @@ class RefusedError(LineError):
         super().__init__(text)
         self.code = code
         self.silent = silent  # a gateway's "target does not respond" means a silent meter
+
+
+class UnsupportedError(LineError):
+    """The protocol, or the profile of the meter, has no such thing; nothing was sent."""
+
+    silent = False
 
 
 @dataclass(slots=True)
@@ -56,13 +63,15 @@ class LineCounters:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A valid frame that came. `signature` None: a refusal that does not say what it refuses."""
+    """A valid frame that came. `signature` None: a refusal that does not say, or not fully, what it refuses."""
 
     device: Hashable  # who says it: protocol and address
     signature: Hashable | None
     frame: object  # in the form of its protocol
     octets: bytes
     is_request: bool = False  # from the master: our echo, or another master on the line
+    refuses: Callable[[Hashable], bool] | None = None
+    """For a refusal: whether a request with this signature may be what it refuses (None: any may be)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ class Noise:
 
     octets: bytes
     reason: str
+    lost: bool = False  # the framing can't find its place again: only a new connection helps (Modbus TCP)
 
 
 class Framing(Protocol):
@@ -82,7 +92,7 @@ class Framing(Protocol):
         """Take octets as they come; return what is complete, in order."""
 
     def flush(self) -> Sequence[Heard | Noise]:
-        """Give up what waits for more octets."""
+        """Give up what waits for more octets: the line was silent. A whole frame behind noise is still found."""
 
     @property
     def pending(self) -> int:
@@ -90,6 +100,18 @@ class Framing(Protocol):
 
     def respond(self, heard: Heard) -> bytes | None:
         """Return what to send at once for a frame that no request waits for (a 698 heartbeat, say); usually nothing."""
+
+
+class Refused(Enum):
+    """Stands among the signatures given to `probe` when a refusal came that may be any request's.
+
+    The next probe should then be one whose refusal, too, is unlike those of the other signatures.
+    """
+
+    UNSURE = "unsure"
+
+
+REFUSED: Final = Refused.UNSURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,21 @@ class Request:
     answers: Callable[[Heard], bool] | None = None  # instead of equal device and signature, for wildcard addresses
     probe: "Callable[[frozenset[Hashable]], Request | None] | None" = None
     """Returns a harmless request to the same meter whose signature is not among the given ones; None: there is none."""
+    verify: Callable[[Heard], None] | None = None
+    """Raises RefusedError or BadReplyError for an answer that brings nothing; so the bus counts it as what it is."""
+    mirrored: bool = False  # its answer is the very same octets (Modbus function 6), as its echo would be
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A sequence of octets that passed on a line, and what the bus took it for."""
+
+    time_ms: int  # ms UTC
+    sent: bool
+    octets: bytes
+    verdict: str  # sent: request, probe, broadcast, response; heard: answer, late, foreign, echo, corrupt, event
+    protocol: str
+    reason: str = ""  # what is wrong with corrupt octets
 
 
 class Bus(Protocol):
@@ -115,14 +152,21 @@ class Bus(Protocol):
     def connected(self) -> bool:
         """Whether the channel is open."""
 
+    def attach(self, framing: Framing) -> None:
+        """Listen with this framing from now on; a driver does so when it is made."""
+
     async def connect(self) -> None:
         """Open the channel; LineDownError."""
 
     def close(self) -> None:
         """Close it; what is unanswered stays known, since a serial server may deliver it to the next connection."""
 
+    def unanswered(self, device: Hashable) -> frozenset[Hashable]:
+        """Return the signatures of a device's requests whose replies may still come."""
+
     async def exchange(self, request: Request) -> Heard | None:
         """Send a request and return the frame that answers it, None for a broadcast; else a LineError.
 
-        A refusal without signature is returned only when nothing else of that meter is unanswered.
+        A refusal without signature is returned only when nothing else that it may refuse is unanswered. When the
+        answer does not please the request's `verify`, its error is raised.
         """

@@ -1,0 +1,390 @@
+"""A line's bus (总线): the one owner of its channel, one request at a time, and judge of everything that comes back.
+
+Times are the event loop's, so a test can drive them.
+"""
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import Final
+
+from agent.channels.base import Channel
+from agent.exchange import (
+    REFUSED,
+    BadReplyError,
+    Framing,
+    Heard,
+    LineCounters,
+    LineDownError,
+    LineError,
+    Noise,
+    NoReplyError,
+    RefusedError,
+    Request,
+    Traced,
+)
+from agent.line_timing import LineTiming
+from agent.noise import Burst
+from agent.unanswered import Unanswered, Verdict
+from clock import Clock
+
+_PROBES: Final = 2  # the second only where the first was refused like something else that may still come
+
+
+class LineBus:
+    """Requests of any protocol on one channel."""
+
+    def __init__(self, channel: Channel, timing: LineTiming, clock: Clock) -> None:
+        """`clock` dates what is traced."""
+        self.counters = LineCounters()
+        self.tap: Callable[[Traced], None] | None = None
+        self._channel = channel
+        self._timing = timing
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._framings: list[Framing] = []
+        self._burst = Burst()
+        self._unanswered = Unanswered(timing.late_s)
+        self._connection = 0  # counts them
+        self._last_heard = float("-inf")
+        self._free_at = float("-inf")  # when what was sent last is through
+        self._silent = 0  # requests in a row that brought not a single octet
+        self._sent = b""
+        self._echoes: bool | None = None  # whether the line lets us hear ourselves; None: not known
+        # Of the request under way:
+        self._request: Request | None = None
+        self._waiter: asyncio.Future[Heard] | None = None
+        self._deadline = 0.0
+        self._octets = 0
+        self._echoed = False
+        self._oddity = ""
+        self._misfit = False  # the meter has said something that is no answer
+        self._timer: asyncio.TimerHandle | None = None
+        channel.attach(self._received, self._lost)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the channel is open."""
+        return self._channel.connected
+
+    @property
+    def timing(self) -> LineTiming:
+        """The line's times."""
+        return self._timing
+
+    def attach(self, framing: Framing) -> None:
+        """Listen with this framing from now on."""
+        if framing not in self._framings:
+            self._framings.append(framing)
+
+    async def connect(self) -> None:
+        """Open the channel; LineDownError when that fails."""
+        if self._channel.connected:
+            return
+        try:
+            await self._channel.open()
+        except LineDownError:
+            self.counters.unreachable += 1
+            raise
+        self._discard()
+        self._connection += 1
+        self._silent = 0
+        self._echoes = None
+        self.counters.connects += 1
+
+    def close(self) -> None:
+        """Close the channel; a request under way ends with LineDownError."""
+        self._channel.close()
+        self._end(f"{self._channel.name} was closed")
+
+    def unanswered(self, device: Hashable) -> frozenset[Hashable]:
+        """Return the signatures of a device's requests whose replies may still come."""
+        return self._unanswered.signatures(device)
+
+    async def exchange(self, request: Request) -> Heard | None:
+        """Send a request and return the frame that answers it, None for a broadcast; else a LineError.
+
+        Waits for its turn. Cancelled, it leaves the line in order: what may still be answered stays known.
+        """
+        async with self._lock:
+            self.attach(request.framing)
+            if request.signature is None:
+                await self._broadcast(request)
+                return None
+            loop = asyncio.get_running_loop()
+            self._unanswered.forget(loop.time(), self._connection, self._last_heard)
+            await self._synchronise(request)
+            heard = await self._ask(request)
+            self._count(request, heard)
+            return heard
+
+    def _count(self, request: Request, heard: Heard) -> None:
+        try:
+            if request.verify is not None:
+                request.verify(heard)
+        except RefusedError:
+            self.counters.exception += 1
+            raise
+        except LineError:
+            self.counters.corrupt += 1
+            raise
+        if heard.signature is None:
+            self.counters.exception += 1
+        else:
+            self.counters.ok += 1
+
+    async def _broadcast(self, request: Request) -> None:
+        await self._quiet()
+        self._send(request, "broadcast")
+        self._free_at += self._timing.after_broadcast_s
+
+    async def _synchronise(self, request: Request) -> None:
+        """See to it that nothing is under way that could be taken for the request's answer."""
+        for _ in range(_PROBES):
+            unanswered = self._unanswered.in_the_way(request)
+            unsure = REFUSED in unanswered or request.signature in unanswered
+            if not unsure and not (request.mirrored and self._echoes is None):
+                return
+            probe = request.probe(unanswered) if request.probe is not None else None
+            if probe is None:
+                if not unsure:
+                    return
+                self._count_silence()
+                raise NoReplyError(f"{request.about}: earlier requests may still be answered, so it was not asked")
+            self.counters.probes += 1
+            try:
+                await self._ask(probe, "probe")
+            except LineError:
+                if REFUSED not in self._unanswered.signatures(request.device):
+                    raise
+                continue
+            return
+        raise BadReplyError(f"{request.about}: the meter refuses, and what it refuses is not known")
+
+    async def _ask(self, request: Request, kind: str = "request") -> Heard:
+        await self._quiet()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Heard] = loop.create_future()
+        self._begin(request)
+        self._send(request, kind)
+        self._request, self._waiter = request, waiter
+        self._deadline = self._free_at + self._timing.timeout_s
+        self._wake_at(self._deadline)
+        try:
+            return await waiter
+        finally:
+            if self._request is request:  # cancelled
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """Stop waiting; from now on the reply is late, whenever it comes."""
+        request, self._request, self._waiter = self._request, None, None
+        if request is not None:
+            self._unanswered.add(request, asyncio.get_running_loop().time(), self._connection)
+
+    def _begin(self, request: Request) -> None:
+        """Make a clean start: what is still unfinished on the line is no part of the reply."""
+        self._flush()
+        self._burst.own(request.framing)
+        self._octets = 0
+        self._echoed = False
+        self._oddity = ""
+        self._misfit = False
+
+    def _send(self, request: Request, kind: str) -> None:
+        try:
+            self._channel.write(request.octets)
+        except LineDownError:
+            self.counters.unreachable += 1
+            raise
+        self._sent = request.octets
+        now = asyncio.get_running_loop().time()
+        self._free_at = now + len(request.octets) * self._timing.character_s
+        if self.tap is not None:
+            self._trace(request.octets, kind, request.framing.protocol, sent=True)
+
+    async def _quiet(self) -> None:
+        """Wait until nobody talks, and the pause between two frames has passed."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while (now := loop.time()) - started < self._timing.longest_reply_s:
+            quiet_since = max(self._last_heard, self._free_at)
+            unfinished = any(framing.pending for framing in self._framings)
+            wait = quiet_since + (self._timing.gap_s if unfinished else self._timing.pause_s) - now
+            if wait <= 0:
+                break
+            await asyncio.sleep(wait)
+        if not self._channel.connected:
+            self.counters.unreachable += 1
+            raise LineDownError(f"no connection to {self._channel.name}")
+
+    def _received(self, data: bytes) -> None:
+        self._last_heard = asyncio.get_running_loop().time()
+        if self._waiter is not None and self._waiter.cancelled():
+            self._give_up()
+        self._octets += len(data)
+        self._silent = 0
+        whole: Framing | None = None
+        for framing in self._framings:
+            for event in framing.feed(data):
+                self._take(framing, event)
+                if isinstance(event, Heard) and not framing.pending:
+                    whole = framing
+        if whole is not None and len(self._framings) > 1:
+            self._agree(whole)
+        if any(framing.pending for framing in self._framings):
+            self._wake_at(self._last_heard + self._timing.gap_s)
+        elif self._waiter is None:
+            self._settle()
+
+    def _agree(self, whole: Framing) -> None:
+        """One framing has found a frame that ends here: no other one need wait for more of it."""
+        for framing in self._framings:
+            if framing is not whole and framing.pending:
+                framing.flush()
+
+    def _flush(self) -> None:
+        for framing in self._framings:
+            if framing.pending:
+                for event in framing.flush():
+                    self._take(framing, event)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Count what no framing knew what to do with."""
+        for framing, noise in self._burst.end():
+            self.counters.corrupt += 1
+            self._oddity = noise.reason
+            if self.tap is not None:
+                self._trace(noise.octets, "corrupt", framing.protocol, reason=noise.reason)
+
+    def _discard(self) -> None:
+        """Forget the beginnings of frames that an old connection brought."""
+        for framing in self._framings:
+            framing.flush()
+        self._burst = Burst()
+
+    def _take(self, framing: Framing, event: Heard | Noise) -> None:
+        if isinstance(event, Noise):
+            self._burst.noise(framing, event)
+            if event.lost:
+                self._settle()
+                self._channel.hang_up()
+                self._fail(BadReplyError, f"{event.reason}: the connection is given up")
+            return
+        self._burst.heard(framing, event)
+        verdict = self._verdict(framing, event)
+        if self.tap is not None:
+            self._trace(event.octets, verdict, framing.protocol)
+
+    def _verdict(self, framing: Framing, heard: Heard) -> str:
+        """Do with a frame what has to be done, and return the word for it."""
+        request = self._request
+        if self._is_echo(heard, request):
+            self.counters.echo += 1
+            self._echoes = self._echoed = True
+            return "echo"
+        if not heard.is_request:
+            verdict = self._unanswered.judge(heard, request)
+            if verdict is Verdict.ANSWER:
+                assert self._waiter is not None
+                assert request is not None
+                if not request.mirrored:
+                    self._echoes = self._echoed
+                self._waiter.set_result(heard)
+                self._request = self._waiter = None
+                return "answer"
+            if verdict is not Verdict.STRANGE:
+                self.counters.late += 1
+                self._oddity = "late replies to earlier requests"
+                return "late"
+        response = framing.respond(heard)
+        if response is not None:
+            self._respond(framing, response)
+            return "event"
+        self.counters.foreign += 1
+        if request is not None and heard.device == request.device and not heard.is_request:
+            self._misfit = True
+        self._oddity = "a frame that answers nothing that was asked"
+        return "foreign"
+
+    def _is_echo(self, heard: Heard, request: Request | None) -> bool:
+        if heard.is_request:
+            return self._sent.endswith(heard.octets) or self._unanswered.echoed(heard.octets)
+        if request is None or not request.mirrored or self._echoed or self._echoes is not True:
+            return False
+        return request.octets.endswith(heard.octets)
+
+    def _respond(self, framing: Framing, octets: bytes) -> None:
+        try:
+            self._channel.write(octets)
+        except LineDownError:
+            return  # whoever wanted it has gone
+        if self.tap is not None:
+            self._trace(octets, "response", framing.protocol, sent=True)
+
+    def _wake_at(self, when: float) -> None:
+        """Have `_wake` called then, or before: it looks for itself what is due, so that few timers do."""
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        unfinished = any(framing.pending for framing in self._framings)
+        quiet_at = self._last_heard + self._timing.gap_s
+        if unfinished and now >= quiet_at:
+            self._flush()
+            unfinished = False
+        waiting = self._waiter is not None and not self._waiter.done()  # done: cancelled
+        limit = self._deadline + (self._timing.longest_reply_s if unfinished else 0.0)
+        if waiting and now >= limit:
+            self._time_out()
+        elif waiting:
+            self._wake_at(min(quiet_at, limit) if unfinished else limit)
+        elif unfinished:
+            self._wake_at(quiet_at)
+
+    def _time_out(self) -> None:
+        self._settle()
+        request = self._request
+        assert request is not None
+        self.counters.timeout += 1
+        text = f"{request.about}: no reply within {self._timing.timeout_s:g} s"
+        if self._octets:
+            text += f", only {self._octets} octets: {self._oddity or 'part of a frame'}"
+            self._fail(BadReplyError if self._misfit else NoReplyError, text)
+            return
+        self._fail(NoReplyError, text)
+        self._count_silence()
+
+    def _count_silence(self) -> None:
+        """Replace a connection that brings nothing at all: it may be dead unawares, as behind a lost 4G link."""
+        self._silent += 1
+        if self._timing.replace_after and self._silent >= self._timing.replace_after:
+            self._silent = 0
+            self._channel.hang_up()
+
+    def _lost(self, reason: str) -> None:
+        if self._waiter is not None:
+            self.counters.unreachable += 1
+        self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        self._flush()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._fail(LineDownError, reason)
+
+    def _fail(self, kind: type[LineError], text: str) -> None:
+        waiter = self._waiter
+        self._give_up()
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(kind(text))
+
+    def _trace(self, octets: bytes, verdict: str, protocol: str, *, sent: bool = False, reason: str = "") -> None:
+        assert self.tap is not None
+        self.tap(Traced(self._clock.now_ms(), sent, octets, verdict, protocol, reason))

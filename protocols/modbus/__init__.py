@@ -1,0 +1,1 @@
+"""Modbus over serial lines (RTU) and over TCP (MBAP)."""

@@ -1,0 +1,1 @@
+"""The commands of `diantan-agent`: each room adds its arguments to the parser and does the work."""

@@ -1,0 +1,26 @@
+"""Arguments that several commands have."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Final
+
+CONFIG_VARIABLE: Final = "DIANTAN_AGENT_CONFIG"
+DEFAULT_CONFIG: Final = "agent.toml"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add the gateway's configuration file."""
+    parser.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        default=Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG)),
+        metavar="FILE",
+        help=f"the gateway's TOML file (default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG} here)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of JSON."""
+    parser.add_argument("--json", action="store_true", help="print JSON")

@@ -1,0 +1,26 @@
+"""Where the commands speak: results on standard output, all else on standard error."""
+
+import sys
+from typing import Final
+
+FAILED: Final = 1
+WRONG: Final = 2
+
+
+class CommandError(Exception):
+    """A command could not do what it was asked; the text says why."""
+
+
+class UsageError(CommandError):
+    """The command line or a file named there is wrong; the command ends with status 2."""
+
+
+def say(*lines: str) -> None:
+    """Print lines on standard error."""
+    for line in lines:
+        print(line, file=sys.stderr)  # noqa: T201 - the command's own output
+
+
+def show(text: str) -> None:
+    """Print a result on standard output at once, since it may go into a pipe that somebody watches."""
+    print(text, flush=True)  # noqa: T201 - the command's own output

@@ -6,6 +6,7 @@ import sys
 
 BENCHES = {
     "integration": "register steps a second, beside the same sums in numpy float64",
+    "codecs": "DL/T frames a second from Rust and through Python, beside dlt645 and dlt698",
     "wire_size": "bytes an interval record on the wire, beside JSON and row-wise CBOR",
     "agent_poll": "200 meters read every second: CPU, memory, lateness, beside plain pymodbus",
     "receiver_intake": "records a second through Mosquitto into SQLite, beside plain executemany",

@@ -99,7 +99,7 @@ def test_a_good_profile_has_exact_scales_in_canonical_units() -> None:
         ('multiply = ["ct"]', "missing = -1", "points.energy_forward.missing", "0..4294967295"),
         ('multiply = ["ct"]', 'rollover = "0.015"', "points.energy_forward.rollover", "multiple of the resolution"),
         ('resolution = "0.1"', 'resolution = "0.1", rollover = "1"', "points.power.rollover", "energy and carbon only"),
-        ('protocol = "modbus"', 'protocol = "mbus"', "meter.protocol", "one of modbus"),
+        ('protocol = "modbus"', 'protocol = "mbus"', "meter.protocol", "found 'mbus'"),
         ('model = "M1"', 'model = ""', "meter.model", "not empty"),
         ('source = "manual 1.0"', "", "meter.source", "found nothing"),
         ("[meter]", "[metre]", "metre", "an unknown key"),

@@ -19,6 +19,8 @@ REACH_MS = 86_400_000
 SHORT_GAP_MS = 120_000
 GAP_OF_PERIODS = Fraction(5, 2)
 """A gateway calls a value measured when no gap between readings is longer than both (agent.metering)."""
+FREEZE_STEP_MWH = 10_000
+"""0.01 kWh, in which both DL/T protocols freeze energies, however fine the register that is polled."""
 BROKEN: tuple[int, ...] = (
     EventCode.ROLLOVER,
     EventCode.RESET,
@@ -147,7 +149,8 @@ def _limits(connection: Connection, context: Context, meter: Meter, pair: _Pair)
     rows = around([IntervalRow._make(row) for row in connection.execute(statement)], midnight_ms)
     if not rows:
         return None
-    rest = energy_mwh(meter, int(context.station.time_uncertainty_s * 1000)) + 2 * int(meter.resolution_kwh * 10**6)
+    step = int(meter.resolution_kwh * 10**6)
+    rest = energy_mwh(meter, int(context.station.time_uncertainty_s * 1000)) + step + max(step, FREEZE_STEP_MWH)
     forward, reverse = sum(row.forward_mwh for row in rows), sum(row.reverse_mwh for row in rows)
     if pair.gateway.source == FreezeSource.GATEWAY_MEASURED:
         period = max(Fraction(row.duration_ms, row.readings) for row in (rows[0], rows[-1]))

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -148,6 +149,18 @@ def test_readings_close_to_midnight_leave_less_open(
     sender.send(frozen(960 * KWH + explained + REST + 1))
     (item,) = check(bench, registry)
     assert details(item)[0]["tolerance_mwh"] == explained + REST
+
+
+@pytest.mark.parametrize(("step_kwh", "steps_mwh"), [("0.001", 11_000), ("0.4", 800_000)])
+def test_a_freeze_has_steps_of_its_own(
+    sender: Sender, bench: Bench, registry: Registry, step_kwh: str, steps_mwh: int
+) -> None:
+    station = registry.station[0]
+    meters = tuple(meter.model_copy(update={"resolution_kwh": Decimal(step_kwh)}) for meter in station.meter)
+    finer = Registry(station=(station.model_copy(update={"meter": meters}),))
+    sender.send(*slots(94, 97), frozen(96 * KWH, FreezeSource.GATEWAY_MEASURED), frozen(90 * KWH))
+    (item,) = check(bench, finer)
+    assert details(item)[0]["tolerance_mwh"] == 2 * KWH + 33_333 + steps_mwh
 
 
 def test_a_freeze_that_comes_last_is_compared(sender: Sender, bench: Bench, registry: Registry) -> None:

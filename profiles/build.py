@@ -43,6 +43,8 @@ def read_worth(item: Section, quantity: Quantity) -> Fraction | None:
     for parameter in item.texts("multiply") if item.has("multiply") else []:
         if parameter not in item.parameters:
             item.wrong("multiply", "names that [parameters] declares", parameter)
+        elif item.parameters[parameter] == 0:
+            item.wrong("multiply", "parameters other than 0", parameter)
         elif found is not None:
             found *= Fraction(item.parameters[parameter])
     return found

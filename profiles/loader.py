@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from profiles.build import Head
+from profiles.dlt645 import build as dlt645
 from profiles.modbus import build as modbus
 from profiles.model import Profile, ProfileError
 from profiles.reader import Problems, Section, exact
 
-_BUILDERS: Final[Mapping[str, Callable[[Section, Head], Profile]]] = {"modbus": modbus.build}
+_BUILDERS: Final[Mapping[str, Callable[[Section, Head], Profile]]] = {"dlt645": dlt645.build, "modbus": modbus.build}
 _LARGEST_FILE: Final = 1 << 20
 _KEPT_PROFILES: Final = 64
 
@@ -120,11 +121,12 @@ def _parameters(root: Section, given: Mapping[str, str]) -> dict[str, Decimal]:
         elif name in given and value is not None:
             if (low is not None and value < low) or (high is not None and value > high):
                 section.wrong(name, f"a parameter of {low or 'any'}..{high or 'any'}", str(value))
+                value = None
         elif default is not None:
             value = Decimal(default.numerator) / Decimal(default.denominator)
         else:
             section.wrong(name, "a value given with the meter: " + item.text("description", "?"), "nothing")
-        values[name] = Decimal(1) if value is None or value == 0 else value
+        values[name] = Decimal(1) if value is None else value
     for name in given:
         if name not in values:
             section.wrong(name, "one of the profile's parameters: " + (", ".join(values) or "it has none"), given[name])

@@ -5,14 +5,16 @@ from functools import partial
 from typing import Final
 
 from agent.config import AgentConfig, Meter
-from agent.config import Line as LineConfig
 from agent.config_file import Loaded
-from agent.line import Line, LineMeter, LineSettings
+from agent.config_lines import address_of
+from agent.connection import connection
+from agent.drivers.base import Driver
+from agent.line import Line
+from agent.line_meter import LineMeter, LineSettings
 from agent.metering import Metering
-from agent.modbus import ModbusTcp
 from agent.reading import Reading
 from agent.schedule import phase
-from agent.timing import socket_seconds
+from agent.spare import Errand
 from clock import Clock
 from profiles import Point, Profile
 from wire.connection import LinkSettings
@@ -39,23 +41,23 @@ def polled_points(meter: Meter, profile: Profile) -> list[Point]:
     return [profile.points[name] for name in names if name in profile.points]
 
 
-def line_meter(meter: Meter, profile: Profile, timezone: str, *, forward_factor: bool) -> LineMeter:
+def line_meter(meter: Meter, profile: Profile, driver: Driver, timezone: str, *, forward_factor: bool) -> LineMeter:
     """Return a meter as its line needs it: the requests of a poll, how to read its number and write its factor."""
     serial = profile.points.get("serial_number")
+    energies = frozenset(ENERGY) & profile.points.keys()
+    blocks = profile.plan(polled_points(meter, profile), timezone)
+    # The energies first: what comes late or not at all must not delay or cost them.
+    blocks.sort(key=lambda block: energies.isdisjoint(point.name for point in block.points))
     return LineMeter(
         meter.id,
-        meter.unit,
+        driver,
+        address_of(meter, profile.protocol),
         1000 * meter.poll_seconds,
-        profile.plan(polled_points(meter, profile), timezone),
-        frozenset(ENERGY) & profile.points.keys(),
+        blocks,
+        energies,
         identity=profile.plan([serial], timezone)[0] if serial is not None else None,
         profile=profile if forward_factor and "factor" in profile.writes else None,
     )
-
-
-def driver(line: LineConfig, clock: Clock) -> ModbusTcp:
-    """Return the driver of a line, not yet connected."""
-    return ModbusTcp(line.host, line.port, socket_seconds(clock, line.timeout_ms))
 
 
 def build_lines(
@@ -68,6 +70,7 @@ def build_lines(
     on_silent: Callable[[str, int, str], None],
     on_back: Callable[[str, int, int], None],
     factor_at: Callable[[int], tuple[int, int | None] | None],
+    errand_for: Callable[[str], Errand | None],
 ) -> list[Line]:
     """Return every line of the configuration, ready to run."""
     config = loaded.config
@@ -80,13 +83,16 @@ def build_lines(
         on_silent=on_silent,
         on_back=on_back,
         factor_at=factor_at,
+        errand_for=errand_for,
     )
     lines = []
     for index, line in enumerate(config.line):
+        carried = connection(line, loaded.profiles, clock)
         meters = [
             line_meter(
                 meter,
                 loaded.profiles[meter.id],
+                carried.drivers[loaded.profiles[meter.id].protocol],
                 config.gateway.timezone,
                 forward_factor=config.factor.forward_to_meters,
             )
@@ -100,10 +106,10 @@ def build_lines(
             phase(index, len(config.line), shortest),
             1000 * line.longest_silence_seconds,
             config.gateway.timezone,
-            line.pause_after_connect_ms,
-            line.pause_between_requests_ms,
+            line.timeout_ms,
+            getattr(line, "pause_after_connect_ms", 0),
         )
-        lines.append(make(settings, driver(line, clock), meters))
+        lines.append(make(settings, carried.bus, meters))
     return lines
 
 

@@ -2,69 +2,14 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import Field, model_validator
 
-from diantan_core import Energy, Factor, QuantityError
-from wire.topics import TopicError, checked_name
+from agent.config_lines import AnyLine, Line, Meter, shared_ports
+from agent.config_values import FactorValue, Flag, PlainName, Port, Section, TopicName, Whole, Zone
 
-_MAX_NAME_BYTES = 64
-_MAX_KW = 1_000_000_000  # 1 TW
-
-
-def _topic_name(value: str) -> str:
-    try:
-        return checked_name(value)
-    except TopicError as error:
-        raise ValueError(str(error)) from None
-
-
-def _plain_name(value: str) -> str:
-    if not value.isprintable() or not 1 <= len(value.encode()) <= _MAX_NAME_BYTES:
-        raise ValueError(f"expected 1 to {_MAX_NAME_BYTES} bytes of printable text")
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("expected the name of a time zone, such as Asia/Shanghai") from None
-    return value
-
-
-def _factor(value: Decimal) -> Decimal:
-    try:
-        Factor.from_kg_per_kwh(value)
-    except QuantityError as error:
-        raise ValueError(f"expected kgCO2/kWh with at most 6 decimals: {error}") from None
-    return value
-
-
-def _energy(value: Decimal) -> Decimal:
-    try:
-        Energy.from_kwh(value)
-    except QuantityError as error:
-        raise ValueError(f"expected kWh with at most 6 decimals: {error}") from None
-    return value
-
-
-TopicName = Annotated[str, AfterValidator(_topic_name)]
-PlainName = Annotated[str, AfterValidator(_plain_name)]
-# Strict, since TOML has types: `true` is no number, and "60" none either.
-Whole = Annotated[int, Strict()]
-Flag = Annotated[bool, Strict()]
-Port = Annotated[Whole, Field(ge=1, le=65535)]
-Kilowatts = Annotated[Decimal, Field(gt=0, le=_MAX_KW, allow_inf_nan=False)]
-KilowattHours = Annotated[Decimal, Field(gt=0, allow_inf_nan=False), AfterValidator(_energy)]
-
-
-class Section(BaseModel):
-    """A table of the file; a key that nobody knows is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, validate_default=True)
+__all__ = ["AgentConfig", "Line", "Meter"]
 
 
 class Gateway(Section):
@@ -72,7 +17,7 @@ class Gateway(Section):
 
     id: TopicName
     station: PlainName
-    timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    timezone: Zone = "Asia/Shanghai"
     data_dir: Path
     key_file: Path
 
@@ -108,7 +53,7 @@ class FactorSettings(Section):
     """Which carbon factor (电碳因子) applies."""
 
     node: TopicName
-    default: Annotated[Decimal, AfterValidator(_factor)] | None = None  # kgCO2/kWh
+    default: FactorValue | None = None  # kgCO2/kWh
     hold_hours: Whole | None = Field(default=None, ge=0, le=8784)
     forward_to_meters: Flag = True
 
@@ -140,42 +85,19 @@ class Reporting(Section):
     status_seconds: Whole = Field(default=300, ge=1)
 
 
-class Meter(Section):
-    """A meter on a line."""
+class Freezes(Section):
+    """Freezes (冻结) read from the meters that keep them."""
 
-    id: PlainName
-    unit: Whole = Field(default=1, ge=0, le=255)
-    profile: str = Field(min_length=1)
-    role: Literal["charger", "grid", "auxiliary"] = "charger"
-    poll_seconds: Whole = Field(default=60, ge=1, le=900)
-    rated_kw: Kilowatts | None = None
-    max_kw: Kilowatts | None = None
-    resolution_kwh: KilowattHours = Decimal(1)
-    rollover_kwh: KilowattHours | None = None
-    parameters: dict[str, Decimal] = Field(default_factory=dict)
-    points: list[str] | None = None
+    read: Flag = True
+    margin_seconds: Whole = Field(default=300, ge=0, le=3600)  # how wrong a meter's clock may be at its midnight
+    give_up_hours: Whole = Field(default=12, ge=1, le=72)
 
 
-class Line(Section):
-    """One connection, and the meters behind it."""
+class MeterClocks(Section):
+    """Clocks of the meters (电能表时钟) that tell the time."""
 
-    name: PlainName
-    transport: Literal["modbus-tcp"]
-    host: str = Field(min_length=1)
-    port: Port = 502
-    timeout_ms: Whole = Field(default=1000, ge=10, le=60_000)
-    pause_after_connect_ms: Whole = Field(default=0, ge=0, le=60_000)
-    pause_between_requests_ms: Whole = Field(default=0, ge=0, le=10_000)
-    longest_silence_seconds: Whole = Field(default=300, ge=1, le=3600)
-    meter: list[Meter] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _one_meter_a_unit(self) -> "Line":
-        units: dict[int, str] = {}
-        for meter in self.meter:
-            if (other := units.setdefault(meter.unit, meter.id)) != meter.id:
-                raise ValueError(f"meters {other!r} and {meter.id!r} both have unit {meter.unit}")
-        return self
+    limit_seconds: Whole = Field(default=300, ge=1, le=86_400)
+    check_minutes: Whole = Field(default=60, ge=0, le=1440)  # 0: never
 
 
 class AgentConfig(Section):
@@ -189,7 +111,9 @@ class AgentConfig(Section):
     journal: JournalSettings = JournalSettings()
     uplink: UplinkConfig = UplinkConfig()
     report: Reporting = Reporting()
-    line: list[Line] = Field(min_length=1)
+    freezes: Freezes = Freezes()
+    meter_clocks: MeterClocks = MeterClocks()
+    line: list[AnyLine] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "AgentConfig":
@@ -200,6 +124,7 @@ class AgentConfig(Section):
         ):
             doubled = sorted({name for name in names if names.count(name) > 1})
             problems += [f"{kind} {name!r} is there more than once" for name in doubled]
+        problems += shared_ports(self.line)
         problems += [
             f"meter {meter.id!r}: poll_seconds {meter.poll_seconds} is longer than the interval"
             for line in self.line

@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from agent.config import AgentConfig, Meter
+from agent.config import AgentConfig, Line, Meter
+from agent.config_lines import LINES, address_of, unaddressed
+from agent.drivers.base import Address
 from profiles import Profile, ProfileError, load
+
+_METERS: Final = TypeAdapter(list[Meter])
 
 
 class ConfigError(Exception):
@@ -36,7 +40,11 @@ def load_config(path: Path) -> Loaded:
     try:
         config = AgentConfig.model_validate(document)
     except ValidationError as error:
-        problems = [_told(path, document, dict(item)) for item in error.errors(include_url=False)]
+        problems = []
+        for item in error.errors(include_url=False):
+            problems.append(_told(path, document, dict(item)))
+            if str(item["type"]).startswith("union_tag"):
+                problems += _meter_problems(path, document, item["loc"])
         raise ConfigError(problems) from None
     config = _resolved(config, path.absolute().parent)
     profiles, problems = _profiles(path, config)
@@ -58,19 +66,52 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _told(path: Path, document: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    location = tuple(error["loc"])
+    location, transport = _untagged(tuple(error["loc"]))
     key = _key(document, location) or "(file)"
     if error["type"] == "missing":
         return f"{path}: {key}: is missing"
+    if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        found = error["ctx"].get("tag")
+        wanted = f"expected one of {', '.join(map(repr, LINES))}, got {found!r}" if found else "is missing"
+        return f"{path}: {key}.transport: {wanted}"
     if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(location[-1]), _known_keys(location[:-1]), 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        return f"{path}: {key}: unknown key{hint}"
+        return f"{path}: {key}: {_unknown(location, transport)}"
     message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
     value = error["input"]
     shown = str(value) if isinstance(value, Decimal) else repr(value)
     got = f", got {shown}" if isinstance(value, (str, int, Decimal)) else ""
     return f"{path}: {key}: {message}{got}"
+
+
+def _meter_problems(path: Path, document: Mapping[str, Any], line: tuple[str | int, ...]) -> list[str]:
+    """Return what is wrong with the meters of a line whose transport nobody knows, so that all is told at once."""
+    meters = document["line"][line[1]].get("meter", [])
+    try:
+        _METERS.validate_python(meters)
+    except ValidationError as error:
+        return [
+            _told(path, document, {**item, "loc": (*line, "meter", *item["loc"])})
+            for item in error.errors(include_url=False)
+        ]
+    return []
+
+
+def _untagged(location: tuple[str | int, ...]) -> tuple[tuple[str | int, ...], str | None]:
+    """Return a location without the transport that tells which kind of line was checked, and that transport."""
+    if location[:1] == ("line",) and len(location) >= 3 and location[2] in LINES:  # noqa: PLR2004 - line, index, kind
+        return location[:2] + location[3:], str(location[2])
+    return location, None
+
+
+def _unknown(location: tuple[str | int, ...], transport: str | None) -> str:
+    """Return why a key can't be there: it belongs to another transport, is mistyped, or nobody knows it."""
+    name = str(location[-1])
+    if transport is not None and location[2:] == (name,):
+        others = [other for other, model in LINES.items() if name in model.model_fields]
+        if others:
+            return f"a line of transport {transport!r} has no such key, one of {' or '.join(map(repr, others))} has"
+    close = difflib.get_close_matches(name, _known_keys(location[:-1], transport), 1)
+    return "unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
 def _key(document: object, location: Sequence[str | int]) -> str:
@@ -87,10 +128,12 @@ def _key(document: object, location: Sequence[str | int]) -> str:
     return ".".join(parts)
 
 
-def _known_keys(location: Sequence[str | int]) -> list[str]:
+def _known_keys(location: Sequence[str | int], transport: str | None) -> list[str]:
     model: type[BaseModel] = AgentConfig
     for step in location:
-        if isinstance(step, str) and step in model.model_fields:
+        if step == "line" and transport is not None:
+            model = LINES[transport]
+        elif isinstance(step, str) and step in model.model_fields:
             annotation = model.model_fields[step].annotation
             inner = getattr(annotation, "__args__", (annotation,))[0]
             if isinstance(inner, type) and issubclass(inner, BaseModel):
@@ -138,15 +181,31 @@ def _profiles(path: Path, config: AgentConfig) -> tuple[dict[str, Profile], list
             if isinstance(profile, ProfileError):
                 problems += [f"{path}: {key}.profile: {problem}" for problem in profile.problems]
                 continue
-            problems += [f"{path}: {key}.{text}" for text in _unfit(meter, profile)]
+            problems += [
+                f"{path}: {key}.{text}" for text in [*_unfit(meter, profile), *unaddressed(line, meter, profile)]
+            ]
             found[meter.id] = profile
+        problems += [f"{path}: line[{line.name}]: {text}" for text in _doubled(line, found)]
     return found, problems
+
+
+def _doubled(line: Line, profiles: Mapping[str, Profile]) -> list[str]:
+    """Return which meters of a line would answer to the same address."""
+    owners: dict[tuple[str, Address], str] = {}
+    problems = []
+    for meter in line.meter:
+        if (profile := profiles.get(meter.id)) is None:
+            continue
+        address = address_of(meter, profile.protocol)
+        other = owners.setdefault((profile.protocol, address), meter.id)
+        if other != meter.id:
+            what = "unit" if profile.protocol == "modbus" else "address"
+            problems.append(f"meters {other!r} and {meter.id!r} both have {what} {address}")
+    return problems
 
 
 def _unfit(meter: Meter, profile: Profile) -> list[str]:
     problems = []
-    if profile.protocol != "modbus":
-        problems.append(f"profile: {profile.name} is for {profile.protocol}, the line's transport carries modbus")
     if "energy_forward" not in profile.points:
         problems.append(f"profile: {profile.name} has no point energy_forward, which is what is metered")
     for point in meter.points or []:

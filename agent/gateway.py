@@ -12,11 +12,14 @@ from agent.config_file import Loaded
 from agent.factors import FactorBook
 from agent.journal import Append, Journal, event, to_row
 from agent.journal_schema import JournalError, StorageFullError
-from agent.line import Lateness
+from agent.line import COUNTERS
+from agent.line_meter import Lateness
 from agent.logs import log
 from agent.metering import Metering
+from agent.notes import MeterNotes, build_notes, figures_of
 from agent.reading import Reading
 from agent.report import LiveValues, StatusReporter
+from agent.spare import Errand
 from agent.tasks import every, watched
 from agent.timekeeper import INSIST_MS, STEP_MS, Timekeeper, kernel_synchronised
 from agent.uplink import Uplink, UplinkSettings
@@ -37,6 +40,7 @@ CHECK_CLOCK_MS: Final = 1_000
 PRUNE_MS: Final = 600_000
 COUNTERS_MS: Final = 5_000  # so much may `journal ls` lag behind the acknowledgements
 _GOODBYE_S: Final = 2.0  # how long the broker may take for the last status
+TROUBLES: Final = tuple(name for name in COUNTERS if name not in ("ok", "echo", "connects"))
 _HOUR_MS: Final = 3_600_000
 _LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 
@@ -115,6 +119,14 @@ class Gateway:
         )
         self.writer.on_written = self.uplink.records_written
         self.live = LiveValues(gateway, self.link, signer, now_ms=now_ms, stale_ms=1000 * config.report.stale_seconds)
+        self.notes = build_notes(
+            config,
+            loaded.profiles,
+            journal.notes(),
+            now_ms,
+            trusted=lambda: self.time.state == ClockState.SYNCHRONISED,
+            tell=self._found,
+        )
         self.lines = build.build_lines(
             loaded,
             clock,
@@ -124,7 +136,9 @@ class Gateway:
             on_silent=self._silent,
             on_back=self._back,
             factor_at=self.factors.dispatched,
+            errand_for=self._errand_for,
         )
+        self._troubles: dict[str, tuple[int, ...]] = {}  # of each line, as last written
         self.held_back = 0  # readings not used: the disk takes no records, or the time is not known
         self._exchanged: set[str] = set()  # what readings said that could not be used
         self._serial_numbers: dict[str, int] = {}
@@ -160,7 +174,8 @@ class Gateway:
 
         A reading that is held back costs no energy: the meter's register has it, and the next one used brings it.
         """
-        self.live.update(reading)
+        if not reading.brief:
+            self.live.update(reading)
         if reading.exchanged:
             self._exchanged.add(reading.meter)
         if reading.serial_number is not None:
@@ -180,9 +195,9 @@ class Gateway:
         self._exchanged.discard(reading.meter)
         number = self._serial_numbers.pop(reading.meter, None)
         serial = {} if number is None else {reading.meter: number}
-        if not records and not serial and not metering.unstored:
-            return
-        self._keep(metering, records, serial)
+        noted = self.notes[reading.meter].take(reading, records)
+        if records or serial or noted or metering.unstored:
+            self._keep(metering, records, serial)
 
     def lateness(self) -> Lateness:
         """Return how late the polls of all lines began."""
@@ -197,10 +212,23 @@ class Gateway:
         except RecordError as error:
             log.error("a record can't be kept: %s", error, extra={"about": metering.meter})
             return
-        self.writer.submit(Append(rows, {metering.meter: metering.take_state()}, serial))
+        notes = {metering.meter: self.notes[metering.meter].encoded()}
+        self.writer.submit(Append(rows, {metering.meter: metering.take_state()}, serial, notes))
         for record in records:
             if isinstance(record, IntervalRecord):
                 self.factors.interval_closed(record)
+
+    def _errand_for(self, meter: str) -> Errand | None:
+        """Return what is to be asked of a meter beside its polls, while its answer can be kept."""
+        return self.notes[meter].errand() if self.writer.has_room and not self.time.doubtful else None
+
+    def _found(self, notes: MeterNotes, record: Record) -> None:
+        try:
+            row = to_row(record)
+        except RecordError as error:
+            log.error("a record can't be kept: %s", error, extra={"about": notes.meter})
+            return
+        self.writer.submit(Append([row], notes={notes.meter: notes.encoded()}))
 
     def _event(self, code: EventCode, details: Mapping[DetailKey, int | str] | None = None) -> None:
         self.writer.submit(Append([to_row(event(self.time.now_ms(), code, details=details))]))
@@ -311,14 +339,22 @@ class Gateway:
         if self.link.connected:
             self._publish_status(StatusState.HEALTH)
         log.info("health", extra={"details": self.figures()})
+        for line in self.lines:
+            figures = line.figures()
+            troubles = tuple(figures[name] for name in TROUBLES)
+            if figures["silent_meters"] or troubles != self._troubles.get(line.name, (0,) * len(TROUBLES)):
+                self._troubles[line.name] = troubles
+                log.info("line health", extra={"about": line.name, "details": figures})
+
+    def line_figures(self) -> dict[str, dict[str, int]]:
+        """Return the counters of every line, by its name."""
+        return {line.name: line.figures() for line in self.lines}
 
     def figures(self) -> dict[str, int]:
         """Return the counters that tell how the gateway is."""
-        counters = [line.driver.counters for line in self.lines]
-        names = ("ok", "timeout", "exception", "foreign", "corrupt", "unreachable", "connects")
+        lines = [line.figures() for line in self.lines]
         return {
-            **{name: sum(getattr(counter, name) for counter in counters) for name in names},
-            "silent_meters": sum(meter.silent_since is not None for line in self.lines for meter in line.meters),
+            **{name: sum(figures[name] for figures in lines) for name in (*COUNTERS, "silent_meters")},
             "records": self.writer.next_sequence - 1,
             "unacknowledged": self.uplink.unacknowledged,
             "waiting_for_disk": self.writer.waiting_records,
@@ -326,6 +362,7 @@ class Gateway:
             "batches_resent": self.uplink.window.resent,
             "factors_rejected": self.factors.rejected,
             "late_p99_ms": self.lateness().bound_ms(0.99),
+            **figures_of(self.notes.values()),
         }
 
     async def _leave(self, keeping: "asyncio.Task[None]") -> None:

@@ -48,6 +48,7 @@ class Append:
     rows: Sequence[Row] = ()
     states: Mapping[str, bytes] = field(default_factory=dict)
     serial_numbers: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, bytes] = field(default_factory=dict)  # agent.notes, by meter
     clock_state: ClockState = ClockState.UNKNOWN  # set by the writer
 
 
@@ -137,6 +138,8 @@ class Journal:
                 problems = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
                 if problems != ["ok"]:
                     raise schema.damaged(path, "; ".join(problems))
+            if not created:
+                schema.upgrade(connection)
             journal = cls(path, connection, created=created)
             connection.execute("UPDATE header SET closed_cleanly = 0")
         except sqlite3.Error as error:
@@ -224,6 +227,11 @@ class Journal:
         rows = self.connection.execute("SELECT meter, state, serial_number FROM meters")
         return {meter: (state, serial) for meter, state, serial in rows}
 
+    def notes(self) -> dict[str, bytes]:
+        """Return the stored notes by meter."""
+        rows = self.connection.execute("SELECT meter, notes FROM meters WHERE notes IS NOT NULL")
+        return dict(rows.fetchall())
+
     def factors(self) -> list[StoredFactor]:
         """Return the stored factors in order of time."""
         rows = self.connection.execute("SELECT start_ms, factor, solve_id, issued_ms FROM factors ORDER BY start_ms")
@@ -304,6 +312,10 @@ class Journal:
             "INSERT INTO meters (meter, serial_number) VALUES (?, ?)"
             " ON CONFLICT (meter) DO UPDATE SET serial_number = excluded.serial_number",
             operation.serial_numbers.items(),
+        )
+        self.connection.executemany(
+            "INSERT INTO meters (meter, notes) VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET notes = excluded.notes",
+            operation.notes.items(),
         )
 
     def _take_factors(self, update: FactorUpdate) -> list[Row]:

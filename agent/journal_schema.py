@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x4454_4A4C  # "DTJL", so that `file` and we recognise a journal
 
 KIND_INTERVAL: Final = 0
@@ -13,7 +13,7 @@ KIND_ADJUSTMENT: Final = 2
 KIND_EVENT: Final = 3
 
 # start_ms: an interval's or adjustment's start, a freeze's or event's time. clock_state: when the record was made
-# (wire.records). body: wire.row.
+# (wire.records). body: wire.row. notes: what is still to be asked of a meter (agent.notes); version 1 had none.
 _TABLES: Final = """
 CREATE TABLE header (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -39,7 +39,8 @@ CREATE TABLE meters (
     state BLOB,
     serial_number INTEGER,
     adjusted_forward_ng TEXT NOT NULL DEFAULT '0',
-    adjusted_reverse_ng TEXT NOT NULL DEFAULT '0'
+    adjusted_reverse_ng TEXT NOT NULL DEFAULT '0',
+    notes BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE factors (
     start_ms INTEGER PRIMARY KEY,
@@ -48,6 +49,9 @@ CREATE TABLE factors (
     issued_ms INTEGER NOT NULL
 ) STRICT;
 """
+
+
+_UPGRADES: Final = {1: "ALTER TABLE meters ADD COLUMN notes BLOB"}  # by the version from which each leads to the next
 
 
 class JournalError(Exception):
@@ -113,8 +117,24 @@ def create(connection: sqlite3.Connection, context: bytes, now_ms: int) -> None:
     connection.commit()
 
 
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring the tables of an earlier version to this one, in one transaction."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in range(version, SCHEMA_VERSION):
+            connection.execute(_UPGRADES[step])
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
 def check_version(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file has our tables; JournalError when it is something else or of a later version."""
+    """Return whether the file has our tables, of this version or an earlier one; JournalError for anything else."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -122,6 +142,6 @@ def check_version(connection: sqlite3.Connection, path: Path) -> bool:
         return False
     if application != APPLICATION_ID:
         raise JournalError(f"{path}: expected a journal of diantan-agent, found another SQLite database")
-    if version != SCHEMA_VERSION:
-        raise JournalError(f"{path}: expected journal schema {SCHEMA_VERSION}, found {version}")
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise JournalError(f"{path}: expected journal schema 1 to {SCHEMA_VERSION}, found {version}")
     return True

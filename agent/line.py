@@ -1,103 +1,23 @@
 """A line (线路): one connection, the meters behind it, and the one task that may use it."""
 
-import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
+from agent.exchange import BadReplyError, Bus, LineDownError, LineError
+from agent.line_meter import SILENT_AFTER, Lateness, LineMeter, LineSettings
 from agent.logs import log
-from agent.modbus import BadReplyError, LineCounters, LineDownError, LineError, MeterExceptionError
+from agent.poll import Poller
 from agent.reading import Reading
-from agent.schedule import next_poll, silence_delay
+from agent.schedule import boundary_before, next_poll, silence_delay
+from agent.spare import Allowance, Errand
 from agent.timing import at_least_real
 from clock import Clock
-from profiles import Block, Command, Profile
-from profiles.model import CodecError, NoValueError
+from profiles.model import CodecError
 
-SILENT_AFTER: Final = 3  # failures in a row, before it is said that a meter is silent
 LONGEST_SLEEP_MS: Final = 10_000  # how late a step of the wall clock may be noticed by a waiting line
 RECONNECT_MS: Final = 1_000
 LONGEST_RECONNECT_MS: Final = 30_000
-LATENESS_MS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 5000, 60_000)
-
-
-class Driver(Protocol):
-    """What a line needs of a transport (agent.modbus.ModbusTcp)."""
-
-    counters: LineCounters
-
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection."""
-
-    async def connect(self) -> None:
-        """Open it."""
-
-    def close(self) -> None:
-        """Close it."""
-
-    async def read(self, unit: int, block: Block) -> bytes:
-        """Ask for a block; return what its `decode` takes."""
-
-    async def write(self, unit: int, command: Command) -> None:
-        """Write."""
-
-
-@dataclass(slots=True)
-class LineMeter:
-    """A meter as its line sees it."""
-
-    id: str
-    unit: int
-    period_ms: int
-    blocks: Sequence[Block]
-    energy_points: frozenset[str]
-    identity: Block | None = None  # where the serial number stands
-    profile: Profile | None = None  # set where the factor is written to the meter
-    serial_number: int | None = None
-    failures: int = 0  # polls without an answer, in a row
-    unreachable: bool = False  # the last poll found no connection, which says nothing of the meter
-    silent_since: int | None = None
-    identity_due: bool = True  # the meter may be another one: at the start and after every silence
-    factor_written: tuple[int, int | None] | None = None  # slot start, factor
-
-
-@dataclass(slots=True)
-class Lateness:
-    """How late polls begin, as counts by upper bound."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * (len(LATENESS_MS) + 1))
-
-    def add(self, late_ms: int) -> None:
-        """Count a poll."""
-        for index, bound in enumerate(LATENESS_MS):
-            if late_ms <= bound:
-                self.counts[index] += 1
-                return
-        self.counts[-1] += 1
-
-    def bound_ms(self, share: float) -> int:
-        """Return the bound within which this share of the polls began; the largest bound if it is beyond all."""
-        wanted = share * sum(self.counts)
-        seen = 0
-        for bound, count in zip(LATENESS_MS, self.counts, strict=False):
-            seen += count
-            if seen >= wanted:
-                return bound
-        return LATENESS_MS[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class LineSettings:
-    """How a line is used; durations in ms of the clock."""
-
-    name: str
-    interval_ms: int
-    phase_ms: int
-    longest_silence_ms: int
-    timezone: str  # of the meters' clocks
-    pause_after_connect_ms: int = 0
-    pause_between_requests_ms: int = 0
+BRIEF_MS: Final = 2_000  # a round that takes longer reads the energies of all meters first, at a boundary
 
 
 class Line:
@@ -106,7 +26,7 @@ class Line:
     def __init__(
         self,
         settings: LineSettings,
-        driver: Driver,
+        bus: Bus,
         meters: Sequence[LineMeter],
         clock: Clock,
         *,
@@ -115,48 +35,124 @@ class Line:
         on_silent: Callable[[str, int, str], None],
         on_back: Callable[[str, int, int], None],
         factor_at: Callable[[int], tuple[int, int | None] | None] = lambda _: None,
+        errand_for: Callable[[str], Errand | None] = lambda _: None,
     ) -> None:
-        """`on_silent` is called with (meter, time, reason), `on_back` with (meter, time, how long it was silent)."""
+        """`on_silent` is called with (meter, time, reason), `on_back` with (meter, time, how long it was silent).
+
+        `errand_for` returns what is to be asked of a meter (by id) beside its polls, and each errand once.
+        """
         self.name = settings.name
-        self.driver = driver
+        self.bus = bus
         self.meters = meters
         self.lateness = Lateness()
+        self.attempts = Allowance(settings.timeout_ms)  # at silent meters
+        self.errands = Allowance(settings.timeout_ms)
+        self.polling_ms = 0  # time spent on polls that were answered
+        self.overloaded = False
         self._settings = settings
         self._clock = clock
         self._now_ms = now_ms
         self._on_reading = on_reading
         self._on_silent = on_silent
         self._on_back = on_back
-        self._factor_at = factor_at
+        self._errand_for = errand_for
+        self._poller = Poller(settings.name, settings.timezone, now_ms, factor_at)
+        self._errand: tuple[LineMeter, Errand, int, dict[str, int]] | None = None  # with how many blocks are read
+        self._errand_since = 0
+        self._began_ms = clock.monotonic_ms()
         self._connect_failures = 0
         self._connect_not_before = 0
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        queue = self._all_due()
+        self._all_due()
         try:
             while True:
-                due, index = queue[0]
-                if not await self._sleep_until(due):
-                    queue = self._all_due()
-                    continue
-                meter = self.meters[index]
-                started = self._now_ms()
-                self.lateness.add(started - due)
-                await self._poll(meter)
-                heapq.heapreplace(queue, (self._following(meter, started), index))
+                await self._step()
         finally:
-            self.driver.close()
+            self.bus.close()
 
-    def _all_due(self) -> list[tuple[int, int]]:
+    def _all_due(self) -> None:
         first = self._now_ms() + self._settings.phase_ms
-        return [(first, index) for index in range(len(self.meters))]
+        for meter in self.meters:
+            meter.due_ms = first
 
-    def _following(self, meter: LineMeter, started: int) -> int:
-        """Return when a meter is due after a poll that began at `started`."""
+    async def _step(self) -> None:
+        """Do the one thing that is most urgent, or wait for it."""
+        now = self._now_ms()
+        furthest = self._settings.longest_silence_ms + 2 * max(meter.period_ms for meter in self.meters)
+        if any(meter.due_ms - now > furthest + self._settings.phase_ms for meter in self.meters):
+            self._all_due()  # the time has gone back: no poll can be that far away
+        head = min((meter for meter in self.meters if not meter.is_silent), key=_due, default=None)
+        silent = min((meter for meter in self.meters if meter.is_silent), key=_due, default=None)
+        idle_ms = None if head is None else head.due_ms - now
+        if silent is not None and silent.due_ms <= now and self._may(self.attempts, idle_ms, now, silent.due_ms):
+            await self._attempt(silent)
+        elif await self._run_errand(idle_ms, now):
+            pass
+        elif head is not None and head.due_ms <= now:
+            self.lateness.add(now - head.due_ms)
+            await self._poll(head, brief=self._is_brief(head, now))
+        else:
+            await self._sleep(now, head, silent)
+
+    def _may(self, allowance: Allowance, idle_ms: int | None, now: int, waiting_since: int) -> bool:
+        """Whether something that is no poll may have the line now."""
+        if allowance.fits(idle_ms):
+            return True
+        # Where there is idle time at all, it comes within a period.
+        patience = max(meter.period_ms for meter in self.meters)
+        if now < waiting_since + patience or allowance.wait_ms(self._clock.monotonic_ms()):
+            return False
+        # It takes time from the polls, but never from the readings that close an interval.
+        boundary = self._boundary(now)
+        if boundary + self._settings.interval_ms - now < allowance.expected_ms:
+            return False
+        return all(meter.is_silent or meter.began_ms >= boundary for meter in self.meters)
+
+    def _boundary(self, now: int) -> int:
+        return boundary_before(now, self._settings.interval_ms, self._settings.phase_ms)
+
+    async def _sleep(self, now: int, head: LineMeter | None, silent: LineMeter | None) -> None:
+        waits = [at_least_real(self._clock, LONGEST_SLEEP_MS, 1.0)]
+        if head is not None:
+            waits.append(head.due_ms - now)
+        if silent is not None:
+            waits.append(silent.due_ms - now)  # one that is due already waits for the next poll to be over
+        await self._clock.sleep_ms(max(min(wait for wait in waits if wait > 0), 1))
+
+    async def _attempt(self, meter: LineMeter) -> None:
+        began = self._clock.monotonic_ms()
+        await self._poll(meter)
+        if meter.failures:
+            self.attempts.spend(began, self._clock.monotonic_ms())
+
+    def _is_brief(self, meter: LineMeter, now: int) -> bool:
+        """Whether only the energies are read, so that the neighbours' boundary readings need not wait for the rest."""
+        if meter.began_ms >= self._boundary(now) or len(meter.energy_blocks) == len(meter.blocks):
+            return False
+        round_ms = sum(other.poll_ms for other in self.meters if not other.is_silent)
+        return round_ms > at_least_real(self._clock, BRIEF_MS, 1.0)
+
+    async def _poll(self, meter: LineMeter, *, brief: bool = False) -> None:
+        began, started = self._now_ms(), self._clock.monotonic_ms()
+        whole = not brief and not meter.identity_due
+        meter.began_ms = began
+        answered = await self._ask(meter, brief=brief)
+        took = self._clock.monotonic_ms() - started
+        if answered:
+            self.polling_ms += took
+            if whole:
+                meter.poll_ms = (3 * meter.poll_ms + took) // 4 if meter.poll_ms else took
+                self._check_load()
+        # The rest of a brief poll is due at once, but behind the boundary readings of the others.
+        meter.due_ms = began if answered and brief else self._following(meter, began)
+
+    def _following(self, meter: LineMeter, began: int) -> int:
+        """Return when a meter is due after a poll that began at `began`."""
         # Counted from the beginning of the poll: an instant that fell into it, such as a boundary, is made up for at
         # once.
-        after = started
+        after = began
         longest = self._settings.longest_silence_ms
         if meter.unreachable:
             longest = min(longest, LONGEST_RECONNECT_MS)  # a poll costs nothing until the line is back
@@ -164,44 +160,32 @@ class Line:
             after = self._now_ms() + wait - 1
         return next_poll(after, meter.period_ms, self._settings.interval_ms, self._settings.phase_ms)
 
-    async def _sleep_until(self, due: int) -> bool:
-        """Wait; return False when the time has gone back, so that `due` is further away than any poll can be."""
-        longest = at_least_real(self._clock, LONGEST_SLEEP_MS, 1.0)
-        furthest = self._settings.longest_silence_ms + 2 * max(meter.period_ms for meter in self.meters)
-        while (wait := due - self._now_ms()) > 0:
-            if wait > furthest + self._settings.phase_ms:
-                return False
-            await self._clock.sleep_ms(min(wait, longest))
-        return True
-
-    async def _poll(self, meter: LineMeter) -> None:
+    async def _ask(self, meter: LineMeter, *, brief: bool) -> bool:
+        """Poll a meter; return whether there is a reading."""
         try:
             await self._connect()
         except LineDownError as error:
-            self._failed(meter, error, silent=True)
+            self._failed(meter, error)
             meter.unreachable = True
-            return
+            return False
         meter.unreachable = False
         try:
-            reading = await self._read(meter)
-        except MeterExceptionError as error:
-            self._failed(meter, error, silent=error.silent)
-        except LineError as error:
-            self._failed(meter, error, silent=True)
-        except CodecError as error:
-            self._failed(meter, error, silent=False)
-        else:
-            self._good(meter, reading)
-            await self._forward_factor(meter)
+            reading = await self._poller.read(meter, brief=brief)
+        except (LineError, CodecError) as error:
+            self._failed(meter, error)
+            return False
+        self._good(meter, reading)
+        await self._poller.forward_factor(meter)
+        return True
 
     async def _connect(self) -> None:
-        if self.driver.connected:
+        if self.bus.connected:
             return
         now = self._clock.monotonic_ms()
         if now < self._connect_not_before:
             raise LineDownError("no connection; the next attempt is pending")
         try:
-            await self.driver.connect()
+            await self.bus.connect()
         except LineDownError:
             pause = min(RECONNECT_MS << min(self._connect_failures, 10), LONGEST_RECONNECT_MS)
             self._connect_failures += 1
@@ -211,75 +195,44 @@ class Line:
         if self._settings.pause_after_connect_ms:
             await self._clock.sleep_ms(self._settings.pause_after_connect_ms)
 
-    async def _request(self, meter: LineMeter, block: Block) -> bytes:
-        if self._settings.pause_between_requests_ms:
-            await self._clock.sleep_ms(self._settings.pause_between_requests_ms)
-        return await self.driver.read(meter.unit, block)
-
-    async def _read(self, meter: LineMeter) -> Reading:
-        serial = await self._identify(meter) if meter.identity_due else None
-        exchanged = serial is not None and meter.serial_number not in (None, serial)
-        energy: dict[str, int] = {}
-        blocks: list[tuple[Block, bytes]] = []
-        time_ms = 0
-        for block in meter.blocks:
-            wanted = any(point.name in meter.energy_points for point in block.points)
-            try:
-                data = await self._request(meter, block)
-            except MeterExceptionError as error:
-                if wanted:
-                    raise
-                self._warn(meter, error)
-                continue
-            if wanted:
-                time_ms = self._now_ms()
-                energy |= _only(block, meter.energy_points, data)
-            blocks.append((block, data))
-        reading = Reading(
-            meter.id,
-            time_ms,
-            energy["energy_forward"],
-            energy.get("energy_reverse", 0),
-            blocks,
-            exchanged=exchanged,
-            serial_number=serial,
-        )
-        if serial is not None:
-            meter.serial_number = serial
-        meter.identity_due = False
-        return reading
-
-    async def _identify(self, meter: LineMeter) -> int | None:
-        if meter.identity is None:
-            return None
+    async def _run_errand(self, idle_ms: int | None, now: int) -> bool:
+        """Read one block of an errand, if there is one and the line has time for it; return whether it did."""
+        if self._errand is None:
+            self._errand = self._next_errand()
+            self._errand_since = now
+        if self._errand is None or not self.bus.connected:
+            return False
+        if not self._may(self.errands, idle_ms, now, self._errand_since):
+            return False
+        meter, errand, index, values = self._errand
+        self._errand = None
+        began = self._clock.monotonic_ms()
         try:
-            return meter.identity.decode(await self._request(meter, meter.identity)).get("serial_number")
-        except MeterExceptionError as error:
-            if error.silent:
-                raise
-            self._warn(meter, error)
-            return None
-
-    async def _forward_factor(self, meter: LineMeter) -> None:
-        """Give the meter the factor of the running slot, so that its own carbon registers count with it."""
-        if meter.profile is None:
-            return
-        now = self._now_ms()
-        applies = self._factor_at(now)
-        if applies is None or applies == meter.factor_written:
-            return
-        try:
-            slot_ms, factor = applies
-            fields = {"time": slot_ms, "carbon_factor": factor}
-            await self.driver.write(meter.unit, meter.profile.command("factor", fields, self._settings.timezone))
+            values |= errand.blocks[index].decode(await meter.driver.read(meter.address, errand.blocks[index]))
         except (LineError, CodecError) as error:
-            log.warning("the carbon factor was not taken: %s", error, extra=_about(meter, error))
-            if isinstance(error, (MeterExceptionError, CodecError)):
-                meter.factor_written = applies  # it refused; the next factor may please it
-            return
-        meter.factor_written = applies
+            errand.failed(error)
+        else:
+            if index + 1 < len(errand.blocks):
+                self._errand = (meter, errand, index + 1, values)
+                self._errand_since = self._now_ms()
+            else:
+                errand.done(values, self._now_ms())
+        finally:
+            self.errands.spend(began, self._clock.monotonic_ms())
+        return True
+
+    def _next_errand(self) -> tuple[LineMeter, Errand, int, dict[str, int]] | None:
+        for meter in self.meters:
+            # One that has failed since it was last read may not be there, or not be the same.
+            if not meter.failures and not meter.identity_due and (errand := self._errand_for(meter.id)) is not None:
+                return (meter, errand, 0, {})
+        return None
 
     def _good(self, meter: LineMeter, reading: Reading) -> None:
+        if meter.is_silent and all(other.is_silent for other in self.meters):
+            # Nobody answered, now one does: it was the line, and the others need not wait for their turn.
+            for other in self.meters:
+                other.due_ms = min(other.due_ms, self._now_ms())
         meter.failures = 0
         if meter.silent_since is not None:
             log.info("answers again", extra={"about": meter.id})
@@ -287,10 +240,11 @@ class Line:
             meter.silent_since = None
         self._on_reading(reading)
 
-    def _failed(self, meter: LineMeter, error: Exception, *, silent: bool) -> None:
-        self._warn(meter, error)
+    def _failed(self, meter: LineMeter, error: LineError | CodecError) -> None:
+        self._poller.warn(meter, error)
         meter.identity_due = True
         meter.factor_written = None
+        silent = isinstance(error, LineError) and error.silent
         if not silent or (isinstance(error, BadReplyError) and meter.silent_since is None):
             return
         meter.failures += 1
@@ -298,19 +252,43 @@ class Line:
             meter.silent_since = self._now_ms()
             self._on_silent(meter.id, meter.silent_since, str(error))
 
-    def _warn(self, meter: LineMeter, error: Exception) -> None:
-        log.warning("line %s, unit %d: %s", self.name, meter.unit, error, extra=_about(meter, error))
+    def load_percent(self) -> int:
+        """Return how much of the line's time the polls of the answering meters want; above 100 they can't have it."""
+        return sum(100 * meter.poll_ms // meter.period_ms for meter in self.meters if not meter.is_silent)
+
+    def _check_load(self) -> None:
+        speaking = [meter for meter in self.meters if not meter.is_silent]
+        if self.overloaded or not all(meter.poll_ms for meter in speaking):
+            return
+        if (load := self.load_percent()) <= 100:  # noqa: PLR2004 - per cent
+            return
+        self.overloaded = True
+        log.warning(
+            "the line is too slow for its poll periods: polls of all meters take %d ms, %d %% of what there is; "
+            "meters are read less often, at interval boundaries their energies first",
+            sum(meter.poll_ms for meter in speaking),
+            load,
+            extra={"about": self.name},
+        )
+
+    def figures(self) -> dict[str, int]:
+        """Return the counters of this line, and how its silent meters fare."""
+        now = self._now_ms()
+        elapsed = max(self._clock.monotonic_ms() - self._began_ms, 1)
+        silent = [meter for meter in self.meters if meter.is_silent]
+        counters = self.bus.counters
+        found = {name: getattr(counters, name) for name in COUNTERS}
+        found |= {"silent_meters": len(silent), "load_percent": self.load_percent()}
+        found |= {"attempts_permille": 1000 * self.attempts.used_ms // elapsed}
+        if silent:
+            found["next_attempt_ms"] = max(min(meter.due_ms for meter in silent) - now, 0)
+        return found
 
 
-def _only(block: Block, names: frozenset[str], data: bytes) -> dict[str, int]:
-    """Return the named points of a block; NoValueError when the meter has none for one of them."""
-    values = block.decode(data)
-    wanted = [point.name for point in block.points if point.name in names]
-    for name in wanted:
-        if name not in values:
-            raise NoValueError(f"{name}: the meter has no value")
-    return {name: values[name] for name in wanted}
+COUNTERS: Final = (
+    *("ok", "timeout", "exception", "late", "foreign", "corrupt", "echo", "probes", "unreachable", "connects"),
+)
 
 
-def _about(meter: LineMeter, error: Exception) -> dict[str, str]:
-    return {"about": meter.id, "kind": type(error).__name__}
+def _due(meter: LineMeter) -> tuple[int, int]:
+    return meter.due_ms, meter.began_ms

@@ -7,7 +7,6 @@ nowhere to arrive.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -20,6 +19,8 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
+from agent.drivers.base import Address
+from agent.exchange import BadReplyError, LineCounters, LineDownError, LineError, NoReplyError, RefusedError
 from profiles import Block, Command
 from profiles.modbus.model import RegisterCommand
 from profiles.modbus.plan import ReadBlock
@@ -45,44 +46,12 @@ _LONGEST: Final = 254  # unit and 253 octets of protocol data unit
 _READS: Final = {3: ReadHoldingRegistersRequest, 4: ReadInputRegistersRequest}
 
 
-class LineError(Exception):
-    """A request that yielded no value."""
-
-    silent = True  # whether it means that the meter did not answer
-
-
-class LineDownError(LineError):
-    """There is no connection."""
-
-
-class NoReplyError(LineError):
-    """Nothing, or only part of a frame, came within the time-out."""
-
-
-class BadReplyError(LineError):
-    """A frame came that is not a reply to the request."""
-
-
-class MeterExceptionError(LineError):
+class MeterExceptionError(RefusedError):
     """The meter refused the request with a Modbus exception."""
 
     def __init__(self, code: int) -> None:
-        super().__init__(f"exception {code} ({EXCEPTIONS.get(code, 'unknown code')})")
-        self.code = code
-        self.silent = code in TARGET_ABSENT
-
-
-@dataclass(slots=True)
-class LineCounters:
-    """What became of a line's requests."""
-
-    ok: int = 0
-    timeout: int = 0
-    exception: int = 0
-    foreign: int = 0  # frames of another transaction or unit, never used
-    corrupt: int = 0  # frames that break the protocol or don't fit the request, never used
-    unreachable: int = 0
-    connects: int = 0
+        text = f"exception {code} ({EXCEPTIONS.get(code, 'unknown code')})"
+        super().__init__(code, text, silent=code in TARGET_ABSENT)
 
 
 class _Asked(NamedTuple):
@@ -137,16 +106,18 @@ class ModbusTcp:
         if client is not None:
             client.close()
 
-    async def read(self, unit: int, block: Block) -> bytes:
+    async def read(self, unit: Address, block: Block) -> bytes:
         """Return the octets of a block's registers, two a register; a LineError says why there are none."""
         assert isinstance(block, ReadBlock)
+        assert isinstance(unit, int)
         request = _READS[block.function](address=block.address, count=block.count, dev_id=unit)
         await self._execute(request, _Asked(unit, block.function, 2 + 2 * block.count))
         return self._frame[_HEADER.size + 1 :]
 
-    async def write(self, unit: int, command: Command) -> None:
+    async def write(self, unit: Address, command: Command) -> None:
         """Write one register (function 6) or several (16); a LineError when the meter did not confirm."""
         assert isinstance(command, RegisterCommand)
+        assert isinstance(unit, int)
         function, address, words = command.function, command.address, command.words
         request: ModbusPDU
         if function == WriteSingleRegisterRequest.function_code:

@@ -17,6 +17,7 @@ class Reading:
     blocks: Sequence[tuple[Block, bytes]] = field(default=(), repr=False)
     exchanged: bool = False  # the meter has another serial number than before
     serial_number: int | None = None  # where this poll asked for it
+    brief: bool = False  # only the energies were asked for; the rest follows
 
     def values(self) -> dict[str, int]:
         """Return every value read, by point name, in canonical units; a point without a value is absent."""

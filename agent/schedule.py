@@ -13,10 +13,14 @@ SPREAD_MS: Final = (
 
 def next_poll(now_ms: int, period_ms: int, interval_ms: int, phase_ms: int = 0) -> int:
     """Return the first instant after `now_ms` at which a meter is due (ms UTC)."""
-    since_phase = now_ms - phase_ms
-    boundary = since_phase - since_phase % interval_ms
-    step = (since_phase - boundary) // period_ms + 1
-    return min(boundary + step * period_ms, boundary + interval_ms) + phase_ms
+    boundary = boundary_before(now_ms, interval_ms, phase_ms)
+    step = (now_ms - boundary) // period_ms + 1
+    return min(boundary + step * period_ms, boundary + interval_ms)
+
+
+def boundary_before(now_ms: int, interval_ms: int, phase_ms: int = 0) -> int:
+    """Return the last instant not after `now_ms` at which a line reads what closes an interval (ms UTC)."""
+    return now_ms - (now_ms - phase_ms) % interval_ms
 
 
 def phase(index: int, count: int, shortest_period_ms: int) -> int:

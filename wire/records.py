@@ -61,6 +61,9 @@ class EventCode(IntEnum):
     TIME_BACK = 6
     METER_SILENT = 100
     METER_BACK = 101
+    METER_CLOCK_OFF = 102
+    METER_CLOCK_RIGHT = 103
+    FREEZE_MISSING = 104
     CONTEXT_OPENED = 200
     CLOCK_STEPPED = 201
     RECORDS_DROPPED = 202
@@ -84,6 +87,8 @@ class DetailKey(IntEnum):
     NODE = 10  # carbon node
     DURATION = 11  # ms
     STEP = 12  # of the clock, ms; negative: it went back
+    DEVIATION = 13  # of a meter's clock from the gateway's, ms; negative: it is slow
+    FREEZE = 14  # the time of a freeze, ms UTC
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,8 +148,12 @@ class Site:
         self.config.write_text(text, "utf-8")
         return self.config
 
-    def configure(self, *, broker_port: int, meter_ports: list[int], extra: str = "", poll: int = 60) -> Path:
-        """Write a configuration with one meter a line."""
+    def configure(
+        self, *, broker_port: int, meter_ports: list[int], extra: str = "", poll: int = 60, polls_only: bool = True
+    ) -> Path:
+        """Write a configuration with one meter a line; `polls_only`: nothing beside the polls is asked for."""
+        if polls_only:
+            extra += "\n[freezes]\nread = false\n[meter_clocks]\ncheck_minutes = 0\n"
         lines = "".join(
             f'[[line]]\nname = "line-{i}"\ntransport = "modbus-tcp"\nhost = "127.0.0.1"\nport = {port}\n'
             f'[[line.meter]]\nid = "meter-{i}"\nunit = {i}\nprofile = "sim-carbon-meter"\npoll_seconds = {poll}\n'

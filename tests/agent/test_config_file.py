@@ -75,7 +75,7 @@ poll_seconds = "often"
         "broker.port: expected less than or equal to 65535, got 70000",
         "interval.minutes: ",
         "factor.default: ",
-        "line[bus].transport: expected 'modbus-tcp', got 'modbus-rtu'",
+        "line[bus].transport: expected one of 'modbus-tcp', 'tcp', 'serial', 'dial-in', got 'modbus-rtu'",
         "line[bus].meter[m1].unit: expected less than or equal to 255, got 300",
         "line[bus].meter[m1].poll_seconds: ",
     ):

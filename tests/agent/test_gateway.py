@@ -132,10 +132,10 @@ def test_a_line_that_fails_unexpectedly_starts_again(
             line = running.gateway.lines[0]
             poll, failures = line._poll, iter([True])
 
-            async def failing(meter: Any) -> None:
+            async def failing(meter: Any, **more: Any) -> None:
                 if next(failures, False):
                     raise RuntimeError("unforeseen")
-                await poll(meter)
+                await poll(meter, **more)
 
             monkeypatch.setattr(line, "_poll", failing)
             async with running as gateway:

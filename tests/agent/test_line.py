@@ -2,136 +2,12 @@
 
 import asyncio
 import itertools
-import struct
-from collections.abc import Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
+from line_bench import MINUTE, PROFILE, SLOT, START, Bench
 
-from agent.build import line_meter
-from agent.config import Meter
-from agent.line import Lateness, Line, LineSettings
-from agent.modbus import BadReplyError, LineCounters, LineDownError, LineError, MeterExceptionError, NoReplyError
-from agent.reading import Reading
-from clock import ManualClock
-from profiles import Block, Command, load
-from profiles.modbus.model import RegisterCommand
-from profiles.modbus.plan import ReadBlock
-from profiles.modbus.profile import ModbusProfile
-
-START = 1_767_196_800_000
-SLOT = 900_000
-MINUTE = 60_000
-ZONE = "Asia/Shanghai"
-PROFILE = load("sim-carbon-meter")
-assert isinstance(PROFILE, ModbusProfile)
-
-
-class Wire:
-    """A driver without a wire: answers take `answer_ms` of the clock."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.clock = clock
-        self.counters = LineCounters()
-        self.connected = False
-        self.reads: list[tuple[int, int, int]] = []  # time, unit, address
-        self.writes: list[tuple[int, int, tuple[int, ...]]] = []
-        self.errors: dict[int, LineError] = {}  # by unit
-        self.down = False
-        self.connects = 0
-        self.answer_ms = 0
-        self.energy = 10**9
-        self.serial = 1234
-
-    async def connect(self) -> None:
-        """Connect unless told otherwise."""
-        self.connects += 1
-        if self.down:
-            raise LineDownError("no connection")
-        self.connected = True
-
-    def close(self) -> None:
-        """Disconnect."""
-        self.connected = False
-
-    async def read(self, unit: int, block: Block) -> bytes:
-        """Answer from the registers of the profile."""
-        assert isinstance(block, ReadBlock)
-        address, count = block.address, block.count
-        assert block.function == PROFILE.points["energy_forward"].function
-        self.reads.append((self.clock.now_ms(), unit, address))
-        if self.answer_ms:
-            await self.clock.sleep_ms(self.answer_ms)
-        if unit in self.errors:
-            raise self.errors[unit]
-        image = bytearray(2 * 0x2000)
-        struct.pack_into(">Q", image, 2 * PROFILE.points["energy_forward"].address, self.energy)
-        serial = PROFILE.points["serial_number"]
-        image[2 * serial.address : 2 * serial.end] = self.serial.to_bytes(2 * serial.count, "big")
-        return bytes(image[2 * address : 2 * (address + count)])
-
-    async def write(self, unit: int, command: Command) -> None:
-        """Remember."""
-        assert isinstance(command, RegisterCommand)
-        self.writes.append((unit, command.address, command.words))
-
-
-class Bench:
-    """A line on a bench."""
-
-    def __init__(self, meters: int = 1, poll_seconds: int = 60, start_ms: int = START + 1, **settings: Any) -> None:
-        self.clock = ManualClock(start_ms)
-        self.wire = Wire(self.clock)
-        self.readings: list[Reading] = []
-        self.silences: list[tuple[str, int, bool]] = []
-        self.factor: Callable[[int], tuple[int, int | None] | None] = lambda _: None
-        values = {"interval_ms": SLOT, "phase_ms": 0, "longest_silence_ms": 300_000, "timezone": ZONE, **settings}
-        self.line = Line(
-            LineSettings("bus", **values),
-            self.wire,
-            [
-                line_meter(
-                    Meter(id=f"m{unit}", unit=unit, profile="sim-carbon-meter", poll_seconds=poll_seconds),
-                    PROFILE,
-                    ZONE,
-                    forward_factor=True,
-                )
-                for unit in range(1, meters + 1)
-            ],
-            self.clock,
-            now_ms=self.clock.now_ms,
-            on_reading=self.readings.append,
-            on_silent=lambda meter, time_ms, _: self.silences.append((meter, time_ms, True)),
-            on_back=lambda meter, time_ms, silent_ms: self.silences.append((meter, time_ms - silent_ms, False)),
-            factor_at=self.factor_at,
-        )
-
-    def factor_at(self, time_ms: int) -> tuple[int, int | None] | None:
-        """Return what the test says now."""
-        return self.factor(time_ms)
-
-    @asynccontextmanager
-    async def running(self) -> Any:
-        """Run the line."""
-        task = asyncio.create_task(self.line.run())
-        await asyncio.sleep(0)
-        await self.clock.advance(0)
-        try:
-            yield self
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    def run(self, for_ms: int) -> "Bench":
-        """Let the line run for a time."""
-
-        async def scenario() -> None:
-            async with self.running():
-                await self.clock.advance(for_ms)
-
-        asyncio.run(scenario())
-        return self
+from agent.exchange import BadReplyError, NoReplyError, RefusedError
+from agent.line_meter import Lateness
 
 
 def test_reads_at_once_and_then_on_the_grid() -> None:
@@ -196,8 +72,8 @@ def test_a_meter_that_is_back_is_read_on_its_grid_again() -> None:
 def test_exception_replies_are_not_silence() -> None:
     """The meter is there; it is asked again at its rate. A gateway's word about an absent target is silence."""
     bench = Bench(meters=2)
-    bench.wire.errors[1] = MeterExceptionError(4)
-    bench.wire.errors[2] = MeterExceptionError(11)
+    bench.wire.errors[1] = RefusedError(4, "server device failure")
+    bench.wire.errors[2] = RefusedError(11, "absent", silent=True)
     bench.run(10 * MINUTE)
     assert bench.readings == []
     assert [meter for meter, _, _ in bench.silences] == ["m2"]

@@ -7,14 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.modbus import (
-    BadReplyError,
-    LineDownError,
-    LineError,
-    MeterExceptionError,
-    ModbusTcp,
-    NoReplyError,
-)
+from agent.exchange import BadReplyError, LineDownError, LineError, NoReplyError
+from agent.modbus import MeterExceptionError, ModbusTcp
 from profiles.modbus.model import RegisterCommand
 from profiles.modbus.plan import ReadBlock
 

@@ -1,0 +1,104 @@
+"""What a line knows of each of its meters, and of itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from agent.drivers.base import Address, Driver
+from profiles import Block, Profile
+
+SILENT_AFTER: Final = 3  # failures in a row, before it is said that a meter is silent
+BACK_OFF_AFTER: Final = 2  # one lost frame costs nothing
+LATENESS_MS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 5000, 60_000)
+_LONGEST_SKIP: Final = 6  # a block that is never answered is tried with every 2^6th poll
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """How a line is used; durations in ms of the clock."""
+
+    name: str
+    interval_ms: int
+    phase_ms: int
+    longest_silence_ms: int
+    timezone: str  # of the meters' clocks
+    timeout_ms: int = 1000  # what an attempt at a silent meter costs
+    pause_after_connect_ms: int = 0
+
+
+@dataclass(slots=True)
+class LineMeter:
+    """A meter as its line sees it."""
+
+    id: str
+    driver: Driver
+    address: Address
+    period_ms: int
+    blocks: Sequence[Block]  # those with the energies first
+    energy_points: frozenset[str]
+    identity: Block | None = None  # where the serial number stands
+    profile: Profile | None = None  # set where the factor is written to the meter
+    serial_number: int | None = None
+    due_ms: int = 0
+    began_ms: int = 0  # of the last poll
+    poll_ms: int = 0  # how long a whole poll takes, smoothed
+    failures: int = 0  # polls without an answer, in a row
+    unreachable: bool = False  # the last poll found no connection, which says nothing of the meter
+    silent_since: int | None = None
+    identity_due: bool = True  # the meter may be another one: at the start and after every silence
+    factor_written: tuple[int, int | None] | None = None  # slot start, factor
+    _mute: dict[int, tuple[int, int]] = field(default_factory=dict)  # by block: times unanswered in a row, polls left
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a poll is an attempt at a meter that did not answer, for which no neighbour should wait."""
+        return self.failures >= BACK_OFF_AFTER and not self.unreachable
+
+    @property
+    def energy_blocks(self) -> list[Block]:
+        """The blocks without which there is no reading."""
+        return [block for block in self.blocks if self.is_needed(block)]
+
+    def is_needed(self, block: Block) -> bool:
+        """Whether a block has an energy."""
+        return any(point.name in self.energy_points for point in block.points)
+
+    def wants(self, index: int) -> bool:
+        """Whether to ask for a block beside the energies; one that was not answered is asked for less and less."""
+        times, left = self._mute.get(index, (0, 0))
+        if left:
+            self._mute[index] = (times, left - 1)
+        return not left
+
+    def answered(self, index: int, *, well: bool) -> None:
+        """Take note whether a block beside the energies was answered."""
+        if well:
+            self._mute.pop(index, None)
+            return
+        times = min(self._mute.get(index, (0, 0))[0] + 1, _LONGEST_SKIP)
+        self._mute[index] = (times, (1 << times) - 1 if times > 1 else 0)
+
+
+@dataclass(slots=True)
+class Lateness:
+    """How late polls begin, as counts by upper bound."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(LATENESS_MS) + 1))
+
+    def add(self, late_ms: int) -> None:
+        """Count a poll."""
+        for index, bound in enumerate(LATENESS_MS):
+            if late_ms <= bound:
+                self.counts[index] += 1
+                return
+        self.counts[-1] += 1
+
+    def bound_ms(self, share: float) -> int:
+        """Return the bound within which this share of the polls began; the largest bound if it is beyond all."""
+        wanted = share * sum(self.counts)
+        seen = 0
+        for bound, count in zip(LATENESS_MS, self.counts, strict=False):
+            seen += count
+            if seen >= wanted:
+                return bound
+        return LATENESS_MS[-1]

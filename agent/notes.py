@@ -1,0 +1,144 @@
+"""What is still to be asked of each meter beside its polls, and how that is stored with the records it leads to."""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from agent.config import AgentConfig
+from agent.freezes import TABLES, FreezeSettings, MeterFreezes, Registers, Wish
+from agent.logs import log
+from agent.meter_clock import MeterClock
+from agent.reading import Reading
+from agent.spare import Errand
+from profiles import Profile
+from wire.records import FreezeKind, Record
+
+
+class MeterNotes:
+    """One meter's own freezes and its clock."""
+
+    def __init__(
+        self,
+        meter: str,
+        profile: Profile,
+        config: AgentConfig,
+        now_ms: Callable[[], int],
+        *,
+        trusted: Callable[[], bool],
+        tell: Callable[["MeterNotes", Record], None],
+    ) -> None:
+        """`tell` takes each record that an errand led to, to be stored together with `encoded`."""
+        self.meter = meter
+        self.freezes: MeterFreezes | None = None
+        self.clock: MeterClock | None = None
+        zone, seconds = config.gateway.timezone, config.freezes.margin_seconds
+        if config.freezes.read and any(table in profile.tables for table in TABLES.values()):
+            settings = FreezeSettings(zone, 1000 * seconds, 3_600_000 * config.freezes.give_up_hours)
+            self.freezes = MeterFreezes(meter, profile, settings, now_ms, self._tell)
+        point = profile.points.get("device_time")
+        if config.meter_clocks.check_minutes and point is not None:
+            self.clock = MeterClock(
+                meter,
+                profile.plan([point], zone)[0],
+                limit_ms=1000 * config.meter_clocks.limit_seconds,
+                check_ms=60_000 * config.meter_clocks.check_minutes,
+                now_ms=now_ms,
+                trusted=trusted,
+                tell=self._tell,
+            )
+        self._told = tell
+
+    def _tell(self, record: Record) -> None:
+        self._told(self, record)
+
+    def take(self, reading: Reading, records: list[Record]) -> bool:
+        """Take a reading and the records it closed; return whether the notes have changed."""
+        return self.freezes is not None and self.freezes.take(reading, records)
+
+    def errand(self) -> Errand | None:
+        """Return what to ask the meter next, if anything."""
+        errand = self.freezes.errand() if self.freezes is not None else None
+        return errand or (self.clock.errand() if self.clock is not None else None)
+
+    def encoded(self) -> bytes:
+        """Return what the journal keeps."""
+        wishes = self.freezes.wishes if self.freezes is not None else []
+        clock_off = self.clock is not None and self.clock.off
+        return json.dumps({"clock_off": clock_off, "freezes": [_wish_fields(wish) for wish in wishes]}).encode()
+
+    def restore(self, stored: bytes) -> None:
+        """Go on from what the journal kept. Notes that can't be used are dropped: no energy depends on them."""
+        try:
+            document = json.loads(stored)
+            found = [_wish(fields) for fields in document["freezes"]]
+            clock_off = bool(document["clock_off"])
+        except (ValueError, TypeError, KeyError) as error:
+            log.warning("the notes in the journal can't be used: %s", error, extra={"about": self.meter})
+            return
+        if self.freezes is not None:
+            self.freezes.wishes = found
+        if self.clock is not None:
+            self.clock.off = clock_off
+
+
+def _wish_fields(wish: Wish) -> dict[str, object]:
+    return {
+        "time": wish.time_ms,
+        "kind": wish.kind,
+        "reverse": wish.reverse_mwh,
+        "carbon": wish.carbon_ug,
+        "low": wish.low,
+        "high": wish.high,
+        "checkable": wish.checkable,
+    }
+
+
+def _wish(stored: Mapping[str, Any]) -> Wish:
+    low, high = stored["low"], stored["high"]
+    return Wish(
+        int(stored["time"]),
+        FreezeKind(stored["kind"]),
+        int(stored["reverse"]),
+        _pair(stored["carbon"]),
+        None if low is None else _pair(low),
+        None if high is None else _pair(high),
+        bool(stored["checkable"]),
+    )
+
+
+def _pair(values: Sequence[int]) -> Registers:
+    first, second = values
+    return int(first), int(second)
+
+
+def build_notes(
+    config: AgentConfig,
+    profiles: Mapping[str, Profile],
+    stored: Mapping[str, bytes],
+    now_ms: Callable[[], int],
+    *,
+    trusted: Callable[[], bool],
+    tell: Callable[[MeterNotes, Record], None],
+) -> dict[str, MeterNotes]:
+    """Return the notes of every meter, gone on from what is stored."""
+    found = {}
+    for line in config.line:
+        for meter in line.meter:
+            notes = MeterNotes(meter.id, profiles[meter.id], config, now_ms, trusted=trusted, tell=tell)
+            if (kept := stored.get(meter.id)) is not None:
+                notes.restore(kept)
+            found[meter.id] = notes
+    return found
+
+
+def figures_of(notes: Collection[MeterNotes]) -> dict[str, int]:
+    """Return how the meters' own freezes and clocks are: for the log."""
+    freezes = [one.freezes for one in notes if one.freezes is not None]
+    clocks = [one.clock for one in notes if one.clock is not None]
+    return {
+        "freezes_read": sum(one.read for one in freezes),
+        "freezes_missing": sum(one.missing for one in freezes),
+        "freezes_awaited": sum(len(one.wishes) for one in freezes),
+        "meter_clocks_off": sum(one.off for one in clocks),
+        "meter_clock_worst_ms": max((one.deviation_ms or 0 for one in clocks), key=abs, default=0),
+    }

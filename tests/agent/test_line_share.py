@@ -1,0 +1,188 @@
+"""How a line divides its time: silent meters, errands, boundaries, more meters than it can carry."""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any
+
+import pytest
+from line_bench import MINUTE, PROFILE, SLOT, START, ZONE, Bench
+
+from agent.exchange import LineError, NoReplyError, RefusedError
+from agent.spare import PERCENT, Errand
+
+SECOND = 1000
+SILENT = {unit: NoReplyError("no reply within 1 s") for unit in range(1, 7)}
+
+
+def busy(**more: Any) -> Bench:
+    """Return a line of 20 meters that can't be read as often as is wanted: 0.1 s each, wanted every second."""
+    bench = Bench(meters=20, poll_seconds=1, **more)
+    bench.wire.answer_ms = 100
+    bench.wire.timeout_ms = 1000
+    return bench
+
+
+def rates(bench: Bench, for_ms: int) -> Counter[str]:
+    """Return how many readings each meter gave in the last so many ms."""
+    since = bench.clock.now_ms() - for_ms
+    return Counter(reading.meter for reading in bench.readings if reading.time_ms > since)
+
+
+@pytest.mark.parametrize("answer_ms", [40, 100, 400])
+def test_silent_meters_cost_their_neighbours_less_than_a_tenth(answer_ms: int) -> None:
+    """Six of twenty are silent, from the first poll on, on a line that is as busy as it can be, or is not."""
+    whole, some = busy(), busy()
+    some.wire.errors.update(SILENT)
+    for bench in (whole, some):
+        bench.wire.answer_ms = answer_ms
+        bench.run(20 * MINUTE)
+    before, after = rates(whole, 20 * MINUTE), rates(some, 20 * MINUTE)
+    for unit in range(7, 21):
+        assert after[f"m{unit}"] >= 0.9 * before[f"m{unit}"]
+    # On this line the share that attempts may take is theirs, and no more.
+    attempts = sum(unit <= 6 for _, unit, _ in some.wire.reads) - 2 * len(SILENT)
+    assert attempts * 1000 <= 20 * MINUTE * PERCENT // 100 + 1000
+    assert some.line.figures()["silent_meters"] == 6
+    assert some.line.figures()["attempts_permille"] <= 10 * PERCENT
+
+
+def test_silent_meters_of_a_busy_line_are_found_again_in_bounded_time() -> None:
+    """Each attempt of a second is paid for within 20 s: six meters are back after two minutes."""
+    bench = busy(longest_silence_ms=60_000)
+    bench.wire.errors.update(SILENT)
+
+    async def scenario() -> None:
+        async with bench.running():
+            await bench.clock.advance(20 * MINUTE)
+            bench.wire.errors.clear()
+            await bench.clock.advance(3 * MINUTE)
+            assert bench.line.figures()["silent_meters"] == 0
+
+    asyncio.run(scenario())
+    assert len({meter for meter, _, silent in bench.silences if not silent}) == 6
+    assert set(rates(bench, MINUTE)) == {f"m{unit}" for unit in range(1, 21)}
+
+
+def test_a_line_with_time_to_spare_tries_silent_meters_whenever_nobody_waits() -> None:
+    """No share limits them there: each is tried after its own pause, and no poll begins late for it."""
+    bench = Bench(meters=5, poll_seconds=60, longest_silence_ms=60_000)
+    bench.wire.timeout_ms = 2000
+    bench.wire.answer_ms = 20
+    bench.wire.errors.update({unit: SILENT[unit] for unit in (1, 2, 3)})
+    bench.run(30 * MINUTE)
+    late = [
+        reading.time_ms
+        for reading in bench.readings
+        if (reading.time_ms - START) % MINUTE > 100 and reading.time_ms > START + 4 * MINUTE
+    ]
+    assert late == [], late
+    attempts = Counter(unit for _, unit, _ in bench.wire.reads if unit <= 3)
+    assert all(count >= 14 for count in attempts.values())  # every second minute at least
+
+
+def test_one_answer_from_a_line_where_all_were_silent_wakes_the_others() -> None:
+    """It was the line that was away: nobody waits for the end of a pause of minutes."""
+    bench = Bench(meters=5, poll_seconds=10, longest_silence_ms=600_000)
+    bench.wire.timeout_ms = 1000
+    bench.wire.errors.update({unit: SILENT[unit] for unit in range(1, 6)})
+    bench.clock.wall_ms += 1
+
+    async def scenario() -> None:
+        async with bench.running():
+            await bench.clock.advance(3_600_000)
+            bench.wire.errors.clear()
+            while not bench.readings:
+                await bench.clock.advance(SECOND)
+            await bench.clock.advance(11 * SECOND)
+            assert {reading.meter for reading in bench.readings} == {f"m{unit}" for unit in range(1, 6)}
+
+    asyncio.run(scenario())
+
+
+def errand(bench: Bench, told: list[Any]) -> Errand:
+    """Return an errand of two blocks: a freeze, and another."""
+    blocks = [*PROFILE.plan_row("daily_freezes", 1, ZONE), *PROFILE.plan_row("monthly_freezes", 1, ZONE)]
+    return Errand(blocks, lambda values, time_ms: told.append((time_ms, values)), told.append)
+
+
+@pytest.mark.parametrize("answer_ms", [10, 100])
+def test_errands_use_idle_time_and_a_share_of_a_busy_line(answer_ms: int) -> None:
+    """Both lines do them; the busy one keeps its rate, and neither delays the readings at the boundary."""
+    bench, plain, told = busy(), busy(), []
+    bench.wire.answer_ms = plain.wire.answer_ms = answer_ms
+    bench.errand_for = lambda meter: errand(bench, told) if meter == "m7" else None
+    bench.run(10 * MINUTE)
+    plain.run(10 * MINUTE)
+    assert len(told) >= 10
+    assert all("energy_forward" in values for _, values in told)
+    before, after = rates(plain, 10 * MINUTE), rates(bench, 10 * MINUTE)
+    assert all(after[meter] >= 0.9 * before[meter] for meter in before), (before, after)
+
+
+def test_an_errand_that_fails_is_told_so_and_not_tried_again_by_the_line() -> None:
+    """What to do then is for whoever sent it to say."""
+    bench, told = Bench(), []
+    errands = iter([errand(bench, told)])
+    bench.errand_for = lambda _: next(errands, None)
+    bench.wire.row_error = RefusedError(2, "illegal data address")
+    bench.run(2 * MINUTE)
+    assert told == [bench.wire.row_error]
+
+
+def test_no_errand_is_run_at_a_boundary_before_all_meters_are_read() -> None:
+    """Nor is a silent meter tried then: what closes the interval comes first."""
+    bench, told = busy(start_ms=START + SLOT - 30 * SECOND), []
+    bench.wire.errors.update(SILENT)
+    bench.errand_for = lambda meter: errand(bench, told) if meter == "m7" else None
+    bench.run(60 * SECOND)
+    boundary = START + SLOT
+    assert any(time > boundary for time, _ in told)
+    first = {}
+    for reading in bench.readings:
+        if reading.time_ms > boundary:
+            first.setdefault(reading.meter, reading.time_ms)
+    assert len(first) == 14
+    # 14 polls of 0.1 s, after the one that was under way when the boundary came.
+    assert max(first.values()) <= boundary + 15 * 100
+
+
+def test_at_a_boundary_a_slow_line_reads_the_energies_of_all_meters_first() -> None:
+    """A poll of three seconds for a meter: its energies take one, behind the poll under way; the rest follows."""
+    names = ["energy_forward", "carbon_forward_previous_day", "meter_constant"]
+    bench = Bench(meters=10, poll_seconds=60, points=names, start_ms=START + SLOT - 3 * MINUTE - SECOND)
+    bench.wire.answer_ms = 1000
+    bench.run(6 * MINUTE)
+    boundary = START + SLOT
+    at = [reading for reading in bench.readings if boundary <= reading.time_ms <= boundary + 14 * SECOND]
+    assert {reading.meter for reading in at} == {f"m{unit}" for unit in range(1, 11)}
+    assert all(reading.brief and "meter_constant" not in reading.values() for reading in at[:10])
+    soon = [r for r in bench.readings if boundary < r.time_ms < boundary + MINUTE and "meter_constant" in r.values()]
+    assert {reading.meter for reading in soon} == {f"m{unit}" for unit in range(1, 11)}
+
+
+def test_a_line_too_slow_for_its_periods_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    """With figures; a line that is quick enough says nothing."""
+    busy().run(5 * MINUTE)
+    warnings = [record for record in caplog.records if "too slow for its poll periods" in record.getMessage()]
+    assert len(warnings) == 1
+    assert "2000 ms, 200 %" in warnings[0].getMessage()
+    assert warnings[0].levelno == logging.WARNING
+    caplog.clear()
+    quick = busy()
+    quick.wire.answer_ms = 10
+    quick.run(5 * MINUTE)
+    assert "too slow" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [NoReplyError("no reply"), RefusedError(2, "illegal data address")])
+def test_a_block_beside_the_energies_costs_no_reading(error: LineError) -> None:
+    """A meter that ignores one of the requests is not silent; the request is made less and less often."""
+    names = ["energy_forward", "meter_constant"]
+    bench = Bench(meters=1, poll_seconds=10, points=names)
+    bench.wire.constant_error = error
+    bench.run(10 * MINUTE)
+    assert len(bench.readings) == 61
+    assert bench.silences == []
+    asked = sum(address == PROFILE.points["meter_constant"].address for _, _, address in bench.wire.reads)
+    assert asked == 61 if isinstance(error, RefusedError) else 2 <= asked < 15

@@ -126,7 +126,7 @@ def quantise(point: ItemPoint, value: int) -> int:
     """
     field = point.format
     if field.kind is Kind.MOMENT:
-        return value - value % (1000 if "ss" in field.text else 60_000)
+        return value - value % point.resolution
     if point.quantity in CUMULATIVE and point.rollover is not None:
         value %= point.rollover
         return value - value % point.resolution

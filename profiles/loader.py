@@ -10,11 +10,16 @@ from typing import Final
 
 from profiles.build import Head
 from profiles.dlt645 import build as dlt645
+from profiles.dlt698 import build as dlt698
 from profiles.modbus import build as modbus
 from profiles.model import Profile, ProfileError
 from profiles.reader import Problems, Section, exact
 
-_BUILDERS: Final[Mapping[str, Callable[[Section, Head], Profile]]] = {"dlt645": dlt645.build, "modbus": modbus.build}
+_BUILDERS: Final[Mapping[str, Callable[[Section, Head], Profile]]] = {
+    "dlt645": dlt645.build,
+    "dlt698": dlt698.build,
+    "modbus": modbus.build,
+}
 _LARGEST_FILE: Final = 1 << 20
 _KEPT_PROFILES: Final = 64
 

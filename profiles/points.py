@@ -171,6 +171,11 @@ TABLES: Final[Mapping[str, str]] = {
 
 WRITES: Final[Mapping[str, Mapping[str, StandardPoint]]] = {
     "factor": {"time": COLUMNS["time"], "carbon_factor": COLUMNS["carbon_factor"]},
+    # All factors of the day that begins at `time`, in equal parts of it; a meter takes 1, 24 or 96 of them.
+    "factor_day": {
+        "time": COLUMNS["time"],
+        **{f"carbon_factor_{n}": COLUMNS["carbon_factor"] for n in range(1, 97)},
+    },
     "clock": {"time": COLUMNS["time"]},
     "factor_history_day": {"day": StandardPoint(Quantity.NUMBER, "回溯天数")},
 }

@@ -1,0 +1,142 @@
+"""Reading a DL/T 698.45 profile: every mistake is named."""
+
+import pytest
+
+from profiles import ProfileError, load
+from profiles.dlt698.model import Association, DataType, Proxy
+from profiles.dlt698.profile import Dlt698Profile
+from profiles.loader import parse
+
+HEAD = """
+[meter]
+model = "M"
+manufacturer = "N"
+protocol = "dlt698"
+source = "S"
+"""
+POINT = '[points]\nenergy_forward = { oad = "00100201", type = "double_long_unsigned", unit = "kWh", scale = "0.01" }\n'
+
+
+def build(text: str, **parameters: int) -> Dlt698Profile:
+    profile = parse(HEAD + text, "meter.toml", "meter", parameters)
+    assert isinstance(profile, Dlt698Profile)
+    return profile
+
+
+def problems(text: str, **parameters: int) -> list[str]:
+    with pytest.raises(ProfileError) as caught:
+        build(text, **parameters)
+    return [f"{problem.key}: {problem.expected}" for problem in caught.value.problems]
+
+
+def test_a_profile_without_settings_uses_the_preset_association() -> None:
+    profile = build(POINT)
+    assert profile.association == Association()
+    point = profile.points["energy_forward"]
+    assert (point.oad, point.index, point.base, point.type) == (
+        0x00100201,
+        1,
+        0x00100200,
+        DataType.DOUBLE_LONG_UNSIGNED,
+    )
+    assert (point.scale, point.resolution, point.rollover) == (10_000, 10_000, 10_000 << 32)
+    assert point.place == {"oad": "00100201", "type": "double_long_unsigned"}
+
+
+def test_the_association_is_as_the_profile_and_its_parameters_say() -> None:
+    text = """
+[parameters.client]
+description = "client"
+default = 16
+minimum = 0
+maximum = 255
+
+[dlt698]
+client = "$client"
+logical = 1
+connect = 1
+send_size = 200
+receive_size = 300
+apdu_size = 400
+timeout_s = 100
+security = "plain"
+
+[dlt698.proxy]
+port = "F2010201"
+parity = "none"
+"""
+    proxy = Proxy(0xF201_0201, 6, 0, 10, 100)
+    expected = Association(16, 1, True, 200, 300, 400, 100, plain_security=True, proxy=proxy)
+    assert build(text + POINT).association == expected
+    assert build(text + POINT, client=0).association.client == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '[points]\nfrequency = { oad = "200F02", type = "long_unsigned", unit = "Hz" }\n',
+            "points.frequency.oad: an OAD",
+        ),
+        (
+            '[points]\nfrequency = { oad = "200F0200", type = "word", unit = "Hz" }\n',
+            "points.frequency.type: one of bool",
+        ),
+        (
+            '[points]\nfrequency = { oad = "200F0200", type = "long", unit = "W" }\n',
+            "points.frequency.unit: one of mHz",
+        ),
+        (
+            '[points]\nfrequency = { oad = "200F0201", element = 1, type = "long", unit = "Hz" }\n',
+            "points.frequency.element: no element",
+        ),
+        (
+            '[points]\nfrequency = { oad = "200F0200", type = "date_time_s", unit = "Hz" }\n',
+            "points.frequency.type: one of",
+        ),
+        ('[points]\ndevice_time = { oad = "40000200", type = "long" }\n', "points.device_time.type: one of date_time,"),
+        (
+            '[points]\nstatus = { oad = "20140201", type = "bit_string", unit = "1" }\n',
+            "points.status.length: an integer",
+        ),
+        (
+            '[points]\nstatus = { oad = "20140201", type = "octet_string", length = 2, missing = 0, unit = "1" }\n',
+            "points.status.missing: a pattern",
+        ),
+        (
+            '[points]\npower = { oad = "20040201", type = "float32", unit = "W" }\n',
+            "points.power.resolution: a decimal",
+        ),
+        (POINT + "[dlt698]\nclient = 256\n", "dlt698.client: a whole number 0..255"),
+        (POINT + "[dlt698]\nclients = 1\n", "dlt698.clients: one of the known keys"),
+        (POINT + '[dlt698.proxy]\nbaud = "9601"\nport = "F2010201"\n', "dlt698.proxy.baud: one of 300"),
+        (POINT + '[tables.daily_carbon]\noad = "50040200"\n', "tables.daily_carbon: one of the standard names"),
+        (POINT + '[tables.daily_freezes]\noad = "50040200"\n', "tables.daily_freezes.rows: an integer"),
+        (
+            POINT + '[writes.factor]\noad = "41200200"\ntype = "long_unsigned"\nunit = "kg/kWh"\nvalues = 48\n'
+            "interval_unit = 1\ninterval = 15\n",
+            "writes.factor.values: 1, 24 or 96",
+        ),
+        (POINT + '[writes.factor_history_day]\noad = "41200200"\n', "writes.factor_history_day: one of the standard"),
+    ],
+)
+def test_a_mistake_is_named(text: str, expected: str) -> None:
+    assert any(problem.startswith(expected) for problem in problems(text)), problems(text)
+
+
+def test_the_carbon_meter_is_what_its_parameters_say() -> None:
+    plain = load("dlt698-carbon-meter")
+    assert isinstance(plain, Dlt698Profile)
+    assert (plain.association.client, plain.association.connect) == (0xA0, True)
+    carbon = plain.points["carbon_forward"]
+    assert (carbon.oad, carbon.index, carbon.scale) == (0x2080_0200, 0, 10**10)
+    other = load(
+        "dlt698-carbon-meter",
+        {"carbon_scale": "0.001", "carbon_type": 21, "carbon_element": 1, "connect": 0, "client": 16},
+    )
+    assert isinstance(other, Dlt698Profile)
+    carbon = other.points["carbon_forward"]
+    assert (carbon.index, carbon.scale, carbon.type) == (1, 10**9, DataType.LONG64_UNSIGNED)
+    assert (other.association.client, other.association.connect) == (16, False)
+    with pytest.raises(ProfileError, match="the tag of an integer type"):
+        load("dlt698-carbon-meter", {"carbon_type": 9 + 1})

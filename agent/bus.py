@@ -107,6 +107,7 @@ class LineBus:
         """
         async with self._lock:
             self.attach(request.framing)
+            self._need_connection()
             if request.signature is None:
                 await self._broadcast(request)
                 return None
@@ -184,7 +185,6 @@ class LineBus:
     def _begin(self, request: Request) -> None:
         """Make a clean start: what is still unfinished on the line is no part of the reply."""
         self._flush()
-        self._burst.own(request.framing)
         self._octets = 0
         self._echoed = False
         self._oddity = ""
@@ -213,6 +213,9 @@ class LineBus:
             if wait <= 0:
                 break
             await asyncio.sleep(wait)
+        self._need_connection()
+
+    def _need_connection(self) -> None:
         if not self._channel.connected:
             self.counters.unreachable += 1
             raise LineDownError(f"no connection to {self._channel.name}")
@@ -251,11 +254,11 @@ class LineBus:
 
     def _settle(self) -> None:
         """Count what no framing knew what to do with."""
-        for framing, noise in self._burst.end():
+        for noise in self._burst.end(self._framings):
             self.counters.corrupt += 1
             self._oddity = noise.reason
             if self.tap is not None:
-                self._trace(noise.octets, "corrupt", framing.protocol, reason=noise.reason)
+                self._trace(noise.octets, "corrupt", "", reason=noise.reason)
 
     def _discard(self) -> None:
         """Forget the beginnings of frames that an old connection brought."""
@@ -300,6 +303,8 @@ class LineBus:
         response = framing.respond(heard)
         if response is not None:
             self._respond(framing, response)
+            if request is not None and heard.device == request.device:
+                self._deadline = self._last_heard + self._timing.timeout_s  # a part of the reply: the next follows
             return "event"
         self.counters.foreign += 1
         if request is not None and heard.device == request.device and not heard.is_request:
@@ -348,7 +353,8 @@ class LineBus:
             self._wake_at(quiet_at)
 
     def _time_out(self) -> None:
-        self._settle()
+        if not any(framing.pending for framing in self._framings):
+            self._settle()
         request = self._request
         assert request is not None
         self.counters.timeout += 1

@@ -139,7 +139,7 @@ class Traced:
     sent: bool
     octets: bytes
     verdict: str  # sent: request, probe, broadcast, response; heard: answer, late, foreign, echo, corrupt, event
-    protocol: str
+    protocol: str  # "" for corrupt octets: they are nobody's
     reason: str = ""  # what is wrong with corrupt octets
 
 

@@ -1,22 +1,20 @@
 """Octets that are no frame, on a line that several protocols share: what is one's noise may be another's frame."""
 
+from collections.abc import Iterable
+
 from agent.exchange import Framing, Heard, Noise
 
 
 class Burst:
-    """What came between two silences, as each framing sees it: noise is only what the one that understood most says.
+    """What came between two silences, as each framing sees it.
 
-    Every framing gets every octet, so a frame of one protocol is noise to the others.
+    Every framing gets every octet. What remains of its noise without the frames of the others is noise to it; and noise
+    to the line is the least that remains to any, since one may know a preamble that the others don't.
     """
 
     def __init__(self) -> None:
-        self._owner: Framing | None = None
         self._noise: list[tuple[Framing, Noise]] = []
-        self._understood: list[tuple[Framing, int]] = []
-
-    def own(self, framing: Framing) -> None:
-        """Name the framing whose word counts where none has understood anything: the one whose reply is awaited."""
-        self._owner = framing
+        self._heard: list[tuple[Framing, bytes]] = []
 
     def noise(self, framing: Framing, noise: Noise) -> None:
         """Take note of octets that a framing did not understand."""
@@ -24,23 +22,27 @@ class Burst:
 
     def heard(self, framing: Framing, heard: Heard) -> None:
         """Take note of a frame that it understood."""
-        self._understood.append((framing, len(heard.octets)))
+        self._heard.append((framing, heard.octets))
 
-    def end(self) -> list[tuple[Framing, Noise]]:
-        """Return what is noise, and begin anew."""
-        noise, understood = self._noise, self._understood
+    def end(self, framings: Iterable[Framing]) -> list[Noise]:
+        """Return what is noise to all of these, and begin anew."""
+        noise, heard = self._noise, self._heard
         if not noise:
-            understood.clear()
-            return noise
-        self._noise, self._understood = [], []
-        octets: dict[int, int] = {}
-        for framing, count in understood:
-            octets[id(framing)] = octets.get(id(framing), 0) + count
-        framings = {id(framing): framing for framing, _ in noise}
-        if octets:
-            judge = max(octets, key=lambda key: octets[key])
-        elif self._owner is not None:
-            judge = id(self._owner)  # if it has nothing to complain of, they were a preamble
-        else:
-            judge = next(iter(framings))
-        return [(framing, item) for framing, item in noise if id(framing) == judge]
+            heard.clear()
+            return []
+        self._noise, self._heard = [], []
+        everyone = list(framings)
+        if len(everyone) == 1:
+            return [item for _, item in noise]
+        remains = [_remains(framing, noise, heard) for framing in everyone]
+        least = min(remains, key=lambda item: len(item.octets))
+        return [least] if least.octets else []
+
+
+def _remains(framing: Framing, noise: list[tuple[Framing, Noise]], heard: list[tuple[Framing, bytes]]) -> Noise:
+    own = [item for owner, item in noise if owner is framing]
+    octets = b"".join(item.octets for item in own)
+    for owner, frame in heard:
+        if owner is not framing:
+            octets = octets.replace(frame, b"", 1)
+    return Noise(octets, own[-1].reason if own else "")

@@ -1,0 +1,259 @@
+"""A port that meters dial in to: a DL/T 698.45 terminal with its LINK frames, or a DTU in client mode.
+
+Several DL/T 698.45 meters may share the port. The address in their frames, LINK-Request first of all, tells the
+connections apart; requests go to the connection of the meter they are for, and only whole frames are passed on, so that
+two meters who talk at once are not mixed up. Without that, there is one connection at a time, and the newest wins: the
+old one is that of a modem which has lost it and does not know.
+"""
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import Final, Protocol
+
+from agent.channels.base import Channel
+from agent.channels.tcp import keep_alive
+from agent.exchange import LineDownError
+from diantan_core import Dlt698Frame, Dlt698Parser
+
+_MOST_CONNECTIONS: Final = 1024
+_GAP_S: Final = 0.5  # silence that ends an unfinished frame, as LineTiming has it for networks
+
+
+class Sorter(Protocol):
+    """Cuts what one side of one connection sends into frames; one for each connection, one for what we send."""
+
+    def feed(self, data: bytes) -> list[tuple[Hashable | None, bytes]]:
+        """Return frames with the meter that each is from or for; None: for all, or not to be known."""
+
+    def flush(self) -> list[tuple[Hashable | None, bytes]]:
+        """Give up an unfinished frame."""
+
+    @property
+    def pending(self) -> int:
+        """How many octets wait for more."""
+
+
+class Dlt698Sorter:
+    """Sorts by the server address of DL/T 698.45 frames."""
+
+    def __init__(self) -> None:
+        self._parser = Dlt698Parser()
+
+    def feed(self, data: bytes) -> list[tuple[Hashable | None, bytes]]:
+        """Take octets; return whole frames, and between them what is none."""
+        return [_sorted(found) for found in self._parser.feed(data)]
+
+    def flush(self) -> list[tuple[Hashable | None, bytes]]:
+        """Return what is left."""
+        return [_sorted(found) for found in self._parser.flush()]
+
+    @property
+    def pending(self) -> int:
+        """How many octets wait for more."""
+        return self._parser.pending
+
+
+def _sorted(found: object) -> tuple[Hashable | None, bytes]:
+    if not isinstance(found, Dlt698Frame):
+        return None, getattr(found, "octets", b"")
+    return found.address if found.kind == "single" else None, found.encode()
+
+
+class ListenChannel(Channel):
+    """A listening port and whoever has dialled in to it."""
+
+    def __init__(self, host: str, port: int, wait_s: float, sorter: Callable[[], Sorter] | None = Dlt698Sorter) -> None:
+        """`open` waits up to `wait_s` for a meter; port 0 takes a free one. `sorter` None: the newest connection."""
+        super().__init__(f"{host}:{port}")
+        self._host = host
+        self._port = port
+        self._wait_s = wait_s
+        self._sorter = sorter
+        self._outgoing = sorter() if sorter is not None else None
+        self._server: asyncio.Server | None = None
+        self._peers: list[_Peer] = []  # oldest first
+        self._by_address: dict[Hashable, _Peer] = {}
+        self._asked: list[_Peer] = []  # whom the last octets went to
+        self._arrived = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, once `open` was called."""
+        return self._port
+
+    @property
+    def connected(self) -> bool:
+        """Whether anybody has dialled in."""
+        return bool(self._peers)
+
+    async def open(self) -> None:
+        """Listen, and wait for a meter; LineDownError when the port can't be had or nobody dials in."""
+        if self._server is None:
+            loop = asyncio.get_running_loop()
+            try:
+                self._server = await loop.create_server(lambda: _Peer(self), self._host, self._port)
+            except OSError as error:
+                raise LineDownError(f"can't listen on {self.name}: {error.strerror or error}") from None
+            self._port = self._server.sockets[0].getsockname()[1]
+            self.name = f"{self._host}:{self._port}"
+        if not self._peers:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(self._wait_s):
+                    await self._arrived.wait()
+            except TimeoutError:
+                raise LineDownError(f"nobody has dialled in to {self.name} within {self._wait_s:g} s") from None
+
+    def hang_up(self) -> None:
+        """Drop the connections that the last octets went to; the meter dials in again."""
+        for peer in self._asked:
+            self._remove(peer)
+        self._asked = []
+
+    def close(self) -> None:
+        """Drop everyone, and listen no more."""
+        for peer in list(self._peers):
+            self._remove(peer)
+        self._asked = []
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def write(self, data: bytes) -> None:
+        """Send octets to the meter they are for; LineDownError when it has not dialled in."""
+        peers = self._addressed(data)
+        self._asked = peers
+        for peer in peers:
+            peer.write(data)
+
+    def _addressed(self, data: bytes) -> list["_Peer"]:
+        if not self._peers:
+            raise LineDownError(f"nobody has dialled in to {self.name}")
+        if self._outgoing is None:
+            return self._peers[-1:]
+        found: list[_Peer] = []
+        for address, _ in (*self._outgoing.feed(data), *self._outgoing.flush()):
+            peers = list(self._peers) if address is None else [self._peer_of(address)]
+            found += [peer for peer in peers if peer not in found]
+        return found
+
+    def _peer_of(self, address: Hashable) -> "_Peer":
+        peer = self._by_address.get(address)
+        if peer is not None:
+            return peer
+        nameless = [peer for peer in self._peers if not peer.addresses]
+        if len(nameless) == 1:  # it may be one that sends no LINK
+            return nameless[0]
+        raise LineDownError(f"meter {address} has not dialled in to {self.name}")
+
+    def arrived(self, peer: "_Peer") -> bool:
+        """Take in a connection; False when there are too many."""
+        if self._sorter is None:
+            for old in list(self._peers):
+                self._end(old, f"{old.name} was replaced by another connection to {self.name}")
+        elif len(self._peers) >= _MOST_CONNECTIONS:
+            return False
+        else:
+            peer.sorter = self._sorter()
+        self._peers.append(peer)
+        self._arrived.set()
+        return True
+
+    def received(self, peer: "_Peer", data: bytes) -> None:
+        """Pass octets on, frame by frame where connections are told apart."""
+        if peer not in self._peers:
+            return
+        if peer.sorter is None:
+            self._on_data(data)
+            return
+        self._pass_on(peer, peer.sorter.feed(data))
+        peer.watch(_GAP_S)
+
+    def silent(self, peer: "_Peer") -> None:
+        """Give up a frame whose rest does not come."""
+        if peer.sorter is not None and peer in self._peers:
+            self._pass_on(peer, peer.sorter.flush())
+
+    def ended(self, peer: "_Peer", reason: str) -> None:
+        """Forget a connection; whoever waits for its answer is told."""
+        if peer in self._peers:
+            self._end(peer, reason)
+
+    def _pass_on(self, peer: "_Peer", frames: list[tuple[Hashable | None, bytes]]) -> None:
+        for address, octets in frames:
+            if address is not None and self._by_address.get(address) is not peer:
+                self._name(peer, address)
+            if octets:
+                self._on_data(octets)
+
+    def _name(self, peer: "_Peer", address: Hashable) -> None:
+        old = self._by_address.pop(address, None)
+        self._by_address[address] = peer
+        peer.addresses.add(address)
+        if old is not None:
+            old.addresses.discard(address)
+            if not old.addresses:
+                self._end(old, f"meter {address} has dialled in to {self.name} again")
+
+    def _end(self, peer: "_Peer", reason: str) -> None:
+        self._remove(peer)
+        if peer in self._asked:
+            self._asked.remove(peer)
+            if not self._asked:
+                self._on_lost(reason)
+
+    def _remove(self, peer: "_Peer") -> None:
+        if peer in self._peers:
+            self._peers.remove(peer)
+        for address in peer.addresses:
+            self._by_address.pop(address, None)
+        peer.addresses.clear()
+        peer.drop()
+
+
+class _Peer(asyncio.Protocol):
+    def __init__(self, channel: ListenChannel) -> None:
+        self.name = "a meter"
+        self.sorter: Sorter | None = None
+        self.addresses: set[Hashable] = set()
+        self._channel = channel
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        keep_alive(transport)
+        host, port, *_ = transport.get_extra_info("peername") or ("?", 0)
+        self.name = f"{host}:{port}"
+        if not self._channel.arrived(self):
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._channel.received(self, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._cancel()
+        detail = f": {exc}" if exc is not None else ""
+        self._channel.ended(self, f"{self.name} closed the connection to {self._channel.name}{detail}")
+
+    def watch(self, gap_s: float) -> None:
+        """Have an unfinished frame given up after so much silence."""
+        self._cancel()
+        if self.sorter is not None and self.sorter.pending:
+            self._timer = asyncio.get_running_loop().call_later(gap_s, self._channel.silent, self)
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def drop(self) -> None:
+        self._cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

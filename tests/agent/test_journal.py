@@ -115,6 +115,26 @@ def test_records_and_state_are_one_transaction(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Nothing of it is lost, and what is still to be asked of meters can be kept from then on."""
+    journal = opened(tmp_path)
+    journal.commit([append(interval(0), m=b"one")])
+    journal.connection.execute("ALTER TABLE meters DROP COLUMN notes")
+    journal.connection.execute("PRAGMA user_version = 1")
+    journal.close()
+    assert verify(journal.path).problems == []  # readers do not change it
+    journal = opened(tmp_path)
+    assert journal.states() == {"m": (b"one", None)}
+    assert journal.notes() == {}
+    journal.commit([Append(notes={"m": b"wish", "n": b"other"}), Append((), {"m": b"two"})])
+    journal.close()
+    journal = opened(tmp_path)
+    assert journal.notes() == {"m": b"wish", "n": b"other"}
+    assert journal.states()["m"] == (b"two", None)
+    assert journal.read(1, 10).records == [interval(0)]
+    journal.close()
+
+
 def test_acknowledgement_never_falls_and_never_passes_the_records(tmp_path: Path) -> None:
     """Counters are monotonic."""
     journal = opened(tmp_path)

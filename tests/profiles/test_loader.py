@@ -90,6 +90,11 @@ def test_a_number_that_no_meter_has_is_refused_without_computing_with_it(number:
         parse(changed('scale = "0.01"', f'scale = "{number}"'), "m.toml", "m", {"ct": 40})
 
 
+def test_a_parameter_that_multiplies_can_not_be_0() -> None:
+    (line,) = problems(GOOD, {"ct": 0})
+    assert line == "m1.toml: points.energy_forward.multiply: expected parameters other than 0, found ct"
+
+
 def test_a_file_without_end_is_refused() -> None:
     with pytest.raises(ProfileError, match="expected at most 1048576 bytes, found more"):
         load("/dev/zero")

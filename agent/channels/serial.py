@@ -6,7 +6,9 @@ pyserial opens and configures the port; the event loop reads and writes it, with
 import asyncio
 import errno
 import os
+import sys
 import termios
+from pathlib import Path
 from typing import Final, Literal
 
 import serial
@@ -27,6 +29,7 @@ _STOP_BITS: Final[dict[float, float]] = {
     2: serial.STOPBITS_TWO,
 }
 _READ_OCTETS: Final = 4096
+_PSEUDO_TERMINALS: Final = range(136, 144)  # major numbers: admin-guide/devices.txt of the Linux kernel
 _LONGEST_QUEUE: Final = 65536  # octets that wait for a port that takes none; no request is near as long
 
 
@@ -71,11 +74,12 @@ class SerialChannel(Channel):
         if self._port is not None:
             return
         try:
+            plain = _is_pseudo_terminal(self.name)
             port = serial.Serial(
                 self.name,
                 self._baud,
-                self._data_bits,
-                _PARITIES[self._parity],
+                serial.EIGHTBITS if plain else self._data_bits,
+                serial.PARITY_NONE if plain else _PARITIES[self._parity],
                 _STOP_BITS[self._stop_bits],
                 timeout=0,
                 write_timeout=0,
@@ -169,3 +173,8 @@ class SerialChannel(Channel):
     def _gone(self, error: OSError) -> None:
         self.hang_up()
         self._on_lost(f"{self.name} failed: {error.strerror or error}")
+
+
+def _is_pseudo_terminal(device: str) -> bool:
+    """Say whether it has no line at its other end: Linux keeps no parity for it, and glibc calls that an error."""
+    return sys.platform == "linux" and os.major(Path(device).stat().st_rdev) in _PSEUDO_TERMINALS

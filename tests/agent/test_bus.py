@@ -82,7 +82,7 @@ class Toy:
 
 @dataclass
 class Line:
-    """A bus on a far end that does what its script says: for each request, (seconds later, octets)…"""
+    """A bus on a far end that does what its script says: for each request, pairs of seconds to wait and octets."""
 
     script: Callable[[bytes], Sequence[tuple[float, bytes]]] = lambda _: []
     toy: Toy = field(default_factory=Toy)

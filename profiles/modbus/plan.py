@@ -3,6 +3,9 @@
 A request costs as much time as a number of registers does, so reading over a gap of unused registers pays while the
 gap is shorter than that. At 9600 Bd a Modbus RTU exchange costs 13 bytes of frame, two silences of 3.5 characters and
 about 20 ms until the meter answers, together as long as 20 registers on the line: the default. Over TCP it costs more.
+
+Not every meter answers for registers that its map does not name. Of such a meter (a cost of 0) only registers of known
+points are read over.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,35 +49,50 @@ class RowBlock:
 
 
 def plan_reads(
-    points: Iterable[RegisterPoint], max_registers: int = MAX_REGISTERS, gap_cost: int | None = None
+    points: Iterable[RegisterPoint],
+    max_registers: int = MAX_REGISTERS,
+    gap_cost: int | None = None,
+    known: Iterable[RegisterPoint] = (),
 ) -> list[ReadBlock]:
     """Return the blocks of least total cost (requests times `gap_cost` plus registers), in order of address.
 
     Every point is in exactly one block, whole; the result does not depend on the order of the points, and equal ones
-    are read once. `gap_cost` None stands for the default; 0 never reads an unused register. ValueError when a point
-    alone does not fit `max_registers`, or that is not 1..125.
+    are read once. `gap_cost` None stands for the default; 0 for the default too, with no register read that neither
+    one of the points nor a `known` one has. ValueError when a point alone does not fit `max_registers`, or that is
+    not 1..125.
     """
     if not 1 <= max_registers <= MAX_REGISTERS:
         raise ValueError(f"max_registers: expected 1..{MAX_REGISTERS}, got {max_registers}")
-    cost = DEFAULT_GAP_COST if gap_cost is None else gap_cost
+    cost = gap_cost or DEFAULT_GAP_COST
     unique = sorted(set(points), key=lambda point: (point.function, point.address, point.count, point.name))
+    named = _registers([*unique, *known]) if gap_cost == 0 else None
     blocks: list[ReadBlock] = []
-    for function, group in groupby(unique, key=lambda point: point.function):
-        blocks += _plan_function(function, list(group), max_registers, cost)
+    for _, group in groupby(unique, key=lambda point: point.function):
+        blocks += _plan_function(list(group), max_registers, cost, named)
     return blocks
 
 
-def _plan_function(function: int, points: list[RegisterPoint], max_registers: int, cost: int) -> list[ReadBlock]:
+def _registers(points: Iterable[RegisterPoint]) -> frozenset[tuple[int, int]]:
+    return frozenset((point.function, address) for point in points for address in range(point.address, point.end))
+
+
+def _plan_function(
+    points: list[RegisterPoint], max_registers: int, cost: int, named: frozenset[tuple[int, int]] | None
+) -> list[ReadBlock]:
     # best[i]: least (cost, requests) to read the first i points; cut[i]: where the last block of that plan starts.
-    # A tie goes to fewer requests, and with no cost at all only touching points share a block.
+    # A tie goes to fewer requests. `named`: the registers that may be read; None: all of them.
+    function = points[0].function
     best: list[tuple[int, int]] = [(0, 0)]
     cut: list[int] = [0]
     for stop in range(1, len(points) + 1):
         candidates: list[tuple[int, int, int]] = []
-        end = 0
+        end = after = points[stop - 1].address
         for start in range(stop - 1, -1, -1):
-            end = max(end, points[start].end)
-            count = end - points[start].address
+            gap = range(points[start].end, after)
+            if named is not None and any((function, address) not in named for address in gap):
+                break
+            end, after = max(end, points[start].end), points[start].address
+            count = end - after
             if count > max_registers:
                 break
             before, requests = best[start]

@@ -20,11 +20,12 @@ class ModbusProfile(Profile):
     tables: Mapping[str, RegisterTable]
     writes: Mapping[str, RegisterWrite]
     max_registers: int
-    gap_cost: int | None  # None: the planner's default; 0: the meter answers nothing between its points
+    gap_cost: int | None  # None: the planner's default; 0: the meter answers for no register but those of its points
 
     def plan(self, points: Iterable[Point], timezone: str) -> list[Block]:
         """Return the fewest requests that bring these points of this profile."""
-        return list(plan_reads((self.points[point.name] for point in points), self.max_registers, self.gap_cost))
+        wanted = [self.points[point.name] for point in points]
+        return list(plan_reads(wanted, self.max_registers, self.gap_cost, self.points.values()))
 
     def plan_row(self, table: str, row: int, timezone: str) -> list[Block]:
         """Return the requests for one row of a table; KeyError for the table, IndexError for the row."""

@@ -98,6 +98,30 @@ def test_gap_cost_zero_reads_no_unused_register() -> None:
     assert [block.count for block in plan_reads([point(0), point(1), point(3)], gap_cost=0)] == [2, 1]
 
 
+def test_gap_cost_zero_reads_over_registers_of_known_points_while_it_pays() -> None:
+    known = [point(address) for address in range(25)]
+    assert [block.count for block in plan_reads([point(0), point(20)], gap_cost=0, known=known)] == [21]
+    assert [block.count for block in plan_reads([point(0), point(22)], gap_cost=0, known=known)] == [1, 1]
+    assert [block.count for block in plan_reads([point(0), point(20)], gap_cost=0, known=known[:9] + known[10:])] == [
+        1,
+        1,
+    ]
+    others = [point(address, function=4) for address in range(25)]
+    assert [block.count for block in plan_reads([point(0), point(20)], gap_cost=0, known=others)] == [1, 1]
+    (block,) = plan_reads([point(0), point(20)], gap_cost=0, known=known)
+    assert [item.address for item in block.points] == [0, 20]
+
+
+@given(maps(), st.integers(4, MAX_REGISTERS), st.randoms())
+def test_gap_cost_zero_reads_no_register_that_no_point_has(
+    points: list[RegisterPoint], limit: int, chooser: random.Random
+) -> None:
+    wanted = chooser.sample(points, chooser.randint(1, len(points)))
+    named = {(p.function, address) for p in points for address in range(p.address, p.end)}
+    for block in plan_reads(wanted, limit, 0, points):
+        assert all((block.function, block.address + n) in named for n in range(block.count))
+
+
 def test_equal_points_are_read_once() -> None:
     (block,) = plan_reads([point(5), point(5)])
     assert len(block.points) == 1

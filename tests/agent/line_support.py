@@ -199,6 +199,13 @@ async def over_pty(far: FarEnd, **settings: Any) -> AsyncIterator[SerialChannel]
         os.close(master)
 
 
+async def until(condition: Callable[[], object], limit_s: float = 20.0) -> None:
+    """Wait for what another side does, with a limit for when it does not."""
+    async with asyncio.timeout(limit_s):
+        while not condition():  # noqa: ASYNC110 - sockets and terminals tell no event when the other side has read
+            await asyncio.sleep(0.001)
+
+
 def void(_: object) -> None:
     """Do nothing with it."""
 

@@ -260,19 +260,29 @@ fn data(octets: &[u8], choice: u8) {
 }
 
 /// Changes a value here and there, so that the encoder meets what no decoder returned.
-struct Changes(u32);
+struct Changes {
+    state: u32,
+    /// Lists are made longer once: in each other they would grow beyond all measure.
+    grown: bool,
+}
 
 impl Changes {
     fn of(octets: &[u8], choice: u8) -> Self {
         let sum = octets.iter().fold(u32::from(choice), |sum, octet| {
             sum.rotate_left(5) ^ u32::from(*octet)
         });
-        Self(sum | 1)
+        Self {
+            state: sum | 1,
+            grown: false,
+        }
     }
 
     fn next(&mut self) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        self.0 >> 16
+        self.state = self
+            .state
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        self.state >> 16
     }
 
     fn value(&mut self, value: &Value) -> Value {
@@ -297,7 +307,10 @@ impl Changes {
                 let mut items: Vec<Value> = items.iter().map(|item| self.value(item)).collect();
                 if change {
                     match (self.next() % 3, items.last().cloned()) {
-                        (0, Some(last)) => items.extend(vec![last; self.next() as usize % 140]),
+                        (0, Some(last)) if !self.grown => {
+                            self.grown = true;
+                            items.extend(vec![last; self.next() as usize % 140]);
+                        }
                         (1, _) => items.clear(),
                         _ => drop(items.pop()),
                     }

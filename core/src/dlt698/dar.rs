@@ -3,7 +3,7 @@
 /// Declares the codes with their names and, for people, what they mean.
 macro_rules! codes {
     ($($code:literal $variant:ident $name:literal $meaning:literal),* $(,)?) => {
-        /// A data access result (DAR); codes the fact sheet does not list are from memory.
+        /// A data access result (DAR); codes that no two sources list are from memory.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Dar {
             $(#[doc = $meaning] $variant,)*

@@ -1,4 +1,4 @@
-//! One frame (帧): `68 | L | C | AF | SA | CA | HCS | user data | FCS | 16` (facts: DL/T 698.45-2017, frame format).
+//! One frame (帧): `68 | L | C | AF | SA | CA | HCS | user data | FCS | 16`.
 
 use super::{Address, Control, FrameError, crc16};
 

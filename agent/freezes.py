@@ -7,7 +7,7 @@ them.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,7 @@ RETRY_MS: Final = 60_000  # doubles up to the next
 LONGEST_RETRY_MS: Final = 1_800_000
 OVERDUE_MS: Final = 3_600_000  # an errand that its line has not brought back by then is sent again
 _FREEZE_STEP_MWH: Final = 10_000  # 0.01 kWh, in which both DL/T protocols freeze energies
+_NG_PER_UG: Final = 1000
 _MOST_WISHES: Final = 500  # more than any meter keeps
 _LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 
@@ -187,8 +188,7 @@ class MeterFreezes:
                 wish.kind,
                 forward,
                 reverse,
-                values.get("carbon_forward", wish.carbon_ug[0]),
-                values.get("carbon_reverse", wish.carbon_ug[1]),
+                *_carbon(values, wish),
                 FreezeSource.METER,
             )
         )
@@ -241,6 +241,15 @@ class MeterFreezes:
             int(DetailKey.TEXT): reason[:_LONGEST_REASON],
         }
         self._tell(EventRecord(self._meter, self._now_ms(), EventCode.FREEZE_MISSING, details))
+
+
+def _carbon(values: Mapping[str, int], wish: Wish) -> tuple[int, int]:
+    """Return the frozen carbon registers in µg (profiles have ng), the gateway's where the meter has none."""
+    forward, reverse = values.get("carbon_forward"), values.get("carbon_reverse")
+    return (
+        wish.carbon_ug[0] if forward is None else forward // _NG_PER_UG,
+        wish.carbon_ug[1] if reverse is None else reverse // _NG_PER_UG,
+    )
 
 
 def midnights_between(after_ms: int, until_ms: int, kind: FreezeKind, zone: ZoneInfo) -> int:

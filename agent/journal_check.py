@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent import journal_schema as schema
 from agent.journal_schema import JournalError
-from wire.records import DetailKey, EventCode, EventRecord, FreezeRecord, IntervalRecord, Record
+from wire.records import DetailKey, EventCode, EventRecord, FreezeRecord, FreezeSource, IntervalRecord, Record
 from wire.row import RecordError, from_body
 
 
@@ -119,6 +119,8 @@ def _breaks(before: IntervalRecord, record: IntervalRecord, *, may_overlap: bool
 
 
 def _freeze_breaks(chains: dict[str, IntervalRecord], freeze: FreezeRecord) -> Iterator[str]:
+    if freeze.source == FreezeSource.METER:
+        return  # the meter's registers are not the gateway's
     before = chains.get(freeze.meter)
     if before is None or before.start_ms + before.duration_ms != freeze.time_ms:
         return

@@ -59,7 +59,7 @@ class Desk:
     def keep(self, row: int, time_ms: int, **changes: int) -> None:
         """Let the meter have a row of daily freezes."""
         values = {"time": time_ms, "energy_forward": self.register(time_ms), "energy_reverse": 7}
-        self.rows["daily_freezes", row] = values | {"carbon_forward": 11, "carbon_reverse": 12} | changes
+        self.rows["daily_freezes", row] = values | {"carbon_forward": 11_999, "carbon_reverse": 12_000} | changes
 
     def pass_midnight(self, *kinds: FreezeKind, midnight: int = MIDNIGHT) -> None:
         """Read every minute from ten minutes before midnight to ten after."""
@@ -84,7 +84,7 @@ class Desk:
 
 
 def test_the_freeze_of_midnight_is_read_after_it_and_told_once() -> None:
-    """With the meter's own values, carbon included; not before its clock can have passed midnight."""
+    """With the meter's own values, carbon included in µg; not before its clock can have passed midnight."""
     desk = Desk()
     desk.keep(1, MIDNIGHT)
     desk.pass_midnight(FreezeKind.DAILY)

@@ -87,7 +87,7 @@ def build_lines(
     )
     lines = []
     for index, line in enumerate(config.line):
-        carried = connection(line, loaded.profiles, clock)
+        carried = connection(line, loaded.profiles, clock, timezone=config.gateway.timezone, now_ms=now_ms)
         meters = [
             line_meter(
                 meter,

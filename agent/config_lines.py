@@ -75,7 +75,7 @@ class SerialLine(_Line):
 
 
 class DialInLine(_Line):
-    """A port on which a meter or terminal connects to us (DL/T 698.45 over TCP: LINK, then CONNECT)."""
+    """A port on which meters, or a DTU that stands for some, connect to us (DL/T 698.45: LINK, then CONNECT)."""
 
     transport: Literal["dial-in"]
     host: Host = "0.0.0.0"  # noqa: S104 - the meter comes from the mobile network; a narrower one can be configured
@@ -92,25 +92,20 @@ LINES: Final[dict[str, type[_Line]]] = {
     "dial-in": DialInLine,
 }
 
-# "tcp" and "serial" carry the frames of every protocol.
-_CARRIED: Final = {"modbus-tcp": ("modbus",), "dial-in": ("dlt698",)}
 _ADDRESS_DIGITS: Final = 12  # DL/T 645-2007: six octets BCD; a DL/T 698.45 server address has as many by default
 
 
 def address_of(meter: Meter, protocol: str) -> Address:
     """Return where a driver finds the meter: a Modbus unit, or the digits of its communication address in full."""
-    return meter.unit if protocol == "modbus" else (meter.address or "").upper().zfill(_ADDRESS_DIGITS)
+    return meter.unit if protocol == "modbus" else (meter.address or "").lower().zfill(_ADDRESS_DIGITS)
 
 
 def unaddressed(line: Line, meter: Meter, profile: Profile) -> list[str]:
     """Return what keeps a meter from being asked on this line, each as `key: why`."""
     protocol = profile.protocol
     problems = []
-    carried = _CARRIED.get(line.transport)
-    if carried is not None and protocol not in carried:
-        problems.append(
-            f"profile: {profile.name} is for {protocol}, transport {line.transport!r} carries {' and '.join(carried)}"
-        )
+    if isinstance(line, ModbusTcpLine) and protocol != "modbus":
+        problems.append(f"profile: {profile.name} is for {protocol}, transport 'modbus-tcp' carries modbus")
     if protocol == "modbus":
         if meter.address is not None:
             problems.append("address: a Modbus meter has a unit")
@@ -121,6 +116,8 @@ def unaddressed(line: Line, meter: Meter, profile: Profile) -> list[str]:
         problems.append(f"address: is missing; a meter on {protocol} has one of up to {_ADDRESS_DIGITS} digits")
     elif protocol == "dlt645" and not (meter.address.isdecimal() and len(meter.address) <= _ADDRESS_DIGITS):
         problems.append(f"address: expected 1 to {_ADDRESS_DIGITS} digits, got {meter.address!r}")
+    elif len(meter.address) > _ADDRESS_DIGITS and len(meter.address) % 2:
+        problems.append(f"address: expected whole octets, two hexadecimal digits each, got {meter.address!r}")
     return problems
 
 

@@ -1,13 +1,18 @@
 """From a line's configuration to what carries its requests: channel, bus, and a driver for each protocol on it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from agent.bus import LineBus
 from agent.channels.base import Channel
+from agent.channels.listen import Dlt698Sorter, ListenChannel
+from agent.channels.serial import SerialChannel
 from agent.channels.tcp import TcpChannel
-from agent.config_lines import Line, ModbusTcpLine, SerialLine, TcpLine, address_of
-from agent.drivers.base import Driver
+from agent.config_lines import DialInLine, Line, ModbusTcpLine, SerialLine, TcpLine, address_of
+from agent.drivers.base import Address, Driver
+from agent.drivers.dlt645 import Dlt645Driver
+from agent.drivers.dlt698 import Dlt698Driver
 from agent.drivers.modbus import ModbusDriver
 from agent.line_timing import LineTiming
 from agent.timing import socket_seconds
@@ -24,16 +29,40 @@ class Connection:
 
 
 def connection(
-    line: Line, profiles: Mapping[str, Profile], clock: Clock, protocols: Collection[str] | None = None
+    line: Line,
+    profiles: Mapping[str, Profile],
+    clock: Clock,
+    protocols: Collection[str] | None = None,
+    *,
+    timezone: str = "Asia/Shanghai",
+    now_ms: Callable[[], int] | None = None,
+    patient: bool = False,
 ) -> Connection:
     """Return a line's bus and drivers; `profiles` are by meter id.
 
-    There is a driver for each of `protocols`; by default for those that the line's meters speak.
+    There is a driver for each of `protocols`; by default for those that the line's meters speak. `now_ms` (UTC; the
+    clock's by default) and the time zone are what meters that ask for the time are told. A `patient` bus keeps its
+    connection however long nobody answers, as in a search for meters.
     """
     own = {meter.id: profiles[meter.id] for meter in line.meter if meter.id in profiles}
-    bus = LineBus(_channel(line, clock), timing(line, clock), clock)
     wanted = dict.fromkeys(profile.protocol for profile in own.values()) if protocols is None else protocols
-    return Connection(bus, {protocol: _driver(protocol, line, bus, own) for protocol in wanted})
+    times = timing(line, clock)
+    bus = LineBus(_channel(line, clock, wanted), replace(times, replace_after=0) if patient else times, clock)
+    drivers: dict[str, Driver] = {}
+    for protocol in wanted:
+        match protocol:
+            case "dlt645":
+                drivers[protocol] = Dlt645Driver(bus)
+            case "dlt698":
+                drivers[protocol] = Dlt698Driver(
+                    bus, now_ms or clock.now_ms, timezone=timezone, profiles=_by_address(line, own, protocol)
+                )
+            case "modbus":
+                framing: Literal["tcp", "rtu"] = "tcp" if isinstance(line, ModbusTcpLine) else "rtu"
+                drivers[protocol] = ModbusDriver(bus, framing=framing, profiles=_by_address(line, own, protocol))
+            case _:
+                raise ValueError(f"expected dlt645, dlt698 or modbus, got {protocol!r}")
+    return Connection(bus, drivers)
 
 
 def timing(line: Line, clock: Clock) -> LineTiming:
@@ -60,19 +89,30 @@ def _character_bits(line: SerialLine) -> int:
     return 1 + line.data_bits + (line.parity != "none") + line.stop_bits
 
 
-def _channel(line: Line, clock: Clock) -> Channel:
+def _channel(line: Line, clock: Clock, protocols: Collection[str]) -> Channel:
+    wait_s = socket_seconds(clock, line.timeout_ms)
     match line:
         case ModbusTcpLine() | TcpLine():
-            return TcpChannel(line.host, line.port, socket_seconds(clock, line.timeout_ms))
-    raise NotImplementedError(line.transport)
+            return TcpChannel(line.host, line.port, wait_s)
+        case SerialLine():
+            return SerialChannel(
+                line.device,
+                baud=line.baud,
+                parity=line.parity,
+                data_bits=line.data_bits,
+                stop_bits=line.stop_bits,
+            )
+        case DialInLine():
+            # Meters of DL/T 698.45 may share the port, each with a connection of its own; what speaks for others is
+            # one transparent DTU, and only its newest connection counts.
+            alone = set(protocols) == {"dlt698"}
+            return ListenChannel(line.host, line.port, wait_s, Dlt698Sorter if alone else None)
 
 
-def _driver(protocol: str, line: Line, bus: LineBus, profiles: Mapping[str, Profile]) -> Driver:
-    if protocol == "modbus":
-        units = {
-            address_of(meter, protocol): profiles[meter.id]
-            for meter in line.meter
-            if meter.id in profiles and profiles[meter.id].protocol == protocol
-        }
-        return ModbusDriver(bus, framing="tcp" if isinstance(line, ModbusTcpLine) else "rtu", profiles=units)
-    raise NotImplementedError(protocol)
+def _by_address(line: Line, profiles: Mapping[str, Profile], protocol: str) -> dict[Address, Profile]:
+    """Return the profiles of the meters that speak a protocol, by their addresses."""
+    return {
+        address_of(meter, protocol): profiles[meter.id]
+        for meter in line.meter
+        if meter.id in profiles and profiles[meter.id].protocol == protocol
+    }

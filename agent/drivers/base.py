@@ -22,7 +22,9 @@ class Found:
 class Driver(Protocol):
     """One protocol on one line; every method raises a LineError (agent.exchange) when the meter gave no answer."""
 
-    protocol: str
+    @property
+    def protocol(self) -> str:
+        """The protocol's name, as in profiles."""
 
     async def read(self, address: Address, block: Block) -> bytes:
         """Ask for a block of this protocol's reading plan; return what its `decode` takes."""

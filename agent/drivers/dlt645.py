@@ -115,7 +115,8 @@ class Dlt645Driver:
         """Set the clocks of all meters by broadcast (广播校时), or with an address that meter's.
 
         No meter answers a time sync, so the clock of a single one is read back: RefusedError when it is more than 10 s
-        from the time that was sent.
+        from the time that was sent. Whether a meter obeys one to its own address is not in our sources, and many take a
+        broadcast only when their clock is off by a little; the profile's write with password is the sure way.
         """
         moment = to_moment(time_ms, timezone)
         message = {"kind": "time_sync", "time": {part: moment[part] for part in SYNC_PARTS}}

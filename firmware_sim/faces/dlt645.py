@@ -100,11 +100,12 @@ class Dlt645Face:
         for name, (address, profile, values) in meters.items():
             if not isinstance(profile, Dlt645Profile):
                 raise TypeError(f"{name}: profile {profile.name} is not for DL/T 645 but for {profile.protocol}")
-            items = layouts.setdefault(id(profile), Items(profile, timezone))
+            if id(profile) not in layouts:
+                layouts[id(profile)] = Items(profile, timezone)
             clock = profile.writes.get("clock")
             authority = _DEFAULT_AUTHORITY if clock is None or clock.authority is None else clock.authority
             kept = memory.setdefault(name, MeterMemory(Dlt645Frame(address, 0).address))
-            self._meters.append(_Meter(name, items, values, kept, authority))
+            self._meters.append(_Meter(name, layouts[id(profile)], values, kept, authority))
 
     def addresses(self) -> Mapping[str, str]:
         """Return each meter's address by its id, 12 digits."""

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
-RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -name '*.rs' -o -name Cargo.toml -path 'core/*')
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -path core/fuzz -prune -o '(' -name '*.rs' -o -name Cargo.toml ')' -print)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help

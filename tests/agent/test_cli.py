@@ -194,7 +194,10 @@ def test_read_names_what_is_wrong(capsys: pytest.CaptureFixture[str], site: Any,
     responder.fault = refuse
     status, config = read(site, responder, "frequency")
     assert status == 1
-    assert "meter-1, unit 1: exception 2 (illegal data address)" in capsys.readouterr().err
+    assert (
+        "line-1, meter meter-1: unit 1, registers 43 by function 4: exception 2 (illegal data address)"
+        in capsys.readouterr().err
+    )
     status, _, errors = run(capsys, "read", "--config", config, "meter-9")
     assert (status, "no meter 'meter-9'" in errors) == (1, True)
     status, _, errors = run(capsys, "read", "--config", config, "meter-1")

@@ -1,0 +1,137 @@
+"""Frames with their meaning as they pass on a line (报文监视): one line of text or JSON for each."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from agent.config_lines import Line, ModbusTcpLine
+from agent.exchange import Traced
+from agent.shown import text_of, unit_of
+from profiles import Profile
+from profiles.modbus.codec import decode
+from profiles.modbus.model import RegisterPoint
+from profiles.model import CodecError
+from protocols import PROTOCOLS, Explained, Explainer, Value
+from protocols.explained import Direction
+from protocols.line import meaning
+from protocols.modbus.meaning import Namer
+
+_PLAIN: Final = frozenset(("request", "answer", "response", "event"))  # verdicts that say no more than the arrow does
+_SENT, _HEARD, _PASSED = "→", "←", "·"
+
+
+class LineTrace:
+    """Writes what passes on one line: as the tap of a LineBus (`LineBus.tap = line_trace(…)`), or octets as heard."""
+
+    def __init__(
+        self,
+        explainers: Mapping[str, Explainer],
+        name: str,
+        timezone: str,
+        write: Callable[[str], None],
+        *,
+        as_json: bool,
+    ) -> None:
+        """`explainers` are by the protocol names of the bus; the one of "" takes octets of no known protocol."""
+        self._explainers = explainers
+        self._name = name
+        self._zone = ZoneInfo(timezone)
+        self._write = write
+        self._as_json = as_json
+        self.frames = 0
+
+    def __call__(self, traced: Traced) -> None:
+        """Write what the bus has sent or heard."""
+        explainer = self._explainers.get(traced.protocol, self._explainers[""])
+        by_master = traced.sent or traced.verdict == "echo"
+        for told in explainer.message(traced.octets, "request" if by_master else "reply"):
+            self._tell(told, traced.time_ms, traced.sent, traced.verdict)
+
+    def heard(self, octets: bytes, time_ms: int, direction: Direction | None = None) -> None:
+        """Write the frames that octets of a line complete."""
+        for told in self._explainers[""].feed(octets, direction):
+            self._tell(told, time_ms, None, "")
+
+    def silence(self, time_ms: int) -> None:
+        """Write what waited for more octets: the line has been silent."""
+        for told in self._explainers[""].flush():
+            self._tell(told, time_ms, None, "")
+
+    @property
+    def pending(self) -> int:
+        """How many octets wait for more."""
+        return self._explainers[""].pending
+
+    def _tell(self, told: Explained, time_ms: int, sent: bool | None, verdict: str) -> None:  # noqa: FBT001 - None: neither
+        self.frames += 1
+        moment = datetime.fromtimestamp(time_ms / 1000, self._zone)
+        if self._as_json:
+            entry: dict[str, Any] = {"time": moment.isoformat(timespec="milliseconds"), "line": self._name}
+            if sent is not None:
+                entry |= {"sent": sent, "verdict": verdict}
+            self._write(json.dumps({**entry, **told.as_json()}, ensure_ascii=False))
+            return
+        by_master = told.sender == "master" if sent is None else sent
+        arrow = _PASSED if told.sender is None and sent is None else _SENT if by_master else _HEARD
+        word = "" if verdict in _PLAIN or not verdict else f"({verdict}) "
+        who = f"{told.protocol or '?':<10} {'?' if told.address is None else told.address:<12}"
+        self._write(f"{moment:%H:%M:%S}.{time_ms % 1000:03} {arrow} {who} {word}{meaning(told)}")
+
+
+def line_trace(
+    line: Line,
+    profiles: Mapping[str, Profile],
+    timezone: str,
+    write: Callable[[str], None] | None = None,
+    *,
+    as_json: bool = False,
+) -> LineTrace:
+    """Return the trace of a line, to be set as the `tap` of its bus; `profiles` are by meter id.
+
+    Lines go to standard error unless `write` is given. Modbus registers get the names of the profiles' points.
+    """
+    namer = register_namer(line, profiles, timezone)
+    modbus = ("modbus-tcp",) if isinstance(line, ModbusTcpLine) else ("modbus-rtu",)
+    everything = modbus if isinstance(line, ModbusTcpLine) else tuple(p for p in PROTOCOLS if p != "modbus-tcp")
+    explainers = {
+        "modbus": Explainer(modbus, namer=namer),
+        "dlt645": Explainer(("dlt645",)),
+        "dlt698": Explainer(("dlt698",)),
+        "": Explainer(everything, namer=namer),
+    }
+    return LineTrace(explainers, line.name, timezone, write or _to_stderr, as_json=as_json)
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
+
+
+def register_namer(line: Line, profiles: Mapping[str, Profile], timezone: str) -> Namer:
+    """Return what finds the points of the line's Modbus meters in registers."""
+    points: dict[int, list[RegisterPoint]] = {}
+    for meter in line.meter:
+        profile = profiles.get(meter.id)
+        if profile is not None and profile.protocol == "modbus":
+            found = points.setdefault(meter.unit, [])
+            found += [point for point in profile.points.values() if isinstance(point, RegisterPoint)]
+
+    def name(unit: int, function: int, first: int, octets: bytes) -> list[Value]:
+        words = [int.from_bytes(octets[at : at + 2], "big") for at in range(0, len(octets) - 1, 2)]
+        values = []
+        for point in points.get(unit, ()):
+            start = point.address - first
+            if point.function != function or start < 0 or start + point.count > len(words):
+                continue
+            raw = octets[2 * start : 2 * (start + point.count)].hex().upper()
+            value = Value(raw, point.name, unit=unit_of(point) or None, place={"register": point.address})
+            try:
+                value.value = text_of(point, decode(point, words[start : start + point.count]), timezone)
+            except CodecError as error:
+                value.error = str(error)
+            values.append(value)
+        return values
+
+    return name

@@ -1,0 +1,103 @@
+"""`diantan-agent read` of meters of every protocol, over TCP and a serial line."""
+
+import json
+from typing import Any
+
+import pytest
+from bench_line import BenchLine, Shown
+
+from agent import cli
+from clock import SystemClock
+
+CLOCK = SystemClock()
+ADDRESS = "112233445566"
+WHERE = {"dlt645-three-phase": ADDRESS, "dlt698-three-phase": ADDRESS, "eastron-sdm630": 7}
+
+
+def read(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = cli.main(["read", *arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def of(line: BenchLine, profile: str, *more: str) -> list[str]:
+    return ["--line", line.spec, "--profile", profile, "--address", str(WHERE[profile]), *more]
+
+
+@pytest.mark.parametrize("pty", [False, True])
+@pytest.mark.parametrize("profile", WHERE)
+def test_without_a_configuration(capsys: pytest.CaptureFixture[str], profile: str, pty: bool) -> None:
+    """Named points as canonical integers and as text in the unit of the field."""
+    with BenchLine([(profile, WHERE[profile], Shown(CLOCK))], CLOCK, pty=pty) as line:
+        status, out, _ = read(capsys, *of(line, profile, "energy_forward", "voltage_a", "frequency", "--json"))
+    assert status == 0
+    entries: list[dict[str, Any]] = json.loads(out)
+    assert [(entry["point"], entry["value"], entry["unit"]) for entry in entries] == [
+        ("energy_forward", 1_234_560_000, "mWh"),
+        ("voltage_a", 230_100, "mV"),
+        ("frequency", 50_000, "mHz"),
+    ]
+    assert [entry["text_unit"] for entry in entries] == ["kWh", "V", "Hz"]
+    assert [float(entry["text"]) for entry in entries] == [1234.56, 230.1, 50.0]
+    assert entries[0]["text"] == "1234.56"
+
+
+def test_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    with BenchLine([("dlt645-three-phase", ADDRESS, Shown(CLOCK))], CLOCK) as line:
+        status, out, _ = read(capsys, *of(line, "dlt645-three-phase", "energy_forward", "voltage_b"))
+    assert status == 0
+    assert [row.split() for row in out.splitlines()] == [
+        ["energy_forward", "1234.56", "kWh", "(1234560000", "mWh)"],
+        ["voltage_b", "230.1", "V", "(230100", "mV)"],
+    ]
+
+
+def test_transformer_ratios_are_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    with BenchLine([("dlt645-three-phase", ADDRESS, Shown(CLOCK))], CLOCK) as line:
+        arguments = of(line, "dlt645-three-phase", "energy_forward", "--json", "--parameter", "ct=40")
+        status, out, _ = read(capsys, *arguments)
+    assert status == 0
+    assert json.loads(out)[0]["text"] == "49382.4"
+
+
+def test_the_frames_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with BenchLine([("eastron-sdm630", 7, Shown(CLOCK))], CLOCK) as line:
+        status, _, errors = read(capsys, *of(line, "eastron-sdm630", "frequency", "--trace"))
+    assert status == 0
+    request, reply = errors.splitlines()
+    assert "→ modbus-rtu 7" in request
+    assert "read input registers: request; input register 70..71" in request
+    assert "← modbus-rtu 7" in reply
+    assert "frequency = 50" in reply
+
+
+def test_a_meter_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with BenchLine([("dlt645-three-phase", ADDRESS, Shown(CLOCK))], CLOCK) as line:
+        spec = f"{line.spec}?timeout_ms=50"
+        arguments = ["--line", spec, "--profile", "dlt645-three-phase", "--address", "1", "energy_forward"]
+        status, out, errors = read(capsys, *arguments)
+    assert (status, out) == (1, "")
+    assert "no reply within 0.05 s" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "expected a METER"),
+        (["--line", "tcp:h:1"], "--line needs --profile and --address"),
+        (["m", "--address", "3"], "--address goes with --line"),
+        (["--line", "tcp:h", "--profile", "eastron-sdm630", "--address", "1"], "tcp:h"),
+        (["--line", "tcp:h:x", "--profile", "eastron-sdm630", "--address", "1"], "'x'"),
+        (["--line", "serial:/dev/x?speed=1", "--profile", "eastron-sdm630", "--address", "1"], "speed"),
+        (["--line", "serial:/dev/x?baud=9601", "--profile", "eastron-sdm630", "--address", "1"], "baud"),
+        (["--line", "tcp:h:1", "--profile", "eastron-sdm630", "--address", "1A"], "expected its unit"),
+        (["--line", "tcp:h:1", "--profile", "dlt645-three-phase", "--address", "1A"], "1 to 12 digits"),
+        (["--line", "modbus-tcp:h", "--profile", "dlt645-three-phase", "--address", "1"], "carries modbus"),
+        (["--line", "tcp:h:1", "--profile", "nothing", "--address", "1"], "nothing"),
+        (["--line", "tcp:h:1", "--profile", "acrel-adl3000-e", "--address", "1"], "parameters.ct"),
+    ],
+)
+def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    status, out, errors = read(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert said in errors

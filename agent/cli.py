@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from agent.commands import frame, gateway, journal, key, read
+from agent.commands import frame, gateway, journal, key, profile, read, scan, timesync, trace
 from agent.commands.options import CONFIG_VARIABLE
 from agent.commands.output import FAILED, WRONG, CommandError, UsageError, say
 
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"diantan {version('diantan')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for room in (gateway, read, frame, journal, key):
+    for room in (gateway, read, scan, trace, frame, timesync, profile, journal, key):
         room.add(commands)
     return parser
 

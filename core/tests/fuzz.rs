@@ -20,7 +20,7 @@ mod pieces;
 #[path = "../fuzz/checks/seeds.rs"]
 mod seeds;
 
-const MUTATIONS: u32 = 40;
+const MUTATIONS: u32 = 150;
 
 /// Octets changed, left out, put in, and two seeds joined; the same at every run.
 struct Mutator(u64);

@@ -1,0 +1,204 @@
+"""Real processes: one RS-485 line with three protocols on a pseudo-terminal, and a serial server with two of them."""
+
+import json
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clock import SimulatedClock
+from demo.processes import Program, Programs, output_of
+
+MIDNIGHT_MS = 1_767_196_800_000  # 2026-01-01T00:00:00+08:00
+MINUTE_MS = 60_000
+START_MS = MIDNIGHT_MS - 12 * MINUTE_MS
+SPEED = 60
+# A reply is up to a quarter of a second under way on a loaded machine: 15 s of at most 60 kW.
+TOLERANCE_MWH = 250_000
+
+STATION = """
+[station]
+id = "S1"
+start = 2025-12-31T23:30:00+08:00
+[sessions]
+model = "file"
+file = "sessions.csv"
+day = 2025-12-31
+[[line]]
+name = "bus"
+transport = "pty"
+path = "bus.tty"
+[[line]]
+name = "server"
+transport = "tcp"
+[grid]
+id = "grid"
+line = "bus"
+profile = "dlt645-three-phase"
+address = "112233445566"
+[[charger]]
+id = "c1"
+rated_kw = 60
+line = "bus"
+profile = "dlt698-carbon-meter"
+address = "2"
+[[charger]]
+id = "c2"
+rated_kw = 60
+line = "bus"
+profile = "sim-carbon-meter"
+unit = 3
+[[charger]]
+id = "c3"
+rated_kw = 60
+line = "server"
+profile = "dlt645-three-phase"
+address = "33"
+[[charger]]
+id = "c4"
+rated_kw = 60
+line = "server"
+profile = "eastron-sdm630"
+unit = 4
+"""
+
+AGENT = """
+[gateway]
+id = "gw-1"
+station = "S1"
+data_dir = "data"
+key_file = "gateway.key"
+[centre]
+key_file = "centre.key.pub"
+[broker]
+host = "127.0.0.1"
+port = 1
+[factor]
+node = "node-1"
+default = "0.5"
+[freezes]
+margin_seconds = 60
+[[line]]
+name = "bus"
+transport = "serial"
+device = "{device}"
+[[line.meter]]
+id = "grid"
+profile = "dlt645-three-phase"
+address = "112233445566"
+role = "grid"
+[[line.meter]]
+id = "c1"
+profile = "dlt698-carbon-meter"
+address = "2"
+[[line.meter]]
+id = "c2"
+profile = "sim-carbon-meter"
+unit = 3
+[[line]]
+name = "server"
+transport = "tcp"
+host = "127.0.0.1"
+port = {port}
+[[line.meter]]
+id = "c3"
+profile = "dlt645-three-phase"
+address = "33"
+[[line.meter]]
+id = "c4"
+profile = "eastron-sdm630"
+unit = 4
+"""
+
+STEP_MWH = {"grid": 10_000, "c1": 10_000, "c2": 1_000, "c3": 10_000, "c4": 1}
+FREEZING = ("grid", "c1", "c2", "c3")
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Return the runner of processes; what is left of them ends with the test."""
+    with Programs(tmp_path) as running:
+        yield running
+
+
+def write(directory: Path) -> None:
+    """Write the station, its sessions and the keys."""
+    (directory / "station.toml").write_text(STATION)
+    header = "arrival,departure,requested_energy (kWh),delivered_energy (kWh),station_id,session_id\n"
+    rows = [f"2025-12-31 23:3{n}:00+08:00,2026-01-01 03:00:00+08:00,90,{60 + n},p{n},s{n}\n" for n in range(4)]
+    (directory / "sessions.csv").write_text(header + "".join(rows))
+    for name in ("gateway", "centre"):
+        output_of("diantan-agent", "key", "new", str(directory / f"{name}.key"))
+
+
+def start(programs: Programs, directory: Path, clock: SimulatedClock) -> Program:
+    """Start the station and its gateway, and return the gateway's process."""
+    time_of = ("--clock", clock.spec())
+    station, ready = str(directory / "station.toml"), directory / "ready.json"
+    programs.start("station", "diantan-sim", "station", station, "--ready-file", str(ready), *time_of)
+    programs.wait_until("the station listens", ready.exists)
+    served = json.loads(ready.read_text())["meters"]
+    port = next(meter["port"] for meter in served if meter["line"] == "server")
+    (directory / "agent.toml").write_text(AGENT.format(device=directory / "bus.tty", port=port))
+    return programs.start(
+        "agent", "diantan-agent", "run", "--log", "json", "--config", str(directory / "agent.toml"), *time_of
+    )
+
+
+def journal(directory: Path) -> list[dict[str, Any]]:
+    """Return the records of the gateway."""
+    if not (directory / "data" / "journal.db").exists():
+        return []
+    text = output_of("diantan-agent", "journal", "export", "--config", str(directory / "agent.toml"))
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def registered(directory: Path, until: str) -> dict[str, int]:
+    """Return what each meter's forward register has at a time, mWh, by the simulator's own account."""
+    arguments = ("truth", str(directory / "station.toml"), "--from", "2025-12-31T23:30", "--to", until, "--json")
+    return {
+        row["id"]: row["registered_forward_mwh"] for row in json.loads(output_of("diantan-sim", *arguments))["meters"]
+    }
+
+
+def test_records_of_a_mixed_line_are_the_simulators_truth(programs: Programs, tmp_path: Path) -> None:
+    """The meters' own freezes to the last digit, the gateway's intervals within a reply's delay; no bad frame."""
+    write(tmp_path)
+    clock = SimulatedClock(START_MS, SPEED, time.monotonic_ns() // 1_000_000 + 2_000)
+    agent = start(programs, tmp_path, clock)
+
+    def frozen() -> dict[str, dict[str, Any]]:
+        return {
+            record["meter"]: record
+            for record in journal(tmp_path)
+            if record["record"] == "freeze" and record["source"] == "meter" and record["kind"] == "daily"
+        }
+
+    programs.wait_until("it is past midnight", lambda: clock.now_ms() > MIDNIGHT_MS + 2 * MINUTE_MS)
+    programs.wait_until("every freeze is read", lambda: set(frozen()) == set(FREEZING), 90)
+    agent.stop()
+    truth = registered(tmp_path, "2026-01-01T00:00")
+    assert all(truth[meter] > 3_000_000 for meter in truth)
+    for meter, record in frozen().items():
+        assert record["time_ms"] == MIDNIGHT_MS
+        assert record["forward_total_mwh"] == truth[meter] // STEP_MWH[meter] * STEP_MWH[meter]
+    records = journal(tmp_path)
+    assert {record["code"] for record in records if record["record"] == "event"} <= {"context_opened", "factor_missing"}
+    ends = {
+        record["meter"]: record
+        for record in records
+        if record["record"] == "interval" and record["start_ms"] + record["duration_ms"] == MIDNIGHT_MS
+    }
+    assert set(ends) == set(truth)
+    for meter, record in ends.items():
+        assert abs(record["forward_total_mwh"] - truth[meter]) <= TOLERANCE_MWH + STEP_MWH[meter]
+        assert record["carbon_forward_ug"] in {record["forward_mwh"] * 500 + extra for extra in (0, 1)}
+    stopped = json.loads(agent.log.read_text().splitlines()[-1])
+    assert stopped["message"] == "stopped"
+    assert stopped["ok"] > 100
+    spoilt = {name: stopped[name] for name in ("timeout", "exception", "late", "foreign", "corrupt", "silent_meters")}
+    assert not any(spoilt.values()), spoilt
+    assert Decimal(stopped["freezes_read"]) >= len(FREEZING)

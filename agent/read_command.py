@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from agent.build import polled_points
-from agent.commands.output import UsageError
+from agent.commands.output import UsageError, say
 from agent.config_file import load_config
 from agent.config_lines import Line, Meter, address_of, unaddressed
 from agent.connection import connection
 from agent.drivers.base import Address
 from agent.exchange import LineError, RefusedError, Traced
 from agent.line_spec import DEFAULT_TIMEZONE, find_line
+from agent.opened import connect
 from agent.shown import text_of, unit_of
 from clock import Clock
 from profiles import Block, Point, Profile, ProfileError, load
@@ -103,7 +104,7 @@ async def _read(asked: Asked, clock: Clock, tap: Tap | None) -> list[dict[str, A
     carried.bus.tap = tap
     driver = carried.drivers[asked.profile.protocol]
     try:
-        await carried.bus.connect()
+        await connect(carried.bus, asked.line, say)
         for block in asked.profile.plan(asked.points, asked.timezone):
             try:
                 values |= await _block(driver.read(asked.address, block), block)

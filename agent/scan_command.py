@@ -10,6 +10,7 @@ from agent.connection import Connection, connection
 from agent.drivers.base import Driver, Found
 from agent.drivers.modbus import ModbusDriver
 from agent.exchange import LineDownError, LineError
+from agent.opened import connect
 from agent.suggest import Candidate, Suggestion, suggest
 from clock import Clock
 
@@ -67,7 +68,7 @@ async def scan_line(line: Line, scan: Scan, clock: Clock, progress: Progress) ->
     carried = connection(line, {}, clock, scan.protocols, timezone=scan.timezone, patient=True)
     meters = []
     try:
-        await carried.bus.connect()
+        await connect(carried.bus, line, progress)
         async for found in _found(carried, scan, progress):
             progress(f"found {found.protocol} {found.address}")
             meters.append(Meter(found))

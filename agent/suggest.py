@@ -5,7 +5,7 @@ of nothing for little, and a value that no meter shows counts against a profile.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -42,8 +42,10 @@ _POSSIBLE: Final[Mapping[Quantity, tuple[int, int]]] = {
     Quantity.POWER_FACTOR: (-1_000_000, 1_000_000),
 }
 _PROOF: Final = 3  # what a plausible mains value is worth against any other one
+_ENOUGH: Final = 6  # points; a profile of which fewer can be read is not as sure
+_AS_GOOD: Final = Decimal("0.05")
 _SHORTEST_NAME: Final = 4
-_LIKELY: Final = 0.8
+_LIKELY: Final = Decimal("0.8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +159,14 @@ def _judged(candidate: Candidate, trial: _Trial, found: Found) -> Suggestion | N
         return None
     profile = candidate.profile
     fraction = Decimal(trial.weight) / trial.most
-    said = _says(profile, found.details)
-    score = fraction - Decimal(trial.nonsense) / trial.asked + (Decimal(2) if said else 0)
+    said, alike = _says(profile, found.details)
+    score = fraction * (1 + Decimal(min(trial.read, _ENOUGH)) / _ENOUGH) / 2 + 2 * alike
+    score -= Decimal(trial.nonsense) / trial.asked
     # Of two that read equally well, the one that knows more of the meter.
     score += Decimal(trial.read) / 1000
-    sure = "low"
+    sure = "medium" if said else "low"
     if trial.proofs and not trial.nonsense:
-        sure = "high" if said or fraction >= Decimal(str(_LIKELY)) else "medium"
-    elif said:
-        sure = "medium"
+        sure = "high" if said or fraction >= _LIKELY else "medium"
     why = f"{trial.read} of {trial.asked} points read plausibly"
     if trial.proofs:
         why += ", mains voltage or frequency among them"
@@ -176,14 +177,16 @@ def _judged(candidate: Candidate, trial: _Trial, found: Found) -> Suggestion | N
     return Suggestion(profile.name, sure, why, candidate.parameters, score)
 
 
-def _says(profile: Profile, details: Mapping[str, str]) -> str:
-    """Return what a meter says of itself, where that is in the profile's model or the other way round."""
+def _says(profile: Profile, details: Mapping[str, str]) -> tuple[str, Decimal]:
+    """Return what a meter says of itself that is like the profile's model, and how much (0 to 1)."""
     model = _plain(profile.model)
+    best, most = "", Decimal(0)
     for said in details.values():
         plain = _plain(said)
-        if len(plain) >= _SHORTEST_NAME and len(model) >= _SHORTEST_NAME and (plain in model or model in plain):
-            return said
-    return ""
+        shorter, longer = sorted((plain, model), key=len)
+        if len(shorter) >= _SHORTEST_NAME and shorter in longer and Decimal(len(shorter)) / len(longer) > most:
+            best, most = said, Decimal(len(shorter)) / len(longer)
+    return best, most
 
 
 def _plain(text: str) -> str:
@@ -191,11 +194,11 @@ def _plain(text: str) -> str:
 
 
 def _with_rivals(suggestions: list[Suggestion]) -> list[Suggestion]:
-    """Return the suggestions, the first less sure where the second reads just as well."""
+    """Return the suggestions, none surer than it can be beside the others: maps of one maker are much alike."""
     if len(suggestions) < 2:  # noqa: PLR2004 - nothing to compare
         return suggestions
     first, second = suggestions[:2]
-    if first.sure == "high" and first.score - second.score < Decimal("0.05"):
-        why = f"{first.why}; {second.profile} fits as well"
-        suggestions[0] = Suggestion(first.profile, "medium", why, first.parameters, first.score)
-    return suggestions
+    others = [replace(other, sure="medium") if other.sure == "high" else other for other in suggestions[1:]]
+    if first.sure == "high" and first.score - second.score < _AS_GOOD:
+        first = replace(first, sure="medium", why=f"{first.why}; {second.profile} fits as well")
+    return [first, *others]

@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from agent.commands.output import say
 from agent.connection import Connection, connection
 from agent.drivers.base import Driver
 from agent.exchange import LineError
 from agent.line_spec import Target
+from agent.opened import connect
 from agent.read_command import Asked
 from clock import Clock
 from profiles.model import CodecError
@@ -58,7 +60,7 @@ async def _with(asked: Asked, clock: Clock, *, write: bool) -> Outcome:
     driver = carried.drivers[asked.profile.protocol]
     before = after = None
     try:
-        await carried.bus.connect()
+        await connect(carried.bus, asked.line, say)
         before = await _offset(driver, asked, clock)
         if write:
             await driver.time_sync(asked.address, clock.now_ms(), asked.timezone)
@@ -90,7 +92,7 @@ def broadcast(target: Target, protocols: Sequence[str], clock: Clock) -> list[st
 async def _broadcast(target: Target, protocols: Sequence[str], clock: Clock) -> list[str]:
     carried: Connection = connection(target.line, target.profiles, clock, protocols, timezone=target.timezone)
     try:
-        await carried.bus.connect()
+        await connect(carried.bus, target.line, say)
         for protocol in protocols:
             await carried.drivers[protocol].time_sync(None, clock.now_ms(), target.timezone)
         # Nobody answers, so only time tells that the last octet has left the port before it is closed.

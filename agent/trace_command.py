@@ -17,6 +17,7 @@ from agent.connection import connection, timing
 from agent.drivers.base import Driver
 from agent.exchange import LineDownError, LineError
 from agent.line_spec import Target
+from agent.opened import connect
 from agent.trace import LineTrace
 from clock import Clock
 from profiles import Block
@@ -124,7 +125,7 @@ async def poll(
     carried = connection(line, target.profiles, clock, timezone=target.timezone)
     carried.bus.tap = trace
     try:
-        await carried.bus.connect()
+        await connect(carried.bus, line, say)
         while not limit.reached(trace):
             started = clock.monotonic_ms()
             for meter in line.meter:
@@ -133,8 +134,7 @@ async def poll(
                 await _meter(carried.drivers[profile.protocol], meter, profile.protocol, blocks, say)
                 if limit.reached(trace):
                     return
-                if not carried.bus.connected:
-                    await carried.bus.connect()
+                await connect(carried.bus, line, say)
             pause_ms = max(every_ms - (clock.monotonic_ms() - started), 0)
             await _pause(limit.stop, clock, pause_ms)
     except LineDownError as error:

@@ -85,7 +85,9 @@ def _scan(arguments: argparse.Namespace) -> int:
 
 
 def _line(line: "Line", arguments: argparse.Namespace) -> "Line":
-    update = {"timeout_ms": arguments.timeout_ms or min(line.timeout_ms, _TIMEOUT_MS)}
+    # Behind a mobile network a reply takes as long as the line says.
+    default = line.timeout_ms if line.transport == "dial-in" else min(line.timeout_ms, _TIMEOUT_MS)
+    update = {"timeout_ms": arguments.timeout_ms or default}
     for key in ("baud", "parity"):
         value = getattr(arguments, key)
         if value is None or value == "auto":

@@ -14,6 +14,7 @@ from firmware_sim.faces.dlt698 import Dlt698Face
 from firmware_sim.faces.modbus import ModbusFace, ModbusMeter
 from firmware_sim.faults.book import FaultBook
 from firmware_sim.layout import Layout
+from firmware_sim.lines.dial import DialPort
 from firmware_sim.lines.line import Line
 from firmware_sim.lines.pty import PtyPort
 from firmware_sim.lines.tcp import TcpPort
@@ -64,11 +65,15 @@ Meter = tuple[str, str | int, Shown]
 class BenchLine:
     """Serves meters on a TCP port or a pty until it is closed."""
 
-    def __init__(self, meters: Sequence[Meter], clock: Clock, *, pty: bool = False, tcp: str = "tcp") -> None:
+    def __init__(
+        self, meters: Sequence[Meter], clock: Clock, *, pty: bool = False, tcp: str = "tcp", calls: int = 0
+    ) -> None:
+        """Serve `meters`; `calls` is the port that they dial in to, instead of being called."""
         self._meters = meters
         self._clock = clock
         self._pty = pty
         self._tcp: Any = tcp
+        self._calls = calls
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop = asyncio.Event()
@@ -89,6 +94,8 @@ class BenchLine:
 
     @property
     def spec(self) -> str:
+        if self._calls:
+            return f"dial-in:127.0.0.1:{self._calls}"
         return f"serial:{self.path}" if self._pty else f"{self._tcp}:127.0.0.1:{self.port}"
 
     def _run(self) -> None:
@@ -99,6 +106,8 @@ class BenchLine:
         line = Line("bench", self._faces, FaultBook({}, ZONE), self._clock)
         self.requests = lambda: line.requests
         port: Any = PtyPort(line) if self._pty else TcpPort(line, "127.0.0.1", 0, self._tcp)
+        if self._calls:
+            port = DialPort(line, "127.0.0.1", self._calls, 20)
         await port.start()
         self.port, self.path = getattr(port, "port", 0), getattr(port, "path", "")
         self._ready.set()

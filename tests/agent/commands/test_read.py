@@ -42,6 +42,17 @@ def test_without_a_configuration(capsys: pytest.CaptureFixture[str], profile: st
     assert entries[0]["text"] == "1234.56"
 
 
+def test_a_meter_that_dials_in(capsys: pytest.CaptureFixture[str], spare_port: int) -> None:
+    """DL/T 698.45 over TCP: the meter connects, says LINK, and is then asked."""
+    with BenchLine([("dlt698-three-phase", ADDRESS, Shown(CLOCK))], CLOCK, calls=spare_port) as line:
+        status, out, errors = read(capsys, *of(line, "dlt698-three-phase", "energy_forward", "--json", "--trace"))
+    assert status == 0
+    assert json.loads(out)[0]["value"] == 1_234_560_000
+    assert f"waiting for a meter to dial in to port {spare_port}" in errors
+    assert "link request, login" in errors
+    assert "link response" in errors
+
+
 def test_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     with BenchLine([("dlt645-three-phase", ADDRESS, Shown(CLOCK))], CLOCK) as line:
         status, out, _ = read(capsys, *of(line, "dlt645-three-phase", "energy_forward", "voltage_b"))

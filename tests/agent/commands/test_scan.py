@@ -128,3 +128,13 @@ def test_wrong_units(units: str) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["scan", "tcp:h:1", "--units", units])
     assert ended.value.code == 2
+
+
+def test_a_meter_that_dials_in(capsys: pytest.CaptureFixture[str], spare_port: int) -> None:
+    with BenchLine([("dlt698-three-phase", "000000000042", Shown(CLOCK))], CLOCK, calls=spare_port) as line:
+        status, out, _ = scan(capsys, f"{line.spec}?timeout_ms=500")
+    assert status == 0
+    (found,) = tomllib.loads(out)["line"]
+    assert (found["transport"], found["port"]) == ("dial-in", spare_port)
+    assert [meter["address"] for meter in found["meter"]] == ["000000000042"]
+    LINES["dial-in"].model_validate(found)

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from agent.channels.base import Channel
 from agent.channels.tcp import keep_alive
+from agent.drivers.dlt698_link import Heartbeats
 from agent.exchange import LineDownError
 from diantan_core import Dlt698Frame, Dlt698Parser
 
@@ -32,31 +33,41 @@ class Sorter(Protocol):
     def pending(self) -> int:
         """How many octets wait for more."""
 
+    @property
+    def silent_after_s(self) -> float | None:
+        """After how long a silence the connection is dead; None: it may be silent for ever."""
+
 
 class Dlt698Sorter:
-    """Sorts by the server address of DL/T 698.45 frames."""
+    """Sorts by the server address of DL/T 698.45 frames; heartbeats that stay away end the connection."""
 
     def __init__(self) -> None:
         self._parser = Dlt698Parser()
+        self._heartbeats = Heartbeats()
 
     def feed(self, data: bytes) -> list[tuple[Hashable | None, bytes]]:
         """Take octets; return whole frames, and between them what is none."""
-        return [_sorted(found) for found in self._parser.feed(data)]
+        return [self._sorted(found) for found in self._parser.feed(data)]
 
     def flush(self) -> list[tuple[Hashable | None, bytes]]:
         """Return what is left."""
-        return [_sorted(found) for found in self._parser.flush()]
+        return [self._sorted(found) for found in self._parser.flush()]
+
+    @property
+    def silent_after_s(self) -> float | None:
+        """After how long a silence the meter has broken the promise of its login."""
+        return self._heartbeats.silent_after_s
 
     @property
     def pending(self) -> int:
         """How many octets wait for more."""
         return self._parser.pending
 
-
-def _sorted(found: object) -> tuple[Hashable | None, bytes]:
-    if not isinstance(found, Dlt698Frame):
-        return None, getattr(found, "octets", b"")
-    return found.address if found.kind == "single" else None, found.encode()
+    def _sorted(self, found: object) -> tuple[Hashable | None, bytes]:
+        if not isinstance(found, Dlt698Frame):
+            return None, getattr(found, "octets", b"")
+        self._heartbeats.see(found)
+        return found.address if found.kind == "single" else None, found.encode()
 
 
 class ListenChannel(Channel):
@@ -168,11 +179,16 @@ class ListenChannel(Channel):
             return
         self._pass_on(peer, peer.sorter.feed(data))
         peer.watch(_GAP_S)
+        peer.expect(peer.sorter.silent_after_s)
 
     def silent(self, peer: "_Peer") -> None:
         """Give up a frame whose rest does not come."""
         if peer.sorter is not None and peer in self._peers:
             self._pass_on(peer, peer.sorter.flush())
+
+    def overdue(self, peer: "_Peer") -> None:
+        """Give up a connection whose meter has logged out, or is not heard of any more; it will dial in again."""
+        self.ended(peer, f"{peer.name} has sent {self.name} no heartbeat any more")
 
     def ended(self, peer: "_Peer", reason: str) -> None:
         """Forget a connection; whoever waits for its answer is told."""
@@ -219,6 +235,7 @@ class _Peer(asyncio.Protocol):
         self._channel = channel
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._overdue: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -240,9 +257,19 @@ class _Peer(asyncio.Protocol):
 
     def watch(self, gap_s: float) -> None:
         """Have an unfinished frame given up after so much silence."""
-        self._cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self.sorter is not None and self.sorter.pending:
             self._timer = asyncio.get_running_loop().call_later(gap_s, self._channel.silent, self)
+
+    def expect(self, silent_after_s: float | None) -> None:
+        """Have the connection given up after so much silence."""
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+        if silent_after_s is not None and self._transport is not None:
+            self._overdue = asyncio.get_running_loop().call_later(silent_after_s, self._channel.overdue, self)
 
     def write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -254,6 +281,7 @@ class _Peer(asyncio.Protocol):
             self._transport.abort()
 
     def _cancel(self) -> None:
+        self.expect(None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

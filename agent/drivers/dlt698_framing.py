@@ -27,6 +27,7 @@ REPORT_RESPONSE: Final = 0x03  # control field: to the server, which began; user
 _MOST_UNFINISHED: Final = 32  # meters whose fragmented messages are collected at a time
 _LARGEST_MESSAGE: Final = 65535
 CONFIRMED: Final = "confirmed"
+_HEARTBEAT: Final = ("heartbeat", None)
 _ANYONE: Final = device("aaaaaaaaaaaa")
 
 
@@ -44,7 +45,7 @@ class Dlt698Framing:
         self._unfinished: OrderedDict[Device, Dlt698Reassembler] = OrderedDict()
         self._unwanted: dict[Device, int] = {}
         self._proxied: dict[tuple[Device, int], Device] = {}
-        self.released: set[Device] = set()  # meters that ended their association
+        self.released: set[Device] = set()  # meters that have ended their association, or dialled in anew
 
     @property
     def pending(self) -> int:
@@ -61,11 +62,12 @@ class Dlt698Framing:
 
     def respond(self, heard: Heard) -> bytes | None:
         """Return the confirmation of a fragment, or the answer to a LINK-Request or REPORT-Notification."""
-        if isinstance(heard.frame, Dlt698Frame):
-            kind = heard.frame.fragment()[1]
-            return None if heard.is_request or kind == "confirm" else heard.frame.confirmation().encode()
+        if heard.is_request:
+            return None
         message = heard.frame
-        if not isinstance(message, Message) or heard.is_request:
+        if isinstance(message, Dlt698Frame):
+            return None if message.fragment()[1] == "confirm" else message.confirmation().encode()
+        if not isinstance(message, Message):
             return None
         if message.name == "link_request":
             return answer(message, self._now_ms(), self._timezone)
@@ -119,7 +121,7 @@ class Dlt698Framing:
             message = open_message(frame)
         except UnreadableError as error:
             return Noise(octets, str(error))
-        if message.name == "release_notification":
+        if message.name in ("release_notification", "link_request") and message.body.get("type") != _HEARTBEAT:
             self.released.add(message.device)
         piid = message.piid
         if message.name == "proxy_response" and piid is not None:

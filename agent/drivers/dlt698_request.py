@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from agent.drivers.dlt698_framing import CONFIRMED, Dlt698Framing
 from agent.drivers.dlt698_message import PIIDS, PROTOCOL, Device, Message, Signature, device
@@ -140,7 +140,8 @@ class Requests:
         return frame, (piid, reply, association.client, association.logical)
 
     def _passed_on(self, meter: MeterState, proxy: Proxy, inner: Dlt698Frame, piid: int) -> Dlt698Frame:
-        self._framing.expect_passed_on(piid, device(_TERMINAL), meter.device)
+        terminal = proxy.terminal or _TERMINAL
+        self._framing.expect_passed_on(piid, device(terminal), meter.device)
         content = {
             "piid": piid,
             "port": proxy.port,
@@ -157,7 +158,8 @@ class Requests:
             "time_tag": None,
         }
         apdu = dlt698_encode_apdu(("proxy_request", ("transparent", content)))
-        return Dlt698Frame(REQUEST, _TERMINAL, meter.association.client, apdu, kind="wildcard")
+        kind: Literal["single", "wildcard"] = "single" if proxy.terminal else "wildcard"
+        return Dlt698Frame(REQUEST, terminal, meter.association.client, apdu, kind=kind)
 
 
 def _round(last: int) -> list[int]:

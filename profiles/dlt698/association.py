@@ -1,5 +1,6 @@
 """The [dlt698] section of a profile: how the meter is talked to."""
 
+import re
 from typing import Final
 
 from profiles.dlt698.fields import read_oad, read_whole
@@ -13,6 +14,8 @@ _BAUDS: Final = {
 }  # fmt: skip
 _PARITIES: Final = {"none": 0, "odd": 1, "even": 2}
 _DEFAULT: Final = Association()
+_ADDRESS: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){1,16}")
+_DIGITS: Final = 12  # of a communication address
 _LEAST_SIZE: Final = 64
 _LARGEST_SIZE: Final = 16383  # what the length of a frame can say in octets
 
@@ -45,7 +48,19 @@ def _proxy(section: Section) -> Proxy | None:
     parity = section.choice("parity", dict(_PARITIES), "even")
     message = section.integer("message_timeout_s", 1, 0xFFFF, 10)
     byte = section.integer("byte_timeout_ms", 1, 0xFFFF, 100)
+    terminal = _terminal(section) if section.has("terminal") else ""
     section.close()
     if port is None or baud is None or parity is None or message is None or byte is None:
         return None
-    return Proxy(port, _BAUDS[baud], _PARITIES[parity], message, byte)
+    return Proxy(port, _BAUDS[baud], _PARITIES[parity], message, byte, terminal)
+
+
+def _terminal(section: Section) -> str:
+    """Return an address: a text of hexadecimal digits, or a parameter's number as 12 decimal digits."""
+    text = section.text("terminal")
+    if text.startswith("$"):
+        number = read_whole(section, "terminal", 0, 10**_DIGITS - 1)
+        return "" if number is None else f"{number:0{_DIGITS}d}"
+    if text and _ADDRESS.fullmatch(text) is None:
+        section.wrong("terminal", "an address of 2 to 32 hexadecimal digits, an even number of them", text)
+    return text.lower()

@@ -111,6 +111,7 @@ class Proxy:
     parity: int
     message_timeout_s: int
     byte_timeout_ms: int
+    terminal: str = ""  # its address; empty: whoever stands in front of the meter is asked by wildcard
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,9 +95,11 @@ class Meters:
         return far
 
     def block(self, *names: str) -> ObjectsBlock:
-        (block,) = self.profile.plan([self.profile.points[name] for name in names], ZONE)
+        """Return one request for these points, be it too long for the meter's frames."""
+        wide = load(self.name)
+        (block,) = wide.plan([wide.points[name] for name in names], ZONE)
         assert isinstance(block, ObjectsBlock)
-        return block
+        return replace(block, association=self.profile.association)
 
 
 @dataclass

@@ -64,8 +64,9 @@ security = "plain"
 [dlt698.proxy]
 port = "F2010201"
 parity = "none"
+terminal = "111111111111"
 """
-    proxy = Proxy(0xF201_0201, 6, 0, 10, 100)
+    proxy = Proxy(0xF201_0201, 6, 0, 10, 100, "111111111111")
     expected = Association(16, 1, True, 200, 300, 400, 100, plain_security=True, proxy=proxy)
     assert build(text + POINT).association == expected
     assert build(text + POINT, client=0).association.client == 0
@@ -110,6 +111,7 @@ parity = "none"
         (POINT + "[dlt698]\nclient = 256\n", "dlt698.client: a whole number 0..255"),
         (POINT + "[dlt698]\nclients = 1\n", "dlt698.clients: one of the known keys"),
         (POINT + '[dlt698.proxy]\nbaud = "9601"\nport = "F2010201"\n', "dlt698.proxy.baud: one of 300"),
+        (POINT + '[dlt698.proxy]\nport = "F2010201"\nterminal = "123"\n', "dlt698.proxy.terminal: an address"),
         (POINT + '[tables.daily_carbon]\noad = "50040200"\n', "tables.daily_carbon: one of the standard names"),
         (POINT + '[tables.daily_freezes]\noad = "50040200"\n', "tables.daily_freezes.rows: an integer"),
         (

@@ -138,6 +138,14 @@ def _peer_decode_645(wire: bytes) -> object:
     return [bcd_to_float(data[i : i + size], "XXXXXX.XX", "little") for i in range(0, len(data), size)]
 
 
+def _peer_stream_645(octets: bytes) -> list[object]:
+    frames: list[object] = []
+    while octets:
+        octets, frame = DLT645Protocol.deserialize_with_remaining(octets)
+        frames.append(frame)
+    return frames
+
+
 def _line(
     title: str, rust: float, python: float, peer: Side, wanted: tuple[float, float], *, binding_s: float = 0
 ) -> str:
@@ -173,8 +181,13 @@ def _dlt645() -> list[str]:
         ],
         calls,
     )
+    stream = b"".join(frames) * STREAM
+    count = len(frames) * STREAM
+    many, many_peer = _rates([("", parser.feed, [stream]), ("dlt645", _peer_stream_645, [stream])], 3)
+    many, many_peer = Side("", many.rate * count), Side("dlt645", many_peer.rate * count)
     return [
         _line("decode frames", rust["decode frame"], decode.rate, decode_peer, wanted),
+        _line(f"stream, {count} a call", rust["decode frame"], many.rate, many_peer, wanted),
         _line("decode to values", rust["decode to values"], values.rate, values_peer, wanted),
         _line("encode frames", rust["encode frame"], encode.rate, encode_peer, wanted),
     ]

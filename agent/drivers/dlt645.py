@@ -62,9 +62,9 @@ class _Wild:
         if frame.function not in self.functions:
             return False
         # A reply carries the real address; there are meters that repeat the wildcard and tell it only in the data.
-        told = message.get("address", frame.address)
-        return dlt645_matches(self.requested, frame.address) or (
-            frame.address == self.requested and dlt645_matches(self.requested, told)
+        told = str(message.get("address", frame.address))
+        return _meant(self.requested, told) and (
+            frame.address == self.requested or _meant(self.requested, frame.address)
         )
 
 
@@ -312,6 +312,11 @@ class Dlt645Driver:
             return dlt645_build(address, message).encode(self._preamble)
         except Dlt645Error as error:
             raise ValueError(f"meter {address}, {message['kind']}: {error}") from None
+
+
+def _meant(requested: str, address: str) -> bool:
+    """Return whether a request is meant for a meter; never for what is no address, as a deviating one may send."""
+    return address.isdecimal() and dlt645_matches(requested, address)
 
 
 def digits(address: Address) -> str:

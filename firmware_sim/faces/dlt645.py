@@ -145,7 +145,7 @@ class Dlt645Face:
         for meter in self._meters:
             if self.rate is not None and meter.memory.rate not in (None, self.rate):
                 continue
-            if dlt645_matches(frame.address, meter.memory.address):
+            if _is_meant(frame.address, meter.memory.address):
                 reply = self._reply(meter, message, now_ms)
                 if not silent:
                     # An address just written is the one that the reply has already.
@@ -256,6 +256,14 @@ class Dlt645Face:
             meter.values.apply("clock", {"time": to_instant(moment, self._timezone)}, now_ms)
         except (ValueError, KeyError):
             raise _RefusedError(OTHER) from None
+
+
+def _is_meant(requested: str, address: str) -> bool:
+    """Return whether a request is meant for a meter; what is no address is meant for none."""
+    try:
+        return dlt645_matches(requested, address)
+    except Dlt645Error:
+        return False
 
 
 def _collision(answers: Sequence[Answer]) -> Answer:

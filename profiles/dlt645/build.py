@@ -21,6 +21,8 @@ _LAST_ELEMENT: Final = 63
 _MOST_FIELDS: Final = 16
 _CLOCK: Final = "clock"
 _TIME: Final = "time"
+_SECOND_MS: Final = 1000
+_MINUTE_MS: Final = 60_000
 _PASSWORD_BYTES: Final = 3
 _OPERATOR_BYTES: Final = 4
 _LAST_LEVEL: Final = 9
@@ -73,28 +75,26 @@ def _read_item(item: Section) -> DataItem | None:
     """Return what the key `di` names: the standard's item, or one with the formats that the profile states."""
     di = _read_di(item, "di")
     standard = None if di is None else standard_item(di)
+    key = "formats" if item.has("formats") else "format"
+    if not item.has(key):
+        if di is not None and standard is None:
+            expected = "a format, since DL/T 645-2007 annex A has no numbers for this identifier"
+            item.wrong("format", expected, "nothing")
+        return standard
+    texts = item.texts("formats") if key == "formats" else [item.text("format")]
+    if key == "formats" and item.has("format"):
+        item.wrong("format", "either format or formats", "both")
+        item.text("format")
     formats: list[Format] = []
-    texts = item.texts("formats") if item.has("formats") else [item.text("format")] if item.has("format") else []
     for text in texts:
         found = parse_format(text)
         if found is None:
-            expected = "a format such as XXX.X, ±XX.XXXX, YYMMDDhhmm, digits:6 or bits:2"
-            item.wrong("formats" if item.has("formats") else "format", expected, text)
+            item.wrong(key, "a format such as XXX.X, ±XX.XXXX, YYMMDDhhmm, digits:6 or bits:2", text)
         else:
             formats.append(found)
-    if item.has("format") and item.has("formats"):
-        item.wrong("format", "either format or formats", "both")
-        item.text("format")
-    if texts:
-        whole = di is not None and len(formats) == len(texts)
-        return (
-            DataItem(di, tuple(formats), standard is not None and standard.repeats)
-            if whole and di is not None
-            else None
-        )
-    if di is not None and standard is None:
-        item.wrong("format", "a format, since DL/T 645-2007 annex A has none for this identifier", "nothing")
-    return standard
+    if di is None or not formats or len(formats) != len(texts):
+        return None
+    return DataItem(di, tuple(formats), standard is not None and standard.repeats)
 
 
 def _value(item: Section, name: str, standard: StandardPoint) -> ItemPoint | None:
@@ -117,7 +117,8 @@ def _value(item: Section, name: str, standard: StandardPoint) -> ItemPoint | Non
         _forget(item)
         return None
     if encoding.kind is Kind.MOMENT:
-        scale, resolution, rollover = Fraction(1), 1000 if "ss" in encoding.text or time_di else 60_000, None
+        scale, rollover = Fraction(1), None
+        resolution = _SECOND_MS if "ss" in encoding.text or time_di is not None else _MINUTE_MS
     else:
         numbers = _numbers(item, standard.quantity, encoding)
         if numbers is None:
@@ -138,9 +139,11 @@ def _value(item: Section, name: str, standard: StandardPoint) -> ItemPoint | Non
 
 def _forget(item: Section) -> None:
     """Read what else may stand there, so that only the real mistake is told."""
-    for key in ("unit", "scale", "resolution", "rollover"):
+    for key in ("scale", "resolution", "rollover"):
         if item.has(key):
-            item.number(key) if key != "unit" else item.text(key)
+            item.number(key)
+    if item.has("unit"):
+        item.text("unit")
     if item.has("multiply"):
         item.texts("multiply")
 
@@ -233,7 +236,7 @@ def _settlement_time(settlement: Settlement) -> ItemPoint:
     layout = parse_format("YYMMDDWW")
     assert layout is not None
     item = DataItem(settlement.date, (layout,))
-    return ItemPoint(name=_TIME, quantity=Quantity.TIME, scale=Fraction(1), resolution=60_000, item=item)
+    return ItemPoint(name=_TIME, quantity=Quantity.TIME, scale=Fraction(1), resolution=_MINUTE_MS, item=item)
 
 
 def _write(item: Section, name: str) -> ClockWrite | None:

@@ -271,6 +271,22 @@ def test_a_meter_that_repeats_the_wildcard_is_understood() -> None:
     run(lambda _: [deviating], scenario)
 
 
+@pytest.mark.parametrize("address", ["999999999999", "123456789012"])
+def test_an_address_of_other_digits_is_none(address: str) -> None:
+    """A frame whose address field holds no decimal digits is right in all its checks."""
+    octets = bytearray(dlt645_build(address, {"kind": "read_address", "reply": True, "address": address}).encode(0))
+    for place, octet in ((5, 0xAB), (14, 0xCD + 0x33 & 0xFF)):
+        octets[-2] = (octets[-2] + octet - octets[place]) & 0xFF
+        octets[place] = octet
+
+    async def scenario(site: Site) -> None:
+        with pytest.raises(NoReplyError):
+            await site.driver.read_address()
+        assert (site.bus.counters.foreign, site.bus.counters.corrupt) == (1, 0)
+
+    run(lambda _: [bytes(octets)], scenario)
+
+
 # Speed
 
 

@@ -108,6 +108,10 @@ def test_a_foreign_address_and_a_bad_checksum_are_never_answered() -> None:
     subject = face(ONE, TWO)
     assert say(subject, "000000000003", {"kind": "read", "di": 0}) == []
     assert say(subject, "AAAAAAAAAA03", {"kind": "read", "di": 0}) == []
+    no_digits = bytearray(dlt645_build(ONE, {"kind": "read", "di": 0}).encode(0))
+    no_digits[6], no_digits[-2] = 0x1B, no_digits[-2] + 0x1B
+    assert isinstance(Dlt645Parser().feed(bytes(no_digits))[0], Dlt645Frame)
+    assert subject.feed(bytes(no_digits), NOW) == []
     octets = bytearray(dlt645_build(ONE, {"kind": "read", "di": 0}).encode())
     octets[-2] ^= 1
     assert subject.feed(bytes(octets), NOW) == []

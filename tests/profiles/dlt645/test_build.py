@@ -53,7 +53,7 @@ def test_ratios_multiply() -> None:
     [
         (point('unit = "kWh"'), "points.energy_forward.di", "nothing"),
         (point('di = "0001000", unit = "kWh"'), "points.energy_forward.di", "8 hexadecimal digits"),
-        (point('di = "00D10000", unit = "kWh"'), "points.energy_forward.format", "has none for this identifier"),
+        (point('di = "00D10000", unit = "kWh"'), "points.energy_forward.format", "has no numbers for this identifier"),
         (point('di = "00010000"'), "points.energy_forward.unit", "nothing"),
         (point('di = "00010000", unit = "V"'), "points.energy_forward.unit", "kWh"),
         (point('di = "00010000", unit = "kWh", format = "XXX"'), "points.energy_forward.format", "XXX"),

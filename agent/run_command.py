@@ -5,14 +5,16 @@ import fcntl
 import random
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.config_file import Loaded, load_config
+from agent.bus import LineBus
+from agent.config_file import ConfigError, Loaded, load_config
 from agent.gateway import Gateway
 from agent.journal import Journal
 from agent.logs import log
+from agent.trace import line_trace
 from clock import Clock
 
 
@@ -32,10 +34,16 @@ def locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def run(path: Path, clock: Clock) -> None:
-    """Run the gateway that a configuration describes until it is told to stop."""
+def run(path: Path, clock: Clock, trace: Collection[str] = ()) -> None:
+    """Run the gateway that a configuration describes until it is told to stop.
+
+    The frames of the lines named in `trace` are shown with their meaning as they pass; ConfigError for unknown names.
+    """
     loaded = load_config(path)
     config = loaded.config
+    names = [line.name for line in config.line]
+    if unknown := [name for name in trace if name not in names]:
+        raise ConfigError([f"{path}: no line {name!r}; there are {', '.join(names)}" for name in unknown])
     with locked(config.gateway.data_dir):
         journal = Journal.open(config.journal_file, now_ms=clock.now_ms(), entropy=secrets.token_bytes)
         log.info(
@@ -46,14 +54,23 @@ def run(path: Path, clock: Clock) -> None:
             journal.header.next_sequence,
         )
         try:
-            asyncio.run(_work(loaded, journal, clock))
+            asyncio.run(_work(loaded, journal, clock, trace))
         finally:
             journal.connection.close()
 
 
-async def _work(loaded: Loaded, journal: Journal, clock: Clock) -> None:
+async def _work(loaded: Loaded, journal: Journal, clock: Clock, trace: Collection[str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Gateway(loaded, journal, clock, chance=random.SystemRandom()).run(stop)
+    gateway = Gateway(loaded, journal, clock, chance=random.SystemRandom())
+    _show_frames(gateway, loaded, trace)
+    await gateway.run(stop)
+
+
+def _show_frames(gateway: Gateway, loaded: Loaded, trace: Collection[str]) -> None:
+    for line, configured in zip(gateway.lines, loaded.config.line, strict=True):
+        if line.name in trace:
+            assert isinstance(line.bus, LineBus)
+            line.bus.tap = line_trace(configured, loaded.profiles, loaded.config.gateway.timezone)

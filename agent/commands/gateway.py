@@ -20,6 +20,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--clock", type=_clock_spec, default="system", metavar="SPEC", help="system (default) or simulated:…"
     )
     run.add_argument("--log", choices=("human", "json"), default="human", help="style of the log on standard error")
+    run.add_argument(
+        "--trace",
+        action="append",
+        default=[],
+        metavar="LINE",
+        help="show this line's frames (报文监视)",
+    )
 
 
 def _clock_spec(text: str) -> str:
@@ -57,5 +64,5 @@ def _run(arguments: argparse.Namespace) -> int:
 
     clock = from_spec(arguments.clock)
     logs.configure(arguments.log, clock)
-    run_command.run(arguments.config, clock)
+    run_command.run(arguments.config, clock, arguments.trace)
     return 0

@@ -42,6 +42,7 @@ class LineTrace:
         self._write = write
         self._as_json = as_json
         self.frames = 0
+        self.most: int | None = None  # frames to write; what comes after them is not told
 
     def __call__(self, traced: Traced) -> None:
         """Write what the bus has sent or heard."""
@@ -66,6 +67,8 @@ class LineTrace:
         return self._explainers[""].pending
 
     def _tell(self, told: Explained, time_ms: int, sent: bool | None, verdict: str) -> None:  # noqa: FBT001 - None: neither
+        if self.most is not None and self.frames >= self.most:
+            return
         self.frames += 1
         moment = datetime.fromtimestamp(time_ms / 1000, self._zone)
         if self._as_json:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -26,16 +26,16 @@ from profiles.model import CodecError
 _CONNECT_S: Final = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Limit:
-    """When a trace ends by itself: after so many frames (None: never)."""
+    """When a trace ends: when `stop` is set, or the trace has written as many frames as it may."""
 
-    frames: int | None
+    trace: LineTrace
     stop: asyncio.Event
 
-    def reached(self, trace: LineTrace) -> bool:
+    def reached(self) -> bool:
         """Return whether it ends now, and say so to whoever waits."""
-        if self.frames is not None and trace.frames >= self.frames:
+        if self.trace.most is not None and self.trace.frames >= self.trace.most:
             self.stop.set()
         return self.stop.is_set()
 
@@ -63,9 +63,10 @@ def run(work: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> None:
     asyncio.run(until_told())
 
 
-async def listen(line: Line, trace: LineTrace, clock: Clock, limit: Limit) -> None:
+async def listen(line: Line, clock: Clock, limit: Limit) -> None:
     """Show what others say on a line, without a word of our own; CommandError when it can't be opened or is lost."""
     channel = _channel(line)
+    trace = limit.trace
     gap_s = timing(line, clock).gap_s
     loop = asyncio.get_running_loop()
     lost: list[str] = []
@@ -73,13 +74,13 @@ async def listen(line: Line, trace: LineTrace, clock: Clock, limit: Limit) -> No
 
     def silent() -> None:
         trace.silence(clock.now_ms())
-        limit.reached(trace)
+        limit.reached()
 
     def received(data: bytes) -> None:
         for handle in timer:
             handle.cancel()
         trace.heard(data, clock.now_ms())
-        if not limit.reached(trace) and trace.pending:
+        if not limit.reached() and trace.pending:
             timer[:] = [loop.call_later(gap_s, silent)]
 
     def ended(reason: str) -> None:
@@ -111,29 +112,22 @@ def _channel(line: Line) -> Channel:
     return TcpChannel(line.host, line.port, _CONNECT_S)
 
 
-async def poll(
-    target: Target,
-    trace: LineTrace,
-    clock: Clock,
-    limit: Limit,
-    *,
-    every_ms: int,
-    say: Callable[[str], None],
-) -> None:
+async def poll(target: Target, clock: Clock, limit: Limit, *, every_ms: int, say: Callable[[str], None]) -> None:
     """Read the line's meters over and over and show the frames; CommandError when the line can't be opened."""
     line = target.line
     carried = connection(line, target.profiles, clock, timezone=target.timezone)
-    carried.bus.tap = trace
+    carried.bus.tap = limit.trace
     try:
         await connect(carried.bus, line, say)
-        while not limit.reached(trace):
+        while not limit.reached():
             started = clock.monotonic_ms()
             for meter in line.meter:
                 profile = target.profiles[meter.id]
                 blocks = profile.plan(polled_points(meter, profile), target.timezone)
-                await _meter(carried.drivers[profile.protocol], meter, profile.protocol, blocks, say)
-                if limit.reached(trace):
-                    return
+                for block in blocks:
+                    await _read(carried.drivers[profile.protocol], meter, profile.protocol, block, say)
+                    if limit.reached():
+                        return
                 await connect(carried.bus, line, say)
             pause_ms = max(every_ms - (clock.monotonic_ms() - started), 0)
             await _pause(limit.stop, clock, pause_ms)
@@ -152,16 +146,13 @@ async def _pause(stop: asyncio.Event, clock: Clock, duration_ms: float) -> None:
             wait.cancel()
 
 
-async def _meter(
-    driver: Driver, meter: Meter, protocol: str, blocks: Sequence[Block], say: Callable[[str], None]
-) -> None:
-    for block in blocks:
-        try:
-            block.decode(await driver.read(address_of(meter, protocol), block))
-        except LineDownError:
-            raise
-        except (LineError, CodecError) as error:
-            say(f"meter {meter.id}: {error}")
+async def _read(driver: Driver, meter: Meter, protocol: str, block: Block, say: Callable[[str], None]) -> None:
+    try:
+        block.decode(await driver.read(address_of(meter, protocol), block))
+    except LineDownError:
+        raise
+    except (LineError, CodecError) as error:
+        say(f"meter {meter.id}: {error}")
 
 
 def shortest_poll_ms(meters: Collection[Meter]) -> int:

@@ -80,6 +80,8 @@ def _scan(arguments: argparse.Namespace) -> int:
         say(f"{arguments.line}: no meter answered")
         return FAILED
     name = _name(arguments.line) if is_spec(arguments.line) else target.line.name
+    # What was enough for the search is not what the gateway is to wait.
+    line = line.model_copy(update={"timeout_ms": target.line.timeout_ms})
     show(as_json(line, meters) if arguments.json else configuration(line, name, meters))
     return 0
 

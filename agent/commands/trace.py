@@ -41,15 +41,16 @@ def _trace(arguments: argparse.Namespace) -> int:
     if arguments.poll and not target.line.meter:
         raise UsageError(f"--poll reads the meters of a configured line; {arguments.line} has none")
     trace = line_trace(target.line, target.profiles, target.timezone, show, as_json=arguments.json)
+    trace.most = arguments.count
 
     def work(stop: asyncio.Event) -> Coroutine[None, None, None]:
-        limit = trace_command.Limit(arguments.count, stop)
+        limit = trace_command.Limit(trace, stop)
         if not arguments.poll:
-            return trace_command.listen(target.line, trace, clock, limit)
+            return trace_command.listen(target.line, clock, limit)
         every_ms = (
             trace_command.shortest_poll_ms(target.line.meter) if arguments.every is None else 1000 * arguments.every
         )
-        return trace_command.poll(target, trace, clock, limit, every_ms=every_ms, say=say)
+        return trace_command.poll(target, clock, limit, every_ms=every_ms, say=say)
 
     trace_command.run(work)
     return 0

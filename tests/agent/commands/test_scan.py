@@ -84,6 +84,7 @@ def test_a_serial_line_with_the_usual_rates(capsys: pytest.CaptureFixture[str]) 
     (found,) = tomllib.loads(out)["line"]
     assert (found["baud"], found["parity"]) == USUAL[0]
     assert found["device"] == line.path
+    assert "timeout_ms" not in found
     LINES["serial"].model_validate(found)
 
 

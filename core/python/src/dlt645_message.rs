@@ -6,6 +6,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::dlt645::{Dlt645Frame, refused};
 use crate::dlt645_values::moment_to_python;
+use crate::names::name;
 
 pub(crate) const KINDS: [(u8, &str); 15] = [
     (function::SECURITY, "security"),
@@ -35,24 +36,30 @@ impl<'py> Out<'py> {
     fn new(py: Python<'py>, function: u8, reply: bool) -> PyResult<Self> {
         let fields = PyDict::new(py);
         let kind = KINDS.iter().find(|(known, _)| *known == function);
-        fields.set_item("kind", kind.map(|(_, kind)| *kind))?;
-        fields.set_item("reply", reply)?;
-        Ok(Self { py, fields })
+        let out = Self { py, fields };
+        out.item("kind", kind.map(|(_, kind)| name(py, kind)))?;
+        out.item("reply", reply)?;
+        Ok(out)
     }
 
-    fn item(&self, key: &str, value: impl IntoPyObject<'py>) -> PyResult<()> {
-        self.fields.set_item(key, value)
+    fn item(&self, key: &'static str, value: impl IntoPyObject<'py>) -> PyResult<()> {
+        self.fields.set_item(name(self.py, key), value)
     }
 
-    fn bytes(&self, key: &str, value: &[u8]) -> PyResult<()> {
+    fn bytes(&self, key: &'static str, value: &[u8]) -> PyResult<()> {
         self.item(key, PyBytes::new(self.py, value))
     }
 
-    fn moment(&self, key: &str, value: &Moment) -> PyResult<()> {
+    fn moment(&self, key: &'static str, value: &Moment) -> PyResult<()> {
         self.item(key, moment_to_python(self.py, value)?)
     }
 
-    fn password(&self, level: &str, digits: &str, password: Password) -> PyResult<()> {
+    fn password(
+        &self,
+        level: &'static str,
+        digits: &'static str,
+        password: Password,
+    ) -> PyResult<()> {
         self.item(level, password.level)?;
         self.bytes(digits, &password.digits)
     }

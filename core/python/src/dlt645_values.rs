@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyString, PyTuple};
 
 use crate::dlt645::{raised, refused};
+use crate::names::name;
 
 /// What a data identifier stands for.
 #[pyclass(frozen, module = "diantan_core")]
@@ -155,7 +156,7 @@ pub(crate) fn moment_to_python<'py>(
     let parts = PyDict::new(py);
     for part in Part::ALL {
         if let Some(number) = moment.get(part) {
-            parts.set_item(part.name(), number)?;
+            parts.set_item(name(py, part.name()), number)?;
         }
     }
     Ok(parts)

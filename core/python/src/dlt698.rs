@@ -1,7 +1,6 @@
 //! DL/T 698.45-2017: frames, fragments and APDUs.
 
 mod frame;
-mod names;
 mod object;
 mod reassembler;
 mod value;

@@ -13,6 +13,7 @@ mod dlt645_message;
 mod dlt645_values;
 mod dlt698;
 mod errors;
+mod names;
 mod numeric;
 mod power;
 mod quantity;

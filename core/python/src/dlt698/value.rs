@@ -7,7 +7,8 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple,
 };
 
-use super::{Dlt698DecodeError, Dlt698EncodeError, names};
+use super::{Dlt698DecodeError, Dlt698EncodeError};
+use crate::names::name as python_name;
 
 /// How deep a structure may be: an APDU of 16 lists in each other is not as deep.
 const MAX_LEVELS: u32 = 64;
@@ -105,12 +106,12 @@ fn to_python(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
         Value::Record(fields) => {
             let record = PyDict::new(py);
             for (name, field) in fields {
-                record.set_item(names::name(py, name), to_python(py, field)?)?;
+                record.set_item(python_name(py, name), to_python(py, field)?)?;
             }
             record.into_any()
         }
         Value::Choice(name, content) => {
-            let name = names::name(py, name).into_any();
+            let name = python_name(py, name).into_any();
             PyTuple::new(py, [name, to_python(py, *content)?])?.into_any()
         }
     })

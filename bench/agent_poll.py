@@ -1,6 +1,7 @@
 """The agent's poll loop: 200 meters of 60 registers, each read every second, beside plain pymodbus at the same rate.
 
-The agent does all its work meanwhile: it integrates, writes its journal and looks for its broker. Run alone with
+The agent does all its work meanwhile: it integrates, writes its journal and looks for its broker; its bus and driver
+are measured alone as well. Run alone with
 `python -m bench.agent_poll [SECONDS]`.
 """
 
@@ -96,13 +97,13 @@ def run(seconds: float = MEASURE_S) -> list[str]:
             config = _configuration(Path(name), ports)
             command = [sys.executable, "-m", "agent.cli", "run", "--config", str(config), "--log", "json"]
             agent, log = _measure(command, seconds)
-            peer, _ = _measure(
-                [sys.executable, "-m", "bench.modbus_peer", json.dumps(ports), str(REGISTERS), str(PERIOD_S)], seconds
-            )
+            reads_of = [json.dumps(ports), str(REGISTERS), str(PERIOD_S)]
+            driver, _ = _measure([sys.executable, "-m", "bench.modbus_lines", *reads_of], seconds)
+            peer, _ = _measure([sys.executable, "-m", "bench.modbus_peer", *reads_of], seconds)
         finally:
             server.terminate()
     stopped = next(entry for line in log.splitlines() if (entry := json.loads(line))["message"] == "stopped")
-    failed = sum(stopped[name] for name in ("timeout", "exception", "foreign", "corrupt", "unreachable"))
+    failed = sum(stopped[name] for name in ("timeout", "exception", "late", "foreign", "corrupt", "unreachable"))
     reads = METERS / PERIOD_S
     cost = 1e4 * agent.cpu_percent / reads
     return [
@@ -111,8 +112,10 @@ def run(seconds: float = MEASURE_S) -> list[str]:
         f"            {agent.rss_mb:.1f} MB resident (target {TARGET_RSS_MB})",
         f"            99 % of polls begin at most {stopped['late_p99_ms']} ms late",
         f"            {stopped['ok']} reads, {failed} failed, {stopped['records']} records written",
+        f"  driver    {driver.cpu_percent:.1f} % of a core, {driver.rss_mb:.1f} MB: the agent's bus and driver alone",
         f"  pymodbus  {peer.cpu_percent:.1f} % of a core, {peer.rss_mb:.1f} MB: the same reads and nothing else",
         f"  ratio     {agent.cpu_percent / peer.cpu_percent:.2f} times the CPU of plain pymodbus",
+        f"            {driver.cpu_percent / peer.cpu_percent:.2f} times for the driver alone",
     ]
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from diantan_core import Dlt645Frame, Dlt645Parser, dlt645_build, dlt645_decode, dlt645_parse
 from firmware_sim.circuit import Circuit
@@ -273,3 +275,24 @@ def test_a_reply_of_another_meter_is_right_but_for_its_address() -> None:
 def test_a_profile_of_another_protocol_is_refused() -> None:
     with pytest.raises(TypeError, match="m0: profile sim-carbon-meter is not for DL/T 645"):
         face(ONE, profile="sim-carbon-meter")
+
+
+OPEN = face(ONE)
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from([ONE, "AAAAAAAAAAAA", "AAAAAAAAAA01", "999999999999"]),
+    st.integers(0, 0x1F),
+    st.sampled_from([b"", *(di.to_bytes(4, "little") for di in (0x0001FF00, 0x04000101, 0x04000102, 0x05010101))]),
+    st.one_of(st.binary(max_size=20), st.just(bytes.fromhex("02 00 00 00 00 00 00 00 30 15 20"))),
+)
+def test_no_request_ends_a_meter(address: str, function: int, begin: bytes, rest: bytes) -> None:
+    """Whatever the data, there is one right frame in reply, or none."""
+    answers = OPEN.feed(Dlt645Frame(address, function, begin + rest).encode(), NOW)
+    assert len(answers) <= (address != "999999999999")
+    for answer in answers:
+        (frame,) = Dlt645Parser().feed(answer.octets)
+        assert isinstance(frame, Dlt645Frame)
+        assert (frame.from_meter, frame.function) == (True, function)
+        assert dlt645_parse(frame)["reply"]

@@ -1,40 +1,41 @@
-"""`diantan-sim`: simulated meters and stations on Modbus TCP."""
+"""`diantan-sim`: simulated meters and stations on Modbus TCP, serial lines and their like."""
 
 import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from clock import from_spec
 from firmware_sim.circuit import Circuit
-from firmware_sim.config import ConfigError, MeterSection, StationConfig, load_station, problems_of
+from firmware_sim.config import MeterSection, StationConfig, load_station
 from firmware_sim.curves import ConstantCurve
-from firmware_sim.layout import Layout
+from firmware_sim.line_config import LineSection
 from firmware_sim.meter import Meter, MeterSettings
-from firmware_sim.registers import RegisterMap
-from firmware_sim.serve import Service, run
-from firmware_sim.station import Station, gain_error, start_of
+from firmware_sim.options import parser
+from firmware_sim.places import Served, address_of
+from firmware_sim.sections import ConfigError, problems_of
+from firmware_sim.serve import Service, Setup, run
+from firmware_sim.station import Station, gain_error, multi_function, resolution_of, start_of
 from firmware_sim.truth import as_json, as_table, truth
-from profiles import load, names
+from profiles import load
 
-_BAD_INPUT = 2
-_LONG_MS = 86_400_000
-_MOST_DIGITS = 25
+_BAD_INPUT: Final = 2
+_LONG_MS: Final = 86_400_000
+_LINE: Final = "line"
 log = logging.getLogger("diantan-sim")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 after a message about wrong input."""
-    options = _parser().parse_args(arguments)
+    options = parser(_station, _meter, _truth).parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     try:
         return int(options.command(options))
     except (OSError, ValueError) as error:
@@ -63,17 +64,19 @@ def _station(options: argparse.Namespace) -> int:
         log.warning("the clock stands before the start of the station: nothing flows yet")
     elif now_ms - start_ms > _LONG_MS:
         log.info("working out the %d days since the start", (now_ms - start_ms) // _LONG_MS)
-    station.catch_up(now_ms)
-    service = Service(
-        [(item.section, item.registers) for item in station.meters],
-        clock,
-        host=config.simulate.host,
-        port=config.simulate.port,
-        ports=config.simulate.ports,
-        silent_units=config.simulate.silent_units,
+    setup = Setup(
+        simulate=config.simulate,
+        lines=config.line,
+        faults=config.fault,
+        timezone=config.station.timezone,
+        seed=config.station.seed,
+        control=options.control,
         file=str(options.file),
     )
-    run(service, options.ready_file)
+    service = Service(station.served, clock, setup)
+    service.set_faults(start_ms)
+    service.catch_up(now_ms)
+    run(service, options.ready_file, options.control)
     return 0
 
 
@@ -95,29 +98,61 @@ def _meter(options: argparse.Namespace) -> int:
     try:
         section = MeterSection(
             id=options.id,
+            line=_LINE,
             unit=options.unit,
+            address=options.address,
             profile=options.profile,
             parameters=dict(options.parameter),
             gain_error=options.gain_error,
             power_factor=options.power_factor,
             phase_shares=(1,) if options.single_phase else (1, 1, 1),
         )
+        profile = load(section.profile, section.parameters)
+        line = _line(options, profile.protocol)
     except ValidationError as error:
         raise ConfigError(problems_of("option", error)) from None
+    try:
+        address = address_of(section, profile.protocol, 1)
+    except ValueError as error:
+        raise ConfigError([f"option: {error}"]) from None
     clock = from_spec(options.clock)
-    profile = load(section.profile, section.parameters)
     circuit = Circuit(power_factor=int(section.power_factor * 10**6), shares=section.phase_shares)
     settings = MeterSettings(
         timezone=options.timezone,
         gain_error=gain_error(section, 0),
+        resolution_mwh=resolution_of(section, profile),
         default_factor=options.factor,
         startup_current_ma=section.startup_current_ma,
         parameters=section.parameters,
+        multi_function=multi_function(profile, address),
     )
     meter = Meter(ConstantCurve(clock.now_ms(), options.power_w), circuit, settings)
-    service = Service([(section, RegisterMap(meter, Layout(profile)))], clock, host=options.host, port=options.port)
-    run(service, options.ready_file)
+    setup = Setup(lines=[line], timezone=options.timezone, control=options.control, file="option")
+    run(Service([Served(section, profile, meter, address)], clock, setup), options.ready_file, options.control)
     return 0
+
+
+def _line(options: argparse.Namespace, protocol: str) -> LineSection:
+    """Return the line that the options describe; ValidationError."""
+    transport = options.transport or ("modbus-tcp" if protocol == "modbus" else "tcp")
+    keys: dict[str, Any] = {
+        "baud": options.baud,
+        "parity": options.parity,
+        "stop_bits": options.stop_bits,
+        "timed": options.timed,
+        "turnaround_ms": options.turnaround_ms,
+    }
+    if options.serial_pty is not None:
+        if options.transport not in (None, "pty"):
+            raise ConfigError([f"option: --serial-pty: expected transport pty, found {options.transport}"])
+        transport = "pty"
+        if options.serial_pty:
+            keys["path"] = Path(options.serial_pty)
+    if transport in ("modbus-tcp", "tcp", "dial-out"):
+        keys |= {"host": options.host, "port": options.port}
+    if options.device is not None:
+        keys["device"] = options.device
+    return LineSection(name=_LINE, transport=transport, **keys)
 
 
 def _truth(options: argparse.Namespace) -> int:
@@ -138,100 +173,6 @@ def _truth(options: argparse.Namespace) -> int:
 def _local_ms(moment: datetime, zone: ZoneInfo) -> int:
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
     return round(aware.timestamp() * 1000)
-
-
-def _decimal(text: str) -> Decimal:
-    """Read a finite decimal number of a size that can be computed with."""
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"expected a decimal number, got {text!r}") from None
-    if not value.is_finite():
-        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
-    if value.adjusted() > _MOST_DIGITS or int(value.as_tuple().exponent) < -_MOST_DIGITS:
-        raise argparse.ArgumentTypeError(f"expected at most {_MOST_DIGITS} digits around the point, got {text!r}")
-    return value
-
-
-def _steps(low: int, high: int, per_unit: int) -> Callable[[str], int]:
-    """Return a reader of decimals from `low` to `high` that gives whole steps of 1/`per_unit`."""
-
-    def read(text: str) -> int:
-        value = _decimal(text)
-        steps = value * per_unit
-        if not low <= value <= high or steps != int(steps):
-            expected = f"{low} to {high} in steps of {1 / Decimal(per_unit):f}"
-            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-        return int(steps)
-
-    return read
-
-
-def _parameter(text: str) -> tuple[str, Decimal]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"expected NAME=NUMBER, got {text!r}")
-    return name, _decimal(value)
-
-
-def _time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a time such as 2026-06-15T00:00, got {text!r}") from None
-
-
-def _clock_spec(text: str) -> str:
-    try:
-        from_spec(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="diantan-sim", description="Simulated electricity-carbon meters.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    station = commands.add_parser("station", help="serve all meters of a station over Modbus TCP")
-    station.add_argument("file", type=Path, metavar="STATION.toml")
-    station.set_defaults(command=_station)
-
-    meter = commands.add_parser("meter", help="serve one meter with a constant load")
-    meter.add_argument("--id", default="meter")
-    meter.add_argument("--profile", default="sim-carbon-meter", help=f"{', '.join(names())}, or a file")
-    meter.add_argument("--parameter", action="append", type=_parameter, default=[], metavar="NAME=NUMBER")
-    meter.add_argument("--host", default="127.0.0.1")
-    meter.add_argument("--port", type=_steps(0, 65535, 1), default=5020)
-    meter.add_argument("--unit", type=int, default=1)
-    meter.add_argument(
-        "--power-w", type=_steps(-(10**9), 10**9, 1000), default="7000", help="negative: the load feeds back"
-    )
-    meter.add_argument("--power-factor", type=_decimal, default=Decimal(1))
-    meter.add_argument("--single-phase", action="store_true")
-    meter.add_argument("--gain-error", type=_decimal, default=Decimal(0), help="0.03 over-registers by 3 %%")
-    meter.add_argument("--factor", type=_steps(0, 4_000, 10**6), help="carbon factor in kg/kWh before one is written")
-    meter.add_argument("--timezone", default="Asia/Shanghai")
-    meter.set_defaults(command=_meter)
-
-    for command in (station, meter):
-        command.add_argument(
-            "--clock", type=_clock_spec, default="system", help="system, or simulated:ORIGIN_MS:SPEED:ANCHOR_MS"
-        )
-        command.add_argument("--ready-file", type=Path, help="write the addresses here when listening")
-
-    answer = commands.add_parser("truth", help="print what really flowed at a station")
-    answer.add_argument("file", type=Path, metavar="STATION.toml")
-    answer.add_argument("--from", dest="from_time", type=_time, required=True, help="local time, or with an offset")
-    answer.add_argument("--to", dest="to_time", type=_time, required=True)
-    answer.add_argument("--json", action="store_true", help="exact integers instead of a table")
-    answer.set_defaults(command=_truth)
-
-    for command in (station, answer):
-        command.add_argument(
-            "--day", type=lambda text: _time(text).date(), help="which day of the session file (default: the busiest)"
-        )
-    return parser
 
 
 if __name__ == "__main__":

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from firmware_sim.faults.model import Fault
+from firmware_sim.line_config import LineSection, check_turnaround
+from firmware_sim.sections import ConfigError, Exact, Identifier, Milliseconds, Section, problems_of, whole
+from firmware_sim.tariffs import DEFAULT_HOURS, HOURS_A_DAY
 
 # Error limits in %, at PF 1 and I >= Itr: GB/T 17215.321-2021 letters and the older numbers of the classes.
 CLASS_LIMITS: Final = {
@@ -27,38 +32,24 @@ CLASS_LIMITS: Final = {
     "0.2S": Decimal("0.2"),
 }
 _LARGEST_FILE: Final = 4 << 20
-_MESSAGES: Final = {"extra_forbidden": "unknown key", "missing": "expected a value, found nothing"}
 _MWH_PER_KWH: Final = 10**6
 _NG_PER_KG: Final = 10**12
 _LAST_PORT: Final = 65535
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Exact = Annotated[Decimal, Field(allow_inf_nan=False)]
 
-
-class ConfigError(ValueError):
-    """A station file that can't be used; `problems` has one line for each mistake."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MeterSection(_Section):
+class MeterSection(Section):
     """One meter: where it answers, what it is, and how it errs."""
 
     id: Identifier
+    line: str | None = None
     unit: int | None = Field(default=None, ge=1, le=247)
+    address: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{1,32}$")
     port: int | None = Field(default=None, ge=0, le=65535)
     profile: str = "sim-carbon-meter"
     parameters: dict[str, Exact] = Field(default_factory=dict)
     accuracy_class: str = Field(default="1", alias="class")
     gain_error: Exact | Literal["random"] = Decimal(0)
-    resolution_kwh: Exact = Field(default=Decimal("0.001"), gt=0, le=100)
+    resolution_kwh: Exact | None = Field(default=None, gt=0, le=100)
     carbon_resolution_kg: Exact = Field(default=Decimal("0.000001"), gt=0, le=100)
     startup_current_ma: int = Field(default=20, ge=0, le=10_000)
     clock_offset_ms: int = Field(default=0, ge=-86_400_000_000, le=86_400_000_000)
@@ -69,6 +60,8 @@ class MeterSection(_Section):
     meter_constant: int = Field(default=1_000, ge=1, le=10**9)
     power_factor: Exact = Field(default=Decimal("0.99"), gt=0, le=1)
     phase_shares: tuple[int, ...] = (1, 1, 1)
+    voltage_v: Exact | None = Field(default=None, gt=0, le=100_000)
+    turnaround_ms: Milliseconds | None = None
 
     @field_validator("accuracy_class")
     @classmethod
@@ -93,24 +86,35 @@ class MeterSection(_Section):
 
     @field_validator("resolution_kwh", "initial_forward_kwh", "initial_reverse_kwh")
     @classmethod
-    def _energy_is_whole(cls, value: Decimal) -> Decimal:
-        return _whole(value, _MWH_PER_KWH, "1 mWh (0.000001 kWh)")
+    def _energy_is_whole(cls, value: Decimal | None) -> Decimal | None:
+        return None if value is None else whole(value, _MWH_PER_KWH, "1 mWh (0.000001 kWh)")
+
+    @field_validator("voltage_v")
+    @classmethod
+    def _voltage_is_whole(cls, value: Decimal | None) -> Decimal | None:
+        return None if value is None else whole(value, 1000, "0.001")
+
+    @model_validator(mode="after")
+    def _turnaround_is_possible(self) -> "MeterSection":
+        if self.turnaround_ms is not None:
+            check_turnaround(self.turnaround_ms)
+        return self
+
+    @model_validator(mode="after")
+    def _place_is_one(self) -> "MeterSection":
+        if self.line is not None and self.port is not None:
+            raise ValueError("port: expected none beside line: the line has one")
+        return self
 
     @field_validator("power_factor")
     @classmethod
     def _power_factor_is_whole(cls, value: Decimal) -> Decimal:
-        return _whole(value, 10**6, "0.000001")
+        return whole(value, 10**6, "0.000001")
 
     @field_validator("carbon_resolution_kg")
     @classmethod
     def _carbon_is_whole(cls, value: Decimal) -> Decimal:
-        return _whole(value, _NG_PER_KG, "1 ng (0.000000000001 kg)")
-
-
-def _whole(value: Decimal, per_unit: int, name: str) -> Decimal:
-    if value * per_unit != (value * per_unit).to_integral_value():
-        raise ValueError(f"expected a multiple of {name}")
-    return value
+        return whole(value, _NG_PER_KG, "1 ng (0.000000000001 kg)")
 
 
 class ChargerSection(MeterSection):
@@ -125,7 +129,7 @@ class ChargerSection(MeterSection):
     @field_validator("rated_kw")
     @classmethod
     def _power_is_whole(cls, value: Decimal) -> Decimal:
-        return _whole(value, 10**6, "1 mW (0.000001 kW)")
+        return whole(value, 10**6, "1 mW (0.000001 kW)")
 
 
 class GridSection(MeterSection):
@@ -134,7 +138,7 @@ class GridSection(MeterSection):
     accuracy_class: str = Field(default="0.5", alias="class")
 
 
-class StationSection(_Section):
+class StationSection(Section):
     """The station and its supply."""
 
     id: Identifier
@@ -143,11 +147,19 @@ class StationSection(_Section):
     start: datetime | date | None = None
     voltage_v: Exact = Field(default=Decimal(220), gt=0, le=100_000)
     frequency_hz: Exact = Field(default=Decimal(50), gt=0, le=1_000)
+    tariff_hours: tuple[Annotated[int, Field(ge=1, le=4)], ...] = DEFAULT_HOURS
+
+    @field_validator("tariff_hours")
+    @classmethod
+    def _every_hour_has_a_tariff(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) != HOURS_A_DAY:
+            raise ValueError(f"expected the tariff (1 to 4) of each of {HOURS_A_DAY} hours, found {len(value)} of them")
+        return value
 
     @field_validator("voltage_v", "frequency_hz")
     @classmethod
     def _supply_is_whole(cls, value: Decimal) -> Decimal:
-        return _whole(value, 1000, "0.001")
+        return whole(value, 1000, "0.001")
 
     @field_validator("timezone")
     @classmethod
@@ -159,7 +171,7 @@ class StationSection(_Section):
         return value
 
 
-class SimulateSection(_Section):
+class SimulateSection(Section):
     """Where the meters are served. Meters without a port of their own are spread over `ports` ports."""
 
     host: str = "127.0.0.1"
@@ -174,7 +186,7 @@ class SimulateSection(_Section):
         return self
 
 
-class AuxiliarySection(_Section):
+class AuxiliarySection(Section):
     """What the station itself uses, and its meter if it has one."""
 
     load_w: Exact = Field(default=Decimal(0), ge=0, le=10**7)
@@ -183,16 +195,16 @@ class AuxiliarySection(_Section):
     @field_validator("load_w")
     @classmethod
     def _load_is_whole(cls, value: Decimal) -> Decimal:
-        return _whole(value, 1000, "1 mW (0.001 W)")
+        return whole(value, 1000, "1 mW (0.001 W)")
 
 
-class LossSection(_Section):
+class LossSection(Section):
     """Resistance of each conductor of the cable to a charger."""
 
     cable_milliohm: Exact = Field(default=Decimal(0), ge=0, le=10_000)
 
 
-class SessionsSection(_Section):
+class SessionsSection(Section):
     """Where the sessions come from."""
 
     model: Literal["generated", "file"] = "generated"
@@ -209,7 +221,7 @@ class SessionsSection(_Section):
         return self
 
 
-class FactorSection(_Section):
+class FactorSection(Section):
     """The carbon factor that meters use before they are sent one."""
 
     default: Exact | None = Field(default=None, ge=0, le=4_000)
@@ -217,10 +229,10 @@ class FactorSection(_Section):
     @field_validator("default")
     @classmethod
     def _factor_is_whole(cls, value: Decimal | None) -> Decimal | None:
-        return None if value is None else _whole(value, 10**6, "1 mg/kWh (0.000001 kg/kWh)")
+        return None if value is None else whole(value, 10**6, "1 mg/kWh (0.000001 kg/kWh)")
 
 
-class StationConfig(_Section):
+class StationConfig(Section):
     """A whole station file."""
 
     station: StationSection
@@ -231,6 +243,8 @@ class StationConfig(_Section):
     loss: LossSection = LossSection()
     sessions: SessionsSection = SessionsSection()
     factor: FactorSection = FactorSection()
+    line: list[LineSection] = Field(default_factory=list, max_length=1_000)
+    fault: list[Fault] = Field(default_factory=list, max_length=1_000)
 
     @property
     def meters(self) -> list[MeterSection]:
@@ -246,6 +260,17 @@ class StationConfig(_Section):
             if meter.id in seen:
                 raise ValueError(f"id {meter.id!r}: expected a name of its own, found it twice")
             seen.add(meter.id)
+        return self
+
+    @model_validator(mode="after")
+    def _lines_exist(self) -> "StationConfig":
+        names = [line.name for line in self.line]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"line {name!r}: expected a name of its own, found it twice")
+        for meter in self.meters:
+            if meter.line is not None and meter.line not in names:
+                raise ValueError(f"meter {meter.id}: line: expected one of {names}, found {meter.line!r}")
         return self
 
 
@@ -265,20 +290,11 @@ def load_station(path: Path) -> StationConfig:
         config = StationConfig.model_validate(document)
     except ValidationError as error:
         raise ConfigError(problems_of(str(path), error)) from None
+    lines = [
+        line if line.path is None else line.model_copy(update={"path": path.parent / line.path}) for line in config.line
+    ]
+    config = config.model_copy(update={"line": lines})
     if config.sessions.file is None:
         return config
     file = path.parent / config.sessions.file
     return config.model_copy(update={"sessions": config.sessions.model_copy(update={"file": file})})
-
-
-def problems_of(file: str, error: ValidationError) -> list[str]:
-    """Return a line for each mistake: file, dotted key, what was expected, what was found."""
-    return [_line(file, dict(item)) for item in error.errors()]
-
-
-def _line(file: str, item: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in item["loc"] if part != "Exact") or "(station)"
-    message = _MESSAGES.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
-    value = item.get("input")
-    found = "" if isinstance(value, dict | list) or value is None else f", found {value!r}"
-    return f"{file}: {key}: {message}{found}"

@@ -4,7 +4,7 @@ import sys
 from typing import Final
 
 EXTRA: Final = "sim"
-NEEDS: Final = frozenset({"pymodbus"})
+NEEDS: Final = frozenset({"serial"})
 
 
 def main() -> int:

@@ -27,6 +27,19 @@ CLOCK_END_MS: Final = 2**32 * 1000  # in 2106: the seconds of its tables have 32
 
 Row = dict[str, int | None]
 
+_PER_PHASE: Final = ("power", "reactive_power", "apparent_power", "power_factor", "voltage", "current")
+MEASURED_BY_ALL: Final = frozenset(
+    {
+        *("energy_forward", "energy_reverse", "energy_total", "carbon_forward", "carbon_reverse"),
+        *("carbon_forward_previous_day", "carbon_reverse_previous_day"),
+        *("carbon_factor", "carbon_factor_start", "carbon_factor_quality"),
+        *("power", "reactive_power", "apparent_power", "power_factor", "frequency"),
+        *(f"{name}_{phase}" for name in _PER_PHASE for phase in PHASES),
+        *("device_time", "serial_number", "meter_constant", "pt_ratio", "ct_ratio", "status"),
+    }
+)
+"""The points that a meter has without the multi-function ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeterSettings:
@@ -109,8 +122,8 @@ class Meter:
             self._measured,
             self._gain,
             self._clock,
-            settings.timezone,
-            (initial[0], initial[1]),
+            timezone=settings.timezone,
+            initial=(initial[0], initial[1]),
         )
 
     # Time

@@ -1,4 +1,4 @@
-"""What a multi-function meter (多功能电能表) has besides its totals: tariffs, phases, quadrants, demand, status words."""
+"""What a multi-function meter (多功能电能表) has besides its totals: tariffs, phases, quadrants, demand, status."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -37,6 +37,7 @@ class MultiFunction:
         load: Curve,
         gain: Fraction,
         clock: DeviceClock,
+        *,
         timezone: str,
         initial: tuple[int, int],
     ) -> None:

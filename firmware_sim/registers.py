@@ -1,10 +1,15 @@
-"""The Modbus face of a meter: its registers, laid out by a profile, computed when they are read."""
+"""The registers of a meter on Modbus, laid out by its profile, computed when they are read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from firmware_sim.faces.base import Values
 from firmware_sim.layout import AddressError, Layout
-from firmware_sim.meter import Meter, Row
+from firmware_sim.meter import Row
 from profiles.modbus.codec import decode_write, encode, encode_missing, quantise
+from profiles.modbus.profile import ModbusProfile
+
+Swapped = Callable[[int], Callable[[str], bool] | None]
+"""At an instant: which points have their words in the wrong order, by name; None: none has."""
 
 
 class RefusedError(ValueError):
@@ -12,17 +17,24 @@ class RefusedError(ValueError):
 
 
 class RegisterMap:
-    """The registers of one meter."""
+    """The registers of one meter; `swapped` is a fault of it, asked once for each request."""
 
-    def __init__(self, meter: Meter, layout: Layout) -> None:
+    def __init__(self, meter: Values, layout: Layout, swapped: Swapped | None = None) -> None:
         self.meter = meter
         self._layout = layout
+        self._swapped = swapped
+
+    @property
+    def profile(self) -> ModbusProfile:
+        """What the registers mean."""
+        return self._layout.profile
 
     def read(self, function: int, address: int, count: int, now_ms: int) -> list[int]:
         """Return `count` registers, all of one instant; AddressError when one of them does not exist."""
         registers = [0] * count
         parts = self._layout.locate(function, address, count)
         values = self.meter.values(now_ms)
+        swapped = None if self._swapped is None else self._swapped(now_ms)
         rows: dict[tuple[str, int], Row] = {}
         for part in parts:
             point = part.point
@@ -34,6 +46,8 @@ class RegisterMap:
                     rows[key] = self.meter.row(part.table, part.row, now_ms)
                 value = rows[key].get(point.name)
             words = encode_missing(point) if value is None else encode(point, quantise(point, value))
+            if swapped is not None and swapped(point.name):
+                words = words[::-1]
             # A request may begin or end inside a value.
             start = max(part.offset, 0)
             words = words[start - part.offset : count - part.offset]

@@ -1,154 +1,196 @@
-"""Serving a set of meters until somebody says stop: ports and units, the ready file, signals."""
+"""Serving a set of meters until somebody says stop: lines and their ports, faults, the ready file, signals."""
 
 import asyncio
-import itertools
 import json
 import logging
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from clock import Clock
-from firmware_sim.config import ConfigError, MeterSection
-from firmware_sim.registers import RegisterMap
-from firmware_sim.server import MeterServer
+from firmware_sim.config import SimulateSection
+from firmware_sim.faces.build import FaceBuilder
+from firmware_sim.faults.book import FaultBook, FaultError, Target
+from firmware_sim.faults.control import Control, ControlServer
+from firmware_sim.faults.meter import FaultyMeter
+from firmware_sim.faults.model import FaultSpec
+from firmware_sim.line_config import LineSection
+from firmware_sim.lines.dial import DialPort
+from firmware_sim.lines.line import Line, Timing
+from firmware_sim.lines.port import Port
+from firmware_sim.lines.pty import PtyPort
+from firmware_sim.lines.serial_port import SerialPort, SerialSettings
+from firmware_sim.lines.tcp import TcpPort
+from firmware_sim.places import LinePlan, Served, lay_out
+from firmware_sim.sections import ConfigError
 
 log = logging.getLogger(__name__)
 _REPORT_SECONDS: Final = 60.0
-_LAST_UNIT: Final = 247  # Modbus over serial line 1.02, 2.2
+_MOST_NAMED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Which server a meter answers on, and its unit there."""
+class Setup:
+    """What a service needs besides its meters: where they are, what goes wrong from the start, and the run-time socket.
 
-    server: int
-    unit: int
-
-
-def assign(sections: Sequence[MeterSection], port: int, ports: int, file: str) -> tuple[list[int], list[Place]]:
-    """Return the ports to listen on (0: any free one) and the place of each meter.
-
-    A meter with a port shares it with the others that name the same; port 0 gives it one of its own. The rest are
-    spread over `ports` ports from `port` on. Units not given count up from 1 on each port. ConfigError for a unit
-    taken twice.
+    `file` is what problems name.
     """
-    listen, servers = _servers(sections, port, ports)
-    units = _units(sections, servers, file)
-    used = sorted(set(servers))
-    places = [Place(used.index(server), unit) for server, unit in zip(servers, units, strict=True)]
-    return [listen[index] for index in used], places
 
-
-def _servers(sections: Sequence[MeterSection], port: int, ports: int) -> tuple[list[int], list[int]]:
-    """Return the ports, and the index of each meter's port in them."""
-    listen = [port + number if port else 0 for number in range(ports)]
-    named = {number: index for index, number in enumerate(listen) if number}
-    servers: list[int] = []
-    spread = itertools.cycle(range(ports))
-    for section in sections:
-        if section.port is None:
-            servers.append(next(spread))
-        elif section.port in named:
-            servers.append(named[section.port])
-        else:
-            listen.append(section.port)
-            servers.append(len(listen) - 1)
-            if section.port:
-                named[section.port] = len(listen) - 1
-    return listen, servers
-
-
-def _units(sections: Sequence[MeterSection], servers: Sequence[int], file: str) -> list[int]:
-    """Return the unit of each meter on its server: those that were given first, then the free ones in order."""
-    taken: dict[int, dict[int, str]] = {server: {} for server in servers}
-    problems: list[str] = []
-    for section, server in zip(sections, servers, strict=True):
-        if section.unit is not None:
-            other = taken[server].setdefault(section.unit, section.id)
-            if other != section.id:
-                problems.append(f"{file}: meter {section.id}: unit: {section.unit} is that of {other} on its port")
-    units: list[int] = []
-    for section, server in zip(sections, servers, strict=True):
-        own = taken[server]
-        unit = section.unit or next((number for number in range(1, _LAST_UNIT + 1) if number not in own), 0)
-        if unit == 0:
-            problems.append(f"{file}: meter {section.id}: all {_LAST_UNIT} units of its port are taken: more ports")
-        own.setdefault(unit, section.id)
-        units.append(unit)
-    if problems:
-        raise ConfigError(problems)
-    return units
+    simulate: SimulateSection = field(default_factory=SimulateSection)
+    lines: Sequence[LineSection] = ()
+    faults: Sequence[FaultSpec] = ()
+    timezone: str = "Asia/Shanghai"
+    seed: int = 1
+    control: Path | None = None
+    file: str = "station"
 
 
 class Service:
-    """The servers of a set of meters."""
+    """The lines of a set of meters. ConfigError when they can't be as the setup has them."""
 
-    def __init__(
-        self,
-        meters: Sequence[tuple[MeterSection, RegisterMap]],
-        clock: Clock,
-        *,
-        host: str,
-        port: int = 0,
-        ports: int = 1,
-        silent_units: bool = False,
-        file: str = "station",
-    ) -> None:
-        listen, self._places = assign([section for section, _ in meters], port, ports, file)
-        self._meters = list(meters)
-        units: list[dict[int, RegisterMap]] = [{} for _ in listen]
-        for (_, registers), place in zip(meters, self._places, strict=True):
-            units[place.server][place.unit] = registers
-        self.servers = [
-            MeterServer(host, number, units[index], clock, silent=silent_units) for index, number in enumerate(listen)
-        ]
+    def __init__(self, meters: Sequence[Served], clock: Clock, setup: Setup | None = None) -> None:
+        setup = setup or Setup()
+        self._clock = clock
+        self._setup = setup
+        self._plans = lay_out(meters, setup.simulate, setup.lines, setup.file)
+        self.book = FaultBook(_targets(self._plans), setup.timezone)
+        self.meters = {served.section.id: FaultyMeter(served.section.id, served.meter, self.book) for served in meters}
+        builder = FaceBuilder(self.meters, setup.timezone)
+        self._lines = [self._line(plan, builder) for plan in self._plans]
+        self.ports = [_port(plan.section, line) for plan, line in zip(self._plans, self._lines, strict=True)]
+        self._order = [served.section.id for served in meters]
+        self._control: ControlServer | None = None
+
+    def _line(self, plan: LinePlan, builder: FaceBuilder) -> Line:
+        section = plan.section
+        turnarounds = {
+            member.served.section.id: member.served.section.turnaround_ms
+            for member in plan.members
+            if member.served.section.turnaround_ms is not None
+        }
+        octet_ms = _serial_settings(section).octet_ms if section.timed else 0.0
+        return Line(
+            section.name,
+            builder.of(plan),
+            self.book,
+            self._clock,
+            timing=Timing(octet_ms, section.turnaround_ms, seed=self._setup.seed),
+            turnarounds=turnarounds,
+            is_dark=self._is_dark,
+            hands_over=section.transport == "tcp",
+        )
+
+    def _is_dark(self, meter: str, now_ms: int) -> bool:
+        return meter in self.meters and self.meters[meter].is_dark(now_ms)
+
+    def set_faults(self, start_ms: int) -> None:
+        """Set the faults of the setup, before the meters are worked out from `start_ms` on; ConfigError."""
+        problems = []
+        for number, spec in enumerate(self._setup.faults):
+            try:
+                self.book.set(spec, self._clock.now_ms(), earliest_ms=start_ms)
+            except FaultError as error:
+                problems += [f"{self._setup.file}: fault.{number}.{problem}" for problem in error.problems]
+        if problems:
+            raise ConfigError(problems)
+
+    def _faults_changed(self, meters: Sequence[str], now_ms: int) -> None:
+        """Let what begins or ends now do so, whether or not somebody reads."""
+        for name in meters:
+            self.meters[name].advance(now_ms)
+
+    def catch_up(self, now_ms: int) -> None:
+        """Work out everything up to an instant, so that the first reading is as quick as the others."""
+        for meter in self.meters.values():
+            meter.advance(now_ms)
 
     async def start(self) -> None:
-        """Listen on every port; ServerError when one is not to be had, and then on none."""
+        """Open every line; PortError when one is not to be had, and then none is."""
         try:
-            for server in self.servers:
-                await server.start()
+            for port in self.ports:
+                await port.start()
+            if self._setup.control is not None:
+                self._control = ControlServer(
+                    self._setup.control, Control(self.book, self._clock, self._faults_changed)
+                )
+                await self._control.start()
         except OSError:
             await self.stop()
             raise
 
     async def stop(self) -> None:
-        """Stop listening."""
-        for server in self.servers:
-            await server.stop()
+        """Close the lines."""
+        if self._control is not None:
+            await self._control.stop()
+        for port in self.ports:
+            await port.stop()
+        for line in self._lines:
+            line.close()
 
     def addresses(self) -> list[dict[str, Any]]:
         """Return where each meter answers, as the ready file has it."""
-        return [
-            {
-                "id": section.id,
-                "host": self.servers[place.server].host,
-                "port": self.servers[place.server].port,
-                "unit": place.unit,
-                "profile": section.profile,
-            }
-            for (section, _), place in zip(self._meters, self._places, strict=True)
-        ]
+        found = {}
+        for plan, port in zip(self._plans, self.ports, strict=True):
+            where = port.where()
+            for member in plan.members:
+                section, profile = member.served.section, member.served.profile
+                kind = "unit" if isinstance(member.address, int) else "address"
+                found[section.id] = {
+                    "id": section.id,
+                    "line": plan.section.name,
+                    **where,
+                    kind: member.address,
+                    "profile": section.profile,
+                    "protocol": profile.protocol,
+                }
+        return [found[name] for name in self._order]
 
     @property
     def requests(self) -> int:
         """Return how many requests have been served."""
-        return sum(server.requests for server in self.servers)
+        return sum(line.requests for line in self._lines)
 
 
-def run(service: Service, ready_file: Path | None) -> None:
+def _targets(plans: Sequence[LinePlan]) -> dict[str, Target]:
+    return {
+        member.served.section.id: Target(
+            plan.section.name,
+            member.served.profile.protocol,
+            plan.section.transport != "modbus-tcp",
+            frozenset(member.served.profile.points),
+        )
+        for plan in plans
+        for member in plan.members
+    }
+
+
+def _serial_settings(section: LineSection) -> SerialSettings:
+    return SerialSettings(section.baud, section.parity, section.data_bits, section.stop_bits)
+
+
+def _port(section: LineSection, line: Line) -> Port:
+    if section.transport == "pty":
+        return PtyPort(line, section.path)
+    if section.transport == "serial":
+        assert section.device is not None
+        return SerialPort(line, section.device, _serial_settings(section))
+    if section.transport == "dial-out":
+        return DialPort(line, section.host, section.port, int(section.retry_seconds * 1000))
+    return TcpPort(line, section.host, section.port, section.transport)
+
+
+def run(service: Service, ready_file: Path | None, control: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
     if ready_file is not None:
         # One that an earlier run left behind would call this run ready before it is.
         ready_file.unlink(missing_ok=True)
-    asyncio.run(_run(service, ready_file))
+    asyncio.run(_run(service, ready_file, control))
 
 
-async def _run(service: Service, ready_file: Path | None) -> None:
+async def _run(service: Service, ready_file: Path | None, control: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -156,11 +198,9 @@ async def _run(service: Service, ready_file: Path | None) -> None:
     await service.start()
     try:
         addresses = service.addresses()
-        ports = sorted({item["port"] for item in addresses})
-        span = str(ports[0]) if len(ports) == 1 else f"{ports[0]}..{ports[-1]}"
-        log.info("serving %d meters on %s, port %s", len(addresses), addresses[0]["host"], span)
+        log.info("serving %d meters on %s", len(addresses), "; ".join(_summary(addresses)))
         if ready_file is not None:
-            write_ready(ready_file, addresses)
+            write_ready(ready_file, addresses, control)
         while not stop.is_set():
             try:
                 await asyncio.wait_for(stop.wait(), _REPORT_SECONDS)
@@ -171,8 +211,19 @@ async def _run(service: Service, ready_file: Path | None) -> None:
         log.info("stopped after %d requests", service.requests)
 
 
-def write_ready(path: Path, addresses: Sequence[dict[str, Any]]) -> None:
+def _summary(addresses: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the places where somebody can reach the meters, each once."""
+    places = [f"{item['host']}:{item['port']}" if "host" in item else str(item["path"]) for item in addresses]
+    places = list(dict.fromkeys(places))
+    more = len(places) - _MOST_NAMED
+    return places if more <= 0 else [*places[:_MOST_NAMED], f"and {more} more"]
+
+
+def write_ready(path: Path, addresses: Sequence[dict[str, Any]], control: Path | None = None) -> None:
     """Write the ready file whole or not at all."""
+    document: dict[str, Any] = {"meters": list(addresses)}
+    if control is not None:
+        document["control"] = str(control)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps({"meters": list(addresses)}, indent=2) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     os.replace(partial, path)  # noqa: PTH105 - the atomic step deserves its plain name

@@ -11,30 +11,34 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from firmware_sim.circuit import Circuit
-from firmware_sim.config import CLASS_LIMITS, ChargerSection, ConfigError, MeterSection, StationConfig
+from firmware_sim.config import CLASS_LIMITS, ChargerSection, MeterSection, StationConfig
 from firmware_sim.curves import ConstantCurve, Curve, MappedCurve, SumCurve
 from firmware_sim.generated import AC, DC, GeneratedSessions
-from firmware_sim.layout import Layout
-from firmware_sim.meter import Meter, MeterSettings
-from firmware_sim.registers import RegisterMap
+from firmware_sim.meter import MEASURED_BY_ALL, Meter, MeterSettings
+from firmware_sim.multifunction import MultiFunctionSettings
+from firmware_sim.places import Served, address_of
 from firmware_sim.replay import Replay, replay
+from firmware_sim.sections import ConfigError
 from firmware_sim.sessions import Session, SessionCurve
-from profiles import ProfileError, load
+from firmware_sim.tariffs import DEFAULT_HOURS
+from profiles import Profile, ProfileError, load
 
 _DEFAULT_SESSIONS: Final = {"ac": Decimal(4), "dc": Decimal(10)}
 _MW_PER_KW: Final = 10**6
 _AHEAD_MS: Final = 900_000
+_RESOLUTION_MWH: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedMeter:
-    """A meter of the station, what it measures, and how it is read."""
+    """A meter of the station, what it measures, and its model."""
 
     section: MeterSection
     role: str  # charger, grid, auxiliary
     load: Curve
     meter: Meter
-    registers: RegisterMap
+    profile: Profile
+    address: str | None  # of a DL/T meter
 
 
 class Station:
@@ -45,7 +49,6 @@ class Station:
         self.start_ms = start_ms
         self.zone = ZoneInfo(config.station.timezone)
         self.replay: Replay | None = None
-        self._layouts: dict[tuple[str, tuple[tuple[str, Decimal], ...]], Layout] = {}
         if config.sessions.file is not None:
             self.replay = replay(
                 config.sessions.file,
@@ -63,10 +66,10 @@ class Station:
         self.grid = SumCurve(start_ms, [*self.charger_loads, *self.losses, self.auxiliary], ahead_ms=_AHEAD_MS)
         self.meters = self._meters(file)
 
-    def catch_up(self, now_ms: int) -> None:
-        """Work out everything up to an instant, so that the first reading is as quick as the others."""
-        for item in self.meters:
-            item.meter.advance(now_ms)
+    @property
+    def served(self) -> list[Served]:
+        """Return the meters as they are served."""
+        return [Served(item.section, item.profile, item.meter, item.address) for item in self.meters]
 
     def _charger_load(self, number: int, charger: ChargerSection) -> SessionCurve:
         rated_mw = int(charger.rated_kw * _MW_PER_KW)
@@ -91,7 +94,7 @@ class Station:
 
     def _circuit(self, section: MeterSection) -> Circuit:
         return Circuit(
-            voltage_mv=int(self.config.station.voltage_v * 1000),
+            voltage_mv=int((section.voltage_v or self.config.station.voltage_v) * 1000),
             frequency_mhz=int(self.config.station.frequency_hz * 1000),
             power_factor=int(section.power_factor * 10**6),
             shares=section.phase_shares,
@@ -109,29 +112,27 @@ class Station:
         meters = []
         for number, (section, role, curve) in enumerate(wanted, 1):
             try:
-                layout = self._layout(section)
+                profile = load(section.profile, section.parameters)
+                address = address_of(section, profile.protocol, number)
             except ProfileError as error:
                 problems += [f"{file}: meter {section.id}: {problem}" for problem in error.problems]
                 continue
-            meter = Meter(curve, self._circuit(section), self._settings(section, number))
-            meters.append(SimulatedMeter(section, role, curve, meter, RegisterMap(meter, layout)))
+            except ValueError as error:
+                problems.append(f"{file}: meter {section.id}: {error}")
+                continue
+            settings = self._settings(section, number, profile, address)
+            meter = Meter(curve, self._circuit(section), settings)
+            meters.append(SimulatedMeter(section, role, curve, meter, profile, address))
         if problems:
             raise ConfigError(problems)
         return meters
 
-    def _layout(self, section: MeterSection) -> Layout:
-        """Return the layout of a meter's model, shared by the meters of the same model and parameters."""
-        key = (section.profile, tuple(sorted(section.parameters.items())))
-        if key not in self._layouts:
-            self._layouts[key] = Layout(load(section.profile, section.parameters))
-        return self._layouts[key]
-
-    def _settings(self, section: MeterSection, number: int) -> MeterSettings:
+    def _settings(self, section: MeterSection, number: int, profile: Profile, address: str | None) -> MeterSettings:
         default = self.config.factor.default
         return MeterSettings(
             timezone=self.config.station.timezone,
             gain_error=gain_error(section, self.config.station.seed),
-            resolution_mwh=int(section.resolution_kwh * 10**6),
+            resolution_mwh=resolution_of(section, profile),
             carbon_resolution_ng=int(section.carbon_resolution_kg * 10**12),
             startup_current_ma=section.startup_current_ma,
             clock_offset_ms=section.clock_offset_ms,
@@ -142,11 +143,34 @@ class Station:
             serial_number=number if section.serial_number is None else section.serial_number,
             meter_constant=section.meter_constant,
             parameters=dict(section.parameters),
+            multi_function=multi_function(profile, address, self.config.station.tariff_hours),
         )
 
 
 def _loss(circuit: Circuit, resistance_mohm: Fraction, power_mw: int) -> int:
     return circuit.loss_mw(power_mw, resistance_mohm)
+
+
+def multi_function(
+    profile: Profile, address: str | None, hours: Sequence[int] = DEFAULT_HOURS
+) -> MultiFunctionSettings | None:
+    """Return what a multi-function meter needs; None for a model that shows nothing of that, which is quicker."""
+    if profile.points.keys() <= MEASURED_BY_ALL:
+        return None
+    number = int(address) if address is not None and address.isdecimal() else None
+    return MultiFunctionSettings(tuple(hours), communication_address=number)
+
+
+def resolution_of(section: MeterSection, profile: Profile) -> int:
+    """Return the step of the energy registers in mWh: as given, or 0.001 kWh.
+
+    With tariffs it is the step that the meter shows, so that the four add up to the total in what is read too.
+    """
+    if section.resolution_kwh is not None:
+        return int(section.resolution_kwh * 10**6)
+    tariffs = any(name.startswith("energy_forward_t") for name in profile.points)
+    shown = profile.points.get("energy_forward")
+    return shown.resolution if tariffs and shown is not None else _RESOLUTION_MWH
 
 
 def gain_error(section: MeterSection, seed: int) -> Fraction:

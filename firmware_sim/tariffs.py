@@ -1,4 +1,4 @@
-"""Tariff registers (费率电能): which of the four tariffs is in force by the meter's clock, and what each has counted."""
+"""Tariff registers (费率电能): which of the four tariffs is in force by the meter's clock, and what each counted."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -44,7 +44,7 @@ def test_a_gateway_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     ("entry", "missing", "extra"),
-    [("cloud_receiver.entry", "sqlalchemy", "receiver"), ("firmware_sim.entry", "pymodbus", "sim")],
+    [("cloud_receiver.entry", "sqlalchemy", "receiver"), ("firmware_sim.entry", "serial", "sim")],
 )
 def test_a_program_says_which_extra_it_lacks(entry: str, missing: str, extra: str) -> None:
     script = f"import sys; sys.modules[{missing!r}] = None; import {entry} as entry; sys.exit(entry.main())"

@@ -31,8 +31,8 @@ class Answer:
 class Face(Protocol):
     """One protocol on one line, with every meter that speaks it there.
 
-    It finds its requests in the octets of the line, whatever else is in them, and lets each addressed meter answer. Every
-    connection has faces of its own: octets of two clients are never mixed.
+    It finds its requests in the octets of the line, whatever else is in them, and lets each addressed meter answer.
+    Every connection has faces of its own: octets of two clients are never mixed.
     """
 
     protocol: str

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.config import ConfigError, load_station
+from firmware_sim.config import load_station
+from firmware_sim.sections import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "firmware_sim" / "examples" / "station.toml"
 SMALL = """

@@ -6,16 +6,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sim_support import profile_of
 
 from firmware_sim.circuit import Circuit
 from firmware_sim.curves import ConstantCurve
 from firmware_sim.layout import AddressError, Layout
 from firmware_sim.meter import Meter, MeterSettings
 from firmware_sim.registers import RefusedError, RegisterMap
-from profiles import load
+from firmware_sim.station import multi_function
+from profiles import load, names
 from profiles.modbus.codec import NoValueError, decode
 from profiles.modbus.plan import decode_rows, plan_rows
 
+MODBUS = [name for name in names() if profile_of(name).protocol == "modbus"]
 START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
 ZONE = "Asia/Shanghai"
 HOUR = 3_600_000
@@ -23,13 +26,14 @@ DAY = 24 * HOUR
 
 
 def face(name: str = "sim-carbon-meter", **changes: int) -> RegisterMap:
-    profile = load(name, {"pt": 1, "ct": 40} if name == "acrel-adl3000-e" else {})
-    meter = Meter(ConstantCurve(START, 6_600_000), Circuit(), MeterSettings(**changes))  # type: ignore[arg-type]  # integers
+    profile = profile_of(name)
+    settings = MeterSettings(multi_function=multi_function(profile, None), **changes)  # type: ignore[arg-type]  # integers
+    meter = Meter(ConstantCurve(START, 6_600_000), Circuit(), settings)
     return RegisterMap(meter, Layout(profile))
 
 
 def _words(subject: RegisterMap, name: str, point_name: str, now: int) -> list[int]:
-    point = load(name, {"pt": 1, "ct": 40} if name == "acrel-adl3000-e" else {}).points[point_name]
+    point = profile_of(name).points[point_name]
     return subject.read(point.function, point.address, point.count, now)
 
 

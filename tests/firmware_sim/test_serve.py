@@ -1,93 +1,106 @@
-"""Ports and units: who answers where."""
+"""A service as a whole: its ready file, and that it opens every line or none."""
 
 import asyncio
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from sim_support import DLT645, DLT698, START, ZONE, master_of, profile_of, read_block, served, service_of
 
 from clock import ManualClock
-from firmware_sim.config import ConfigError, MeterSection, StationConfig
-from firmware_sim.serve import Place, Service, assign, write_ready
-from firmware_sim.server import MeterServer, ServerError
-from firmware_sim.station import Station
+from firmware_sim.lines.port import PortError
+from firmware_sim.serve import write_ready
+from profiles import names
+from profiles.points import CUMULATIVE
 
-
-def section(name: str, *, unit: int | None = None, port: int | None = None) -> MeterSection:
-    return MeterSection(id=name, unit=unit, port=port)
-
-
-def test_meters_share_a_port_and_count_up_around_given_units() -> None:
-    listen, places = assign([section("a"), section("b", unit=1), section("c"), section("d", unit=3)], 0, 1, "f")
-    assert listen == [0]
-    assert places == [Place(0, 2), Place(0, 1), Place(0, 4), Place(0, 3)]
-
-
-def test_meters_are_spread_over_ports() -> None:
-    listen, places = assign([section(str(n)) for n in range(5)], 5020, 2, "f")
-    assert listen == [5020, 5021]
-    assert places == [Place(0, 1), Place(1, 1), Place(0, 2), Place(1, 2), Place(0, 3)]
-
-
-def test_own_ports_are_kept() -> None:
-    sections = [section("a", port=0), section("b", port=0), section("c", port=7000), section("d", port=7000)]
-    listen, places = assign([*sections, section("e")], 6000, 1, "f")
-    assert listen == [6000, 0, 0, 7000]
-    assert places == [Place(1, 1), Place(2, 1), Place(3, 1), Place(3, 2), Place(0, 1)]
-
-
-def test_a_port_nobody_uses_is_not_opened() -> None:
-    listen, places = assign([section("a", port=0)], 6000, 1, "f")
-    assert (listen, places) == ([0], [Place(0, 1)])
-
-
-def test_a_unit_taken_twice_is_named() -> None:
-    with pytest.raises(ConfigError, match="f: meter b: unit: 5 is that of a on its port"):
-        assign([section("a", unit=5), section("b", unit=5)], 0, 1, "f")
-
-
-def test_more_meters_than_units_are_refused() -> None:
-    with pytest.raises(ConfigError, match="m247: all 247 units of its port are taken"):
-        assign([section(f"m{n}") for n in range(248)], 0, 1, "f")
-
-
-@given(
-    st.lists(st.tuples(st.none() | st.integers(0, 3), st.none() | st.integers(1, 6)), min_size=1, max_size=12),
-    st.integers(1, 4),
-)
-def test_no_two_meters_answer_at_the_same_place(wishes: list[tuple[int | None, int | None]], ports: int) -> None:
-    sections = [section(f"m{n}", port=port, unit=unit) for n, (port, unit) in enumerate(wishes)]
-    try:
-        listen, places = assign(sections, 0, ports, "f")
-    except ConfigError:
-        return
-    assert len(set(places)) == len(sections)
-    assert all(wish[1] in (None, place.unit) for wish, place in zip(wishes, places, strict=True))
-    assert all(wish[0] in (None, listen[place.server]) for wish, place in zip(wishes, places, strict=True))
+UNKNOWN_TO_METERS = {"password"}
 
 
 def test_the_ready_file_is_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "ready.json"
-    write_ready(path, [{"id": "a", "host": "127.0.0.1", "port": 1, "unit": 2, "profile": "p"}])
+    write_ready(path, [{"id": "a", "host": "127.0.0.1", "port": 1, "unit": 2, "profile": "p"}], Path("sock"))
     assert json.loads(path.read_text())["meters"][0]["unit"] == 2
+    assert json.loads(path.read_text())["control"] == "sock"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_ready_file_says_how_to_reach_every_meter(tmp_path: Path) -> None:
+    link = tmp_path / "line"
+
+    async def run() -> list[dict[str, object]]:
+        meters = [served("a", line=None), served("b", DLT645, address="12"), served("c", DLT698), served("d", unit=9)]
+        service = service_of(*meters, transport="pty", path=link)
+        await service.start()
+        try:
+            return service.addresses()
+        finally:
+            await service.stop()
+
+    first, *others = asyncio.run(run())
+    port = first.pop("port")
+    assert isinstance(port, int)
+    assert port > 0
+    assert first == {
+        "id": "a",
+        "line": "modbus-tcp-1",
+        "transport": "modbus-tcp",
+        "host": "127.0.0.1",
+        "unit": 1,
+        "profile": "sim-carbon-meter",
+        "protocol": "modbus",
+    }
+    common = {"line": "bus", "transport": "pty", "path": str(link)}
+    assert others == [
+        {"id": "b", **common, "address": "000000000012", "profile": DLT645, "protocol": "dlt645"},
+        {"id": "c", **common, "address": "000000000001", "profile": DLT698, "protocol": "dlt698"},
+        {"id": "d", **common, "unit": 9, "profile": "sim-carbon-meter", "protocol": "modbus"},
+    ]
 
 
 def test_when_one_port_is_taken_none_is_kept() -> None:
     async def run() -> None:
-        blocker = MeterServer("127.0.0.1", 0, {}, ManualClock())
+        blocker = service_of(served("x"))
         await blocker.start()
-        document = {"station": {"id": "s"}, "charger": [{"id": "a"}, {"id": "b", "port": blocker.port}]}
-        station = Station(StationConfig.model_validate(document), 0)
-        service = Service([(item.section, item.registers) for item in station.meters], ManualClock(), host="127.0.0.1")
-        with pytest.raises(ServerError, match=str(blocker.port)):
+        taken = blocker.addresses()[0]["port"]
+        service = service_of(served("a", line=None), served("b", line=None, port=taken))
+        with pytest.raises(PortError, match=f"can't listen on 127.0.0.1:{taken}: Address already in use"):
             await service.start()
-        free = service.servers[0].port
-        again = MeterServer("127.0.0.1", free, {}, ManualClock())
+        free = service.addresses()[0]["port"]
+        again = service_of(served("c"), port=free)
         await again.start()  # the first port was given back
         await again.stop()
         await blocker.stop()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("transport", ["tcp", "pty"])
+@pytest.mark.parametrize("profile", names())
+def test_every_point_of_every_profile_is_served_as_the_meter_has_it(profile: str, transport: str) -> None:
+    async def run() -> tuple[dict[str, int], dict[str, int | None]]:
+        clock = ManualClock(START)
+        meter = served("m", profile, power_mw=6_600_000)
+        service = service_of(meter, clock=clock, transport=transport)
+        clock.wall_ms = now = START + 30 * 3_600_000 + 1_000
+        place = service.addresses()[0]
+        read: dict[str, int] = {}
+        async with master_of(service) as master:
+            for block in meter.profile.plan(meter.profile.points.values(), ZONE):
+                read |= await read_block(master, meter.profile.protocol, place, block)
+        return read, meter.meter.values(now)
+
+    read, values = asyncio.run(run())
+    points = profile_of(profile).points
+    assert points
+    for name, point in points.items():
+        value = values[name]  # every point of a profile is something the meter knows
+        if value is None:
+            assert name not in read
+        elif point.quantity in CUMULATIVE:
+            assert 0 <= value - read[name] < max(point.resolution, 1), name
+        elif name != "device_time":
+            assert abs(value - read[name]) <= Decimal(point.resolution) / 2, name
+    assert read["energy_forward"] > 0
+    if "energy_forward_t1" in points:
+        assert sum(read[f"energy_forward_t{n}"] for n in (1, 2, 3, 4)) == read["energy_forward"]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.config import CLASS_LIMITS, ConfigError, StationConfig, load_station
+from firmware_sim.config import CLASS_LIMITS, StationConfig, load_station
+from firmware_sim.sections import ConfigError
 from firmware_sim.station import Station, gain_error, start_of
 from firmware_sim.truth import Truth, as_json, as_table, kwh, truth
 

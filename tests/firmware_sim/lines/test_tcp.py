@@ -1,6 +1,7 @@
 """Real sockets: a Modbus client reads and writes meters and gets the right exceptions."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -8,14 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from pymodbus import ModbusException
 from pymodbus.client import AsyncModbusTcpClient
+from sim_support import LIMIT_S, master_of, mbap, read_pdu, served, service_of
 
 from clock import ManualClock
-from firmware_sim.circuit import Circuit
-from firmware_sim.curves import ConstantCurve
-from firmware_sim.layout import Layout
-from firmware_sim.meter import Meter, MeterSettings
-from firmware_sim.registers import RegisterMap
-from firmware_sim.server import MeterServer, ServerError
+from firmware_sim.lines.port import PortError
+from firmware_sim.serve import Service
 from profiles import load
 from profiles.modbus.codec import pack_words
 from profiles.modbus.plan import plan_reads
@@ -24,19 +22,18 @@ START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() 
 PROFILE = load("sim-carbon-meter")
 
 
-def registers(power_mw: int) -> RegisterMap:
-    meter = Meter(ConstantCurve(START, power_mw), Circuit(), MeterSettings(default_factor=581_000))
-    return RegisterMap(meter, Layout(PROFILE))
-
-
 def on_a_server(
     work: Callable[[AsyncModbusTcpClient, ManualClock], Awaitable[None]], *, silent: bool = False
-) -> MeterServer:
-    async def run() -> MeterServer:
+) -> Service:
+    async def run() -> Service:
         clock = ManualClock(START)
-        server = MeterServer("127.0.0.1", 0, {1: registers(6_600_000), 7: registers(1_000)}, clock, silent=silent)
+        meters = (served("a", unit=1), served("b", unit=7, power_mw=1_000))
+        absent = "silent" if silent else "exception"
+        server = service_of(*meters, clock=clock, transport="modbus-tcp", absent=absent)
         await server.start()
-        client = AsyncModbusTcpClient("127.0.0.1", port=server.port, timeout=0.5, retries=0, reconnect_delay=0)
+        client = AsyncModbusTcpClient(
+            "127.0.0.1", port=server.addresses()[0]["port"], timeout=0.5, retries=0, reconnect_delay=0
+        )
         try:
             assert await client.connect()
             await work(client, clock)
@@ -129,14 +126,71 @@ def test_several_clients_are_served_at_once() -> None:
 
 def test_a_port_in_use_is_named() -> None:
     async def run() -> None:
-        first = MeterServer("127.0.0.1", 0, {}, ManualClock(START))
+        first = service_of(served("a"))
         await first.start()
-        second = MeterServer("127.0.0.1", first.port, {}, ManualClock(START))
+        port = first.addresses()[0]["port"]
+        second = service_of(served("b"), port=port)
         try:
-            with pytest.raises(ServerError, match=f"can't listen on 127.0.0.1:{first.port}"):
+            with pytest.raises(PortError, match=f"can't listen on 127.0.0.1:{port}: Address already in use"):
                 await second.start()
         finally:
             await second.stop()
             await first.stop()
 
     asyncio.run(run())
+
+
+def test_an_address_of_somebody_else_is_named() -> None:
+    async def run() -> None:
+        service = service_of(served("a"), host="203.0.113.1")  # an address for documentation
+        with pytest.raises(PortError, match=r"can't listen on 203\.0\.113\.1:0: Cannot assign requested address"):
+            await service.start()
+        await service.stop()
+
+    asyncio.run(run())
+
+
+def test_requests_in_one_burst_and_in_single_octets_are_answered_in_order() -> None:
+    async def run() -> tuple[bytes, bytes]:
+        request = b"".join(mbap(1, read_pdu(0x12, 2), number) for number in range(1, 51))
+        async with master_of(service_of(served("a"), transport="modbus-tcp")) as master:
+            master.send(request)
+            burst = await master.receive(50 * 13)
+            for octet in request[:24]:
+                master.send(bytes((octet,)))
+                await asyncio.sleep(0)
+            return burst, await master.receive(26)
+
+    burst, single = asyncio.run(run())
+    replies = [burst[start : start + 13] for start in range(0, len(burst), 13)]
+    assert [int.from_bytes(reply[:2], "big") for reply in replies] == list(range(1, 51))
+    assert single == burst[:26]
+
+
+def test_a_client_that_never_reads_is_not_listened_to_any_more() -> None:
+    async def run() -> int:
+        service = service_of(served("a"), transport="modbus-tcp")
+        await service.start()
+        port = service.addresses()[0]["port"]
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection(sock=connection, limit=1)
+        requests = mbap(1, read_pdu(0, 60)) * 1000
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                # Replies are ten times as long as requests: what nobody takes must not pile up in the simulator.
+                before = -1
+                while service.requests != before:
+                    before = service.requests
+                    writer.write(requests)
+                    for _ in range(50):
+                        await asyncio.sleep(0.001)
+            return service.requests
+        finally:
+            writer.transport.abort()
+            await service.stop()
+            del reader
+
+    assert 0 < asyncio.run(run()) < 10**6

@@ -1,6 +1,7 @@
-"""Real processes: one RS-485 line with three protocols on a pseudo-terminal, and a serial server with two of them."""
+"""Real processes: three protocols on an RS-485 line (a pseudo-terminal), two on a serial server, a meter that calls."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -34,6 +35,11 @@ path = "bus.tty"
 [[line]]
 name = "server"
 transport = "tcp"
+[[line]]
+name = "mobile"
+transport = "dial-out"
+port = {dialled}
+retry_seconds = 10
 [grid]
 id = "grid"
 line = "bus"
@@ -63,6 +69,12 @@ rated_kw = 60
 line = "server"
 profile = "eastron-sdm630"
 unit = 4
+[[charger]]
+id = "c5"
+rated_kw = 60
+line = "mobile"
+profile = "dlt698-three-phase"
+address = "555555555555"
 """
 
 AGENT = """
@@ -111,10 +123,19 @@ address = "33"
 id = "c4"
 profile = "eastron-sdm630"
 unit = 4
+[[line]]
+name = "mobile"
+transport = "dial-in"
+host = "127.0.0.1"
+port = {dialled}
+[[line.meter]]
+id = "c5"
+profile = "dlt698-three-phase"
+address = "555555555555"
 """
 
-STEP_MWH = {"grid": 10_000, "c1": 10_000, "c2": 1_000, "c3": 10_000, "c4": 1}
-FREEZING = ("grid", "c1", "c2", "c3")
+STEP_MWH = {"grid": 10_000, "c1": 10_000, "c2": 1_000, "c3": 10_000, "c4": 1, "c5": 10_000}
+FREEZING = ("grid", "c1", "c2", "c3", "c5")
 
 
 @pytest.fixture
@@ -124,17 +145,24 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
         yield running
 
 
-def write(directory: Path) -> None:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write(directory: Path, dialled: int) -> None:
     """Write the station, its sessions and the keys."""
-    (directory / "station.toml").write_text(STATION)
+    (directory / "station.toml").write_text(STATION.format(dialled=dialled))
     header = "arrival,departure,requested_energy (kWh),delivered_energy (kWh),station_id,session_id\n"
-    rows = [f"2025-12-31 23:3{n}:00+08:00,2026-01-01 03:00:00+08:00,90,{60 + n},p{n},s{n}\n" for n in range(4)]
+    rows = [f"2025-12-31 23:3{n}:00+08:00,2026-01-01 03:00:00+08:00,90,{60 + n},p{n},s{n}\n" for n in range(5)]
     (directory / "sessions.csv").write_text(header + "".join(rows))
     for name in ("gateway", "centre"):
         output_of("diantan-agent", "key", "new", str(directory / f"{name}.key"))
 
 
-def start(programs: Programs, directory: Path, clock: SimulatedClock) -> Program:
+def start(programs: Programs, directory: Path, clock: SimulatedClock, dialled: int) -> Program:
     """Start the station and its gateway, and return the gateway's process."""
     time_of = ("--clock", clock.spec())
     station, ready = str(directory / "station.toml"), directory / "ready.json"
@@ -142,7 +170,7 @@ def start(programs: Programs, directory: Path, clock: SimulatedClock) -> Program
     programs.wait_until("the station listens", ready.exists)
     served = json.loads(ready.read_text())["meters"]
     port = next(meter["port"] for meter in served if meter["line"] == "server")
-    (directory / "agent.toml").write_text(AGENT.format(device=directory / "bus.tty", port=port))
+    (directory / "agent.toml").write_text(AGENT.format(device=directory / "bus.tty", port=port, dialled=dialled))
     return programs.start(
         "agent", "diantan-agent", "run", "--log", "json", "--config", str(directory / "agent.toml"), *time_of
     )
@@ -166,9 +194,10 @@ def registered(directory: Path, until: str) -> dict[str, int]:
 
 def test_records_of_a_mixed_line_are_the_simulators_truth(programs: Programs, tmp_path: Path) -> None:
     """The meters' own freezes to the last digit, the gateway's intervals within a reply's delay; no bad frame."""
-    write(tmp_path)
+    dialled = free_port()
+    write(tmp_path, dialled)
     clock = SimulatedClock(START_MS, SPEED, time.monotonic_ns() // 1_000_000 + 2_000)
-    agent = start(programs, tmp_path, clock)
+    agent = start(programs, tmp_path, clock, dialled)
 
     def frozen() -> dict[str, dict[str, Any]]:
         return {

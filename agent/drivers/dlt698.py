@@ -18,6 +18,7 @@ from profiles.dlt698.model import Association, ObjectCommand
 from profiles.dlt698.moments import date_time_s
 from profiles.dlt698.plan import ObjectsBlock, RecordBlock
 from profiles.dlt698.profile import Dlt698Profile
+from profiles.dlt698.writes import keep_beginning
 
 CLOCK: Final = 0x40000200
 SYNCHRONISE: Final = 0x40007F00  # method 127 of the clock: broadcast time sync (广播校时); one source
@@ -77,10 +78,20 @@ class Dlt698Driver:
         return _joined(choice, block.oads, joined, about)
 
     async def write(self, address: Address, command: Command) -> None:
-        """Set an attribute."""
+        """Set an attribute; where a part of it is to stay as it is, that is asked for first."""
         if not isinstance(command, ObjectCommand):
             raise UnsupportedError(f"{address}: not a command of DL/T 698.45")
-        await self._set(self._meter(address, command.association), command.oad, dlt698_decode_data(command.data))
+        meter = self._meter(address, command.association)
+        item = dlt698_decode_data(command.data)
+        if command.kept:
+            check = of_get("normal", (command.oad,))
+            try:
+                about = f"{address}, {command.oad:08X}"
+                reply = await self._serve(meter, "get_request", ("normal", {"oad": command.oad}), check, about)
+                item = keep_beginning(item, reply.body["result"][1], command.kept)
+            except RefusedError:
+                pass  # the meter has nothing of that day, or does not show it
+        await self._set(meter, command.oad, item)
 
     async def time_sync(self, address: Address | None, time_ms: int, timezone: str) -> None:
         """Set the clock of one meter (SET), or of all at once (broadcast ACTION, unanswered); whole seconds."""

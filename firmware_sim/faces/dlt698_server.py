@@ -11,7 +11,6 @@ from profiles.dlt698.model import Association
 
 UNREADABLE: Final = 1  # ERROR-Response: APDU 无法解析
 UNSUPPORTED: Final = 2  # 服务不支持
-OTHER_ERROR: Final = 255
 _NO_SUCH_BLOCK: Final = 14  # DAR block_number_invalid
 _NO_BLOCKS: Final = 11  # DAR not_fragmented
 _SECURITY_MISMATCH: Final = 20  # DAR
@@ -92,7 +91,7 @@ class Server:
         # Who a meter is, and what time it is, are said and heard without an association.
         open_to_all = body.get("oad") == ADDRESS or body.get("omd") == SYNCHRONISE
         if not open_to_all and not self._associated(session, now_ms):
-            return _error(piid, OTHER_ERROR)  # which code a meter has for this is not known
+            return _error(piid, UNSUPPORTED)  # as 600888/dlt698 has it; one source
         service = self._services.get(name)
         choice, fields = service(session, content, now_ms) if service is not None else ("", {})
         if not choice:

@@ -34,10 +34,9 @@ def build(root: Section, head: Head) -> Dlt698Profile:
     known = {name: WRITES[name] for name in _WRITABLE}
     built: dict[str, ClockWrite | FactorWrite] = named(root.section("writes"), known, _write)
     for name, write in built.items():
+        writes[name] = write
         if isinstance(write, FactorWrite):
             writes[FACTOR_DAY] = write
-        if not isinstance(write, FactorWrite) or write.values == 1:
-            writes[name] = write
     return Dlt698Profile(
         name=head.name,
         model=head.model,

@@ -166,9 +166,13 @@ class FactorWrite:
 
 @dataclass(frozen=True, slots=True)
 class ObjectCommand:
-    """An attribute to be set: `data` is the encoded data item."""
+    """An attribute to be set: `data` is the encoded data item.
+
+    With `kept` above 0, what the meter has of the same day for the first so many parts of it stays as it is.
+    """
 
     name: str
     oad: int
     data: bytes
     association: Association
+    kept: int = 0

@@ -28,22 +28,43 @@ def clock_command(
 def factor_command(
     write: FactorWrite, name: str, fields: Mapping[str, int | None], association: Association, timezone: str
 ) -> ObjectCommand:
-    """Return the SET of a day's factors: of `factor_day`, or of `factor`, whose only value is for its whole day.
+    """Return the SET of a day's factors: of all of them (`factor_day`), or of one that holds from its part on.
 
-    CodecError for a factor finer than the meter's step: what the meter would count with is not what was dispatched.
+    For a single `factor` the rest of the day is filled with it, until the next one is set: a slot whose factor has not
+    come uses the last one. CodecError for a factor finer than the meter's step: what the meter would count with is not
+    what was dispatched.
     """
     names = ["carbon_factor"] if name == FACTOR else factor_fields(write.values)
     given = _exactly(name, fields, ["time", *names])
     time_ms = given["time"]
     if time_ms is None:
         raise CodecError(f"{name}: a time must be given")
-    if name == FACTOR_DAY and day_start_ms(time_ms, timezone) != time_ms:
+    day_ms = day_start_ms(time_ms, timezone)
+    if name == FACTOR_DAY and day_ms != time_ms:
         raise CodecError(f"{name}: a day begins at local midnight, not at {time_ms} ms")
     values = [_factor(write, given[key], timezone) for key in names]
-    day = date_time_s(day_start_ms(time_ms, timezone), timezone)
+    kept = 0
+    if name == FACTOR:
+        kept = min((time_ms - day_ms) * write.values // _DAY_MS, write.values - 1)
+        values *= write.values
     interval = {"unit": write.interval_unit, "interval": write.interval}
-    item: Data = ("structure", [("date_time_s", day), ("ti", interval), ("array", values)])
-    return ObjectCommand(name, write.field.oad, dlt698_encode_data(item), association)
+    item: Data = (
+        "structure",
+        [("date_time_s", date_time_s(day_ms, timezone)), ("ti", interval), ("array", values)],
+    )
+    return ObjectCommand(name, write.field.oad, dlt698_encode_data(item), association, kept)
+
+
+def keep_beginning(item: Data, present: Data, count: int) -> Data:
+    """Return a day's factors with the first `count` of those that the meter has, if they are of the same day."""
+    try:
+        _, (day, interval, (_, values)) = item
+        kind, (there, _, (array, known)) = present
+    except (TypeError, ValueError):
+        return item
+    if (kind, array) != ("structure", "array") or there != day or len(known) != len(values):
+        return item
+    return "structure", [day, interval, ("array", [*known[:count], *values[count:]])]
 
 
 def factor_fields(values: int) -> list[str]:

@@ -566,6 +566,36 @@ def test_a_terminal_that_passes_nonsense_on(passed: bytes) -> None:
     run(by_hand(lambda frame, *_: [reply_to(frame, body, address="111111111111")]), scenario)
 
 
+# Factors
+
+
+def test_a_factor_leaves_what_the_day_had_before() -> None:
+    meters = carbon(factor_values=24)
+    day, hour = NOW - NOW % 86_400_000 - 8 * 3_600_000, 3_600_000
+
+    async def scenario(site: Site) -> None:
+        for number, factor in [(0, 100_000), (5, 200_000), (6, 300_000)]:
+            fields = {"time": day + number * hour, "carbon_factor": factor}
+            await site.driver.write(ONE, meters.profile.command("factor", fields, ZONE))
+        applied = [fields["carbon_factor"] for _, fields in meters.stores[ONE].applied[-96:]]
+        assert applied == [100_000] * 20 + [200_000] * 4 + [300_000] * 72
+
+    run(meters.far(), scenario)
+
+
+def test_a_meter_that_does_not_show_its_factors_is_told_the_day() -> None:
+    meters = carbon(factor_values=24)
+    day = NOW - NOW % 86_400_000 - 8 * 3_600_000
+
+    async def scenario(site: Site) -> None:
+        fields = {"time": day + 5 * 3_600_000, "carbon_factor": 200_000}
+        await site.driver.write(ONE, meters.profile.command("factor", fields, ZONE))
+        assert site.services() == ["connect_request", "get_request", "set_request"]
+        assert len(meters.stores[ONE].applied) == 96
+
+    run(meters.far(), scenario)
+
+
 # Time, and finding meters
 
 

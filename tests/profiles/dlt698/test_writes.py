@@ -11,7 +11,7 @@ from diantan_core import dlt698_decode_data
 from profiles import load
 from profiles.dlt698.model import ClockWrite, FactorWrite, ObjectCommand
 from profiles.dlt698.profile import Dlt698Profile
-from profiles.dlt698.writes import factor_fields, written_factors, written_time
+from profiles.dlt698.writes import factor_fields, keep_beginning, written_factors, written_time
 from profiles.model import CodecError
 
 ZONE = "Asia/Shanghai"
@@ -37,6 +37,7 @@ def test_the_factors_of_a_day_come_back(count: int, data: st.DataObject) -> None
     profile, write = carbon_meter(count)
     steps = data.draw(st.lists(st.integers(0, 0xFFFF), min_size=count, max_size=count))
     command = profile.command("factor_day", day_of([100 * step for step in steps]), ZONE)
+    assert isinstance(command, ObjectCommand)
     assert (command.oad, command.name) == (0x4120_0200, "factor_day")
     parts = written_factors(write, dlt698_decode_data(command.data), ZONE)
     assert [factor for _, _, factor in parts] == [100 * step for step in steps]
@@ -53,9 +54,30 @@ def test_the_layout_is_that_of_the_known_client() -> None:
     assert command.data.hex(" ") == "02 03 1c 07 e9 04 03 00 00 00 54 03 00 01 01 01 12 16 47"
 
 
-def test_a_single_factor_is_for_meters_with_one_a_day() -> None:
-    assert set(carbon_meter(1)[0].writes) == {"clock", "factor", "factor_day"}
-    assert set(carbon_meter(96)[0].writes) == {"clock", "factor_day"}
+@pytest.mark.parametrize(
+    ("values", "time_ms", "kept"),
+    [(1, DAY + 13 * HOUR, 0), (24, DAY + 13 * HOUR + HOUR // 2, 13), (96, DAY + 13 * HOUR, 52), (96, DAY, 0)],
+)
+def test_one_factor_holds_from_its_part_of_the_day_on(values: int, time_ms: int, kept: int) -> None:
+    profile, write = carbon_meter(values)
+    command = profile.command("factor", {"time": time_ms, "carbon_factor": 570_300}, ZONE)
+    assert isinstance(command, ObjectCommand)
+    assert command.kept == kept
+    item = dlt698_decode_data(command.data)
+    assert [factor for *_, factor in written_factors(write, item, ZONE)] == [570_300] * values
+    earlier = dlt698_decode_data(profile.command("factor", {"time": DAY, "carbon_factor": 100}, ZONE).data)
+    merged = [factor for *_, factor in written_factors(write, keep_beginning(item, earlier, kept), ZONE)]
+    assert merged == [100] * kept + [570_300] * (values - kept)
+
+
+@pytest.mark.parametrize("day_ms", [DAY - 24 * HOUR, DAY + 24 * HOUR])
+def test_factors_of_another_day_are_not_kept(day_ms: int) -> None:
+    profile, _ = carbon_meter(96)
+    item = dlt698_decode_data(profile.command("factor", {"time": DAY, "carbon_factor": 100}, ZONE).data)
+    other = dlt698_decode_data(profile.command("factor", {"time": day_ms, "carbon_factor": 200}, ZONE).data)
+    assert keep_beginning(item, other, 50) == item
+    for nothing in [("null", None), ("structure", []), ("array", [1, 2, (3, 4)]), ("structure", [1, 2, (3, [])])]:
+        assert keep_beginning(item, nothing, 50) == item
 
 
 @pytest.mark.parametrize(

@@ -208,8 +208,8 @@ class LineBus:
         started = loop.time()
         while (now := loop.time()) - started < self._timing.longest_reply_s:
             quiet_since = max(self._last_heard, self._free_at)
-            unfinished = any(framing.pending for framing in self._framings)
-            wait = quiet_since + (self._timing.gap_s if unfinished else self._timing.pause_s) - now
+            gap_s = self._gap_s()
+            wait = quiet_since + (self._timing.pause_s if gap_s is None else gap_s) - now
             if wait <= 0:
                 break
             await asyncio.sleep(wait)
@@ -234,10 +234,16 @@ class LineBus:
                     whole = framing
         if whole is not None and len(self._framings) > 1:
             self._agree(whole)
-        if any(framing.pending for framing in self._framings):
-            self._wake_at(self._last_heard + self._timing.gap_s)
+        gap_s = self._gap_s()
+        if gap_s is not None:
+            self._wake_at(self._last_heard + gap_s)
         elif self._waiter is None:
             self._settle()
+
+    def _gap_s(self) -> float | None:
+        """Return what silence ends the unfinished frames; None when there is none."""
+        pauses = [framing.longest_pause_s for framing in self._framings if framing.pending]
+        return max(self._timing.gap_s, *pauses) if pauses else None
 
     def _agree(self, whole: Framing) -> None:
         """One framing has found a frame that ends here: no other one need wait for more of it."""
@@ -338,18 +344,18 @@ class LineBus:
     def _wake(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        unfinished = any(framing.pending for framing in self._framings)
-        quiet_at = self._last_heard + self._timing.gap_s
-        if unfinished and now >= quiet_at:
+        gap_s = self._gap_s()
+        quiet_at = None if gap_s is None else self._last_heard + gap_s
+        if quiet_at is not None and now >= quiet_at:
             self._flush()
-            unfinished = False
+            quiet_at = None
         waiting = self._waiter is not None and not self._waiter.done()  # done: cancelled
-        limit = self._deadline + (self._timing.longest_reply_s if unfinished else 0.0)
+        limit = self._deadline + (0.0 if quiet_at is None else self._timing.longest_reply_s)
         if waiting and now >= limit:
             self._time_out()
         elif waiting:
-            self._wake_at(min(quiet_at, limit) if unfinished else limit)
-        elif unfinished:
+            self._wake_at(limit if quiet_at is None else min(quiet_at, limit))
+        elif quiet_at is not None:
             self._wake_at(quiet_at)
 
     def _time_out(self) -> None:

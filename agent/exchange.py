@@ -87,6 +87,7 @@ class Framing(Protocol):
     """Finds the frames of one protocol in a stream of octets; one for each line and protocol."""
 
     protocol: str
+    longest_pause_s: float  # that the protocol allows inside a frame; where the line waits longer, that counts
 
     def feed(self, data: bytes) -> Sequence[Heard | Noise]:
         """Take octets as they come; return what is complete, in order."""

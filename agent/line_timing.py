@@ -18,7 +18,7 @@ class LineTiming:
     """The times of a line."""
 
     timeout_s: float = 1.0  # from the end of a request until its reply begins
-    gap_s: float = _NETWORK_GAP_S  # silence that ends a broken frame (DL/T 645 allows 0.5 s between two octets)
+    gap_s: float = _NETWORK_GAP_S  # silence that ends a broken frame, where the protocol allows none that is longer
     pause_s: float = 0.0  # silence before every request
     character_s: float = 0.0  # what a character takes to send; 0 where the line is another machine's
     after_broadcast_s: float = 0.1  # Modbus over serial line 1.02, 2.4.1: 100 to 200 ms

@@ -34,6 +34,7 @@ class Dlt645Framing:
     """One parser a line."""
 
     protocol: str = PROTOCOL
+    longest_pause_s: float = 0.5  # DL/T 645-2007 5.3.3: Tb between two octets
 
     def __init__(self) -> None:
         self._parser = Dlt645Parser(_MOST_DATA)

@@ -35,6 +35,7 @@ class Dlt698Framing:
     """Finds messages in a stream; one for each line."""
 
     protocol = PROTOCOL
+    longest_pause_s = 0.5  # as DL/T 645 has it: what DL/T 698.45 says is not in our sources
 
     def __init__(self, now_ms: Callable[[], int], timezone: str, largest_message: int = _LARGEST_MESSAGE) -> None:
         """`now_ms` (UTC) and the meters' time zone date the answers to heartbeats."""

@@ -69,6 +69,7 @@ class RtuFraming:
     """RTU frames. They have no mark of their own: a frame is where a length that makes sense meets a right CRC."""
 
     protocol = PROTOCOL
+    longest_pause_s = 0.0  # 1.5 characters by the standard; what passes the octets on makes it longer than that
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -214,6 +215,7 @@ class MbapFraming:
     """
 
     protocol = PROTOCOL
+    longest_pause_s = 0.0
     pending = 0  # silence ends nothing
 
     def __init__(self) -> None:

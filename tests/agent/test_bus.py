@@ -30,6 +30,8 @@ GAP_S = 0.05
 class Toy:
     """Frames of one meter letter and one letter for what is asked; `!` refuses anything, `?` what is in capitals."""
 
+    longest_pause_s = 0.0
+
     def __init__(self, brackets: str = "()<>") -> None:
         self.protocol = f"toy {brackets}"
         self.ask_open, self.ask_close, self.open, self.close = (ord(bracket) for bracket in brackets)
@@ -357,6 +359,18 @@ def test_a_reply_that_has_begun_in_time_may_end_after_the_time_out() -> None:
         assert await line.ask("ax") == "x"
 
     on(line, use).count(ok=1)
+
+
+@pytest.mark.parametrize(("pause_s", "outcome"), [(0.4, "x"), (0.6, "NoReplyError")])
+def test_a_protocol_may_allow_longer_pauses_inside_a_frame(pause_s: float, outcome: str) -> None:
+    """Half a second between two octets in DL/T 645, whatever the line's own gap."""
+    line = Line(lambda _: [(0.01, b"<a"), (0.01 + pause_s, b"x>")])
+    line.toy.longest_pause_s = 0.5
+
+    async def use() -> None:
+        assert await line.ask("ax") == outcome
+
+    on(line, use)
 
 
 def test_a_truncated_reply_and_its_rest_are_no_answer() -> None:

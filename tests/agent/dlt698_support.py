@@ -167,3 +167,14 @@ def apdu(name: str, choice: str, **body: Any) -> bytes:
     """Return the APDU of a reply."""
     content = {"piid_acd": 1, "follow_report": None, "time_tag": None, **body}
     return dlt698_encode_apdu((name, (choice, content) if choice else content))
+
+
+def carbon(**parameters: Any) -> Meters:
+    return Meters("dlt698-carbon-meter", parameters=parameters)
+
+
+def long_block(meters: Meters) -> ObjectsBlock:
+    """Return a request that is longer than the meter's frames, and so is its reply."""
+    block = Meters().block("energy_forward", "energy_forward_t1", "energy_reverse", "power", "power_a", "voltage_a")
+    association = meters.profile.association
+    return replace(block, wanted=block.wanted * 12, association=replace(association, apdu_size=1024))

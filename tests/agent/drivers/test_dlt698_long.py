@@ -1,0 +1,132 @@
+"""Requests and replies of DL/T 698.45 that are longer than a frame or an APDU."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from dlt698_support import ONE, ZONE, Meters, Site, apdu, by_hand, long_block, reply_to, run
+from line_support import FarEnd
+
+from agent.exchange import BadReplyError, NoReplyError
+from diantan_core import Dlt698Frame
+
+START = int(datetime(2026, 4, 28, 12, tzinfo=ZoneInfo(ZONE)).timestamp() * 1000)
+LATER = START + 35 * 86_400_000 + 4321
+FREQUENCY = 0x200F_0200
+VALUE = ("data", ("long_unsigned", 5000))
+
+
+# Long requests and replies
+
+
+def test_a_reply_in_blocks_is_joined() -> None:
+    meters = Meters("dlt698-carbon-meter", parameters={"frame_size": 150, "connect": 0})
+    block = Meters().block("energy_forward", "energy_forward_t1", "energy_reverse", "power", "power_a", "voltage_a")
+    block = replace(block, association=meters.profile.association)
+    block = replace(block, wanted=block.wanted * 4)
+
+    async def scenario(site: Site) -> None:
+        reply = await site.driver.read(ONE, block)
+        assert "power" in block.decode(reply)
+        assert site.services().count("get_request") >= 3
+
+    run(meters.far(), scenario)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "error"),
+    [([0, 1, 3], "expected block 2, got 3"), ([0, 0], "expected block 1, got 0")],
+)
+def test_blocks_out_of_order_are_refused(numbers: list[int], error: str) -> None:
+    following = iter(numbers)
+
+    def answer(frame: Dlt698Frame, _: str, content: Any) -> Sequence[bytes]:
+        items = ("normal_list", [{"oad": FREQUENCY, "result": VALUE}])
+        body = {"piid_acd": content[1]["piid"], "last": False, "block": next(following), "result": items}
+        return [reply_to(frame, apdu("get_response", "next", **body))]
+
+    async def scenario(site: Site) -> None:
+        with pytest.raises(BadReplyError, match=error):
+            await site.driver.read(ONE, Meters().block("frequency", "power"))
+
+    run(by_hand(answer), scenario)
+
+
+def test_blocks_without_end_are_given_up() -> None:
+    blocks = iter(range(10_000))
+
+    def answer(frame: Dlt698Frame, _: str, content: Any) -> Sequence[bytes]:
+        items = ("normal_list", [{"oad": FREQUENCY, "result": ("data", ("octet_string", bytes(500)))}])
+        body = {"piid_acd": content[1]["piid"], "last": False, "block": next(blocks), "result": items}
+        return [reply_to(frame, apdu("get_response", "next", **body))]
+
+    async def scenario(site: Site) -> None:
+        with pytest.raises(BadReplyError, match="without end"):
+            await site.driver.read(ONE, Meters().block("frequency", "power"))
+        assert site.far.asked < 200
+
+    run(by_hand(answer), scenario)
+
+
+def test_fragments_in_both_directions() -> None:
+    meters = Meters(parameters={"frame_size": 100}, association={"apdu_size": 4000})
+    block = long_block(meters)
+
+    async def scenario(site: Site) -> None:
+        for _ in range(2):
+            values = block.decode(await site.driver.read(ONE, block))
+            assert meters.stores[ONE].read_out({"power": values["power"]})[0][0] == meters.stores[ONE].place("power")
+        frames = site.sent()
+        assert all(frame.is_fragment for frame in frames)
+        assert all(len(frame.encode()) <= 100 for frame in frames)
+        kinds = [frame.fragment()[1] for frame in frames]
+        assert kinds.count("first") == 2
+        assert kinds.count("confirm") >= 10
+        counters = site.bus.counters
+        assert (counters.late, counters.foreign, counters.corrupt, counters.timeout) == (0, 0, 0, 0)
+
+    run(meters.far(), scenario)
+
+
+def test_a_long_reply_has_time_for_each_of_its_fragments() -> None:
+    meters = Meters(parameters={"frame_size": 100}, association={"apdu_size": 4000})
+    block = replace(long_block(meters), association=replace(long_block(meters).association, send_size=1024))
+
+    async def scenario(site: Site) -> None:
+        values = block.decode(await site.driver.read(ONE, block))
+        assert "power" in values
+        assert len(site.sent()) > 10
+
+    run(meters.far([0.25] * 100), scenario)  # each piece later than half the time-out
+
+
+def test_a_fragment_that_is_not_confirmed_is_no_reply() -> None:
+    meters = Meters(parameters={"frame_size": 100})
+
+    async def scenario(site: Site) -> None:
+        with pytest.raises(NoReplyError, match="fragment 0"):
+            await site.driver.read(ONE, long_block(meters))
+        assert len(site.sent()) == 1
+
+    run(FarEnd(lambda _: []), scenario)
+
+
+def test_a_message_without_end_is_given_up() -> None:
+    numbers = iter(range(100_000))
+
+    def answer(frame: Dlt698Frame) -> bytes:
+        number = next(numbers)
+        header = (number & 0xFFF) | (0xC000 if number else 0)
+        return Dlt698Frame(0xE3, frame.address, frame.client, header.to_bytes(2, "little") + bytes(1000)).encode()
+
+    far = FarEnd(lambda data: [answer(Dlt698Frame.decode(data))])
+
+    async def scenario(site: Site) -> None:
+        with pytest.raises(NoReplyError):
+            await site.driver.read(ONE, Meters().block("frequency"))
+        assert 60 <= site.far.asked <= 70
+
+    run(far, scenario)

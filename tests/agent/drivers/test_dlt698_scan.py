@@ -1,0 +1,76 @@
+"""Time sync by DL/T 698.45, and meters found by their wildcard address."""
+
+import asyncio
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from dlt698_support import NOW, ONE, TWO, ZONE, Meters, Site, run
+from line_support import FarEnd
+
+from agent.drivers.base import Found
+
+START = int(datetime(2026, 4, 28, 12, tzinfo=ZoneInfo(ZONE)).timestamp() * 1000)
+LATER = START + 35 * 86_400_000 + 4321
+FREQUENCY = 0x200F_0200
+VALUE = ("data", ("long_unsigned", 5000))
+
+
+# Time, and finding meters
+
+
+def test_time_is_set_in_one_meter_or_in_all() -> None:
+    meters = Meters(addresses=(ONE, TWO))
+
+    async def scenario(site: Site) -> None:
+        await site.driver.time_sync(ONE, NOW + 999, ZONE)
+        assert [len(meters.stores[address].applied) for address in (ONE, TWO)] == [1, 0]
+        await site.driver.time_sync(None, NOW, ZONE)
+        await asyncio.sleep(0.1)
+        assert meters.stores[TWO].applied == [("clock", {"time": NOW})]
+        broadcast = site.sent()[-1]
+        assert (broadcast.address, broadcast.kind) == ("aa", "broadcast")
+        assert broadcast.user_data.hex(" ") == "07 01 00 40 00 7f 00 1c 07 e9 04 03 0c 14 05 00"
+
+    run(meters.far(), scenario)
+
+
+def found_by(far: FarEnd) -> list[Found]:
+    async def scenario(site: Site) -> list[Found]:
+        return [found async for found in site.driver.scan()]
+
+    return run(far, scenario)
+
+
+@pytest.mark.parametrize("meters", [Meters(), Meters("dlt698-carbon-meter")], ids=["preset", "association"])
+def test_a_scan_finds_the_one_meter(meters: Meters) -> None:
+    (found,) = found_by(meters.far())
+    assert (found.protocol, found.address) == ("dlt698", ONE)
+    assert found.details["model"] == meters.profile.model
+
+
+def collide(replies: list[bytes]) -> list[bytes]:
+    """Return what a bus carries when several speak at once: here, the wires' AND."""
+    if len(replies) < 2:
+        return replies
+    length = max(map(len, replies))
+    padded = [reply.ljust(length, b"\xff") for reply in replies]
+    mixed = bytearray(padded[0])
+    for reply in padded[1:]:
+        for place, octet in enumerate(reply):
+            mixed[place] &= octet
+    return [bytes(mixed)]
+
+
+def test_a_scan_tells_meters_apart_that_answer_at_once() -> None:
+    addresses = ("202600000017", "202600000018", "202600000027", "999999999999")
+    meters = Meters(addresses=addresses)
+    far = meters.far()
+    far.answer = lambda data: collide(meters.answer(data))
+    assert sorted(str(found.address) for found in found_by(far)) == sorted(addresses)
+
+
+def test_a_scan_of_an_empty_line_is_over_soon() -> None:
+    far = FarEnd(lambda _: [])
+    assert found_by(far) == []
+    assert far.asked == 1

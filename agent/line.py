@@ -91,7 +91,8 @@ class Line:
         elif await self._run_errand(idle_ms, now):
             pass
         elif head is not None and head.due_ms <= now:
-            self.lateness.add(now - head.due_ms)
+            if head.due_ms != head.began_ms:  # else it is the rest of a brief poll
+                self.lateness.add(now - head.due_ms)
             await self._poll(head, brief=self._is_brief(head, now))
         else:
             await self._sleep(now, head, silent)
@@ -173,6 +174,7 @@ class Line:
             reading = await self._poller.read(meter, brief=brief)
         except (LineError, CodecError) as error:
             self._failed(meter, error)
+            meter.unreachable = isinstance(error, LineDownError)  # also: this one has not dialled in
             return False
         self._good(meter, reading)
         await self._poller.forward_factor(meter)
@@ -275,7 +277,7 @@ class Line:
         """Return the counters of this line, and how its silent meters fare."""
         now = self._now_ms()
         elapsed = max(self._clock.monotonic_ms() - self._began_ms, 1)
-        silent = [meter for meter in self.meters if meter.is_silent]
+        silent = [meter for meter in self.meters if meter.is_silent or meter.silent_since is not None]
         counters = self.bus.counters
         found = {name: getattr(counters, name) for name in COUNTERS}
         found |= {"silent_meters": len(silent), "load_percent": self.load_percent()}

@@ -6,7 +6,7 @@ import itertools
 import pytest
 from line_bench import MINUTE, PROFILE, SLOT, START, Bench
 
-from agent.exchange import BadReplyError, NoReplyError, RefusedError
+from agent.exchange import BadReplyError, LineDownError, NoReplyError, RefusedError
 from agent.line_meter import Lateness
 
 
@@ -120,6 +120,23 @@ def test_meters_are_read_soon_after_a_line_was_down_for_long() -> None:
     asyncio.run(scenario())
     back = bench.clock.now_ms() - 60_000
     assert {reading.meter for reading in bench.readings if reading.time_ms <= back + 32_000} == {"m1", "m2", "m3"}
+
+
+def test_a_meter_that_has_not_dialled_in_is_asked_soon_after_it_has() -> None:
+    """The line is there for its neighbours; the meter's own connection is not, which costs nothing to find out."""
+    bench = Bench(meters=2, poll_seconds=1, longest_silence_ms=300_000)
+    bench.wire.errors[1] = LineDownError("000000000001 has not dialled in")
+
+    async def scenario() -> None:
+        async with bench.running():
+            await bench.clock.advance(3_600_000)
+            assert bench.line.figures()["silent_meters"] == 1
+            bench.wire.errors.clear()
+            await bench.clock.advance(32_000)
+
+    asyncio.run(scenario())
+    assert [meter for meter, _, silent in bench.silences if not silent] == ["m1"]
+    assert sum(reading.meter == "m2" for reading in bench.readings) >= 3_631
 
 
 def test_another_serial_number_is_an_exchange() -> None:

@@ -4,6 +4,7 @@ A reply counts only when its address, function, identifier and SEQ are those tha
 its function alone; the meter means it, and it is not asked again.
 """
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ NOW: Final = {"month": 99, "day": 99, "hour": 99, "minute": 99}
 _MOST_FOLLOWING: Final = 64  # follow-up frames of one reply: 12 kB
 _DEFAULT_PROBES: Final = (0x0400_0401, 0x0001_0000, 0x0201_0100, 0x0400_0101)
 _REMEMBERED: Final = 4
+_HAS_NOT: Final = 0x03  # ERR bits: other, no such data
+_LACKING_S: Final = 3600.0  # then a meter may have been exchanged for another
 _SYNC_TOLERANCE_MS: Final = 10_000
 _CONFIRMATIONS: Final = 2
 
@@ -78,6 +81,7 @@ class Dlt645Driver:
         self.bus = bus
         self._preamble = preamble
         self._framing = Dlt645Framing()
+        self._lacking: dict[tuple[str, int], float] = {}  # until when what a meter has refused is not asked for
         self._answered: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
         bus.attach(self._framing)
 
@@ -224,12 +228,20 @@ class Dlt645Driver:
     # Exchanges
 
     async def _reply(self, address: Address, query: Query) -> bytes | None:
+        """Return an item's data, None where the meter has no such data; that it said so is believed for a while."""
+        if not query.optional:
+            return await self.query(address, query.di)
+        now = asyncio.get_running_loop().time()
+        key = (digits(address), query.di)
+        if self._lacking.get(key, now) > now:
+            return None
         try:
             return await self.query(address, query.di)
-        except RefusedError:
-            if query.optional:
-                return None
-            raise
+        except RefusedError as error:
+            if not error.code & _HAS_NOT:
+                raise
+            self._lacking[key] = now + _LACKING_S
+            return None
 
     async def _present(self, address: Address) -> bool:
         for _ in range(_CONFIRMATIONS):

@@ -76,19 +76,40 @@ def required(replies: Sequence[bytes | None], index: int, what: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ItemBlock:
-    """One exchange: an item or FF block, and the points it contains."""
+    """One exchange: an item or FF block, and the points it contains.
+
+    `apart` are the same points where they stand outside the block: a meter that has no such block is asked for each.
+    """
 
     item: DataItem
     points: tuple[ItemPoint, ...]
     timezone: str
+    apart: tuple[ItemPoint, ...] = ()
 
     def next_query(self, replies: Sequence[bytes | None]) -> Query | None:
-        """Return the one query."""
-        return None if replies else Query(self.item.di)
+        """Return the one query, or when it was refused those for the parts of the block."""
+        if not replies:
+            return Query(self.item.di, optional=bool(self.apart))
+        parts = self._parts()
+        if replies[0] is not None or len(replies) > len(parts):
+            return None
+        return Query(parts[len(replies) - 1].di, optional=True)
+
+    def _parts(self) -> tuple[DataItem, ...]:
+        return tuple(dict.fromkeys(point.item for point in self.apart))
 
     def decode(self, reply: bytes) -> dict[str, int]:
-        """Return the values by name; CodecError for another length or digits that are none."""
-        return decode_points(self.points, self.item, required(split(reply), 0, di_text(self.item.di)), self.timezone)
+        """Return the values by name; CodecError for another length, digits that are none, or nothing at all."""
+        whole, *others = split(reply) or [None]
+        if whole is not None:
+            return decode_points(self.points, self.item, whole, self.timezone)
+        there = [(item, data) for item, data in zip(self._parts(), others, strict=False) if data is not None]
+        if not there:
+            raise CodecError(f"{di_text(self.item.di)}: no reply" + (", nor for its parts" if self.apart else ""))
+        values: dict[str, int] = {}
+        for item, data in there:
+            values |= decode_points([point for point in self.apart if point.item == item], item, data, self.timezone)
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +182,19 @@ def plan_reads(
         if not members:
             continue
         least = max(_elements(point, block) for point in known.values())
-        apart = sum(_cost(item.width, turnaround) for item in members)
+        each = sum(_cost(item.width, turnaround) for item in members)
         together = _cost(block.width * least, turnaround)
-        if (together, 1) < (apart, len(members)):
-            points = [_within(point, block) for item in members for point in single.pop(item)]
-            points.sort(key=lambda point: (point.element, point.field, point.name))
-            found.append(ItemBlock(block, tuple(points), timezone))
+        if (together, 1) < (each, len(members)):
+            apart = sorted((point for item in members for point in single.pop(item)), key=_order)
+            within = sorted((_within(point, block) for point in apart), key=_order)
+            found.append(ItemBlock(block, tuple(within), timezone, tuple(apart)))
     for item, points in single.items():
-        points.sort(key=lambda point: (point.element, point.field, point.name))
-        found.append(ItemBlock(item, tuple(points), timezone))
+        found.append(ItemBlock(item, tuple(sorted(points, key=_order)), timezone))
     return sorted(found + clocks, key=lambda block: block.points[0].item.di)
+
+
+def _order(point: ItemPoint) -> tuple[int, int, int, str]:
+    return point.item.di, point.element, point.field, point.name
 
 
 def _cost(data: int, turnaround: int) -> int:

@@ -136,3 +136,20 @@ def test_a_clock_without_a_date_has_no_value() -> None:
         block.decode(ask(block, [bytes.fromhex("05 32 11 26"), bytes.fromhex("00 00 12")])[1])
     with pytest.raises(CodecError, match="04000102"):
         ask(block, [DAY, bytes.fromhex("AA 00 00")])
+
+
+def test_a_block_that_is_refused_is_read_in_parts() -> None:
+    (block,) = plan(["voltage_a", "voltage_b", "voltage_c"])
+    queries, reply = ask(block, [bytes.fromhex("01 22 02 22 03 22")])
+    assert queries == [Query(0x0201FF00, optional=True)]
+    assert block.decode(reply) == {"voltage_a": 220_100, "voltage_b": 220_200, "voltage_c": 220_300}
+    queries, reply = ask(block, [None, bytes.fromhex("01 22"), None, bytes.fromhex("03 22")])
+    assert [query.di for query in queries] == [0x0201FF00, 0x02010100, 0x02010200, 0x02010300]
+    assert block.decode(reply) == {"voltage_a": 220_100, "voltage_c": 220_300}
+    with pytest.raises(CodecError, match="0201FF00: no reply, nor for its parts"):
+        block.decode(ask(block, [None, None, None, None])[1])
+
+
+def test_what_stands_alone_must_be_there() -> None:
+    (block,) = plan(["frequency"])
+    assert block.next_query([]) == Query(0x02800002)

@@ -111,6 +111,10 @@ class Section:
             self.wrong(name, expected, repr(value))
         return None if number is None else Fraction(number)
 
+    def supply(self, defaults: Mapping[str, object]) -> None:
+        """Take what the file does not say from elsewhere, as if it stood there."""
+        self._content = {**defaults, **self._content}
+
     def close(self) -> None:
         """Note every key that nobody asked for."""
         for name in self._content:

@@ -7,7 +7,7 @@ from typing import Final
 
 from profiles.build import Head, named, read_rollover, read_scale, read_worth
 from profiles.dlt698.association import read_association
-from profiles.dlt698.fields import read_oad, read_type, read_whole
+from profiles.dlt698.fields import read_oad, read_type, read_whole, supply_standard
 from profiles.dlt698.model import ClockWrite, DataType, FactorWrite, ObjectPoint, RecordTable
 from profiles.dlt698.profile import Dlt698Profile
 from profiles.dlt698.writes import FACTOR_DAY
@@ -65,6 +65,8 @@ def _point(item: Section, name: str, standard: StandardPoint) -> ObjectPoint | N
     if oad is not None and oad & 0xFF and element:
         item.wrong("element", "no element beside an OAD with an index", str(element))
         return None
+    if oad is not None and element is not None and part is not None:
+        supply_standard(item, oad | element, part, standard.quantity)
     point = _value(item, name, standard)
     if point is None or oad is None or element is None or part is None:
         return None
@@ -159,6 +161,8 @@ def _table(item: Section, name: str) -> RecordTable | None:
 
 def _write(item: Section, name: str) -> ClockWrite | FactorWrite | None:
     oad = read_oad(item, "oad")
+    if oad is not None:
+        supply_standard(item, oad, 0, WRITES[name][_field(name)].quantity)
     point = _value(item, "time" if name == "clock" else "carbon_factor", WRITES[name][_field(name)])
     if name == "clock":
         return None if oad is None or point is None else ClockWrite(name, point(oad, 0, 0))

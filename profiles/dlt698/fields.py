@@ -1,8 +1,10 @@
 """Keys that several parts of a DL/T 698.45 profile have: descriptors, data types, whole numbers from parameters."""
 
 import re
+from decimal import Decimal
 from typing import Final
 
+from diantan_core import dlt698_object
 from profiles.dlt698.model import DataType
 from profiles.points import Quantity
 from profiles.reader import Section
@@ -22,6 +24,24 @@ def read_oad(item: Section, name: str) -> int | None:
         item.wrong(name, 'an OAD of 8 hexadecimal digits ("00100201")', text)
         return None
     return int(text, 16)
+
+
+def supply_standard(item: Section, oad: int, part: int, quantity: Quantity) -> None:
+    """Take type, unit and scale that the profile does not say from the object table of the standard (附录 A).
+
+    Unit and scale go together: a profile that says one of them says what both are.
+    """
+    known = dlt698_object(oad)
+    if known is None:
+        return
+    value = known.fields[part - 1] if 1 <= part <= len(known.fields) else known
+    defaults: dict[str, object] = {}
+    if value.data_type in _TYPES:
+        defaults["type"] = value.data_type
+    if quantity is not Quantity.TIME and value.exponent is not None and not (item.has("unit") or item.has("scale")):
+        defaults["unit"] = value.unit or "1"
+        defaults["scale"] = str(Decimal(1).scaleb(value.exponent))
+    item.supply(defaults)
 
 
 def read_whole(item: Section, name: str, low: int, high: int, default: int | None = None) -> int | None:

@@ -1,11 +1,15 @@
 """Reading a DL/T 698.45 profile: every mistake is named."""
 
+from fractions import Fraction
+
 import pytest
 
+from diantan_core import dlt698_object
 from profiles import ProfileError, load
-from profiles.dlt698.model import Association, DataType, Proxy
+from profiles.dlt698.model import Association, DataType, ObjectPoint, Proxy
 from profiles.dlt698.profile import Dlt698Profile
 from profiles.loader import parse
+from profiles.points import UNITS, Quantity
 
 HEAD = """
 [meter]
@@ -41,6 +45,49 @@ def test_a_profile_without_settings_uses_the_preset_association() -> None:
     )
     assert (point.scale, point.resolution, point.rollover) == (10_000, 10_000, 10_000 << 32)
     assert point.place == {"oad": "00100201", "type": "double_long_unsigned"}
+
+
+def test_what_a_profile_does_not_say_is_the_standards() -> None:
+    short = build("""
+[points]
+energy_forward = { oad = "00100201" }
+voltage_a = { oad = "20000200", element = 1 }
+demand_forward = { oad = "10100201", part = 1 }
+demand_forward_time = { oad = "10100201", part = 2 }
+power_factor = { oad = "200A0201" }
+frequency = { oad = "200F0200", type = "unsigned", unit = "Hz" }
+device_time = { oad = "40000200" }
+[writes.clock]
+oad = "40000200"
+""")
+    long = load("dlt698-three-phase").points
+    for name in ("energy_forward", "demand_forward", "demand_forward_time", "power_factor", "device_time"):
+        assert short.points[name] == long[name]
+    voltage = short.points["voltage_a"]
+    assert (voltage.type, voltage.scale, voltage.index) == (DataType.LONG_UNSIGNED, 100, 1)
+    assert (short.points["frequency"].type, short.points["frequency"].scale) == (DataType.UNSIGNED, 1000)
+    assert set(short.writes) == {"clock"}
+
+
+def test_the_shipped_models_say_what_the_standard_says() -> None:
+    """Where its table knows the object: both were written down from the same sources by different hands."""
+    compared = 0
+    for name in ("dlt698-three-phase", "dlt698-carbon-meter"):
+        profile = load(name)
+        for point in profile.points.values():
+            assert isinstance(point, ObjectPoint)
+            known = dlt698_object(point.oad)
+            value = known.fields[point.part - 1] if known is not None and point.part else known
+            if value is None or value.exponent is None:
+                assert point.name.startswith("carbon_")
+                continue
+            assert point.type.value == value.data_type
+            if point.quantity is not Quantity.TIME:
+                assert point.scale == Fraction(10) ** value.exponent * UNITS[point.quantity][value.unit or "1"], (
+                    point.name
+                )
+            compared += 1
+    assert compared > 80
 
 
 def test_the_association_is_as_the_profile_and_its_parameters_say() -> None:
@@ -108,6 +155,8 @@ terminal = "111111111111"
             '[points]\npower = { oad = "20040201", type = "float32", unit = "W" }\n',
             "points.power.resolution: a decimal",
         ),
+        ('[points]\ncarbon_forward = { oad = "20800200" }\n', "points.carbon_forward.type: a text"),
+        ('[points]\npower = { oad = "200F0200" }\n', "points.power.unit: one of mW"),
         (POINT + "[dlt698]\nclient = 256\n", "dlt698.client: a whole number 0..255"),
         (POINT + "[dlt698]\nclients = 1\n", "dlt698.clients: one of the known keys"),
         (POINT + '[dlt698.proxy]\nbaud = "9601"\nport = "F2010201"\n', "dlt698.proxy.baud: one of 300"),

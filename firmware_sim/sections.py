@@ -59,8 +59,11 @@ def lines_of(error: ValidationError) -> list[str]:
 
 
 def _line(item: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in item["loc"] if part not in _NO_KEYS) or "(station)"
+    key = ".".join(str(part) for part in item["loc"] if part not in _NO_KEYS)
     message = _MESSAGES.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
     value = item.get("input")
     found = "" if isinstance(value, dict | list | tuple) or value is None else f", found {value!r}"
-    return f"{key}: {message}{found}"
+    if not key and item["type"] == "value_error":
+        # What is wrong between keys names them itself.
+        return message
+    return f"{key or '(whole)'}: {message}{found}"

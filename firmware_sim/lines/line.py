@@ -222,6 +222,7 @@ class Session:
     def due(self) -> int | None:
         """Let meters say what they say by themselves; return the instant at which to ask again."""
         now_ms = self._line.clock.now_ms()
+        self.last = 0
         nexts = []
         for face in self._faces:
             if isinstance(face, DialInFace):

@@ -163,6 +163,13 @@ def test_truth_answers_for_the_day_that_the_station_replayed(
         (["station", "nowhere.toml"], "nowhere.toml: can't be read"),
         (["station", str(EXAMPLE), "--day", "2026-06-15"], "--day is for sessions from a file"),
         (["meter", "--profile", "nonesuch"], "expected a path, or one of the profiles acrel-adl3000-e"),
+        (["meter", "--transport", "serial"], "option: device: expected a serial device"),
+        (["meter", "--transport", "tcp", "--serial-pty"], "option: --serial-pty: expected transport pty, found tcp"),
+        (["meter", "--transport", "tcp", "--device", "x"], "device: expected with transport serial, found tcp"),
+        (["meter", "--turnaround-ms", "9-1"], "turnaround_ms: expected 0 to 60000 ms"),
+        (["meter", "--address", "7"], "option: address: expected unit for a meter on Modbus, found '7'"),
+        (["meter", "--profile", "dlt645-three-phase", "--unit", "7"], "option: unit: expected address for a meter"),
+        (["fault", "nowhere", "list"], "no simulator answers at nowhere: No such file or directory"),
         (["meter", "--unit", "300"], "option: unit: Input should be less than or equal to 247, found 300"),
         (["meter", "--power-factor", "2"], "option: power_factor: Input should be less than or equal to 1"),
         (["meter", "--power-factor", "0.0000001"], "option: power_factor: expected a multiple of 0.000001"),
@@ -191,6 +198,11 @@ def test_wrong_input_ends_with_2_and_a_reason(
         (["meter", "--power-w", "1e12"], "--power-w: expected -1000000000 to 1000000000 in steps of 0.001"),
         (["meter", "--power-w", "lots"], "expected a decimal number, got 'lots'"),
         (["meter", "--parameter", "ct"], "expected NAME=NUMBER"),
+        (
+            ["meter", "--turnaround-ms", "soon"],
+            "--turnaround-ms: expected ms, or least-most such as 20-500, got 'soon'",
+        ),
+        (["fault", "x", "set", "late", "soon"], "expected KEY=VALUE, got 'soon'"),
         (["truth", "x", "--from", "noon", "--to", "night"], "expected a time such as"),
         ([], "COMMAND"),
     ],
@@ -200,3 +212,15 @@ def test_a_wrong_option_is_named(capsys: pytest.CaptureFixture[str], arguments: 
         main(arguments)
     assert caught.value.code == 2
     assert expected in capsys.readouterr().err
+
+
+def test_a_station_whose_faults_hit_nobody_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(
+        '[station]\nid = "s"\n[[charger]]\nid = "c"\n[[fault]]\nkind = "silent"\n'
+        '[[fault]]\nkind = "bad-checksum"\nline = "modbus-tcp-1"\n[[fault]]\nkind = "silent"\nmeter = "d"\n'
+    )
+    assert main(["station", str(path)]) == 2
+    errors = capsys.readouterr().err
+    assert f"{path}: fault.1.kind: expected a line whose frames have a check" in errors
+    assert f"{path}: fault.2.meter: expected one of c; found 'd'" in errors

@@ -86,6 +86,19 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ('[sessions]\nmodel = "file"\n', "sessions: file: expected a path"),
         ("[sessions]\nday = 2019-05-01\n", 'sessions: file, day and replay_on are for model = "file"'),
         ('[factor]\ndefault = "0.0000001"\n', "factor.default: expected a multiple of 1 mg/kWh"),
+        ('[[charger]]\nid = "c2"\nline = "bus"\n', "meter c2: line: expected one of [], found 'bus'"),
+        ('[[charger]]\nid = "c2"\nline = "bus"\nport = 5\n', "charger.1: port: expected none beside line"),
+        ('[[charger]]\nid = "c2"\naddress = "12 34"\n', "charger.1.address: String should match pattern"),
+        ('[[charger]]\nid = "c2"\nturnaround_ms = [9, 1]\n', "charger.1: turnaround_ms: expected 0 to 60000 ms"),
+        ('[[charger]]\nid = "c2"\nvoltage_v = "0.0001"\n', "charger.1.voltage_v: expected a multiple of 0.001"),
+        ('[[line]]\nname = "a"\ntransport = "radio"\n', "line.0.transport: Input should be 'modbus-tcp', 'tcp', 'pty'"),
+        (
+            '[[line]]\nname = "a"\ntransport = "pty"\n' * 2,
+            "line 'a': expected a name of its own, found it twice",
+        ),
+        ('[[fault]]\nkind = "late"\n', "fault.0.delay_ms: expected a value, found nothing"),
+        ('[[fault]]\nkind = "fire"\n', "fault.0: Input tag 'fire' found"),
+        ('[[fault]]\nkind = "silent"\ncount = 0\n', "fault.0.count: Input should be greater than or equal to 1"),
     ],
 )
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, change: str, expected: str) -> None:
@@ -122,3 +135,22 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, exp
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=expected):
         load_station(path)
+
+
+def test_hours_of_tariffs_are_counted(tmp_path: Path) -> None:
+    hours = f"tariff_hours = {[3] * 23}"
+    (problem,) = load_text(tmp_path, SMALL.replace('id = "s"', f'id = "s"\n{hours}'))
+    assert problem == "station.tariff_hours: expected the tariff (1 to 4) of each of 24 hours, found 23 of them"
+
+
+def test_the_link_of_a_terminal_is_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    path.write_text(SMALL + '[[line]]\nname = "a"\ntransport = "pty"\npath = "line-a"\n')
+    assert load_station(path).line[0].path == tmp_path / "line-a"
+
+
+def test_the_example_of_a_mixed_line_is_right() -> None:
+    config = load_station(EXAMPLE.with_name("mixed-line.toml"))
+    assert [line.name for line in config.line] == ["rs485", "serial-server"]
+    assert config.line[0].turnaround_ms == (20, 60)
+    assert config.fault[0].meter == ("c03",)

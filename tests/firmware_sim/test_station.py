@@ -130,3 +130,34 @@ def test_the_answer_key_is_printed_for_people_and_programs() -> None:
     assert len(table.splitlines()) == 1 + 13 + 4
     assert f"{kwh(result.meters[6].true_uj[0])}" in table
     assert str(kwh(3_600_000 * 1_234_567)) == "1.234567"
+
+
+def test_a_dlt_meter_has_an_address_tariffs_and_a_step_that_it_shows() -> None:
+    meter = {"line": "bus", "profile": "dlt645-three-phase"}
+    hours = [1] * 12 + [4] * 12
+    config = small(
+        station={"id": "s", "tariff_hours": hours},
+        charger=[{"id": "c1", **meter, "address": "42"}, {"id": "c2", **meter}, {"id": "c3"}],
+        grid={"id": "g", **meter, "resolution_kwh": "0.001"},
+        line=[{"name": "bus", "transport": "pty"}],
+    )
+    one, two, three, grid = Station(config, START).meters
+    assert [item.address for item in (one, two, three, grid)] == ["000000000042", "000000000002", None, "000000000004"]
+    assert one.meter.values(START)["communication_address"] == 42
+    assert [item.meter.settings.resolution_mwh for item in (one, three, grid)] == [10_000, 1_000, 1_000]
+    assert three.meter.settings.multi_function is None
+    values = one.meter.values(START + DAY)
+    shares = [values[f"energy_forward_t{number}"] or 0 for number in (1, 2, 3, 4)]
+    assert shares[1:3] == [0, 0]
+    assert shares[0] + shares[3] == values["energy_forward"]
+
+
+def test_a_meter_may_have_a_voltage_of_its_own() -> None:
+    station = Station(small(charger=[{"id": "c1", "voltage_v": 750}]), START)
+    assert station.meters[0].meter.values(START)["voltage_a"] == 750_000
+    assert station.meters[1].meter.values(START)["voltage_a"] == 220_000
+
+
+def test_a_wrong_address_is_named_with_its_meter() -> None:
+    with pytest.raises(ConfigError, match="station: meter c1: address: expected unit for a meter on Modbus, found '7'"):
+        Station(small(charger=[{"id": "c1", "address": "7"}]), START)

@@ -9,15 +9,11 @@ from zoneinfo import ZoneInfo
 
 from agent.config_lines import Line, ModbusTcpLine
 from agent.exchange import Traced
-from agent.shown import text_of, unit_of
+from agent.profile_names import names_of
 from profiles import Profile
-from profiles.modbus.codec import decode
-from profiles.modbus.model import RegisterPoint
-from profiles.model import CodecError
-from protocols import PROTOCOLS, Explained, Explainer, Value
+from protocols import PROTOCOLS, Explained, Explainer
 from protocols.explained import Direction
 from protocols.line import meaning
-from protocols.modbus.meaning import Namer
 
 _PLAIN: Final = frozenset(("request", "answer", "response", "event"))  # verdicts that say no more than the arrow does
 _SENT, _HEARD, _PASSED = "→", "←", "·"
@@ -94,47 +90,20 @@ def line_trace(
 ) -> LineTrace:
     """Return the trace of a line, to be set as the `tap` of its bus; `profiles` are by meter id.
 
-    Lines go to standard error unless `write` is given. Modbus registers get the names of the profiles' points.
+    Lines go to standard error unless `write` is given. Registers, private identifiers and carbon objects get
+    the names and units of the profiles' points.
     """
-    namer = register_namer(line, profiles, timezone)
+    names = names_of(line, profiles, timezone)
     modbus = ("modbus-tcp",) if isinstance(line, ModbusTcpLine) else ("modbus-rtu",)
     everything = modbus if isinstance(line, ModbusTcpLine) else tuple(p for p in PROTOCOLS if p != "modbus-tcp")
     explainers = {
-        "modbus": Explainer(modbus, namer=namer),
-        "dlt645": Explainer(("dlt645",)),
-        "dlt698": Explainer(("dlt698",)),
-        "": Explainer(everything, namer=namer),
+        "modbus": Explainer(modbus, names=names),
+        "dlt645": Explainer(("dlt645",), names=names),
+        "dlt698": Explainer(("dlt698",), names=names),
+        "": Explainer(everything, names=names),
     }
     return LineTrace(explainers, line.name, timezone, write or _to_stderr, as_json=as_json)
 
 
 def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's own output
-
-
-def register_namer(line: Line, profiles: Mapping[str, Profile], timezone: str) -> Namer:
-    """Return what finds the points of the line's Modbus meters in registers."""
-    points: dict[int, list[RegisterPoint]] = {}
-    for meter in line.meter:
-        profile = profiles.get(meter.id)
-        if profile is not None and profile.protocol == "modbus":
-            found = points.setdefault(meter.unit, [])
-            found += [point for point in profile.points.values() if isinstance(point, RegisterPoint)]
-
-    def name(unit: int, function: int, first: int, octets: bytes) -> list[Value]:
-        words = [int.from_bytes(octets[at : at + 2], "big") for at in range(0, len(octets) - 1, 2)]
-        values = []
-        for point in points.get(unit, ()):
-            start = point.address - first
-            if point.function != function or start < 0 or start + point.count > len(words):
-                continue
-            raw = octets[2 * start : 2 * (start + point.count)].hex().upper()
-            value = Value(raw, point.name, unit=unit_of(point) or None, place={"register": point.address})
-            try:
-                value.value = text_of(point, decode(point, words[start : start + point.count]), timezone)
-            except CodecError as error:
-                value.error = str(error)
-            values.append(value)
-        return values
-
-    return name

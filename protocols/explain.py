@@ -15,9 +15,9 @@ from diantan_core import (
 from protocols.dlt645.meaning import tell as tell_645
 from protocols.dlt698 import meaning as dlt698
 from protocols.explained import Direction, Explained, fault
-from protocols.modbus.meaning import Namer
 from protocols.modbus.meaning import tell as tell_modbus
 from protocols.modbus.shape import EXCEPTION
+from protocols.names import Names
 from protocols.split import PROTOCOLS, Splitter
 from protocols.starts import ModbusFrame, Piece
 
@@ -29,13 +29,13 @@ class Explainer:
     """Tells what passes on one line, in order.
 
     It remembers what a later frame needs: Modbus requests, for the registers of their replies, and the fragments of a
-    DL/T 698.45 message. `namer` finds the values of a profile in Modbus registers.
+    DL/T 698.45 message. `names` finds the values of profiles where no standard explains them.
     """
 
-    def __init__(self, protocols: Iterable[str] = PROTOCOLS, *, namer: Namer | None = None) -> None:
+    def __init__(self, protocols: Iterable[str] = PROTOCOLS, *, names: Names | None = None) -> None:
         self._protocols = tuple(protocols)
         self._splitter = Splitter(name for name in self._protocols if name != BARE_APDU)
-        self._namer = namer
+        self._names = names
         self._direction: Direction | None = None
         self._asked: ModbusFrame | None = None
         self._transactions: OrderedDict[tuple[int, int | None], bytes] = OrderedDict()
@@ -71,7 +71,7 @@ class Explainer:
         if isinstance(frame, ModbusFrame):
             self._modbus(told, frame)
         elif isinstance(frame, Dlt645Frame):
-            tell_645(told, frame)
+            tell_645(told, frame, self._names)
         elif isinstance(frame, Dlt698Frame):
             self._dlt698(told, frame)
         return told
@@ -87,7 +87,7 @@ class Explainer:
         told.direction = direction
         told.sender = "master" if direction == "request" else "meter"
         try:
-            tell_modbus(told, frame.pdu, direction, asked if direction == "reply" else None, self._namer)
+            tell_modbus(told, frame.pdu, direction, asked if direction == "reply" else None, self._names)
         except IndexError:
             told.error = fault("content", f"function {frame.pdu[0] if frame.pdu else '?'}: too short to be understood")
         if direction == "request":
@@ -116,7 +116,7 @@ class Explainer:
         if frame.is_fragment:
             message = self._joined(told, frame)
         if message is not None:
-            dlt698.tell_apdu(told, message.user_data, _inner)
+            dlt698.tell_apdu(told, message.user_data, _inner, self._names)
 
     def _joined(self, told: Explained, frame: Dlt698Frame) -> Dlt698Frame | None:
         """Tell of a fragment (分帧); return the message when it is the last one."""

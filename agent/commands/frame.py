@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.commands.output import FAILED, show
+from agent.commands.options import add_parameters
+from agent.commands.output import FAILED, UsageError, show
 
 if TYPE_CHECKING:
+    from agent.profile_names import ProfileNames
     from protocols import Explainer
 
 _CHOICES: Final = ("auto", "modbus-rtu", "modbus-tcp", "dlt645", "dlt698", "dlt698-apdu")
@@ -30,6 +32,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--protocol", choices=_CHOICES, default="auto", help="what the frames are (default: each is recognised)"
     )
+    parser.add_argument("--profile", help="name registers and private identifiers by this profile")
+    add_parameters(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,13 +41,29 @@ def run(arguments: argparse.Namespace) -> int:
     from protocols import PROTOCOLS, Explainer  # noqa: PLC0415
 
     protocol = arguments.protocol
-    explainer = Explainer(PROTOCOLS if protocol == "auto" else (protocol,))
+    explainer = Explainer(PROTOCOLS if protocol == "auto" else (protocol,), names=_names(arguments))
     lines: Iterable[str] = _messages(arguments.octets) if arguments.octets else sys.stdin
     status = 0
     for entry, intact in told(explainer, lines):
         show(json.dumps(entry, ensure_ascii=False))
         status = status if intact else FAILED
     return status
+
+
+def _names(arguments: argparse.Namespace) -> "ProfileNames | None":
+    if arguments.profile is None:
+        if arguments.parameter:
+            raise UsageError("--parameter goes with --profile")
+        return None
+    from agent.line_spec import DEFAULT_TIMEZONE  # noqa: PLC0415
+    from agent.profile_names import ProfileNames  # noqa: PLC0415
+    from profiles import ProfileError, load  # noqa: PLC0415
+
+    try:
+        profile = load(arguments.profile, dict(arguments.parameter))
+    except ProfileError as error:
+        raise UsageError("\n".join(str(problem) for problem in error.problems)) from None
+    return ProfileNames({}, DEFAULT_TIMEZONE, profile)
 
 
 def _messages(words: Sequence[str]) -> list[str]:

@@ -29,7 +29,7 @@ class Progress:
         if self._terminal:
             self._next_ms = now + _REDRAW_MS
             self._stream.write(f"\r{text:<{self._width}}")
-            self._width = len(text)
+            self._width = max(self._width, len(text))
         else:
             self._next_ms = now + _PERIOD_MS
             self._stream.write(f"{text}\n")

@@ -8,6 +8,7 @@ from protocols.dlt645.old import KINDS_1997, tell_1997
 from protocols.explained import Explained, Json, Value, fault
 from protocols.hexadecimal import shown
 from protocols.moments import moment
+from protocols.names import Names
 from protocols.numbers import decimal_text
 
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -44,8 +45,8 @@ _BLOCK: Final = 0xFF
 _PHASES: Final = (0x02010000, 0x02020000)
 
 
-def tell(into: Explained, frame: Dlt645Frame) -> None:
-    """Fill in what a frame says."""
+def tell(into: Explained, frame: Dlt645Frame, names: Names | None = None) -> None:
+    """Fill in what a frame says; `names` knows private identifiers."""
     into.address = frame.address.upper()
     into.control = f"{frame.control:02X}"
     into.direction = "reply" if frame.from_meter else "request"
@@ -70,6 +71,9 @@ def tell(into: Explained, frame: Dlt645Frame) -> None:
         into.error = fault("refusal", f"error {code:02X}H: {reasons or 'no reason given'}", code=code)
         return
     _contents(into, message)
+    if names is not None and any(value.error is not None for value in into.values):
+        data = bytes(message.get("data") or b"")
+        into.values = names.item(str(into.address), int(message["di"]), data) or into.values
 
 
 def identifier(di: int) -> Json:

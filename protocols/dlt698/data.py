@@ -38,6 +38,12 @@ def method(omd: int) -> Json:
     return {"omd": f"{omd:08X}", "name": name, "name_zh": None if found is None else f"{found.name_zh}方法{number}"}
 
 
+def is_known(oad: int) -> bool:
+    """Return whether the table says what the data of an attribute are worth."""
+    found = dlt698_object(oad)
+    return found is not None and (found.exponent is not None or bool(found.fields))
+
+
 def values(oad: int, item: Item, row: int | None = None) -> Iterator[Value]:
     """Yield every value in the data of an object attribute."""
     yield from _taken(oad, item, dlt698_object(oad), {} if row is None else {"row": row})

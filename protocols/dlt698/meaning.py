@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from diantan_core import Dlt698DecodeError, Dlt698Frame, dlt698_dar_name, dlt698_decode_apdu
-from protocols.dlt698.data import identifier, method, plain, values
+from diantan_core import Dlt698DecodeError, Dlt698Frame, dlt698_dar_name, dlt698_decode_apdu, dlt698_encode_data
+from protocols.dlt698.data import Item, identifier, is_known, method, plain, values
 from protocols.dlt698.names import APDUS, CHOICES, DAR_ZH
 from protocols.explained import Direction, Explained, Json, Sender, Value, fault
 from protocols.hexadecimal import shown
+from protocols.names import Names
 
 Inner = Callable[[bytes, Direction], list[Explained]]
 """Explains the frames that another frame carries."""
@@ -36,8 +37,11 @@ def tell_frame(into: Explained, frame: Dlt698Frame) -> None:
         into.details["scrambled"] = True
 
 
-def tell_apdu(into: Explained, octets: bytes, inner: Inner | None) -> None:
-    """Fill in what an APDU says; `inner` explains what it carries for others, None leaves it as octets."""
+def tell_apdu(into: Explained, octets: bytes, inner: Inner | None, names: Names | None = None) -> None:
+    """Fill in what an APDU says; `inner` explains what it carries for others, None leaves it as octets.
+
+    `names` knows the scales of attributes that the standard leaves open.
+    """
     try:
         apdu, content = dlt698_decode_apdu(octets)
     except Dlt698DecodeError as error:
@@ -51,7 +55,7 @@ def tell_apdu(into: Explained, octets: bytes, inner: Inner | None) -> None:
         into.apdu = f"{into.apdu}/{CHOICES.get(choice, choice)}"
     into.type = name if choice is None else f"{name}, {choice.replace('_', ' ')}"
     into.details["type_zh"] = chinese
-    _Walk(into, apdu, inner).run(content)
+    _Walk(into, apdu, inner, names).run(content)
 
 
 def directions(octets: bytes) -> tuple[Direction, Sender]:
@@ -67,8 +71,8 @@ def directions(octets: bytes) -> tuple[Direction, Sender]:
 class _Walk:
     """Goes through an APDU, whose parts say by their names what they are."""
 
-    def __init__(self, into: Explained, apdu: str, inner: Inner | None) -> None:
-        self.into, self.apdu, self.inner = into, apdu, inner
+    def __init__(self, into: Explained, apdu: str, inner: Inner | None, names: Names | None) -> None:
+        self.into, self.apdu, self.inner, self.names = into, apdu, inner, names
         self.server: str | None = None
 
     def run(self, content: Mapping[str, Any]) -> None:
@@ -162,7 +166,17 @@ class _Walk:
             elif kind == "md5":
                 self._add(Value(shown(content), "MD5", value=shown(content), place={"oad": f"{oad:08X}"}))
             else:
-                self._add(*values(oad, content))
+                self._add(*self._data(oad, content))
+
+    def _data(self, oad: int, item: Item, row: int | None = None) -> list[Value]:
+        """Return the values in a meter's answer, by the standard's table or where it says nothing by a profile."""
+        if self.names is None or self.into.address is None or is_known(oad):
+            return list(values(oad, item, row))
+        found = self.names.attribute(str(self.into.address), oad, item)
+        for value in found:
+            value.raw = value.raw or shown(dlt698_encode_data(item))
+            value.place |= {} if row is None else {"row": row}
+        return found or list(values(oad, item, row))
 
     def _method(self, omd: int, part: Mapping[str, Any]) -> None:
         self._name(method(omd))
@@ -215,7 +229,7 @@ class _Walk:
         self.into.details["row_count"] = len(content)
         for number, row in enumerate(content, 1):
             for column, cell in zip(columns, row, strict=True):
-                self._add(*values(_main(column), cell, number))
+                self._add(*self._data(_main(column), cell, number))
 
     def _secured(self, kind: str, content: Any) -> None:  # noqa: ANN401 - any part of an APDU
         if kind == "dar":

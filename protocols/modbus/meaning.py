@@ -1,14 +1,12 @@
 """What a Modbus message says: Modbus application protocol 1.1b3, chapter 6."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from protocols.explained import Direction, Explained, Json, Value, fault
 from protocols.hexadecimal import shown
 from protocols.modbus.shape import EXCEPTION, FUNCTIONS
-
-Namer = Callable[[int, int, int, bytes], list[Value]]
-"""From unit, function, first register and the registers' octets to the values that a profile finds in them."""
+from protocols.names import Names
 
 EXCEPTIONS: Final[Mapping[int, str]] = {
     1: "illegal function",
@@ -26,7 +24,7 @@ _BITS: Final = (1, 2)
 _REGISTERS: Final = (3, 4, 23)
 
 
-def tell(into: Explained, pdu: bytes, direction: Direction, request: bytes | None, namer: Namer | None) -> None:
+def tell(into: Explained, pdu: bytes, direction: Direction, request: bytes | None, names: Names | None) -> None:
     """Fill in what a PDU of a known direction says; `request` is the PDU that a reply answers, where it was heard."""
     function = pdu[0] & ~EXCEPTION
     known = FUNCTIONS.get(function)
@@ -42,7 +40,7 @@ def tell(into: Explained, pdu: bytes, direction: Direction, request: bytes | Non
         into.identifiers = _identifiers(function, pdu)
         into.values = list(_sent(function, pdu, reply=direction == "reply"))
     elif function in (*_BITS, *_REGISTERS):
-        _read(into, pdu, request, namer)
+        _read(into, pdu, request, names)
     else:
         into.values = list(_others(function, pdu))
 
@@ -118,7 +116,7 @@ def _bits(table: str, first: int | None, octets: bytes, count: int) -> Iterator[
         yield Value(shown(octets[index // 8 : index // 8 + 1]), name, value="on" if bit else "off", place=place)
 
 
-def _read(into: Explained, pdu: bytes, request: bytes | None, namer: Namer | None) -> None:
+def _read(into: Explained, pdu: bytes, request: bytes | None, names: Names | None) -> None:
     function, octets = pdu[0], pdu[2:]
     first = count = None
     if request is not None and request[0] == function:
@@ -136,8 +134,8 @@ def _read(into: Explained, pdu: bytes, request: bytes | None, namer: Namer | Non
         into.error = fault("mismatch", f"{count} {table}s were asked for, {len(octets) // 2} came")
         first = None
     named: list[Value] = []
-    if namer is not None and first is not None and isinstance(into.address, int):
-        named = namer(into.address, function, first, octets)
+    if names is not None and first is not None and isinstance(into.address, int):
+        named = names.registers(into.address, function, first, octets)
     into.values = [*named, *registers(table, first, octets)]
 
 

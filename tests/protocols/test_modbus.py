@@ -142,10 +142,11 @@ def test_messages_of_the_same_shape_take_the_known_direction() -> None:
 
 
 def test_a_profile_names_values() -> None:
-    def namer(unit: int, function: int, first: int, octets: bytes) -> list[Value]:
-        return [Value(octets.hex(), f"{unit}/{function}/{first}", value="1.5", unit="kWh")]
+    class Names:
+        def registers(self, unit: int, function: int, first: int, octets: bytes) -> list[Value]:
+            return [Value(octets.hex(), f"{unit}/{function}/{first}", value="1.5", unit="kWh")]
 
-    explainer = Explainer(namer=namer)
+    explainer = Explainer(names=Names())  # type: ignore[arg-type] # asked for registers only
     _, told = explainer.feed(rtu(9, "04 0048 0002") + rtu(9, "04 04 3FC0 0000"))
     assert (told.values[0].name, told.values[0].unit) == ("9/4/72", "kWh")
     assert [value.place["register"] for value in told.values[1:]] == [72, 73]

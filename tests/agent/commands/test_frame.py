@@ -86,3 +86,12 @@ def test_it_answers_each_line_at_once_and_ends_quietly_with_its_reader() -> None
         process.stdin.close()
         assert process.wait(10) == 1
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_profile_names_registers(capsys: pytest.CaptureFixture[str]) -> None:
+    frames = ["0001 0000 0006 07 04 0046 0002", "0001 0000 0007 07 04 04 42480000"]
+    status, told = run(capsys, "--profile", "eastron-sdm630", *frames)
+    assert status == 0
+    assert told[1]["values"][0]["name"] == "frequency"
+    assert cli.main(["frame", "--profile", "nothing", READ]) == 2
+    assert cli.main(["frame", "--parameter", "ct=1", READ]) == 2

@@ -1,6 +1,7 @@
 """`diantan-agent timesync`: only when asked, only when sure."""
 
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def sync(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
 
 
 def two_meters() -> tuple[list[Any], Shown, Shown]:
-    slow, fast = Shown(CLOCK, -100_000), Shown(CLOCK, 90_000)
+    slow, fast = Shown(CLOCK, -10_050_000), Shown(CLOCK, 9_050_000)
     return [("dlt645-three-phase", "1", slow), ("dlt698-three-phase", "000000000002", fast)], slow, fast
 
 
@@ -50,11 +51,9 @@ def test_named_meters(capsys: pytest.CaptureFixture[str], site: Any) -> None:
         status, out, _ = sync(capsys, "m-645", "m-698", "--yes", "--config", path)
     assert status == 0
     first, second = out.splitlines()
-    assert first.startswith("m-645: 100.")
-    assert first.endswith("s slow before, within a second after") or " s slow after" in first
-    assert second.startswith(("m-698: 90.", "m-698: 89."))
-    assert "fast before" in second
-    assert (abs(slow.offset_ms) < 5_000, abs(fast.offset_ms) < 5_000) == (True, True)
+    assert re.fullmatch(r"m-645: 100\d\d\.\d s slow before, .* after", first)
+    assert re.fullmatch(r"m-698: 90\d\d\.\d s fast before, .* after", second)
+    assert (abs(slow.offset_ms) < 45_000, abs(fast.offset_ms) < 45_000) == (True, True)
 
 
 def test_a_broadcast(capsys: pytest.CaptureFixture[str], site: Any) -> None:
@@ -65,8 +64,8 @@ def test_a_broadcast(capsys: pytest.CaptureFixture[str], site: Any) -> None:
     assert status == 0
     assert "sent 20" in out
     assert "dlt645 and dlt698" in out
-    assert "m-645: 100." in errors
-    assert (abs(slow.offset_ms) < 5_000, abs(fast.offset_ms) < 5_000) == (True, True)
+    assert re.search(r"m-645: 100\d\d\.\d s slow", errors)
+    assert (abs(slow.offset_ms) < 45_000, abs(fast.offset_ms) < 45_000) == (True, True)
 
 
 def test_a_broadcast_in_one_protocol(capsys: pytest.CaptureFixture[str], site: Any) -> None:
@@ -74,7 +73,7 @@ def test_a_broadcast_in_one_protocol(capsys: pytest.CaptureFixture[str], site: A
     with BenchLine(meters, CLOCK) as line:
         status, _, _ = sync(capsys, "--line", line.spec, "--broadcast", "--protocol", "dlt698", "--yes")
     assert status == 0
-    assert (slow.offset_ms, abs(fast.offset_ms) < 5_000) == (-100_000, True)
+    assert (slow.offset_ms, abs(fast.offset_ms) < 45_000) == (-10_050_000, True)
 
 
 def test_nothing_is_set_unasked(capsys: pytest.CaptureFixture[str], site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +98,7 @@ def test_nothing_is_set_unasked(capsys: pytest.CaptureFixture[str], site: Any, m
         status, _, errors = sync(capsys, "m-645", "--config", path)
         assert status == 0
         assert "Set m-645 to 20" in errors
-    assert abs(slow.offset_ms) < 5_000
+    assert abs(slow.offset_ms) < 45_000
 
 
 def test_a_clock_that_nobody_keeps(
@@ -125,7 +124,7 @@ def test_a_meter_that_does_not_answer(capsys: pytest.CaptureFixture[str], site: 
         status, out, _ = sync(capsys, "m-645", "m-698", "--yes", "--config", path)
     assert status == 1
     assert "m-645: clock not known before, not set: " in out
-    assert abs(fast.offset_ms) < 5_000
+    assert abs(fast.offset_ms) < 45_000
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from bench_line import BenchLine, Pty, Shown
 
 from agent import cli
+from agent.config_lines import ModbusTcpLine
 from agent.exchange import Traced
 from agent.line_spec import parse_spec
 from agent.trace import line_trace
@@ -47,21 +48,16 @@ def test_what_the_bus_says_on_one_line_each() -> None:
 def test_registers_have_the_names_of_the_profile() -> None:
     told: list[str] = []
     meter: Any = {"id": "m", "profile": "eastron-sdm630", "unit": 3}
-    line = parse_spec("modbus-tcp:h", name="line-1", meter=[meter]).model_copy(update={"meter": []})
-    with_meter = type(line).model_validate({"transport": "modbus-tcp", "name": "line-1", "host": "h", "meter": [meter]})
-    tap = line_trace(with_meter, {"m": load("eastron-sdm630")}, "Asia/Shanghai", told.append, as_json=True)
+    line = ModbusTcpLine.model_validate({"transport": "modbus-tcp", "name": "line-1", "host": "h", "meter": [meter]})
+    tap = line_trace(line, {"m": load("eastron-sdm630")}, "Asia/Shanghai", told.append, as_json=True)
     request, reply = bytes.fromhex("000100000006 03 04 0046 0002"), bytes.fromhex("000100000007 03 04 04 42480000")
     tap(Traced(NOON_MS, sent=True, octets=request, verdict="request", protocol="modbus"))
     tap(Traced(NOON_MS, sent=False, octets=reply, verdict="answer", protocol="modbus"))
     entry = json.loads(told[1])
     assert (entry["line"], entry["time"], entry["sent"]) == ("line-1", "2026-01-01T12:00:00.123+08:00", False)
-    assert entry["values"][0] == {
-        "register": 70,
-        "raw": "42480000",
-        "value": "50.00",
-        "unit": "Hz",
-        "name": "frequency",
-    }
+    first = entry["values"][0]
+    assert (first["name"], first["name_zh"], first["raw"]) == ("frequency", "电网频率", "42480000")
+    assert (first["value"], first["unit"], first["register"]) == ("50.00", "Hz", 70)
 
 
 @pytest.fixture

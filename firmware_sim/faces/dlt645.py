@@ -15,6 +15,7 @@ from diantan_core import (
     Dlt645Message,
     Dlt645Parser,
     dlt645_build,
+    dlt645_encode,
     dlt645_matches,
     dlt645_parse,
 )
@@ -30,6 +31,7 @@ from profiles.model import CodecError
 
 BROADCAST: Final = "9" * 12
 OTHER, NO_SUCH_DATA, NOT_AUTHORISED = 0x01, 0x02, 0x04  # bits of the ERR byte
+PROGRAMMED, TIME_SET = 0x0330_0000, 0x0330_0400  # how often (编程总次数, 校时总次数)
 PREAMBLE: Final = 4
 MOST_DATA: Final = 200  # of a reply's L, one source
 _OBEYED_BY_ALL: Final = frozenset({"time_sync", "freeze"})
@@ -56,6 +58,7 @@ class MeterMemory:
     address: str
     rate: int | None = None  # bits a second that it was told to use; None: any
     frozen: deque[Row] = field(default_factory=new_freezes)
+    counts: dict[int, int] = field(default_factory=lambda: {PROGRAMMED: 0, TIME_SET: 0})
     password: tuple[int, bytes] | None = None  # level and digits, where they were changed
 
 
@@ -212,7 +215,10 @@ class Dlt645Face:
 
     def _read(self, meter: _Meter, message: Dlt645Message, now_ms: int) -> dict[str, Any]:
         di, memory = message["di"], meter.memory
-        data = meter.items.read(di, meter.values, memory.address, memory.frozen, now_ms)
+        if di in memory.counts:
+            data: bytes | None = dlt645_encode(di, [(memory.counts[di], 0)])
+        else:
+            data = meter.items.read(di, meter.values, memory.address, memory.frozen, now_ms)
         if data is None:
             raise _RefusedError(NO_SUCH_DATA)
         first = self._most_data - _DI_OCTETS
@@ -247,6 +253,7 @@ class Dlt645Face:
         except CodecError:
             raise _RefusedError(OTHER) from None
         self._set_clock(meter, parts, now_ms)
+        meter.memory.counts[PROGRAMMED] += 1
         return {}
 
     def _set_clock(self, meter: _Meter, parts: Mapping[str, int], now_ms: int) -> None:
@@ -254,6 +261,7 @@ class Dlt645Face:
         try:
             moment = clock_fields(parts, to_moment(now_ms if shown is None else shown, self._timezone))
             meter.values.apply("clock", {"time": to_instant(moment, self._timezone)}, now_ms)
+            meter.memory.counts[TIME_SET] += 1
         except (ValueError, KeyError):
             raise _RefusedError(OTHER) from None
 

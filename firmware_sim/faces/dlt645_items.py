@@ -8,7 +8,7 @@ from typing import Final
 from firmware_sim.faces.base import Values
 from firmware_sim.meter import Row
 from profiles.dlt645.codec import encode, encode_moment, quantise
-from profiles.dlt645.formats import DataItem, block_place
+from profiles.dlt645.formats import DataItem, Kind, block_place
 from profiles.dlt645.model import ItemPoint
 from profiles.dlt645.moments import to_moment
 from profiles.dlt645.profile import CLOCK_LAYOUTS, Dlt645Profile
@@ -92,7 +92,7 @@ class Items:
     def _encode(self, item: DataItem, cells: _Cells, row: Row) -> bytes | None:
         """Return the elements up to the last that has a value; what the meter does not know is FFH throughout."""
         known = [element for (element, _), point in cells.items() if point.name in row]
-        if not known:
+        if not known or (not item.repeats and _is_word_without_value(cells, row)):
             return None
         data = bytearray()
         for element in range(max(known) + 1):
@@ -125,6 +125,11 @@ class Items:
                 break
             cells[element, 0] = self.profile.points[key]
         return self._encode(self.profile.points[name].item, cells, row)
+
+
+def _is_word_without_value(cells: _Cells, row: Row) -> bool:
+    """Return whether these are status words of which nothing is known: no octets of theirs say so."""
+    return all(point.format.kind is Kind.BITS and row.get(point.name) is None for point in cells.values())
 
 
 def new_freezes() -> deque[Row]:

@@ -25,6 +25,7 @@ ZONE = "Asia/Shanghai"
 START = int(datetime(2026, 4, 28, 12, tzinfo=ZoneInfo(ZONE)).timestamp() * 1000)
 NOW = START + 35 * 86_400_000 + 4321  # 2026-06-02, behind two midnights that begin a month
 ONE, TWO = "000000000001", "123456789012"
+SOME_DAY = {"year": 26, "month": 6, "day": 3}
 AUTHORITY = {"level": 2, "password": bytes(3), "operator": bytes(4)}
 
 
@@ -104,6 +105,17 @@ def test_what_the_meter_does_not_have_is_refused_with_its_bit() -> None:
     subject = face(ONE)
     for di in (0x00D10000, 0x0101FF00, 0x05060120, 0x05010001, 0x0001000C, 0x06000000):
         assert read(subject, di)["error"] == 0x02, di_text(di)
+
+
+def test_a_status_word_of_which_nothing_is_known_is_refused() -> None:
+    class Blank(Meter):
+        def values(self, now_ms: int) -> dict[str, int | None]:
+            return super().values(now_ms) | {"status_3": None}
+
+    settings = MeterSettings(multi_function=MultiFunctionSettings())
+    subject = face(ONE, values=Blank(ConstantCurve(START, 0), Circuit(), settings))
+    assert read(subject, 0x04000503)["error"] == 0x02
+    assert read(subject, 0x04000504)["data"] == bytes(2)
 
 
 def test_a_foreign_address_and_a_bad_checksum_are_never_answered() -> None:
@@ -191,6 +203,20 @@ def test_the_clock_is_written_with_the_right_password_only() -> None:
     assert device_time(subject) == int(datetime(2026, 11, 20, 20, 15, 30, tzinfo=ZoneInfo(ZONE)).timestamp()) * 1000
 
 
+def test_programming_and_time_setting_are_counted() -> None:
+    subject = face(ONE)
+
+    def counts() -> list[object]:
+        return [dlt645_decode(di, read(subject, di)["data"]) for di in (0x03300000, 0x03300400)]
+
+    assert counts() == [[(0, 0)], [(0, 0)]]
+    write = {"kind": "write", "di": 0x04000102, "data": bytes.fromhex("30 15 20"), **AUTHORITY}
+    ask(subject, ONE, {**write, "level": 9})
+    ask(subject, ONE, write)
+    say(subject, "999999999999", {"kind": "time_sync", "time": {**SOME_DAY, "hour": 1, "minute": 2, "second": 3}})
+    assert counts() == [[(1, 0)], [(2, 0)]]
+
+
 def test_what_can_not_be_written_is_refused() -> None:
     subject = face(ONE)
     assert ask(subject, ONE, {"kind": "write", "di": 0x00010000, "data": bytes(4), **AUTHORITY})["error"] == 0x02
@@ -215,7 +241,7 @@ def test_a_password_can_be_changed_by_who_knows_it() -> None:
 @pytest.mark.parametrize("address", ["999999999999", ONE])
 def test_a_time_sync_is_obeyed_and_not_answered(address: str) -> None:
     subject = face(ONE, values=meter(clock_offset_ms=90_000))
-    moment = {"year": 26, "month": 6, "day": 3, "hour": 1, "minute": 2, "second": 3}
+    moment = {**SOME_DAY, "hour": 1, "minute": 2, "second": 3}
     assert say(subject, address, {"kind": "time_sync", "time": moment}) == []
     assert device_time(subject) == int(datetime(2026, 6, 3, 1, 2, 3, tzinfo=ZoneInfo(ZONE)).timestamp()) * 1000
 

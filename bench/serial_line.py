@@ -1,4 +1,6 @@
-"""Reads a second on a simulated 9600-baud line beside what the line itself allows, and plain pymodbus on the same line.
+"""Requests a second on a simulated 9600-baud line beside what the line itself allows, for each protocol.
+
+Plain pymodbus reads the same registers from the same line.
 
 Run alone with `python -m bench.serial_line [SECONDS]`.
 """
@@ -8,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,10 +18,15 @@ from pymodbus.client import AsyncModbusSerialClient
 
 from agent.bus import LineBus
 from agent.channels.serial import SerialChannel
+from agent.drivers.base import Driver
+from agent.drivers.dlt645 import Dlt645Driver
+from agent.drivers.dlt698 import Dlt698Driver
 from agent.drivers.modbus import ModbusDriver
 from agent.line_timing import FRAME_PAUSE_CHARACTERS, LineTiming
+from bench.line_meters import ADDRESS, TIMEZONE
 from bench.slow_line import BITS
 from clock import SystemClock
+from profiles import load
 
 BAUD = 9600
 MEASURE_S = 5.0
@@ -32,6 +39,15 @@ MODBUS = (
     ("2 registers, turnaround 3.5 characters", 2, _AT_ONCE_MS),
     ("60 registers, turnaround 3.5 characters", 60, _AT_ONCE_MS),
     ("60 registers, turnaround 20 ms", 60, 20.0),
+)
+
+DLT_TURNAROUND_MS = 20.0  # DL/T 645-2007 5.3.3: the shortest that a meter may take
+_ENERGIES = ("energy_forward", "energy_forward_t1", "energy_forward_t2", "energy_forward_t3", "energy_forward_t4")
+DLT = (
+    ("dlt645", "DL/T 645, one energy", _ENERGIES[:1]),
+    ("dlt645", "DL/T 645, energies by tariff", _ENERGIES),
+    ("dlt698", "DL/T 698.45, one energy", _ENERGIES[:1]),
+    ("dlt698", "DL/T 698.45, energies by tariff", _ENERGIES),
 )
 
 
@@ -53,8 +69,8 @@ class Run:
         """Return the result as a line of text."""
         limit = self.line["exchanges"] / self.line["at_best_s"]
         return (
-            f"  {who:<9} {self.reads / self.elapsed_s:6.2f} reads a second of at most {limit:.2f}: "
-            f"{100 * self.share:.1f} %, {1e6 * self.cpu_s / self.reads:.0f} µs CPU a read"
+            f"  {who:<9} {self.line['exchanges'] / self.elapsed_s:6.2f} requests a second of at most {limit:.2f}: "
+            f"{100 * self.share:.1f} %, {1e6 * self.cpu_s / self.line['exchanges']:.0f} µs CPU a request"
         )
 
 
@@ -118,15 +134,41 @@ def peer_run(registers: int, turnaround_ms: float, seconds: float) -> Run:
     return run
 
 
+def dlt_run(protocol: str, points: Sequence[str], seconds: float) -> Run:
+    """Measure a DL/T driver on the simulator's meter."""
+    run = Run()
+    profile = load(f"{protocol}-three-phase")
+    blocks = profile.plan([profile.points[name] for name in points], TIMEZONE)
+
+    async def main(device: str) -> None:
+        bus = bus_on(device)
+        driver: Driver = Dlt645Driver(bus) if protocol == "dlt645" else Dlt698Driver(bus, SystemClock().now_ms)
+        await bus.connect()
+
+        async def read() -> None:
+            for block in blocks:
+                await driver.read(ADDRESS, block)
+
+        await measure(run, seconds, read)
+        bus.close()
+
+    with slow_line(run, DLT_TURNAROUND_MS, 0, f"bench.line_meters:{protocol}") as device:
+        asyncio.run(main(device))
+    return run
+
+
 def run(seconds: float = MEASURE_S) -> list[str]:
     """Return the result as lines of text."""
-    lines = [
-        f"serial line: {BAUD} Bd, {BITS} bits a character, Modbus RTU, {seconds:g} s each (target {TARGET_PERCENT} %)"
-    ]
+    lines = [f"serial line: {BAUD} Bd, {BITS} bits a character, {seconds:g} s each (target {TARGET_PERCENT} %)"]
     for name, registers, turnaround_ms in MODBUS:
         agent, peer = agent_run(registers, turnaround_ms, seconds), peer_run(registers, turnaround_ms, seconds)
-        lines += [name, agent.text("agent"), peer.text("pymodbus"), f"  ratio     {agent.share / peer.share:.2f}"]
-    return [*lines, "  (pymodbus leaves no pause of 3.5 characters between frames, so it can pass the line's limit)"]
+        lines += [f"Modbus RTU, {name}", agent.text("agent"), peer.text("pymodbus")]
+        lines.append(f"  ratio     {agent.share / peer.share:.2f}")
+    lines.append("  (pymodbus leaves no pause of 3.5 characters between frames, so it can pass the line's limit)")
+    for protocol, title, points in DLT:
+        name = f"{title}, turnaround {DLT_TURNAROUND_MS:g} ms"
+        lines += [name, dlt_run(protocol, points, seconds).text("agent")]
+    return lines
 
 
 if __name__ == "__main__":

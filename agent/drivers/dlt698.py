@@ -245,8 +245,9 @@ class Dlt698Driver:
         about: str,
     ) -> Message:
         try:
-            for request in self._requests.make(meter, name, content, check, about):
-                heard = await self._bus.exchange(request)
+            async with meter.turn:
+                for request in self._requests.make(meter, name, content, check, about):
+                    heard = await self._bus.exchange(request)
         except (NoReplyError, LineDownError):
             meter.connection = None  # who does not answer may have been without power
             raise

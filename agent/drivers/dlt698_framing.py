@@ -25,6 +25,7 @@ from diantan_core import (
 
 REPORT_RESPONSE: Final = 0x03  # control field: to the server, which began; user data
 _MOST_UNFINISHED: Final = 32  # meters whose fragmented messages are collected at a time
+_MOST_RELEASED: Final = 4096
 _LARGEST_MESSAGE: Final = 65535
 CONFIRMED: Final = "confirmed"
 _HEARTBEAT: Final = ("heartbeat", None)
@@ -123,6 +124,8 @@ class Dlt698Framing:
         except UnreadableError as error:
             return Noise(octets, str(error))
         if message.name in ("release_notification", "link_request") and message.body.get("type") != _HEARTBEAT:
+            if len(self.released) >= _MOST_RELEASED:
+                self.released.clear()  # whoever is forgotten refuses the next request, and is connected to then
             self.released.add(message.device)
         piid = message.piid
         if message.name == "proxy_response" and piid is not None:

@@ -1,5 +1,6 @@
 """Requests to DL/T 698.45 meters: APDUs numbered, wrapped as the profile says, framed, and cut to size."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -30,7 +31,8 @@ class MeterState:
     fragment: int = 0  # number of the next fragment
     send_size: int = 0  # of the longest frame that it takes
     connection: int | None = None  # on which the association was made; None: there is none
-    asked_ms: int = field(default=0)
+    asked_ms: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # fragments of two requests must not mix
 
     @property
     def address(self) -> str:
@@ -66,7 +68,7 @@ class Requests:
         frame, signature = self._frame(meter, apdu, piid, name.replace("_request", "_response"))
         limit = meter.send_size or meter.association.send_size
         octets = frame.encode()
-        if len(octets) <= limit:
+        if len(octets) <= limit or meter.association.proxy is not None:  # it is the terminal's to cut it for the meter
             return [self._request(meter, octets, signature, about, verifier(about, check))]
         size = limit - FRAME_OCTETS - _FRAGMENT_HEADER
         pieces = frame.split(size, meter.fragment)

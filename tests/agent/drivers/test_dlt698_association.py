@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from dlt698_support import NOW, ONE, ZONE, Meters, Site, apdu, by_hand, carbon, long_block, reply_to, run
@@ -14,12 +12,6 @@ from diantan_core import Dlt698Frame, dlt698_decode_apdu, dlt698_encode_apdu
 from profiles.dlt698.model import Proxy
 from profiles.dlt698.moments import date_time_s
 from profiles.dlt698.plan import ObjectsBlock
-
-START = int(datetime(2026, 4, 28, 12, tzinfo=ZoneInfo(ZONE)).timestamp() * 1000)
-LATER = START + 35 * 86_400_000 + 4321
-FREQUENCY = 0x200F_0200
-VALUE = ("data", ("long_unsigned", 5000))
-
 
 # Associations
 
@@ -178,6 +170,22 @@ def test_a_meter_behind_a_terminal() -> None:
         (frame,) = site.sent()
         assert (frame.address, frame.kind) == ("aaaaaaaaaaaa", "wildcard")
         assert site.bus.counters.ok == 1
+
+    run(meters.far(), scenario)
+
+
+def test_a_terminal_may_be_named() -> None:
+    """Where several dial in to one port, a wildcard would reach all of them."""
+    meters = Meters(addresses=("111111111111", ONE))
+    block = behind(meters)
+    assert block.association.proxy is not None
+    named = replace(block.association, proxy=replace(block.association.proxy, terminal="111111111111"))
+
+    async def scenario(site: Site) -> None:
+        values = block.decode(await site.driver.read(ONE, replace(block, association=named)))
+        assert set(values) == {"power"}
+        (frame,) = site.sent()
+        assert (frame.address, frame.kind) == ("111111111111", "single")
 
     run(meters.far(), scenario)
 

@@ -1,20 +1,18 @@
 """Requests and replies of DL/T 698.45 that are longer than a frame or an APDU."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from dlt698_support import ONE, ZONE, Meters, Site, apdu, by_hand, long_block, reply_to, run
+from dlt698_support import NOW, ONE, ZONE, Meters, Site, apdu, by_hand, long_block, reply_to, run
 from line_support import FarEnd
 
+from agent.drivers.dlt698_framing import Dlt698Framing
 from agent.exchange import BadReplyError, NoReplyError
-from diantan_core import Dlt698Frame
+from diantan_core import Dlt698Frame, dlt698_encode_apdu
 
-START = int(datetime(2026, 4, 28, 12, tzinfo=ZoneInfo(ZONE)).timestamp() * 1000)
-LATER = START + 35 * 86_400_000 + 4321
 FREQUENCY = 0x200F_0200
 VALUE = ("data", ("long_unsigned", 5000))
 
@@ -130,3 +128,25 @@ def test_a_message_without_end_is_given_up() -> None:
         assert 60 <= site.far.asked <= 70
 
     run(far, scenario)
+
+
+def test_two_long_requests_at_once_are_sent_one_after_the_other() -> None:
+    meters = Meters(parameters={"frame_size": 100}, association={"apdu_size": 4000})
+    block = long_block(meters)
+
+    async def scenario(site: Site) -> None:
+        replies = await asyncio.gather(*(site.driver.read(ONE, block) for _ in range(3)))
+        assert all("power" in block.decode(reply) for reply in replies)
+        assert site.bus.counters.timeout == 0
+
+    run(meters.far(), scenario)
+
+
+def test_a_login_from_anyone_is_not_remembered_for_ever() -> None:
+    time = {"year": 2025, "month": 4, "day": 3, "weekday": 4, "hour": 0, "minute": 0, "second": 0, "milliseconds": 0}
+    body = {"piid_acd": 0, "type": ("login", None), "heartbeat_s": 60, "time": time}
+    login = dlt698_encode_apdu(("link_request", body))
+    framing = Dlt698Framing(lambda: NOW, ZONE)
+    for number in range(5000):
+        framing.feed(Dlt698Frame(0x81, f"{number:012d}", 0, login).encode())
+    assert 0 < len(framing.released) <= 4096

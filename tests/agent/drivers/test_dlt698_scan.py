@@ -1,20 +1,12 @@
 """Time sync by DL/T 698.45, and meters found by their wildcard address."""
 
 import asyncio
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from dlt698_support import NOW, ONE, TWO, ZONE, Meters, Site, run
 from line_support import FarEnd
 
 from agent.drivers.base import Found
-
-START = int(datetime(2026, 4, 28, 12, tzinfo=ZoneInfo(ZONE)).timestamp() * 1000)
-LATER = START + 35 * 86_400_000 + 4321
-FREQUENCY = 0x200F_0200
-VALUE = ("data", ("long_unsigned", 5000))
-
 
 # Time, and finding meters
 

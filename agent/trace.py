@@ -39,6 +39,7 @@ class LineTrace:
         self._as_json = as_json
         self.frames = 0
         self.most: int | None = None  # frames to write; what comes after them is not told
+        self.broken = False  # nobody reads what is written: nothing more is
 
     def __call__(self, traced: Traced) -> None:
         """Write what the bus has sent or heard."""
@@ -63,7 +64,7 @@ class LineTrace:
         return self._explainers[""].pending
 
     def _tell(self, told: Explained, time_ms: int, sent: bool | None, verdict: str) -> None:  # noqa: FBT001 - None: neither
-        if self.most is not None and self.frames >= self.most:
+        if self.broken or (self.most is not None and self.frames >= self.most):
             return
         self.frames += 1
         moment = datetime.fromtimestamp(time_ms / 1000, self._zone)
@@ -71,13 +72,20 @@ class LineTrace:
             entry: dict[str, Any] = {"time": moment.isoformat(timespec="milliseconds"), "line": self._name}
             if sent is not None:
                 entry |= {"sent": sent, "verdict": verdict}
-            self._write(json.dumps({**entry, **told.as_json()}, ensure_ascii=False))
+            self._put(json.dumps({**entry, **told.as_json()}, ensure_ascii=False))
             return
         by_master = told.sender == "master" if sent is None else sent
         arrow = _PASSED if told.sender is None and sent is None else _SENT if by_master else _HEARD
         word = "" if verdict in _PLAIN or not verdict else f"({verdict}) "
         who = f"{told.protocol or '?':<10} {'?' if told.address is None else told.address:<12}"
-        self._write(f"{moment:%H:%M:%S}.{time_ms % 1000:03} {arrow} {who} {word}{meaning(told)}")
+        self._put(f"{moment:%H:%M:%S}.{time_ms % 1000:03} {arrow} {who} {word}{meaning(told)}")
+
+    def _put(self, text: str) -> None:
+        # The bus of a running gateway calls this: a pipe that was closed must not cost it a reading.
+        try:
+            self._write(text)
+        except OSError:
+            self.broken = True
 
 
 def line_trace(

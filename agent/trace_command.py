@@ -35,7 +35,8 @@ class Limit:
 
     def reached(self) -> bool:
         """Return whether it ends now, and say so to whoever waits."""
-        if self.trace.most is not None and self.trace.frames >= self.trace.most:
+        enough = self.trace.most is not None and self.trace.frames >= self.trace.most
+        if enough or self.trace.broken:
             self.stop.set()
         return self.stop.is_set()
 

@@ -1,5 +1,6 @@
 """Where the commands speak: results on standard output, all else on standard error."""
 
+import os
 import sys
 from typing import Final
 
@@ -23,4 +24,9 @@ def say(*lines: str) -> None:
 
 def show(text: str) -> None:
     """Print a result on standard output at once, since it may go into a pipe that somebody watches."""
-    print(text, flush=True)  # noqa: T201 - the command's own output
+    try:
+        print(text, flush=True)  # noqa: T201 - the command's own output
+    except BrokenPipeError:
+        # The interpreter writes what is left once more when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise

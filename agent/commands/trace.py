@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Final
 
 from agent.commands.options import add_config
-from agent.commands.output import UsageError, say, show
+from agent.commands.output import FAILED, UsageError, say, show
 from clock import from_spec
 
 _DESCRIPTION: Final = """
@@ -53,4 +53,4 @@ def _trace(arguments: argparse.Namespace) -> int:
         return trace_command.poll(target, clock, limit, every_ms=every_ms, say=say)
 
     trace_command.run(work)
-    return 0
+    return FAILED if trace.broken else 0

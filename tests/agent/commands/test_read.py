@@ -82,6 +82,20 @@ def test_the_frames_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "frequency = 50" in reply
 
 
+def test_a_point_that_the_meter_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    """The others have their values; the status says that something is missing."""
+    with BenchLine([("dlt645-dc-charger", ADDRESS, Shown(CLOCK))], CLOCK) as line:
+        arguments = ["--line", line.spec, "--profile", "dlt645-three-phase", "--address", ADDRESS]
+        status, out, _ = read(capsys, *arguments, "energy_forward", "frequency", "--json")
+        assert status == 1
+        energy, frequency = json.loads(out)
+        assert (energy["text"], frequency["value"]) == ("1234.56", None)
+        assert "no such data" in frequency["error"]
+        status, out, errors = read(capsys, *arguments, "frequency")
+    assert (status, out) == (1, "")
+    assert "no such data" in errors
+
+
 def test_a_meter_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     with BenchLine([("dlt645-three-phase", ADDRESS, Shown(CLOCK))], CLOCK) as line:
         spec = f"{line.spec}?timeout_ms=50"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bench_line import BenchLine, Shown
 
-from agent import cli
+from agent import cli, scan_command
 from agent.config_lines import LINES
 from agent.scan_command import USUAL
 from clock import SystemClock
@@ -86,6 +86,27 @@ def test_a_serial_line_with_the_usual_rates(capsys: pytest.CaptureFixture[str]) 
     assert found["device"] == line.path
     assert "timeout_ms" not in found
     LINES["serial"].model_validate(found)
+
+
+def test_every_usual_rate_is_tried(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, until a meter answers."""
+    tried: list[tuple[int, str]] = []
+    real = scan_command.scan_line
+
+    async def noted(line: Any, *rest: Any) -> Any:
+        tried.append((line.baud, line.parity))
+        return await real(line, *rest) if line.baud == 2400 else []
+
+    monkeypatch.setattr(scan_command, "scan_line", noted)
+    with BenchLine([("eastron-sdm630", 2, Shown(CLOCK))], CLOCK, pty=True) as line:
+        arguments = ["--baud", "auto", "--protocol", "modbus", "--timeout-ms", "200"]
+        status, out, _ = scan(capsys, line.spec, *arguments, "--units", "2")
+        assert (status, tried) == (0, list(USUAL[:3]))
+        (found,) = tomllib.loads(out)["line"]
+        assert (found["baud"], found["parity"]) == (2400, "even")
+        tried.clear()
+        assert scan(capsys, line.spec, *arguments, "--units", "9")[0] == 1
+    assert tried == list(USUAL)
 
 
 def test_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:

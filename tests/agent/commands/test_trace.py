@@ -3,6 +3,7 @@
 import json
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -107,6 +108,47 @@ def test_it_ends_after_so_many_frames(pty: Pty) -> None:
         entry = json.loads(until_heard(process, pty))
         assert (entry["address"], entry["values"][0]["value"]) == (ADDRESS, "230.1")
         assert process.wait(10) == 0
+
+
+def test_a_reader_that_goes_away(pty: Pty) -> None:
+    """As with `trace … | head -1`: it ends, and says nothing of pipes."""
+    with listening(pty) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        until_heard(process, pty)
+        process.stdout.close()
+        pty.say(READ)
+        assert process.wait(10) == 1
+        assert process.stderr.read() == ""
+
+
+def test_a_tap_whose_output_is_gone_harms_nobody() -> None:
+    def gone(_: str) -> None:
+        raise BrokenPipeError
+
+    tap = line_trace(parse_spec("tcp:h:1"), {}, "Asia/Shanghai", gone)
+    for _ in range(2):
+        tap(Traced(NOON_MS, sent=True, octets=READ, verdict="request", protocol="dlt645"))
+    assert (tap.broken, tap.frames) == (True, 1)
+
+
+def test_listening_on_a_serial_server() -> None:
+    """What a serial server passes to all its clients; its end is the trace's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        spec = f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        command = [sys.executable, "-m", "agent.cli", "trace", spec]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            client, _ = server.accept()
+            with client:
+                client.sendall(READ + ANSWER)
+                assert process.stdout is not None
+                assert "→ dlt645     112233445566 read: request" in process.stdout.readline()
+                assert "← dlt645     112233445566 read: reply; voltage phase A" in process.stdout.readline()
+                client.sendall(READ[:5])
+            assert process.wait(10) == 1
+            assert "5 octets" in process.stdout.read()
+            assert process.stderr is not None
+            assert "closed the connection" in process.stderr.read()
 
 
 def test_a_port_that_goes_away(capsys: pytest.CaptureFixture[str]) -> None:

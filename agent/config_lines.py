@@ -32,6 +32,9 @@ class Meter(Section):
     points: list[str] | None = None
 
 
+Preamble = Annotated[Whole, Field(ge=0, le=32)]  # octets FEH that wake a DL/T 645 meter before a request (前导字节)
+
+
 class _Line(Section):
     """What every line has, whatever carries it."""
 
@@ -60,6 +63,7 @@ class TcpLine(_Line):
     host: Host
     port: Port
     baud: Baud | None = None  # of the line behind it, for the timing; None: not known
+    preamble: Preamble = 4
     pause_after_connect_ms: Whole = Field(default=0, ge=0, le=60_000)
 
 
@@ -72,6 +76,7 @@ class SerialLine(_Line):
     parity: Literal["none", "even", "odd"] = "even"
     data_bits: Literal[8] = 8  # Modbus RTU and both DL/T protocols use every bit of an octet
     stop_bits: Literal[1, 2] = 1
+    preamble: Preamble = 4
 
 
 class DialInLine(_Line):

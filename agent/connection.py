@@ -11,7 +11,7 @@ from agent.channels.serial import SerialChannel
 from agent.channels.tcp import TcpChannel
 from agent.config_lines import DialInLine, Line, ModbusTcpLine, SerialLine, TcpLine, address_of
 from agent.drivers.base import Address, Driver
-from agent.drivers.dlt645 import Dlt645Driver
+from agent.drivers.dlt645 import PREAMBLE, Dlt645Driver
 from agent.drivers.dlt698 import Dlt698Driver
 from agent.drivers.modbus import ModbusDriver
 from agent.line_timing import LineTiming
@@ -52,7 +52,7 @@ def connection(
     for protocol in wanted:
         match protocol:
             case "dlt645":
-                drivers[protocol] = Dlt645Driver(bus)
+                drivers[protocol] = Dlt645Driver(bus, preamble=_preamble(line))
             case "dlt698":
                 drivers[protocol] = Dlt698Driver(
                     bus, now_ms or clock.now_ms, timezone=timezone, profiles=_by_address(line, own, protocol)
@@ -63,6 +63,10 @@ def connection(
             case _:
                 raise ValueError(f"expected dlt645, dlt698 or modbus, got {protocol!r}")
     return Connection(bus, drivers)
+
+
+def _preamble(line: Line) -> int:
+    return line.preamble if isinstance(line, (SerialLine, TcpLine)) else PREAMBLE
 
 
 def timing(line: Line, clock: Clock) -> LineTiming:

@@ -1,0 +1,43 @@
+"""What a line's configuration makes of its bus and drivers."""
+
+import asyncio
+
+import pytest
+from dlt645_support import NOW, ONE, face, served
+from line_support import FarEnd, over_tcp
+from pydantic import ValidationError
+
+from agent.config_lines import TcpLine
+from agent.connection import connection
+from agent.drivers.dlt645 import Dlt645Driver
+from clock import ManualClock
+from profiles import load
+
+
+def line(port: int, **changes: object) -> TcpLine:
+    meter = {"id": "m", "profile": "dlt645-three-phase", "address": ONE}
+    keys = {"name": "bus", "transport": "tcp", "host": "127.0.0.1", "port": port, "meter": [meter], **changes}
+    return TcpLine.model_validate(keys)
+
+
+@pytest.mark.parametrize(("changes", "count"), [({}, 4), ({"preamble": 0}, 0), ({"preamble": 8}, 8)])
+def test_a_dlt645_meter_is_woken_as_its_line_says(changes: dict[str, object], count: int) -> None:
+    async def main() -> bytes:
+        far = FarEnd(served(face(ONE)))
+        async with over_tcp(far) as channel:
+            port = int(channel.name.rpartition(":")[2])
+            made = connection(line(port, **changes), {"m": load("dlt645-three-phase")}, ManualClock(NOW))
+            driver = made.drivers["dlt645"]
+            assert isinstance(driver, Dlt645Driver)
+            await made.bus.connect()
+            assert await driver.read_address(ONE) == ONE
+            made.bus.close()
+        return far.requests[0]
+
+    octets = asyncio.run(main())
+    assert octets.startswith(b"\xfe" * count + b"\x68")
+
+
+def test_a_preamble_has_an_end() -> None:
+    with pytest.raises(ValidationError, match="preamble"):
+        line(1, preamble=33)

@@ -56,6 +56,16 @@ class Objects:
         self._tables = {table.oad: table for table in profile.tables.values()}
         self._writes = {write.field.oad: write for write in profile.writes.values()}
         self._written: dict[int, Data] = {}
+        self._row: Row | None = None
+
+    def begin(self) -> None:
+        """Measure anew for the request that follows: all its attributes are of one instant."""
+        self._row = None
+
+    def _measured(self, now_ms: int) -> Row:
+        if self._row is None:
+            self._row = self._values.values(now_ms)
+        return self._row
 
     def get(self, oad: int, now_ms: int) -> Data:
         """Return the data of an attribute, or of one of its elements; AccessError."""
@@ -64,7 +74,7 @@ class Objects:
             even = self.address.rjust(len(self.address) + len(self.address) % _OCTET, "0")
             return "octet_string", bytes.fromhex(even)
         if base in self._elements:
-            return self._attribute(self._elements[base], index, self._values.values(now_ms))
+            return self._attribute(self._elements[base], index, self._measured(now_ms))
         if base in self._tables:
             raise AccessError(REFUSED)  # records are for GET-Record
         if table := self._tables.get(base - _COLUMN_TABLE + 0x0200):
@@ -153,6 +163,7 @@ class Objects:
 
     def set(self, oad: int, item: Data, now_ms: int) -> None:
         """Set an attribute; AccessError."""
+        self.begin()
         write = self._writes.get(oad)
         if write is None:
             raise AccessError(REFUSED if self._exists(oad) else UNDEFINED)
@@ -175,6 +186,7 @@ class Objects:
 
     def act(self, omd: int, item: Data, now_ms: int) -> None:
         """Carry out a method: the broadcast time sync is the one there is; AccessError."""
+        self.begin()
         if omd != SYNCHRONISE:
             raise AccessError(REFUSED if self._exists(omd & 0xFFFF0000 | 0x0200) else UNDEFINED)
         if item[0] != "date_time_s":

@@ -66,6 +66,7 @@ class Server:
     def answer(self, apdu: bytes, client: int, now_ms: int) -> bytes | None:
         """Return the APDU that answers one; None for what is not answered (LINK- and REPORT-Response)."""
         session = self.session(client)
+        self.objects.begin()
         try:
             name, content = dlt698_decode_apdu(apdu)
             if name != "security_request":

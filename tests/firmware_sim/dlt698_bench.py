@@ -22,8 +22,10 @@ class Store:
         self.applied: list[tuple[str, Row]] = []
         self.now: Row = {name: 1000 * point.resolution for name, point in profile.points.items()}
         self.refuses = False
+        self.measured = 0
 
     def values(self, now_ms: int) -> Row:
+        self.measured += 1
         return {**self.now, "device_time": now_ms}
 
     def row(self, table: str, number: int, now_ms: int) -> Row:

@@ -105,6 +105,14 @@ def test_elements_arrays_and_structures(bench: Bench) -> None:
     assert bench.get(0x4000_0200) == ("data", ("date_time_s", date_time_s(NOW, ZONE)))
 
 
+def test_a_request_is_answered_of_one_instant(bench: Bench) -> None:
+    bench.ask("get_request", "normal_list", oads=[0x0010_0200, 0x2000_0200, 0x200F_0200])
+    assert bench.store.measured == 1
+    item = {"oad": 0x4000_0200, "data": ("date_time_s", date_time_s(NOW, ZONE)), "get": 0x200F_0200, "delay_s": 0}
+    bench.ask("set_request", "then_get", items=[item, item])
+    assert bench.store.measured == 3  # what was set shows
+
+
 def test_a_value_that_the_meter_has_not_is_null(bench: Bench) -> None:
     bench.store.now["energy_forward_t3"] = None
     assert bench.get(0x0010_0200)[1][1][3] == ("null", None)

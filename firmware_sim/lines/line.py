@@ -114,12 +114,14 @@ class Line:
             treated = treat(self._book, Sent(self.name, face, answer, request), now_ms)
         if treated is None:
             return
-        session.held += treated.octets
+        session.held.append((answer.meter, treated.octets))
         if treated.held:
             return
-        octets, session.held = session.held, b""
-        if counters is not None:
-            counters.answers += 1
+        octets = b"".join(part for _, part in session.held)
+        for meter, _ in session.held:
+            if meter in self._book.counters:
+                self._book.counters[meter].answers += 1
+        session.held.clear()
         wait_ms = treated.delay_ms + session.last * self.timing.octet_ms + self._turnaround(answer.meter)
         if wait_ms == 0 and self._stall is None and answer.meter not in self._last:
             self._pass_on(octets, session)
@@ -180,7 +182,7 @@ class Session:
     def __init__(self, line: Line, faces: Sequence[Face], send: Callable[[bytes], None]) -> None:
         self.send = send
         self.is_open = True
-        self.held = b""  # replies that a fault keeps for the next one
+        self.held: list[tuple[str, bytes]] = []  # replies that a fault keeps for the next one, and whose they are
         self.last = 0  # how many octets came last: the time of earlier ones has passed already
         self._line = line
         self._faces = faces

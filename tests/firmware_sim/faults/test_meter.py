@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from sim_support import DLT645, HOUR, START, master_of, read_block, read_pdu, rtu, served, service_of
+from sim_support import DLT645, DLT698, HOUR, START, master_of, read_block, read_pdu, rtu, served, service_of
 
 from clock import ManualClock
 from diantan_core import dlt645_build
@@ -234,6 +234,46 @@ def test_power_lost_in_a_write_of_dlt645(outcome: str, offset: int) -> None:
     device_time, counters = asyncio.run(run())
     assert device_time == now + offset
     assert counters == {"requests": 1, "answers": 0, "faults": {"power-cut": 1}}
+
+
+@pytest.mark.parametrize("profile", ["sim-carbon-meter", DLT645, DLT698])
+def test_a_meters_own_faults_are_read_in_every_protocol(profile: str) -> None:
+    names = ("power", "energy_forward", "device_time")
+
+    async def run() -> list[dict[str, int]]:
+        clock = ManualClock(START)
+        meter = served("m", profile, power_mw=6_000_000)
+        service = service_of(meter, clock=clock, transport="pty")
+        place = service.addresses()[0]
+        async with master_of(service) as master:
+
+            async def read(now_ms: int) -> dict[str, int]:
+                clock.wall_ms = now_ms
+                values: dict[str, int] = {}
+                for block in meter.profile.plan([meter.profile.points[name] for name in names], "Asia/Shanghai"):
+                    values |= await read_block(master, meter.profile.protocol, place, block)
+                return {name: values[name] for name in names}
+
+            found = [await read(START + HOUR)]
+            for document in (
+                {"kind": "stuck", "point": "power", "value": "0 W"},
+                {"kind": "rollover", "point": "energy_forward", "at": "100 kWh", "left": "6 kWh"},
+                {"kind": "clock-jump", "by_ms": -HOUR},
+            ):
+                service.book.set(parse_fault(document), START + HOUR)
+            found += [await read(START + HOUR), await read(START + 3 * HOUR)]
+            service.book.clear(None, START + 3 * HOUR)
+            return [*found, await read(START + 3 * HOUR)]
+
+    def row(power: int, energy: int, hours: int) -> dict[str, int]:
+        return {"power": power, "energy_forward": energy, "device_time": START + hours * HOUR}
+
+    assert asyncio.run(run()) == [
+        row(6_000_000, 6_000_000, 1),
+        row(0, 94_000_000, 0),
+        row(0, 6_000_000, 2),
+        row(6_000_000, 18_000_000, 2),
+    ]
 
 
 @pytest.mark.parametrize(("point", "swapped"), [(None, ("power", "energy_forward")), ("power", ("power",))])

@@ -41,6 +41,7 @@ class LineBus:
         self._timing = timing
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._connecting = asyncio.Lock()
         self._framings: list[Framing] = []
         self._burst = Burst()
         self._unanswered = Unanswered(timing.late_s)
@@ -78,18 +79,19 @@ class LineBus:
 
     async def connect(self) -> None:
         """Open the channel; LineDownError when that fails."""
-        if self._channel.connected:
-            return
-        try:
-            await self._channel.open()
-        except LineDownError:
-            self.counters.unreachable += 1
-            raise
-        self._discard()
-        self._connection += 1
-        self._silent = 0
-        self._echoes = None
-        self.counters.connects += 1
+        async with self._connecting:
+            if self._channel.connected:
+                return
+            try:
+                await self._channel.open()
+            except LineDownError:
+                self.counters.unreachable += 1
+                raise
+            self._discard()
+            self._connection += 1
+            self._silent = 0
+            self._echoes = None
+            self.counters.connects += 1
 
     def close(self) -> None:
         """Close the channel; a request under way ends with LineDownError."""

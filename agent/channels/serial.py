@@ -8,6 +8,7 @@ import errno
 import os
 import sys
 import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -85,6 +86,10 @@ class SerialChannel(Channel):
                 write_timeout=0,
                 exclusive=True,
             )
+            with suppress(OSError, ValueError, NotImplementedError):
+                port.set_low_latency_mode(
+                    True
+                )  # a USB adapter may hold octets back for 16 ms; not every driver knows it
             port.reset_input_buffer()  # what came while nobody listened answers nothing of ours
         except (serial.SerialException, OSError, termios.error, ValueError) as error:
             raise LineDownError(f"{self.name} can't be opened: {error}") from None

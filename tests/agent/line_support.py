@@ -125,6 +125,7 @@ class MemoryChannel(Channel):
             raise LineDownError("memory: refused")
         if not self._open:
             self.opened += 1
+            await asyncio.sleep(0)
             self._open = True
 
     def hang_up(self) -> None:

@@ -563,6 +563,29 @@ def test_without_a_connection_nothing_is_asked() -> None:
     line.count(unreachable=2, connects=0)
 
 
+def test_two_who_connect_at_once_share_the_connection() -> None:
+    """A reader from the command line and the line's own task, say."""
+    line = Line(answer)
+
+    async def use() -> None:
+        line.bus.close()
+        await asyncio.gather(line.bus.connect(), line.bus.connect())
+
+    on(line, use).count(connects=2)
+    assert line.channel.opened == 2
+
+
+def test_a_part_of_a_reply_that_must_be_confirmed_keeps_the_request_waiting() -> None:
+    """A fragment (分帧) of DL/T 698.45: the rest comes only after its confirmation."""
+    line = Line(lambda data: after(0.2, b"<a*>") if data == b"(ax)" else after(0.2, b"<ax>"))
+
+    async def use() -> None:
+        assert await line.ask("ax") == "x"
+
+    on(line, use).count(ok=1)
+    assert line.sent == [b"(ax)", b"(a*)"]
+
+
 def test_a_connection_that_brings_nothing_is_replaced() -> None:
     """After some requests in a row without a single octet, whoever they were for."""
     timing = LineTiming(timeout_s=TIMEOUT_S, replace_after=3)

@@ -1,0 +1,61 @@
+"""Opening lines for commands."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agent.exchange import LineDownError
+from agent.line_spec import parse_spec
+from agent.opened import connect
+
+
+class Bus:
+    """Fails so many times, each after so long."""
+
+    connected = False
+
+    def __init__(self, failures: int, takes_s: float) -> None:
+        self.failures = failures
+        self.takes_s = takes_s
+        self.asked = 0
+
+    async def connect(self) -> None:
+        self.asked += 1
+        await asyncio.sleep(self.takes_s)
+        if self.asked <= self.failures:
+            raise LineDownError("nobody")
+        self.connected = True
+
+
+def opened(bus: Any, spec: str, longest_s: float = 180) -> list[str]:
+    said: list[str] = []
+    asyncio.run(connect(bus, parse_spec(spec), said.append, longest_s))
+    return said
+
+
+def test_a_meter_that_takes_its_time() -> None:
+    bus = Bus(3, 0.02)
+    assert opened(bus, "dial-in:5000?timeout_ms=20") == ["waiting for a meter to dial in to port 5000"]
+    assert (bus.asked, bus.connected) == (4, True)
+
+
+def test_it_is_not_waited_for_for_ever() -> None:
+    bus = Bus(10_000, 0.02)
+    with pytest.raises(LineDownError):
+        opened(bus, "dial-in:5000?timeout_ms=20", 0.1)
+    assert 2 <= bus.asked < 100
+
+
+def test_a_port_that_can_not_be_had_is_told_at_once() -> None:
+    bus = Bus(10_000, 0)
+    with pytest.raises(LineDownError):
+        opened(bus, "dial-in:5000")
+    assert bus.asked == 1
+
+
+def test_other_lines_are_opened_once() -> None:
+    bus = Bus(1, 0)
+    with pytest.raises(LineDownError):
+        opened(bus, "tcp:h:1")
+    assert bus.asked == 1

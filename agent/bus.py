@@ -230,10 +230,11 @@ class LineBus:
         self._silent = 0
         whole: Framing | None = None
         for framing in self._framings:
-            for event in framing.feed(data):
+            events = framing.feed(data)
+            for event in events:
                 self._take(framing, event)
-                if isinstance(event, Heard) and not framing.pending:
-                    whole = framing
+            if events and isinstance(events[-1], Heard) and not framing.pending:
+                whole = framing
         if whole is not None and len(self._framings) > 1:
             self._agree(whole)
         gap_s = self._gap_s()
@@ -251,7 +252,8 @@ class LineBus:
         """One framing has found a frame that ends here: no other one need wait for more of it."""
         for framing in self._framings:
             if framing is not whole and framing.pending:
-                framing.flush()
+                for event in framing.flush():
+                    self._take(framing, event)
 
     def _flush(self) -> None:
         for framing in self._framings:

@@ -522,6 +522,19 @@ def test_a_frame_of_one_protocol_does_not_hold_up_the_line_for_another() -> None
     on(line, use).count(ok=2)
 
 
+def test_the_beginning_of_another_protocols_frame_behind_a_whole_one_waits() -> None:
+    """It is noise to the first protocol, and the reply to the second."""
+    square = Toy("{}[]")
+    line = Line(lambda _: [(0.01, b"<zx>[a"), (0.02, b"x]")])
+
+    async def use() -> None:
+        line.bus.attach(line.toy)
+        heard = await line.bus.exchange(square.request("ax"))
+        assert heard is not None
+
+    on(line, use).count(ok=1, foreign=1)
+
+
 def test_a_stream_that_can_not_be_trusted_any_more_is_given_up() -> None:
     """At once, not after the time-out."""
     line = Line(lambda _: after(0.01, b"#"))

@@ -162,12 +162,15 @@ class Dlt645Driver:
     async def read_address(self, address: str = WILDCARD) -> str:
         """Return the address of the meter that answers; with the wildcard there may be only one on the line."""
         requested = digits(address)
-        return _told(await self.ask_any(requested, {"kind": "read_address"}, READ_ADDRESS))
+        said = await self.ask_any(requested, {"kind": "read_address"}, READ_ADDRESS)
+        _check(said.message, f"meter {requested}, read the address")
+        return str(said.message["address"])
 
     async def write_address(self, new: str, address: str = WILDCARD) -> None:
         """Give the meter a new address; with the wildcard there may be only one on the line."""
         message = {"kind": "write_address", "address": new}
-        await self.ask_any(digits(address), message, WRITE_ADDRESS, also=digits(new))
+        said = await self.ask_any(digits(address), message, WRITE_ADDRESS, also=digits(new))
+        _check(said.message, f"meter {address}, write the address {new}")
 
     async def freeze(self, address: Address | None, moment: dict[str, int] | None = None) -> None:
         """Have a meter freeze (冻结), or by broadcast all of them (None), which is not answered.
@@ -205,7 +208,10 @@ class Dlt645Driver:
         raise lost or NoReplyError(f"meter {address}, {about}: it answers neither there nor at {present} Bd")
 
     async def ask_any(self, requested: str, message: dict[str, Any], function: int, *, also: str | None = None) -> Said:
-        """Ask whoever a wildcard or shortened address (缩位寻址) is meant for; `also`: or who has this address then."""
+        """Ask whoever a wildcard or shortened address (缩位寻址) is meant for; `also`: or who has this address then.
+
+        A refusal is an answer too: it tells who is there.
+        """
         wild = _Wild(requested, frozenset({function}))
         other = None if also is None else _Wild(also, frozenset({function}))
         request = Request(
@@ -285,9 +291,7 @@ class Dlt645Driver:
 
         def verify(heard: Heard) -> None:
             assert isinstance(heard.frame, Said)
-            found = heard.frame.message
-            if "error" in found:
-                raise RefusedError(found["error"], f"{about}: refused, {_reasons(found)}")
+            _check(heard.frame.message, about)
 
         return Request(
             device=device(meter),
@@ -336,8 +340,10 @@ def digits(address: Address) -> str:
     return Dlt645Frame(str(address), 0).address
 
 
-def _told(said: Said) -> str:
-    return str(said.message.get("address", said.frame.address))
+def _check(message: Dlt645Message, about: str) -> None:
+    """Raise RefusedError for a refusal."""
+    if "error" in message:
+        raise RefusedError(message["error"], f"{about}: refused, {_reasons(message)}")
 
 
 def _reasons(message: Dlt645Message) -> str:

@@ -261,6 +261,18 @@ def test_addresses_are_read_and_written() -> None:
     run(served(face(ONE)), scenario)
 
 
+@pytest.mark.parametrize("kind", ["read_address", "write_address"])
+def test_a_refusal_to_tell_or_change_the_address_is_told(kind: str) -> None:
+    refusal = dlt645_build(ONE, {"kind": kind, "reply": True, "error": 0x04}).encode()
+
+    async def scenario(site: Site) -> None:
+        with pytest.raises(RefusedError, match="ERR 04H, not authorised"):
+            await (site.driver.read_address() if kind == "read_address" else site.driver.write_address(TWO))
+        assert site.bus.counters.exception == 1
+
+    run(lambda _: [refusal], scenario)
+
+
 def test_a_meter_that_repeats_the_wildcard_is_understood() -> None:
     """Vector 645-44: it echoes AA and tells its address in the data only."""
     deviating = dlt645_build("AAAAAAAAAAAA", {"kind": "read_address", "reply": True, "address": TWO}).encode()

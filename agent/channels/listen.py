@@ -17,6 +17,8 @@ from agent.exchange import LineDownError
 from diantan_core import Dlt698Frame, Dlt698Parser
 
 _MOST_CONNECTIONS: Final = 1024
+LOGIN_S: Final = 2.0
+"""How long a meter that has dialled in is left alone until it has logged in: LINK comes before everything else."""
 _GAP_S: Final = 0.5  # silence that ends an unfinished frame, as LineTiming has it for networks
 
 
@@ -73,13 +75,25 @@ class Dlt698Sorter:
 class ListenChannel(Channel):
     """A listening port and whoever has dialled in to it."""
 
-    def __init__(self, host: str, port: int, wait_s: float, sorter: Callable[[], Sorter] | None = Dlt698Sorter) -> None:
-        """`open` waits up to `wait_s` for a meter; port 0 takes a free one. `sorter` None: the newest connection."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        wait_s: float,
+        sorter: Callable[[], Sorter] | None = Dlt698Sorter,
+        login_s: float = LOGIN_S,
+    ) -> None:
+        """`open` waits up to `wait_s` for a meter; port 0 takes a free one.
+
+        `sorter` None: the newest connection. Otherwise one that has not said after `login_s` who it is may be used all
+        the same.
+        """
         super().__init__(f"{host}:{port}")
         self._host = host
         self._port = port
         self._wait_s = wait_s
         self._sorter = sorter
+        self._login_s = login_s if sorter is not None else 0.0
         self._outgoing = sorter() if sorter is not None else None
         self._server: asyncio.Server | None = None
         self._peers: list[_Peer] = []  # oldest first
@@ -94,8 +108,8 @@ class ListenChannel(Channel):
 
     @property
     def connected(self) -> bool:
-        """Whether anybody has dialled in."""
-        return bool(self._peers)
+        """Whether anybody has dialled in, and logged in where that is to be expected."""
+        return any(peer.ready for peer in self._peers)
 
     async def open(self) -> None:
         """Listen, and wait for a meter; LineDownError when the port can't be had or nobody dials in."""
@@ -107,11 +121,12 @@ class ListenChannel(Channel):
                 raise LineDownError(f"can't listen on {self.name}: {error.strerror or error}") from None
             self._port = self._server.sockets[0].getsockname()[1]
             self.name = f"{self._host}:{self._port}"
-        if not self._peers:
-            self._arrived.clear()
+        if not self.connected:
             try:
                 async with asyncio.timeout(self._wait_s):
-                    await self._arrived.wait()
+                    while not self.connected:
+                        self._arrived.clear()
+                        await self._arrived.wait()
             except TimeoutError:
                 raise LineDownError(f"nobody has dialled in to {self.name} within {self._wait_s:g} s") from None
 
@@ -138,21 +153,21 @@ class ListenChannel(Channel):
             peer.write(data)
 
     def _addressed(self, data: bytes) -> list["_Peer"]:
-        if not self._peers:
+        if not self.connected:
             raise LineDownError(f"nobody has dialled in to {self.name}")
         if self._outgoing is None:
             return self._peers[-1:]
         found: list[_Peer] = []
         for address, _ in (*self._outgoing.feed(data), *self._outgoing.flush()):
-            peers = list(self._peers) if address is None else [self._peer_of(address)]
-            found += [peer for peer in peers if peer not in found]
+            peers = self._peers if address is None else [self._peer_of(address)]
+            found += [peer for peer in peers if peer.ready and peer not in found]
         return found
 
     def _peer_of(self, address: Hashable) -> "_Peer":
         peer = self._by_address.get(address)
         if peer is not None:
             return peer
-        nameless = [peer for peer in self._peers if not peer.addresses]
+        nameless = [peer for peer in self._peers if peer.ready and not peer.addresses]
         if len(nameless) == 1:  # it may be one that sends no LINK
             return nameless[0]
         raise LineDownError(f"meter {address} has not dialled in to {self.name}")
@@ -167,8 +182,16 @@ class ListenChannel(Channel):
         else:
             peer.sorter = self._sorter()
         self._peers.append(peer)
-        self._arrived.set()
+        if self._login_s:
+            peer.be_ready_after(self._login_s)
+        else:
+            self.ready(peer)
         return True
+
+    def ready(self, peer: "_Peer") -> None:
+        """Take a connection into use."""
+        peer.ready = True
+        self._arrived.set()
 
     def received(self, peer: "_Peer", data: bytes) -> None:
         """Pass octets on, frame by frame where connections are told apart."""
@@ -206,6 +229,7 @@ class ListenChannel(Channel):
         old = self._by_address.pop(address, None)
         self._by_address[address] = peer
         peer.addresses.add(address)
+        self.ready(peer)
         if old is not None:
             old.addresses.discard(address)
             if not old.addresses:
@@ -232,7 +256,9 @@ class _Peer(asyncio.Protocol):
         self.name = "a meter"
         self.sorter: Sorter | None = None
         self.addresses: set[Hashable] = set()
+        self.ready = False  # to be asked something
         self._channel = channel
+        self._patience: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._overdue: asyncio.TimerHandle | None = None
@@ -254,6 +280,10 @@ class _Peer(asyncio.Protocol):
         self._cancel()
         detail = f": {exc}" if exc is not None else ""
         self._channel.ended(self, f"{self.name} closed the connection to {self._channel.name}{detail}")
+
+    def be_ready_after(self, seconds: float) -> None:
+        """Be used at the latest then, whether it has logged in or not."""
+        self._patience = asyncio.get_running_loop().call_later(seconds, self._channel.ready, self)
 
     def watch(self, gap_s: float) -> None:
         """Have an unfinished frame given up after so much silence."""
@@ -282,6 +312,8 @@ class _Peer(asyncio.Protocol):
 
     def _cancel(self) -> None:
         self.expect(None)
+        if self._patience is not None:
+            self._patience.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -70,9 +70,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def listening(sorter: Any = Dlt698Sorter) -> AsyncIterator[Scene]:
+async def listening(sorter: Any = Dlt698Sorter, login_s: float = 0.0) -> AsyncIterator[Scene]:
     """Yield a scene; its channel listens although nobody is there yet."""
-    scene = Scene(ListenChannel("127.0.0.1", 0, 0.01, sorter))
+    scene = Scene(ListenChannel("127.0.0.1", 0, 0.01, sorter, login_s))
     with pytest.raises(LineDownError, match=r"nobody has dialled in to 127\.0\.0\.1:\d+ within 0\.01 s"):
         await scene.channel.open()
     try:
@@ -85,11 +85,11 @@ async def listening(sorter: Any = Dlt698Sorter) -> AsyncIterator[Scene]:
             await asyncio.sleep(0)
 
 
-def run(use: Callable[[Scene], Awaitable[None]], sorter: Any = Dlt698Sorter) -> None:
+def run(use: Callable[[Scene], Awaitable[None]], sorter: Any = Dlt698Sorter, login_s: float = 0.0) -> None:
     """Run something with a listening channel."""
 
     async def scenario() -> None:
-        async with listening(sorter) as scene:
+        async with listening(sorter, login_s) as scene:
             await use(scene)
 
     asyncio.run(scenario())
@@ -125,6 +125,42 @@ def test_opening_waits_for_a_meter() -> None:
         assert scene.channel.connected
 
     run(use)
+
+
+def test_nothing_is_asked_before_the_meter_has_logged_in() -> None:
+    """LINK comes first; a meter that sends none is used after a while all the same."""
+
+    async def use(scene: Scene) -> None:
+        meter = await scene.dial()
+        assert not scene.channel.connected
+        with pytest.raises(LineDownError):
+            scene.channel.write(ask(ONE))
+        with pytest.raises(LineDownError, match="nobody has dialled in"):
+            await scene.channel.open()
+        meter.writer.write(link(ONE))
+        scene.channel._wait_s = 20
+        await scene.channel.open()
+        scene.channel.write(ask(ONE))
+        assert await meter.hears(len(ask(ONE))) == ask(ONE)
+        silent = await scene.dial()
+        scene.channel.write(ask("AAAAAAAAAAAA", "wildcard"))
+        with pytest.raises(LineDownError, match=TWO):
+            scene.channel.write(ask(TWO))
+        scene.channel.ready(scene.channel._peers[-1])  # as its timer will do
+        scene.channel.write(ask(TWO))
+        assert await silent.hears(len(ask(TWO))) == ask(TWO)
+
+    run(use, login_s=1000.0)
+
+
+def test_a_meter_that_never_logs_in_is_used_in_the_end() -> None:
+    async def use(scene: Scene) -> None:
+        await scene.dial()
+        scene.channel._wait_s = 20
+        await scene.channel.open()
+        assert scene.channel.connected
+
+    run(use, login_s=0.01)
 
 
 def test_meters_are_told_apart_by_the_address_in_their_frames() -> None:

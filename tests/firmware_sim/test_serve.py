@@ -14,8 +14,6 @@ from firmware_sim.serve import write_ready
 from profiles import names
 from profiles.points import CUMULATIVE
 
-UNKNOWN_TO_METERS = {"password"}
-
 
 def test_the_ready_file_is_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "ready.json"
@@ -104,3 +102,18 @@ def test_every_point_of_every_profile_is_served_as_the_meter_has_it(profile: str
     assert read["energy_forward"] > 0
     if "energy_forward_t1" in points:
         assert sum(read[f"energy_forward_t{n}"] for n in (1, 2, 3, 4)) == read["energy_forward"]
+
+
+def test_a_fault_of_the_station_file_may_have_begun_before_the_program_did() -> None:
+    faults = [
+        {"kind": "stuck", "point": "energy_forward", "begin": "2026-06-15T08:00:00"},
+        {"kind": "clock-jump", "by_ms": 60_000, "after_s": 0},
+    ]
+    noon = START + 12 * 3_600_000
+    service = service_of(served("a"), clock=ManualClock(noon), faults=faults)
+    service.catch_up(noon)
+    values = service.meters["a"].values(noon)
+    assert values["energy_forward"] == 8 * 6_600_000
+    # What has no local time begins when the program does.
+    assert values["device_time"] == noon + 60_000
+    assert [fault.begin_ms for fault in service.book] == [START + 8 * 3_600_000, noon]

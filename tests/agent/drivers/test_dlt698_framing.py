@@ -12,6 +12,7 @@ from agent.drivers.dlt698_link import Heartbeats
 from agent.drivers.dlt698_message import Message, device
 from agent.exchange import Heard, Noise
 from diantan_core import Dlt698Frame, dlt698_decode_apdu, dlt698_encode_apdu
+from profiles import load
 from profiles.dlt698.moments import date_time, date_time_s
 
 REQUEST = Dlt698Frame(0x43, ONE, 0x10, bytes.fromhex("05 01 01 20 0f 02 00 00"))
@@ -163,6 +164,22 @@ def test_a_captured_login_is_answered() -> None:
     frame = respond(subject, only(subject.feed(bytes.fromhex(captured))))
     assert frame.address == "111111111111"
     assert frame.user_data.hex(" ").startswith("81 00 80 07 e9 04 03 04 0f 14 05 00 00 ")
+
+
+def test_a_captured_reply_through_a_terminal_is_the_meters() -> None:
+    # 698-23 of the vectors: the gateway 111111111111 passes on that the carbon meter 012503200001 has 0 A in phase A
+    captured = (
+        "68 3E 00 C3 05 11 11 11 11 11 11 00 8D E9 89 07 05 F2 01 02 01 01 24 FE FE FE FE 68 1E 00 C3 05 01 00 20 03"
+        "25 01 00 49 AD 85 01 00 20 01 02 01 01 05 00 00 00 00 00 00 9E F3 16 00 00 E3 2E 16"
+    )
+    heard = only(framing().feed(bytes.fromhex(captured)))
+    assert heard.device == device("012503200001")
+    assert heard.signature == (0, "get_response", 0, 0)
+    assert isinstance(heard.frame, Message)
+    assert heard.frame.terminal is not None
+    assert heard.frame.terminal.address == "111111111111"
+    (block,) = load("dlt698-carbon-meter").plan([load("dlt698-carbon-meter").points["current_a"]], ZONE)
+    assert block.decode(heard.frame.apdu) == {"current_a": 0}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from protocols.explained import Direction
 from protocols.line import meaning
 
 _PLAIN: Final = frozenset(("request", "answer", "response", "event"))  # verdicts that say no more than the arrow does
+_LONGEST_REPLY_MS: Final = 2000
 _SENT, _HEARD, _PASSED = "→", "←", "·"
 
 
@@ -38,6 +39,7 @@ class LineTrace:
         self._write = write
         self._as_json = as_json
         self.frames = 0
+        self._heard_ms = 0
         self.most: int | None = None  # frames to write; what comes after them is not told
         self.broken = False  # nobody reads what is written: nothing more is
 
@@ -50,7 +52,12 @@ class LineTrace:
 
     def heard(self, octets: bytes, time_ms: int, direction: Direction | None = None) -> None:
         """Write the frames that octets of a line complete."""
-        for told in self._explainers[""].feed(octets, direction):
+        explainer = self._explainers[""]
+        if time_ms - self._heard_ms > _LONGEST_REPLY_MS:
+            # A request that is repeated looks like the reply to a write; nobody answers as late as this.
+            explainer.forget_requests()
+        self._heard_ms = time_ms
+        for told in explainer.feed(octets, direction):
             self._tell(told, time_ms, None, "")
 
     def silence(self, time_ms: int) -> None:

@@ -56,6 +56,11 @@ class Explainer:
         """Give up what waits for more octets, after a silence."""
         return [self._told(piece) for piece in self._splitter.flush()]
 
+    def forget_requests(self) -> None:
+        """Take the next Modbus messages for no reply to what was heard so far: too much time has passed."""
+        self._asked = None
+        self._transactions.clear()
+
     def message(self, octets: bytes, direction: Direction | None = None) -> list[Explained]:
         """Take octets that belong together and to which nothing is added; a DL/T 698.45 APDU needs no frame here."""
         if self._protocols == (BARE_APDU,):

@@ -22,19 +22,21 @@ def scan(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     return status, captured.out, captured.err
 
 
-def test_every_protocol_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("pty", [False, True])
+def test_every_protocol_on_one_line(capsys: pytest.CaptureFixture[str], pty: bool) -> None:
     """Each meter with its own profile, most surely, in a [[line]] that the configuration takes."""
     meters: list[Any] = [
         ("dlt645-three-phase", "202011120003", Shown(CLOCK)),
         ("dlt698-three-phase", "000000000042", Shown(CLOCK)),
         ("eastron-sdm630", 3, Shown(CLOCK)),
     ]
-    with BenchLine(meters, CLOCK) as line:
+    with BenchLine(meters, CLOCK, pty=pty) as line:
         status, out, _ = scan(capsys, f"{line.spec}?timeout_ms=150&gap_ms=50", "--units", "2-4")
         assert status == 0
         (found,) = tomllib.loads(out)["line"]
         LINES[found["transport"]].model_validate(found)
-        assert (found["transport"], found["host"], found["port"]) == ("tcp", "127.0.0.1", line.port)
+        where = ("serial", line.path, 9600) if pty else ("tcp", "127.0.0.1", line.port)
+        assert (found["transport"], found.get("device", found.get("host")), found.get("baud", line.port)) == where
     by_profile = {meter["profile"]: meter for meter in found["meter"]}
     assert by_profile["dlt645-three-phase"]["address"] == "202011120003"
     assert by_profile["dlt698-three-phase"]["address"] == "000000000042"

@@ -61,6 +61,16 @@ def test_registers_have_the_names_of_the_profile() -> None:
     assert (first["value"], first["unit"], first["register"]) == ("50.00", "Hz", 70)
 
 
+def test_a_write_that_nobody_answers_is_a_request_again() -> None:
+    """Request and reply of a write are the same octets: only what went before tells them apart, and when."""
+    told: list[str] = []
+    trace = line_trace(parse_spec("tcp:h:1"), {}, "Asia/Shanghai", told.append)
+    write = bytes.fromhex("010600010003980B")
+    for time_ms in (0, 300, 1_000, 9_000, 9_300):
+        trace.heard(write, NOON_MS + time_ms)
+    assert ["→" in line for line in told] == [True, False, True, True, False]
+
+
 @pytest.fixture
 def pty() -> Iterator[Pty]:
     line = Pty()

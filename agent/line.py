@@ -83,7 +83,12 @@ class Line:
         furthest = self._settings.longest_silence_ms + 2 * max(meter.period_ms for meter in self.meters)
         if any(meter.due_ms - now > furthest + self._settings.phase_ms for meter in self.meters):
             self._all_due()  # the time has gone back: no poll can be that far away
-        head = min((meter for meter in self.meters if not meter.is_silent), key=_due, default=None)
+        guarded = self._is_guarded(now)
+        head = min(
+            (meter for meter in self.meters if not meter.is_silent and not (guarded and meter.is_doubtful)),
+            key=_due,
+            default=None,
+        )
         silent = min((meter for meter in self.meters if meter.is_silent), key=_due, default=None)
         idle_ms = None if head is None else head.due_ms - now
         if silent is not None and silent.due_ms <= now and self._may(self.attempts, idle_ms, now, silent.due_ms):
@@ -106,16 +111,21 @@ class Line:
         if now < waiting_since + patience or allowance.wait_ms(self._clock.monotonic_ms()):
             return False
         # It takes time from the polls, but never from the readings that close an interval.
+        return not self._is_guarded(now)
+
+    def _is_guarded(self, now: int) -> bool:
+        """Whether a time-out now would delay the readings that close an interval."""
         boundary = self._boundary(now)
-        if boundary + self._settings.interval_ms - now < allowance.expected_ms:
-            return False
-        return all(meter.is_silent or meter.began_ms >= boundary for meter in self.meters)
+        if boundary + self._settings.interval_ms - now < max(self.attempts.expected_ms, self.errands.expected_ms):
+            return True
+        return not all(meter.is_doubtful or meter.began_ms >= boundary for meter in self.meters)
 
     def _boundary(self, now: int) -> int:
         return boundary_before(now, self._settings.interval_ms, self._settings.phase_ms)
 
     async def _sleep(self, now: int, head: LineMeter | None, silent: LineMeter | None) -> None:
-        waits = [at_least_real(self._clock, LONGEST_SLEEP_MS, 1.0)]
+        boundary = self._boundary(now) + self._settings.interval_ms
+        waits = [at_least_real(self._clock, LONGEST_SLEEP_MS, 1.0), boundary - now]
         if head is not None:
             waits.append(head.due_ms - now)
         if silent is not None:

@@ -55,6 +55,11 @@ class LineMeter:
         return self.failures >= BACK_OFF_AFTER and not self.unreachable
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether its last poll was not answered, so that the next one may cost a time-out."""
+        return self.failures > 0 and not self.unreachable
+
+    @property
     def energy_blocks(self) -> list[Block]:
         """The blocks without which there is no reading."""
         return [block for block in self.blocks if self.is_needed(block)]

@@ -9,7 +9,7 @@ import pytest
 from line_bench import MINUTE, PROFILE, SLOT, START, ZONE, Bench
 
 from agent.exchange import LineError, NoReplyError, RefusedError
-from agent.spare import PERCENT, Errand
+from agent.spare import Errand
 
 SECOND = 1000
 SILENT = {unit: NoReplyError("no reply within 1 s") for unit in range(1, 7)}
@@ -30,9 +30,13 @@ def rates(bench: Bench, for_ms: int) -> Counter[str]:
 
 
 @pytest.mark.parametrize("answer_ms", [40, 100, 400])
-def test_silent_meters_cost_their_neighbours_less_than_a_tenth(answer_ms: int) -> None:
-    """Six of twenty are silent, from the first poll on, on a line that is as busy as it can be, or is not."""
-    whole, some = busy(), busy()
+@pytest.mark.parametrize("longest_silence_ms", [5_000, 300_000])
+def test_silent_meters_cost_their_neighbours_less_than_a_tenth(answer_ms: int, longest_silence_ms: int) -> None:
+    """Six of twenty are silent, from the first poll on, on a line that is as busy as it can be, or is not.
+
+    Also where their own pauses are so short that attempts would take all of the line.
+    """
+    whole, some = busy(), busy(longest_silence_ms=longest_silence_ms)
     some.wire.errors.update(SILENT)
     for bench in (whole, some):
         bench.wire.answer_ms = answer_ms
@@ -40,11 +44,10 @@ def test_silent_meters_cost_their_neighbours_less_than_a_tenth(answer_ms: int) -
     before, after = rates(whole, 20 * MINUTE), rates(some, 20 * MINUTE)
     for unit in range(7, 21):
         assert after[f"m{unit}"] >= 0.9 * before[f"m{unit}"]
-    # On this line the share that attempts may take is theirs, and no more.
     attempts = sum(unit <= 6 for _, unit, _ in some.wire.reads) - 2 * len(SILENT)
-    assert attempts * 1000 <= 20 * MINUTE * PERCENT // 100 + 1000
+    assert attempts * 1000 <= 20 * MINUTE * 5 // 100 + 1000
     assert some.line.figures()["silent_meters"] == 6
-    assert some.line.figures()["attempts_permille"] <= 10 * PERCENT
+    assert some.line.figures()["attempts_permille"] <= 50
 
 
 def test_silent_meters_of_a_busy_line_are_found_again_in_bounded_time() -> None:
@@ -130,15 +133,15 @@ def test_an_errand_that_fails_is_told_so_and_not_tried_again_by_the_line() -> No
     assert told == [bench.wire.row_error]
 
 
-def test_no_errand_is_run_at_a_boundary_before_all_meters_are_read() -> None:
-    """Nor is a silent meter tried then: what closes the interval comes first."""
-    bench, told = busy(start_ms=START + SLOT - 30 * SECOND), []
+@pytest.mark.parametrize("before_s", range(14, 34))
+def test_nothing_is_done_at_a_boundary_before_all_meters_are_read(before_s: int) -> None:
+    """Whenever errands and attempts at silent meters would be due: what closes the interval comes first."""
+    bench, told = busy(start_ms=START + SLOT - before_s * SECOND, longest_silence_ms=5_000), []
     bench.wire.errors.update(SILENT)
     bench.errand_for = lambda meter: errand(bench, told) if meter == "m7" else None
-    bench.run(60 * SECOND)
+    bench.run(before_s * SECOND + 3 * SECOND)
     boundary = START + SLOT
-    assert any(time > boundary for time, _ in told)
-    first = {}
+    first: dict[str, int] = {}
     for reading in bench.readings:
         if reading.time_ms > boundary:
             first.setdefault(reading.meter, reading.time_ms)

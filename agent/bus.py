@@ -22,8 +22,8 @@ from agent.exchange import (
     Request,
     Traced,
 )
+from agent.hearing import Hearing
 from agent.line_timing import LineTiming
-from agent.noise import Burst
 from agent.unanswered import Unanswered, Verdict
 from clock import Clock
 
@@ -42,8 +42,7 @@ class LineBus:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._connecting = asyncio.Lock()
-        self._framings: list[Framing] = []
-        self._burst = Burst()
+        self._hearing = Hearing(timing.gap_s, self._frame, self._noise, self._stream_lost)
         self._unanswered = Unanswered(timing.late_s)
         self._connection = 0  # counts them
         self._last_heard = float("-inf")
@@ -74,8 +73,7 @@ class LineBus:
 
     def attach(self, framing: Framing) -> None:
         """Listen with this framing from now on."""
-        if framing not in self._framings:
-            self._framings.append(framing)
+        self._hearing.attach(framing)
 
     async def connect(self) -> None:
         """Open the channel; LineDownError when that fails."""
@@ -87,7 +85,7 @@ class LineBus:
             except LineDownError:
                 self.counters.unreachable += 1
                 raise
-            self._discard()
+            self._hearing.forget()
             self._connection += 1
             self._silent = 0
             self._echoes = None
@@ -186,7 +184,7 @@ class LineBus:
 
     def _begin(self, request: Request) -> None:
         """Make a clean start: what is still unfinished on the line is no part of the reply."""
-        self._flush()
+        self._hearing.flush()
         self._octets = 0
         self._echoed = False
         self._oddity = ""
@@ -210,7 +208,7 @@ class LineBus:
         started = loop.time()
         while (now := loop.time()) - started < self._timing.longest_reply_s:
             quiet_since = max(self._last_heard, self._free_at)
-            gap_s = self._gap_s()
+            gap_s = self._hearing.gap_s
             wait = quiet_since + (self._timing.pause_s if gap_s is None else gap_s) - now
             if wait <= 0:
                 break
@@ -228,66 +226,27 @@ class LineBus:
             self._give_up()
         self._octets += len(data)
         self._silent = 0
-        whole: Framing | None = None
-        for framing in self._framings:
-            events = framing.feed(data)
-            for event in events:
-                self._take(framing, event)
-            if events and isinstance(events[-1], Heard) and not framing.pending:
-                whole = framing
-        if whole is not None and len(self._framings) > 1:
-            self._agree(whole)
-        gap_s = self._gap_s()
+        self._hearing.feed(data)
+        gap_s = self._hearing.gap_s
         if gap_s is not None:
             self._wake_at(self._last_heard + gap_s)
         elif self._waiter is None:
-            self._settle()
+            self._hearing.settle()
 
-    def _gap_s(self) -> float | None:
-        """Return what silence ends the unfinished frames; None when there is none."""
-        pauses = [framing.longest_pause_s for framing in self._framings if framing.pending]
-        return max(self._timing.gap_s, *pauses) if pauses else None
-
-    def _agree(self, whole: Framing) -> None:
-        """One framing has found a frame that ends here: no other one need wait for more of it."""
-        for framing in self._framings:
-            if framing is not whole and framing.pending:
-                for event in framing.flush():
-                    self._take(framing, event)
-
-    def _flush(self) -> None:
-        for framing in self._framings:
-            if framing.pending:
-                for event in framing.flush():
-                    self._take(framing, event)
-        self._settle()
-
-    def _settle(self) -> None:
-        """Count what no framing knew what to do with."""
-        for noise in self._burst.end(self._framings):
-            self.counters.corrupt += 1
-            self._oddity = noise.reason
-            if self.tap is not None:
-                self._trace(noise.octets, "corrupt", "", reason=noise.reason)
-
-    def _discard(self) -> None:
-        """Forget the beginnings of frames that an old connection brought."""
-        for framing in self._framings:
-            framing.flush()
-        self._burst = Burst()
-
-    def _take(self, framing: Framing, event: Heard | Noise) -> None:
-        if isinstance(event, Noise):
-            self._burst.noise(framing, event)
-            if event.lost:
-                self._settle()
-                self._channel.hang_up()
-                self._fail(BadReplyError, f"{event.reason}: the connection is given up")
-            return
-        self._burst.heard(framing, event)
-        verdict = self._verdict(framing, event)
+    def _noise(self, noise: Noise) -> None:
+        self.counters.corrupt += 1
+        self._oddity = noise.reason
         if self.tap is not None:
-            self._trace(event.octets, verdict, framing.protocol)
+            self._trace(noise.octets, "corrupt", "", reason=noise.reason)
+
+    def _stream_lost(self, noise: Noise) -> None:
+        self._channel.hang_up()
+        self._fail(BadReplyError, f"{noise.reason}: the connection is given up")
+
+    def _frame(self, framing: Framing, heard: Heard) -> None:
+        verdict = self._verdict(framing, heard)
+        if self.tap is not None:
+            self._trace(heard.octets, verdict, framing.protocol)
 
     def _verdict(self, framing: Framing, heard: Heard) -> str:
         """Do with a frame what has to be done, and return the word for it."""
@@ -348,10 +307,10 @@ class LineBus:
     def _wake(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        gap_s = self._gap_s()
+        gap_s = self._hearing.gap_s
         quiet_at = None if gap_s is None else self._last_heard + gap_s
         if quiet_at is not None and now >= quiet_at:
-            self._flush()
+            self._hearing.flush()
             quiet_at = None
         waiting = self._waiter is not None and not self._waiter.done()  # done: cancelled
         limit = self._deadline + (0.0 if quiet_at is None else self._timing.longest_reply_s)
@@ -363,8 +322,7 @@ class LineBus:
             self._wake_at(quiet_at)
 
     def _time_out(self) -> None:
-        if not any(framing.pending for framing in self._framings):
-            self._settle()
+        self._hearing.settle()
         request = self._request
         assert request is not None
         self.counters.timeout += 1
@@ -389,7 +347,7 @@ class LineBus:
         self._end(reason)
 
     def _end(self, reason: str) -> None:
-        self._flush()
+        self._hearing.flush()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -18,7 +18,8 @@ from agent.line_spec import DEFAULT_TIMEZONE, find_line
 from agent.opened import connect
 from agent.shown import text_of, unit_of
 from clock import Clock
-from profiles import Block, Point, Profile, ProfileError, load
+from profiles import Point, Profile, ProfileError, load
+from profiles.dlt698.plan import ObjectsBlock
 from profiles.model import CodecError
 
 Tap = Callable[[Traced], None]
@@ -107,9 +108,13 @@ async def _read(asked: Asked, clock: Clock, tap: Tap | None) -> list[dict[str, A
         await connect(carried.bus, asked.line, say)
         for block in asked.profile.plan(asked.points, asked.timezone):
             try:
-                values |= await _block(driver.read(asked.address, block), block)
+                reply = await driver.read(asked.address, block)
+                values |= block.decode(reply)
             except (RefusedError, CodecError) as error:
                 errors |= dict.fromkeys((point.name for point in block.points), str(error))
+            else:
+                # Only DL/T 698.45 gives a reason for each of the values that a reply lacks.
+                errors |= block.refusals(reply) if isinstance(block, ObjectsBlock) else {}
     except LineError as error:
         raise ReadError(f"{asked.about}: {error}") from error
     finally:
@@ -117,10 +122,6 @@ async def _read(asked: Asked, clock: Clock, tap: Tap | None) -> list[dict[str, A
     if errors and not values:
         raise ReadError(f"{asked.about}: {next(iter(errors.values()))}")
     return [_entry(point, values.get(point.name), errors.get(point.name), asked.timezone) for point in asked.points]
-
-
-async def _block(reading: Any, block: Block) -> dict[str, int]:  # noqa: ANN401 - an awaitable of octets
-    return block.decode(await reading)
 
 
 def _entry(point: Point, value: int | None, error: str | None, timezone: str) -> dict[str, Any]:

@@ -96,6 +96,18 @@ def test_a_point_that_the_meter_refuses(capsys: pytest.CaptureFixture[str]) -> N
     assert "no such data" in errors
 
 
+def test_each_refusal_of_one_reply(capsys: pytest.CaptureFixture[str]) -> None:
+    """A DL/T 698.45 meter gives a reason for every object that it does not read out."""
+    with BenchLine([("dlt698-three-phase", ADDRESS, Shown(CLOCK))], CLOCK) as line:
+        arguments = ["--line", line.spec, "--profile", "dlt698-carbon-meter", "--address", ADDRESS]
+        arguments += ["--parameter", "connect=0", "energy_forward", "carbon_forward", "--json"]
+        status, out, _ = read(capsys, *arguments)
+    assert status == 1
+    energy, carbon = json.loads(out)
+    assert (energy["text"], carbon["value"]) == ("1234.56", None)
+    assert carbon["error"] == "DAR 4, object_undefined"
+
+
 def test_a_meter_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     with BenchLine([("dlt645-three-phase", ADDRESS, Shown(CLOCK))], CLOCK) as line:
         spec = f"{line.spec}?timeout_ms=50"

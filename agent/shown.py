@@ -1,4 +1,4 @@
-"""Values as people read them: exact decimal text in the field's usual unit, with the decimals that a meter has."""
+"""Values as people read them: exact decimal text in the unit of the profile, with the decimals that a meter has."""
 
 from datetime import datetime
 from typing import Final
@@ -23,7 +23,9 @@ _CANONICAL: Final = {Quantity.POWER_FACTOR: 6}  # decimals of quantities without
 
 
 def unit_of(point: Point) -> str:
-    """Return the unit in which a point is shown; empty for a plain number."""
+    """Return the unit in which a point is shown: the profile's own, else the usual one; empty for a plain number."""
+    if point.own_unit is not None and point.quantity is not Quantity.TIME:
+        return "" if point.own_unit == "1" else point.own_unit
     return _USUAL.get(point.quantity, "" if point.quantity in _CANONICAL else _named(point.quantity))
 
 
@@ -35,7 +37,7 @@ def text_of(point: Point, value: int, timezone: str) -> str:
     """Return a canonical integer as text in `unit_of`; a time as local time with its offset."""
     if point.quantity is Quantity.TIME:
         return datetime.fromtimestamp(value / 1000, ZoneInfo(timezone)).isoformat(sep=" ", timespec="milliseconds")
-    digits = _digits(point.quantity)
+    digits = _digits(point)
     shown = f"{abs(value):0{digits + 1}d}"
     whole, fraction = (shown[:-digits], shown[-digits:]) if digits else (shown, "")
     kept = max(_decimals(point, digits), len(fraction.rstrip("0")))
@@ -43,12 +45,12 @@ def text_of(point: Point, value: int, timezone: str) -> str:
     return f"{sign}{whole}.{fraction[:kept]}" if kept else f"{sign}{whole}"
 
 
-def _digits(quantity: Quantity) -> int:
+def _digits(point: Point) -> int:
     """Return how many decimal places the canonical unit is below the one that is shown."""
-    usual = _USUAL.get(quantity)
-    if usual is None:
-        return _CANONICAL.get(quantity, 0)
-    return len(str(int(UNITS[quantity][usual]))) - 1
+    unit = point.own_unit or _USUAL.get(point.quantity)
+    if unit is None:
+        return _CANONICAL.get(point.quantity, 0)
+    return len(str(int(UNITS[point.quantity][unit]))) - 1
 
 
 def _decimals(point: Point, digits: int) -> int:

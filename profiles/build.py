@@ -1,10 +1,11 @@
 """What the parts of a profile have in common, whatever the protocol: named entries, units, scales and rollovers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
+from profiles.model import Point
 from profiles.points import CUMULATIVE, UNITS, Quantity
 from profiles.reader import Section
 
@@ -30,6 +31,8 @@ def named(section: Section, known: Mapping[str, object], build: Callable[[Sectio
             continue
         item = section.section(name)
         value = build(item, name)
+        if isinstance(value, Point) and item.has("unit"):
+            value = replace(value, own_unit=item.text("unit"))
         item.close()
         if value is not None:
             built[name] = value

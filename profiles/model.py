@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar, Protocol
 
@@ -16,7 +16,7 @@ class Point:
     `scale` is the worth of the raw number 1 in canonical units, transformer ratios included: a whole number unless the
     encoding is a float. `resolution` is the finest step of the value in canonical units. `missing` is the raw number
     that means "no value"; `rollover` the value at which a cumulative register starts again from 0 (None: never, or not
-    known).
+    known). `own_unit` is the unit that the profile names, in which people compare a value with the meter's display.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Point:
     resolution: int
     missing: int | None = None
     rollover: int | None = None
+    own_unit: str | None = field(default=None, compare=False)
 
     @property
     def unit(self) -> str:

@@ -42,6 +42,24 @@ def test_text(quantity: Quantity, resolution: int, value: int, text: str, unit: 
     assert (text_of(point(quantity, resolution), value, ZONE), unit_of(point(quantity, resolution))) == (text, unit)
 
 
+@pytest.mark.parametrize(
+    ("own", "quantity", "value", "text", "unit"),
+    [
+        ("W", Quantity.POWER, 1_150_500, "1150.500", "W"),
+        ("Wh", Quantity.ENERGY, 1_234_000, "1234.000", "Wh"),
+        ("MWh", Quantity.ENERGY, 1_234_000, "0.001234000", "MWh"),
+        ("%", Quantity.POWER_FACTOR, 990_000, "99.0000", "%"),
+        ("1", Quantity.POWER_FACTOR, 990_000, "0.990000", ""),
+        ("mWh", Quantity.ENERGY, 5, "5", "mWh"),
+        ("1", Quantity.NUMBER, 5, "5", ""),
+        ("s", Quantity.TIME, 0, "1970-01-01 08:00:00.000+08:00", ""),
+    ],
+)
+def test_the_profiles_own_unit(own: str, quantity: Quantity, value: int, text: str, unit: str) -> None:
+    shown = Point(name="p", quantity=quantity, scale=Fraction(1), resolution=1, own_unit=own)
+    assert (text_of(shown, value, ZONE), unit_of(shown)) == (text, unit)
+
+
 @given(st.integers(-(10**18), 10**18), st.sampled_from([1, 7, 10, 10_000, 400_000, 10**6, 10**9]))
 def test_the_text_is_the_value(value: int, resolution: int) -> None:
     assert Decimal(text_of(point(Quantity.ENERGY, resolution), value, ZONE)) * 10**6 == value

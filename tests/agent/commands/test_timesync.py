@@ -25,7 +25,7 @@ def configured(site: Any, line: BenchLine) -> Path:
     text = path.read_text()
     path.write_text(
         text[: text.index("[[line]]")]
-        + f'[[line]]\nname = "bus"\ntransport = "tcp"\nhost = "127.0.0.1"\nport = {line.port}\ntimeout_ms = 500\n\n'
+        + f'[[line]]\nname = "bus"\ntransport = "tcp"\nhost = "127.0.0.1"\nport = {line.port}\ntimeout_ms = 5000\n\n'
         '[[line.meter]]\nid = "m-645"\nprofile = "dlt645-three-phase"\naddress = "1"\n\n'
         '[[line.meter]]\nid = "m-698"\nprofile = "dlt698-three-phase"\naddress = "2"\n'
     )
@@ -120,7 +120,7 @@ def test_a_meter_that_does_not_answer(capsys: pytest.CaptureFixture[str], site: 
     meters, _, fast = two_meters()
     with BenchLine(meters[1:], CLOCK) as line:
         path = configured(site, line)
-        path.write_text(path.read_text().replace("timeout_ms = 500", "timeout_ms = 50"))
+        path.write_text(path.read_text().replace("timeout_ms = 5000", "timeout_ms = 500"))
         status, out, _ = sync(capsys, "m-645", "m-698", "--yes", "--config", path)
     assert status == 1
     assert "m-645: clock not known before, not set: " in out

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from agent.bus import LineBus
 from agent.channels.base import Channel
@@ -18,6 +18,8 @@ from agent.line_timing import LineTiming
 from agent.timing import socket_seconds
 from clock import Clock
 from profiles import Profile
+
+DLT645_GAP_S: Final = 0.5  # DL/T 645-2007, 5.3.3: so long may a meter pause between two octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,11 @@ def _preamble(line: Line) -> int:
     return line.preamble if isinstance(line, (SerialLine, TcpLine)) else PREAMBLE
 
 
-def timing(line: Line, clock: Clock) -> LineTiming:
-    """Return a line's times, from its baud rate where one is known and nothing else is said."""
+def timing(line: Line, clock: Clock, protocols: Collection[str] = ()) -> LineTiming:
+    """Return a line's times, from its baud rate and protocols where nothing else is said."""
     timeout_s = socket_seconds(clock, line.timeout_ms)
-    gap_s = None if line.gap_ms is None else line.gap_ms / 1000
+    default_gap_s = DLT645_GAP_S if "dlt645" in protocols else None
+    gap_s = default_gap_s if line.gap_ms is None else line.gap_ms / 1000
     baud = line.baud if isinstance(line, (SerialLine, TcpLine)) else None
     pause_s = line.pause_between_requests_ms / 1000
     late_s = float(line.late_reply_seconds)

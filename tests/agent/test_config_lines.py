@@ -91,6 +91,14 @@ def test_the_baud_rate_behind_a_serial_server_sets_the_pace_but_not_the_gap(site
     assert known.longest_reply_s > plain.longest_reply_s
 
 
+def test_a_645_meter_may_pause_for_half_a_second_within_a_frame(site: Any) -> None:
+    """DL/T 645-2007, 5.3.3, unless the line says otherwise."""
+    found = loaded(site, MIXED)
+    assert connection(found.config.line[0], found.profiles, SystemClock()).bus.timing.gap_s == 0.5
+    found = loaded(site, MIXED.replace("[[line.meter]]", "gap_ms = 90\n[[line.meter]]", 1))
+    assert connection(found.config.line[0], found.profiles, SystemClock()).bus.timing.gap_s == 0.09
+
+
 @pytest.mark.parametrize(
     ("head", "kind"),
     [

@@ -39,7 +39,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     scan.add_argument("--parity", choices=("none", "even", "odd"), help="serial: parity")
     scan.add_argument("--units", type=_units, metavar="1-247", help="Modbus units, such as 1-16,100")
     scan.add_argument("--protocol", action="append", choices=_PROTOCOLS, help="look for this one only; may be repeated")
-    scan.add_argument("--timeout-ms", type=int, metavar="MS", help=f"until a reply begins (default {_TIMEOUT_MS})")
+    scan.add_argument("--timeout-ms", type=int, metavar="MS", help=f"until a reply begins (serial: {_TIMEOUT_MS})")
     scan.add_argument("--profile", action="append", default=[], metavar="FILE", help="try this profile too")
     scan.add_argument(
         "--thorough", action="store_true", help="search by shortened addresses even if one meter answered"
@@ -87,8 +87,9 @@ def _scan(arguments: argparse.Namespace) -> int:
 
 
 def _line(line: "Line", arguments: argparse.Namespace) -> "Line":
-    # Behind a mobile network a reply takes as long as the line says.
-    default = line.timeout_ms if line.transport == "dial-in" else min(line.timeout_ms, _TIMEOUT_MS)
+    # Behind a network a reply takes as long as the line says; on a wire only the meter takes time.
+    said = line.transport != "serial" or "timeout_ms" in line.model_fields_set
+    default = line.timeout_ms if said else _TIMEOUT_MS
     update = {"timeout_ms": arguments.timeout_ms or default}
     for key in ("baud", "parity"):
         value = getattr(arguments, key)

@@ -48,7 +48,7 @@ def connection(
     """
     own = {meter.id: profiles[meter.id] for meter in line.meter if meter.id in profiles}
     wanted = dict.fromkeys(profile.protocol for profile in own.values()) if protocols is None else protocols
-    times = timing(line, clock)
+    times = timing(line, clock, {profile.protocol for profile in own.values()})
     bus = LineBus(_channel(line, clock, wanted), replace(times, replace_after=0) if patient else times, clock)
     drivers: dict[str, Driver] = {}
     for protocol in wanted:

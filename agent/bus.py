@@ -27,6 +27,7 @@ from agent.line_timing import LineTiming
 from agent.unanswered import Unanswered, Verdict
 from clock import Clock
 
+_LOOK_AGAIN_S: Final = 0.01  # whether another master has its answer
 _PROBES: Final = 2  # the second only where the first was refused like something else that may still come
 
 
@@ -49,6 +50,7 @@ class LineBus:
         self._free_at = float("-inf")  # when what was sent last is through
         self._silent = 0  # requests in a row that brought not a single octet
         self._sent = b""
+        self._others: Hashable = None  # the device that another master waits for
         self._echoes: bool | None = None  # whether the line lets us hear ourselves; None: not known
         # Of the request under way:
         self._request: Request | None = None
@@ -212,7 +214,8 @@ class LineBus:
             wait = quiet_since + (self._timing.pause_s if gap_s is None else gap_s) - now
             if wait <= 0:
                 break
-            await asyncio.sleep(wait)
+            await asyncio.sleep(wait if self._others is None else min(wait, _LOOK_AGAIN_S))
+        self._others = None
         self._need_connection()
 
     def _need_connection(self) -> None:
@@ -269,6 +272,9 @@ class LineBus:
                 self.counters.late += 1
                 self._oddity = "late replies to earlier requests"
                 return "late"
+        return self._unasked(framing, heard, request)
+
+    def _unasked(self, framing: Framing, heard: Heard, request: Request | None) -> str:
         response = framing.respond(heard)
         if response is not None:
             self._respond(framing, response)
@@ -276,10 +282,21 @@ class LineBus:
                 self._deadline = self._last_heard + self._timing.timeout_s  # a part of the reply: the next follows
             return "event"
         self.counters.foreign += 1
-        if request is not None and heard.device == request.device and not heard.is_request:
-            self._misfit = True
         self._oddity = "a frame that answers nothing that was asked"
+        if heard.is_request:
+            self._give_way(heard, request)
+        elif request is not None and heard.device == request.device:
+            self._misfit = True
+        elif heard.device == self._others:
+            self._free_at, self._others = self._last_heard, None
         return "foreign"
+
+    def _give_way(self, heard: Heard, request: Request | None) -> None:
+        """Another master (a charger's own controller, say) has asked: its meter's next reply is for it, not for us."""
+        if request is not None and request.device == heard.device:
+            self._fail(BadReplyError, f"{request.about}: another master asked the same meter at the same time")
+        self._others = heard.device
+        self._free_at = max(self._free_at, self._last_heard + self._timing.timeout_s)
 
     def _is_echo(self, heard: Heard, request: Request | None) -> bool:
         if heard.is_request:

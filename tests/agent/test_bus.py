@@ -327,6 +327,38 @@ def test_foreign_frames_are_counted_and_never_used(kind: str) -> None:
     on(line, use).count(ok=1, timeout=1, foreign=2)
 
 
+def test_a_reply_that_may_be_for_another_master_is_not_taken() -> None:
+    """It asks the same meter for something whose answer looks the same, before ours has come."""
+    line = Line(lambda _: [(0.01, b"(ay)"), (0.02, b"<ax>")])
+
+    async def use() -> None:
+        with pytest.raises(BadReplyError, match="another master asked the same meter"):
+            await line.bus.exchange(line.toy.request("ax"))
+        await asyncio.sleep(1)
+
+    on(line, use).count(foreign=1, late=1)
+
+
+@pytest.mark.parametrize(("reply", "wait_s"), [(b"<by>", 0.1), (b"", TIMEOUT_S)])
+def test_another_masters_question_is_let_be_answered_first(reply: bytes, wait_s: float) -> None:
+    """Until its meter has answered, or the time for that is over."""
+    line = Line(answer)
+    waited: list[float] = []
+
+    async def use() -> None:
+        loop = asyncio.get_running_loop()
+        line.bus.attach(line.toy)
+        line.far.deliver(b"(by)")
+        if reply:
+            loop.call_later(0.095, line.far.deliver, reply)
+        asked_at = loop.time()
+        assert await line.ask("ax") == "x"
+        waited.append(loop.time() - asked_at)
+
+    on(line, use)
+    assert waited == [pytest.approx(wait_s + 0.01)]
+
+
 @pytest.mark.parametrize("split", range(1, 8))
 def test_replies_may_come_merged_or_in_any_pieces(split: int) -> None:
     """A late one and the right one, run together and cut anywhere."""

@@ -17,6 +17,7 @@ from profiles.model import CodecError
 LONGEST_SLEEP_MS: Final = 10_000  # how late a step of the wall clock may be noticed by a waiting line
 RECONNECT_MS: Final = 1_000
 LONGEST_RECONNECT_MS: Final = 30_000
+ERRAND_LOOK_MS: Final = 1_000  # between two looks for an errand: a line has many more polls
 BRIEF_MS: Final = 2_000  # a round that takes longer reads the energies of all meters first, at a boundary
 
 
@@ -59,6 +60,7 @@ class Line:
         self._poller = Poller(settings.name, settings.timezone, now_ms, factor_at)
         self._errand: tuple[LineMeter, Errand, int, dict[str, int]] | None = None  # with how many blocks are read
         self._errand_since = 0
+        self._errand_not_before = 0
         self._began_ms = clock.monotonic_ms()
         self._connect_failures = 0
         self._connect_not_before = 0
@@ -209,9 +211,11 @@ class Line:
 
     async def _run_errand(self, idle_ms: int | None, now: int) -> bool:
         """Read one block of an errand, if there is one and the line has time for it; return whether it did."""
-        if self._errand is None:
+        if self._errand is None and self._clock.monotonic_ms() >= self._errand_not_before:
             self._errand = self._next_errand()
             self._errand_since = now
+            if self._errand is None:
+                self._errand_not_before = self._clock.monotonic_ms() + ERRAND_LOOK_MS
         if self._errand is None or not self.bus.connected:
             return False
         if not self._may(self.errands, idle_ms, now, self._errand_since):

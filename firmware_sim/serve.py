@@ -105,7 +105,7 @@ class Service:
     def catch_up(self, now_ms: int) -> None:
         """Work out everything up to an instant, so that the first reading is as quick as the others."""
         for meter in self.meters.values():
-            meter.advance(now_ms)
+            meter.values(now_ms)
 
     async def start(self) -> None:
         """Open every line; PortError when one is not to be had, and then none is."""

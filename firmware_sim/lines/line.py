@@ -76,9 +76,11 @@ class Line:
         self._hands_over = hands_over
         self._random = random.Random(f"{self.timing.seed}/{name}")  # noqa: S311 - repeatable, no secret
         self._sessions: list[Session] = []
+        self._waiting: set[asyncio.Task[None]] = set()
         self._last: dict[str, asyncio.Task[None]] = {}  # of each meter, the last reply that still waits
         self._stall: asyncio.Task[None] | None = None  # the reply of a stalled line, before which nothing passes
         self._medium = asyncio.Lock()
+        self._free_ms = float("-inf")  # when the last octet that was sent is over
 
     def open(self, send: Callable[[bytes], None]) -> "Session":
         """Return a new connection to the line; `send` takes what goes to the master."""
@@ -88,8 +90,7 @@ class Line:
 
     def close(self) -> None:
         """Forget every reply that still waits."""
-        for task in {*self._last.values(), self._stall} - {None}:
-            assert task is not None
+        for task in self._waiting:
             task.cancel()
 
     def forget(self, session: "Session") -> None:
@@ -136,12 +137,14 @@ class Line:
     def _schedule(self, reply: Reply, *, stalls: bool) -> None:
         before = [task for task in (self._last.get(reply.meter), self._stall) if task is not None]
         task = asyncio.get_running_loop().create_task(self._deliver(reply, before), name=f"reply of {reply.meter}")
+        self._waiting.add(task)
         self._last[reply.meter] = task
         if stalls:
             self._stall = task
         task.add_done_callback(lambda done: self._delivered(reply.meter, done))
 
     def _delivered(self, meter: str, task: asyncio.Task[None]) -> None:
+        self._waiting.discard(task)
         if self._last.get(meter) is task:
             del self._last[meter]
         if self._stall is task:
@@ -156,7 +159,9 @@ class Line:
             self._pass_on(reply.octets, reply.session)
             return
         async with self._medium:
-            begin_ms = max(reply.begin_ms, self.clock.monotonic_ms())
+            # Reckoned, not measured: a timer that is late must not make the line slower than it is.
+            begin_ms = max(reply.begin_ms, self._free_ms)
+            self._free_ms = begin_ms + len(reply.octets) * octet_ms
             piece = max(int(self.clock.from_real_seconds(_PIECE_S) / octet_ms), 1)
             for start in range(0, len(reply.octets), piece):
                 octets = reply.octets[start : start + piece]

@@ -1,14 +1,21 @@
 """What the tests of simulated lines share: meters to serve, masters that send octets, and frames."""
 
 import asyncio
+import json
 import os
+import subprocess
+import sys
+import time
 import tty
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from clock import Clock, ManualClock
 from diantan_core import (
@@ -37,7 +44,7 @@ from protocols.modbus.crc import crc16
 START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
 ZONE = "Asia/Shanghai"
 HOUR = 3_600_000
-LIMIT_S = 20
+LIMIT_S = 30
 DLT645, DLT698 = "dlt645-three-phase", "dlt698-three-phase"
 
 
@@ -243,3 +250,29 @@ async def _read_645(master: Master, address: str, query: Any) -> bytes | None:
     reply = dlt645_parse(await dlt645_reply(master))
     assert not reply.get("more"), "these tests read nothing that follows up"
     return reply.get("data")
+
+
+@contextmanager
+def program(tmp_path: Path, *arguments: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
+    """Run `diantan-sim` until it is ready; yield its ready file and the process, which has to end well."""
+    ready = tmp_path / "ready.json"
+    command = [sys.executable, "-m", "firmware_sim.cli", *arguments, "--ready-file", str(ready)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + LIMIT_S
+            while not _is_ready(ready):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"not ready: {process.communicate()[1]}")
+                time.sleep(0.02)
+            yield json.loads(ready.read_text()), process
+            process.terminate()
+            assert process.wait(LIMIT_S) == 0
+        finally:
+            process.kill()
+
+
+def _is_ready(path: Path) -> bool:
+    try:
+        return path.read_text().startswith("{")
+    except FileNotFoundError:
+        return False

@@ -4,17 +4,14 @@ import asyncio
 import json
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
+from sim_support import LIMIT_S, program
 
 from firmware_sim.cli import main
 from profiles import load
@@ -23,32 +20,6 @@ from profiles.modbus.plan import plan_reads
 
 EXAMPLE = Path(__file__).parents[2] / "firmware_sim" / "examples" / "station.toml"
 START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)
-LIMIT_S = 30
-
-
-def is_ready(path: Path) -> bool:
-    try:
-        return path.read_text().startswith("{")
-    except FileNotFoundError:
-        return False
-
-
-@contextmanager
-def simulator(tmp_path: Path, *arguments: str) -> Iterator[tuple[list[dict[str, object]], subprocess.Popen[str]]]:
-    """Run the command until it is ready, and end it with SIGTERM."""
-    ready = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "firmware_sim.cli", *arguments, "--ready-file", str(ready)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            deadline = time.monotonic() + LIMIT_S
-            while not is_ready(ready):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    process.kill()
-                    pytest.fail(f"not ready: {process.communicate()[1]}")
-                time.sleep(0.02)
-            yield json.loads(ready.read_text())["meters"], process
-        finally:
-            process.kill()
 
 
 def read_block(address: dict[str, object]) -> dict[str, int]:
@@ -69,7 +40,8 @@ def read_block(address: dict[str, object]) -> dict[str, int]:
 def test_a_station_is_served_in_simulated_time_until_sigterm(tmp_path: Path) -> None:
     # Speed 1 with the anchor at the present: within this test it stays noon of the station's first day.
     clock = f"simulated:{START + 43_200_000}:1:{time.monotonic_ns() // 1_000_000}"
-    with simulator(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (meters, process):
+    with program(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (ready, process):
+        meters = ready["meters"]
         assert [meter["id"] for meter in meters] == [f"c{n:02d}" for n in range(1, 13)] + ["grid"]
         assert [meter["unit"] for meter in meters] == [*range(1, 13), 100]
         assert len({meter["port"] for meter in meters}) == 1
@@ -87,7 +59,8 @@ def test_a_station_is_served_in_simulated_time_until_sigterm(tmp_path: Path) -> 
 
 def test_one_meter_is_served_by_any_profile(tmp_path: Path) -> None:
     options = ["--profile", "eastron-sdm630", "--port", "0", "--unit", "9", "--power-w", "-3300"]
-    with simulator(tmp_path, "meter", *options) as ((address,), _):
+    with program(tmp_path, "meter", *options) as (ready, _):
+        (address,) = ready["meters"]
         assert (address["id"], address["unit"], address["profile"]) == ("meter", 9, "eastron-sdm630")
         values = read_block(address)
     assert values["power"] == -3_300_000
@@ -98,7 +71,8 @@ def test_one_meter_is_served_by_any_profile(tmp_path: Path) -> None:
 def test_a_station_that_began_days_ago_is_worked_out_before_it_is_ready(tmp_path: Path) -> None:
     clock = f"simulated:{START + 3 * 86_400_000}:1:{time.monotonic_ns() // 1_000_000}"
     (tmp_path / "ready.json").write_text("left behind by an earlier run")
-    with simulator(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (meters, process):
+    with program(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (ready, process):
+        meters = ready["meters"]
         assert read_block(meters[-1])["energy_forward"] > 3 * 350 * 24 * 1000
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=LIMIT_S)
@@ -107,7 +81,8 @@ def test_a_station_that_began_days_ago_is_worked_out_before_it_is_ready(tmp_path
 
 def test_a_clock_before_the_start_is_said(tmp_path: Path) -> None:
     clock = f"simulated:{START - 60_000}:1:{time.monotonic_ns() // 1_000_000}"
-    with simulator(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (meters, process):
+    with program(tmp_path, "station", str(EXAMPLE), "--clock", clock) as (ready, process):
+        meters = ready["meters"]
         assert read_block(meters[-1])["energy_forward"] == 0
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=LIMIT_S)

@@ -2,44 +2,36 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_support import DLT645, START, TtyMaster, master_of, profile_of, read_block, read_pdu, rtu, served, service_of
+from sim_support import (
+    DLT645,
+    START,
+    TtyMaster,
+    master_of,
+    profile_of,
+    program,
+    read_block,
+    read_pdu,
+    rtu,
+    served,
+    service_of,
+)
 
 from clock import SystemClock
 from firmware_sim.cli import main
 
 EXAMPLE = Path(__file__).parents[2] / "firmware_sim" / "examples" / "mixed-line.toml"
 ZONE = "Asia/Shanghai"
-LIMIT_S = 30
 NOON = START + 12 * 3_600_000
 
 
-@contextmanager
-def simulator(tmp_path: Path, *arguments: str) -> Iterator[dict[str, Any]]:
-    """Run the program until it is ready; yield its ready file."""
-    ready = tmp_path / "ready.json"
-    clock = f"simulated:{NOON}:1:{time.monotonic_ns() // 1_000_000}"
-    command = [sys.executable, "-m", "firmware_sim.cli", *arguments, "--ready-file", str(ready), "--clock", clock]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            deadline = time.monotonic() + LIMIT_S
-            while not ready.exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    process.kill()
-                    pytest.fail(f"not ready: {process.communicate()[1]}")
-                time.sleep(0.02)
-            yield json.loads(ready.read_text())
-        finally:
-            process.terminate()
-            assert process.wait(LIMIT_S) == 0
+def at_noon() -> list[str]:
+    """Return the options of a clock that stands at noon when the program starts."""
+    return ["--clock", f"simulated:{NOON}:1:{time.monotonic_ns() // 1_000_000}"]
 
 
 async def read_all(place: dict[str, Any], master: Any) -> dict[str, int]:
@@ -58,7 +50,7 @@ def test_the_example_is_read_in_three_protocols_over_one_terminal(tmp_path: Path
         finally:
             master.close()
 
-    with simulator(tmp_path, "station", str(EXAMPLE)) as ready:
+    with program(tmp_path, "station", str(EXAMPLE), *at_noon()) as (ready, _):
         on_line = [place for place in ready["meters"] if place["line"] == "rs485"]
         assert {place["protocol"] for place in on_line} == {"modbus", "dlt645", "dlt698"}
         assert len({place["path"] for place in on_line}) == 1
@@ -103,7 +95,7 @@ def fault(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, lis
 def test_faults_are_set_and_cleared_while_the_program_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     control = str(tmp_path / "control")
     options = ["--profile", DLT645, "--serial-pty", str(tmp_path / "line"), "--address", "112233445566"]
-    with simulator(tmp_path, "meter", *options, "--control", control) as ready:
+    with program(tmp_path, "meter", *options, "--control", control, *at_noon()) as (ready, _):
         assert ready["control"] == control
         (place,) = ready["meters"]
         assert (place["path"], place["address"]) == (str(tmp_path / "line"), "112233445566")

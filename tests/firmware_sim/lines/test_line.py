@@ -210,3 +210,14 @@ def test_a_meter_without_power_says_nothing_and_is_counted_as_asked() -> None:
     assert (scene.book.counters["a"].requests, scene.book.counters["a"].answers) == (1, 0)
     assert (scene.book.counters["b"].requests, scene.book.counters["b"].answers) == (1, 1)
     assert scene.line.requests == 2
+
+
+def test_a_closed_line_forgets_every_reply_that_waits() -> None:
+    async def work(scene: Scene) -> None:
+        scene.fault(kind="late", meter="a", delay_ms=500)
+        scene.session.receive(b"aaab")
+        scene.line.close()
+        await scene.pass_time(600)
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("reply of")]
+
+    assert on_a_line(work).heard == [(0, b"bbb")]

@@ -5,6 +5,7 @@ A Unix socket; each request and each answer is one JSON object on a line of its 
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -92,8 +93,7 @@ class ControlServer:
     async def start(self) -> None:
         """Listen, for the owner of the process only; PortError."""
         try:
-            if self._path.exists() and not self._path.is_socket():
-                raise FileExistsError("something else is there")
+            _check_free(self._path)
             self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
             self._path.chmod(_OWNER_ONLY)
         except OSError as error:
@@ -124,6 +124,17 @@ class ControlServer:
         finally:
             self._writers.discard(writer)
             writer.close()
+
+
+def _check_free(path: Path) -> None:
+    """Raise OSError unless nothing is there, or the socket of a program that has gone: that is replaced."""
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise FileExistsError("something else is there")
+    with socket.socket(socket.AF_UNIX) as trial:
+        if trial.connect_ex(str(path)) == 0:
+            raise FileExistsError("another simulator does")
 
 
 def _request(line: bytes) -> Json:

@@ -22,6 +22,7 @@ class PtyPort:
         self._ends: tuple[int, int] | None = None
         self._descriptor: Descriptor | None = None
         self._session: Session | None = None
+        self._terminal = ""
         self.path = ""
 
     async def start(self) -> None:
@@ -30,7 +31,7 @@ class PtyPort:
         # Our own hold on their end keeps the pair alive between two masters.
         self._ends = (ours, theirs)
         tty.setraw(theirs)
-        self.path = os.ttyname(theirs)
+        self.path = self._terminal = os.ttyname(theirs)
         if self._link is not None:
             try:
                 self._make_link(self._link)
@@ -55,8 +56,10 @@ class PtyPort:
             self._descriptor.close()
         for end in self._ends or ():
             os.close(end)
-        if self._link is not None and self.path == str(self._link):
-            self._link.unlink(missing_ok=True)
+        link = self._link
+        # Another run may have put its own link there meanwhile.
+        if link is not None and link.is_symlink() and str(link.readlink()) == self._terminal:
+            link.unlink()
         self._ends = self._descriptor = self._session = None
 
     def where(self) -> dict[str, Any]:

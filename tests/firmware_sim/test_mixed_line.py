@@ -92,8 +92,11 @@ def fault(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, lis
     return code, [json.loads(line) for line in captured.out.splitlines()], captured.err
 
 
-def test_faults_are_set_and_cleared_while_the_program_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    control = str(tmp_path / "control")
+def test_faults_are_set_and_cleared_while_the_program_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a Unix socket has at most 107 bytes
+    control = "control"
     options = ["--profile", DLT645, "--serial-pty", str(tmp_path / "line"), "--address", "112233445566"]
     with program(tmp_path, "meter", *options, "--control", control, *at_noon()) as (ready, _):
         assert ready["control"] == control

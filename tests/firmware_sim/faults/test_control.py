@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,27 @@ from firmware_sim.faults.control import LONGEST_LINE
 from firmware_sim.lines.port import PortError
 from firmware_sim.serve import Service, Setup
 
+CONTROL = Path("control")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The name of a Unix socket has at most 107 bytes, and those of test directories are long.
+    monkeypatch.chdir(tmp_path)
+
 
 def service_at(path: Path) -> Service:
     return Service([served("a", line=None), served("b", line=None)], ManualClock(START), Setup(control=path))
 
 
-def asked(tmp_path: Path, *requests: Any) -> list[dict[str, Any]]:
+def asked(*requests: Any) -> list[dict[str, Any]]:
     """Return the answers to requests on one connection; a request of bytes is sent as it is."""
 
     async def run() -> list[dict[str, Any]]:
-        service = service_at(tmp_path / "control")
+        service = service_at(CONTROL)
         await service.start()
         try:
-            reader, writer = await asyncio.open_unix_connection(tmp_path / "control")
+            reader, writer = await asyncio.open_unix_connection(CONTROL)
             answers = []
             async with asyncio.timeout(LIMIT_S):
                 for request in requests:
@@ -41,10 +50,9 @@ def asked(tmp_path: Path, *requests: Any) -> list[dict[str, Any]]:
     return asyncio.run(run())
 
 
-def test_a_fault_is_set_listed_and_cleared(tmp_path: Path) -> None:
+def test_a_fault_is_set_listed_and_cleared() -> None:
     fault = {"kind": "stuck", "meter": "a", "point": "power", "value": "1 kW"}
     set_, listed, counted, cleared, empty = asked(
-        tmp_path,
         {"do": "set", "fault": fault},
         {"do": "list"},
         {"do": "counters"},
@@ -68,9 +76,8 @@ def test_a_fault_is_set_listed_and_cleared(tmp_path: Path) -> None:
     assert empty == {"ok": True, "now_ms": START, "faults": []}
 
 
-def test_all_faults_are_cleared(tmp_path: Path) -> None:
+def test_all_faults_are_cleared() -> None:
     *_, cleared = asked(
-        tmp_path,
         {"do": "set", "fault": {"kind": "silent"}},
         {"do": "set", "fault": {"kind": "merged"}},
         {"do": "clear"},
@@ -95,21 +102,21 @@ def test_all_faults_are_cleared(tmp_path: Path) -> None:
         ({"do": "set", "fault": {"kind": "silent", "meter": "z"}}, "fault", "fault.meter", "expected one of a, b"),
     ],
 )
-def test_a_mistake_is_told_with_its_key(tmp_path: Path, request_: Any, error: str, key: str, text: str) -> None:
-    answer, after = asked(tmp_path, request_, {"do": "list"})
+def test_a_mistake_is_told_with_its_key(request_: Any, error: str, key: str, text: str) -> None:
+    answer, after = asked(request_, {"do": "list"})
     assert (answer["ok"], answer["error"]) == (False, error)
     assert answer["problems"][0]["key"] == key
     assert text in answer["problems"][0]["text"]
     assert after["ok"]  # the connection goes on
 
 
-def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
-    (answer,) = asked(tmp_path, b"x" * (LONGEST_LINE + 1))
+def test_a_line_without_end_is_refused() -> None:
+    (answer,) = asked(b"x" * (LONGEST_LINE + 1))
     assert answer["problems"] == [{"key": "(line)", "text": f"expected at most {LONGEST_LINE} bytes, found more"}]
 
 
-def test_only_the_owner_may_ask_and_the_socket_goes_with_the_service(tmp_path: Path) -> None:
-    path = tmp_path / "control"
+def test_only_the_owner_may_ask_and_the_socket_goes_with_the_service() -> None:
+    path = CONTROL
 
     async def run() -> int:
         service = service_at(path)
@@ -124,10 +131,10 @@ def test_only_the_owner_may_ask_and_the_socket_goes_with_the_service(tmp_path: P
     assert not path.exists()
 
 
-def test_a_path_that_can_not_be_is_named(tmp_path: Path) -> None:
-    taken = tmp_path / "file"
+def test_a_path_that_can_not_be_is_named() -> None:
+    taken = Path("file")
     taken.write_text("precious")
-    for path, reason in ((taken, "something else is there"), (tmp_path / "no" / "where", "No such file")):
+    for path, reason in ((taken, "something else is there"), (Path("no/where"), "No such file")):
         expected = re.escape(f"--control: can't listen at {path}: {reason}")
 
         async def run(path: Path = path, expected: str = expected) -> None:
@@ -136,3 +143,21 @@ def test_a_path_that_can_not_be_is_named(tmp_path: Path) -> None:
 
         asyncio.run(run())
     assert taken.read_text() == "precious"
+
+
+def test_the_socket_of_a_running_simulator_is_left_alone_and_that_of_a_dead_one_replaced() -> None:
+    async def run() -> None:
+        first = service_at(CONTROL)
+        await first.start()
+        with pytest.raises(PortError, match="--control: can't listen at control: another simulator does"):
+            await service_at(CONTROL).start()
+        _, writer = await asyncio.open_unix_connection(CONTROL)
+        writer.close()
+        await first.stop()
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(CONTROL))
+        second = service_at(CONTROL)
+        await second.start()
+        await second.stop()
+
+    asyncio.run(run())

@@ -43,6 +43,21 @@ def test_the_link_leads_to_the_terminal_and_goes_with_it(tmp_path: Path) -> None
     assert not link.is_symlink()
 
 
+def test_a_link_that_leads_to_a_later_run_stays(tmp_path: Path) -> None:
+    link = tmp_path / "line"
+
+    async def run() -> None:
+        first, second = (service_of(served("a"), transport="pty", path=link) for _ in range(2))
+        await first.start()
+        await second.start()
+        await first.stop()
+        assert link.is_symlink()
+        await second.stop()
+        assert not link.is_symlink()
+
+    asyncio.run(run())
+
+
 def test_somebody_elses_file_is_not_replaced(tmp_path: Path) -> None:
     link = tmp_path / "line"
     link.write_text("precious")

@@ -2,7 +2,8 @@
 
 Modbus application protocol 1.1b3; Modbus over serial line 1.02, 2.5.1; Modbus messaging on TCP/IP 1.0b, 3.1.
 Signatures: RTU has no transaction number, so a reply says only its function and either its length (registers) or, for
-a write, what was written. MBAP has one.
+a write, what was written. MBAP has one. What RTU can't tell is a reply that a link delivers twice, the second time
+after another block of the same length was asked for.
 """
 
 import struct

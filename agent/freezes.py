@@ -89,7 +89,7 @@ class MeterFreezes:
         changed = False
         for record in records:
             if isinstance(record, EventRecord):
-                changed |= self._broken(record.code)
+                changed |= self._event(record.code)
             elif isinstance(record, FreezeRecord):
                 changed |= self._wish(record)
         registers = (reading.forward_mwh, reading.reverse_mwh)
@@ -101,6 +101,12 @@ class MeterFreezes:
         while len(self._recent) > 1 and self._recent[1][0] <= reading.time_ms - 2 * self._settings.margin_ms:
             self._recent.popleft()
         return changed
+
+    def broken(self) -> None:
+        """Take note that earlier readings say nothing of later ones: the time leapt, or the registers began anew."""
+        self._recent.clear()
+        for wish in self.wishes:
+            wish.checkable &= wish.high is not None
 
     def _wish(self, record: FreezeRecord) -> bool:
         # A partial freeze lies where the registers were broken off: nothing vouches that it is the same meter.
@@ -115,13 +121,10 @@ class MeterFreezes:
         del self.wishes[:-_MOST_WISHES]
         return True
 
-    def _broken(self, code: EventCode) -> bool:
-        self._recent.clear()
+    def _event(self, code: EventCode) -> bool:
+        self.broken()
         if code == EventCode.EXCHANGE:
             self.wishes.clear()  # the meter that could have fulfilled them is gone
-        else:
-            for wish in self.wishes:
-                wish.checkable &= wish.high is not None
         return True
 
     def errand(self) -> Errand | None:

@@ -250,6 +250,8 @@ class Gateway:
         for metering in self.metering.values():
             if records := metering.leap(leap_ms, now, self.factors.schedule):
                 self._keep(metering, records, {})
+        for notes in self.notes.values():
+            notes.leapt()
         self.checkpoint()
 
     def _begin_time(self) -> None:

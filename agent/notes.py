@@ -55,6 +55,11 @@ class MeterNotes:
         """Take a reading and the records it closed; return whether the notes have changed."""
         return self.freezes is not None and self.freezes.take(reading, records)
 
+    def leapt(self) -> None:
+        """Take note that the gateway's time leapt."""
+        if self.freezes is not None:
+            self.freezes.broken()
+
     def errand(self) -> Errand | None:
         """Return what to ask the meter next, if anything."""
         errand = self.freezes.errand() if self.freezes is not None else None

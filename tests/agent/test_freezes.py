@@ -264,6 +264,19 @@ def test_a_register_that_starts_again_after_midnight_spoils_no_freeze() -> None:
     assert isinstance(desk.told[0], FreezeRecord)
 
 
+def test_readings_of_before_a_leap_of_the_clock_bound_no_freeze() -> None:
+    """Their times were wrong; what the meter froze is compared with nothing then."""
+    desk = Desk(now_ms=MIDNIGHT - HOUR)
+    desk.freezes.take(Reading("m", desk.now_ms, 10**12, 7), [])
+    desk.freezes.broken()
+    for minute in (-2, -1, 1, 6):
+        desk.now_ms = MIDNIGHT + minute * MINUTE
+        desk.read(*([desk.freeze(MIDNIGHT)] if minute == 1 else []))
+    desk.keep(1, MIDNIGHT)
+    assert desk.work()
+    assert isinstance(desk.told[0], FreezeRecord)
+
+
 def test_an_errand_that_got_lost_is_sent_again() -> None:
     """As when the handling of a line failed in the middle of it."""
     desk = Desk()

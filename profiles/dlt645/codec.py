@@ -1,14 +1,14 @@
 """The data behind an identifier to canonical integers and back, exactly.
 
 A nibble that is no decimal digit never becomes a number. A field whose octets are all FFH holds no value: so meters
-fill what they do not measure (a phase that is not connected); any other such nibble makes the data unusable.
+fill what they do not measure (a phase that is not connected); any other such nibble makes the field unusable.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from diantan_core import Dlt645Error, dlt645_decode, dlt645_encode
-from profiles.dlt645.formats import DataItem, Kind, di_text
+from profiles.dlt645.formats import DataItem, Kind, di_text, most_elements
 from profiles.dlt645.model import ItemPoint
 from profiles.dlt645.moments import to_instant, to_moment
 from profiles.model import CodecError, NoValueError
@@ -21,19 +21,37 @@ _NO_VALUE: Final = 0xFF
 def elements(item: DataItem, data: bytes) -> int:
     """Return how many elements the data behind an identifier have; CodecError when that is no whole number."""
     count, rest = divmod(len(data), item.width)
-    if rest or count == 0 or (count > 1 and not item.repeats):
-        expected = f"{item.width} octets" + (" for each of its elements" if item.repeats else "")
+    most = most_elements(item.di) if item.repeats else 1
+    if rest or not 1 <= count <= most:
+        expected = f"{item.width} octets" + (f" for each of up to {most} elements" if item.repeats else "")
         raise CodecError(f"{di_text(item.di)}: expected {expected}, got {len(data)}")
     return count
+
+
+def is_filled(octets: bytes) -> bool:
+    """Return whether octets are what meters fill in where they have nothing: FFH throughout."""
+    return octets.count(_NO_VALUE) == len(octets)
 
 
 def decode_points(points: Iterable[ItemPoint], item: DataItem, data: bytes, timezone: str) -> dict[str, int]:
     """Return the values of points by name from the data behind an identifier; a point without a value is absent.
 
     `item` may be a block (数据块): then a point's `element` is one of it, absent where the meter has fewer of them.
+    CodecError where a field holds what is no value.
     """
+    values, wrong = decode_usable(points, item, data, timezone)
+    if wrong:
+        raise next(iter(wrong.values()))
+    return values
+
+
+def decode_usable(
+    points: Iterable[ItemPoint], item: DataItem, data: bytes, timezone: str
+) -> tuple[dict[str, int], dict[str, CodecError]]:
+    """Return the same values, and what is wrong with the fields of others; CodecError for another length only."""
     count = elements(item, data)
     values = {}
+    wrong = {}
     for point in points:
         if point.element >= count:
             continue
@@ -42,12 +60,14 @@ def decode_points(points: Iterable[ItemPoint], item: DataItem, data: bytes, time
             values[point.name] = decode(point, data[start:end], timezone)
         except NoValueError:
             continue
-    return values
+        except CodecError as error:
+            wrong[point.name] = error
+    return values, wrong
 
 
 def decode(point: ItemPoint, octets: bytes, timezone: str) -> int:
     """Return the canonical integer in a field's octets; NoValueError where there is none, else CodecError."""
-    if octets.count(_NO_VALUE) == len(octets) and point.format.kind is not Kind.BITS:
+    if is_filled(octets) and point.format.kind is not Kind.BITS:
         raise NoValueError(f"{point.name}: the meter has no value")
     value = _read(point, octets)
     if isinstance(value, dict):
@@ -88,7 +108,7 @@ def encode(point: ItemPoint, value: int | None, timezone: str) -> bytes:
     else:
         content = raw if field.kind is Kind.BITS else f"{raw:0{2 * field.length}d}"
     octets = dlt645_encode(point.item.di, [content], [field.text])
-    if field.kind is not Kind.BITS and octets.count(_NO_VALUE) == len(octets):
+    if field.kind is not Kind.BITS and is_filled(octets):
         raise CodecError(f"{point.name}: {value} {point.unit} would read as no value")
     return octets
 

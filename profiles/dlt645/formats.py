@@ -142,3 +142,17 @@ def block_place(di: int) -> tuple[int, int] | None:
         if has_total or middle > 0:
             return block, middle if has_total else middle - 1
     return None
+
+
+@lru_cache(maxsize=64)
+def most_elements(block: int) -> int:
+    """Return how many elements an FF block can have: the tariffs that identifiers can name, or the phases.
+
+    A meter that sends more has elements of another length: three currents of 4 octets must not pass for four of 3.
+    """
+    if block >> 24 != VARIABLE:
+        return 1 + _LAST_TARIFF
+    first = block & ~(_ALL << 8)
+    singles = [first | middle << 8 for middle in range(_LAST_TARIFF + 1)]
+    places = [block_place(di) for di in singles if dlt645_item(di) is not None]
+    return max((place[1] + 1 for place in places if place is not None and place[0] == block), default=1 + _LAST_TARIFF)

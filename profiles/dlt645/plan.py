@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from profiles.dlt645.codec import decode_moment, decode_points
+from profiles.dlt645.codec import decode_moment, decode_usable, is_filled
 from profiles.dlt645.formats import DataItem, block_place, di_text
 from profiles.dlt645.model import ItemPoint, Query
 from profiles.dlt645.moments import to_instant
@@ -99,17 +99,37 @@ class ItemBlock:
         return tuple(dict.fromkeys(point.item for point in self.apart))
 
     def decode(self, reply: bytes) -> dict[str, int]:
-        """Return the values by name; CodecError for another length, digits that are none, or nothing at all."""
+        """Return the values by name; what is unusable is absent beside others that are not.
+
+        CodecError for another length, for digits that are none where nothing else has a value, or for nothing at all.
+        """
+        values, wrong = self._take(reply)
+        if wrong and not values:
+            raise next(iter(wrong.values()))
+        return values
+
+    def refusals(self, reply: bytes) -> dict[str, str]:
+        """Return why points have no value, by name: what stands in their field instead."""
+        return {name: str(error) for name, error in self._take(reply)[1].items()}
+
+    def _take(self, reply: bytes) -> tuple[dict[str, int], dict[str, CodecError]]:
         whole, *others = split(reply) or [None]
         if whole is not None:
-            return decode_points(self.points, self.item, whole, self.timezone)
+            return decode_usable(self.points, self.item, whole, self.timezone)
         there = [(item, data) for item, data in zip(self._parts(), others, strict=False) if data is not None]
         if not there:
             raise CodecError(f"{di_text(self.item.di)}: no reply" + (", nor for its parts" if self.apart else ""))
         values: dict[str, int] = {}
+        wrong: dict[str, CodecError] = {}
         for item, data in there:
-            values |= decode_points([point for point in self.apart if point.item == item], item, data, self.timezone)
-        return values
+            points = [point for point in self.apart if point.item == item]
+            try:
+                found, unusable = decode_usable(points, item, data, self.timezone)
+            except CodecError as error:
+                found, unusable = {}, dict.fromkeys((point.name for point in points), error)
+            values |= found
+            wrong |= unusable
+        return values, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +152,15 @@ class ClockBlock:
         assert self.point.time_di is not None
         if len(replies) == 1:
             return Query(self.point.time_di)
-        again = False
-        if len(replies) == _DATE_AGAIN:
-            time = self._time(replies)
-            again = time["hour"] == 0 and time["minute"] == 0
+        again = len(replies) == _DATE_AGAIN and self._is_first_minute(replies)
         return Query(self.point.item.di) if not replies or again else None
+
+    def _is_first_minute(self, replies: Sequence[bytes | None]) -> bool:
+        try:
+            time = self._time(replies)
+        except CodecError:
+            return False  # `decode` says so: a clock that shows nonsense must not cost the other values of a poll
+        return time["hour"] == 0 and time["minute"] == 0
 
     def _time(self, replies: Sequence[bytes | None]) -> dict[str, int]:
         assert self.point.time_di is not None
@@ -146,6 +170,8 @@ class ClockBlock:
         """Return the clock's value, if it has one."""
         replies = split(reply)
         date_octets = required(replies, _DATE_AGAIN if len(replies) > _DATE_AGAIN else 0, self.point.name)
+        if is_filled(date_octets) or is_filled(required(replies, 1, self.point.name)):
+            return {}
         date = decode_moment(self.point.item.di, self.point.format.text, date_octets)
         if not any(date.values()):
             return {}

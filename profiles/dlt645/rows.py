@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from profiles.dlt645.codec import decode_moment, decode_points
+from profiles.dlt645.codec import decode_moment, decode_points, is_filled
 from profiles.dlt645.formats import DataItem, di_text
 from profiles.dlt645.model import ItemPoint, ItemTable, Query, Settlement
 from profiles.dlt645.moments import month_start, to_instant
@@ -108,7 +108,7 @@ class SettlementRow:
 
     def _check_days(self, replies: Sequence[bytes | None]) -> None:
         for number, (di, data) in enumerate(zip(self.settlement.days, replies, strict=True)):
-            if data is None and number:
+            if number and (data is None or is_filled(data)):
                 continue
             when = decode_moment(di, SETTLEMENT_FORMAT, required(replies, number, di_text(di)))
             if number and when["day"] in _UNUSED_DAYS:

@@ -134,8 +134,44 @@ def test_a_clock_without_a_date_has_no_value() -> None:
     assert block.decode(ask(block, [bytes(4), bytes.fromhex("00 00 12")])[1]) == {}
     with pytest.raises(CodecError, match="device_time"):
         block.decode(ask(block, [bytes.fromhex("05 32 11 26"), bytes.fromhex("00 00 12")])[1])
+
+
+def test_a_clock_that_shows_nonsense_says_so_only_when_its_value_is_wanted() -> None:
+    block = ClockBlock(CLOCK, ZONE)
+    queries, reply = ask(block, [DAY, bytes.fromhex("AA 00 00")])
+    assert len(queries) == 2
     with pytest.raises(CodecError, match="04000102"):
-        ask(block, [DAY, bytes.fromhex("AA 00 00")])
+        block.decode(reply)
+
+
+@pytest.mark.parametrize(("date", "time"), [("FFFFFFFF", "FFFFFF"), ("05201126", "FFFFFF"), ("FFFFFFFF", "000012")])
+def test_a_clock_filled_with_ff_has_no_value(date: str, time: str) -> None:
+    block = ClockBlock(CLOCK, ZONE)
+    assert block.decode(ask(block, [bytes.fromhex(date), bytes.fromhex(time)])[1]) == {}
+
+
+def test_a_field_that_is_no_number_does_not_cost_its_neighbours() -> None:
+    block, *others = plan(["voltage_a", "voltage_b", "voltage_c"])
+    assert isinstance(block, ItemBlock)
+    assert not others
+    for answers in (["01 22 FA 22 FF FF"], [None, "01 22", "FA 22", "FF FF"], [None, "01 22", "02 22 00", None]):
+        _, reply = ask(block, [None if data is None else bytes.fromhex(data) for data in answers])
+        assert block.decode(reply) == {"voltage_a": 220_100}
+        assert set(block.refusals(reply)) == {"voltage_b"}
+    _, reply = ask(block, [bytes.fromhex("FF FF FA 22 FF FF")])
+    with pytest.raises(CodecError, match="voltage_b"):
+        block.decode(reply)
+
+
+def test_three_currents_of_four_octets_are_not_four_of_three() -> None:
+    (block,) = plan(["current_a", "current_b", "current_c"])
+    _, reply = ask(block, [bytes.fromhex("00 50 12 00 00 60 12 00 00 70 12 00")])
+    with pytest.raises(CodecError, match="0202FF00: expected 3 octets for each of up to 3 elements, got 12"):
+        block.decode(reply)
+    (power,) = plan(["power", "power_a"])
+    assert len(power.decode(ask(power, [bytes(12)])[1])) == 2
+    with pytest.raises(CodecError, match="up to 4 elements"):
+        power.decode(ask(power, [bytes(15)])[1])
 
 
 def test_a_block_that_is_refused_is_read_in_parts() -> None:

@@ -92,6 +92,18 @@ def test_a_second_settlement_day_makes_no_monthly_freezes() -> None:
         read(row_block(MONTHLY, 1, ZONE), FIRST, bytes.fromhex("00 15"), None, NOVEMBER, FORWARD[:4], REVERSE)
 
 
+def test_a_settlement_day_filled_with_ff_is_none() -> None:
+    answers = (FIRST, b"\xff\xff", None, NOVEMBER, FORWARD[:4], REVERSE)
+    assert read(row_block(MONTHLY, 1, ZONE), *answers)[1]["time"] == 1_793_462_400_000
+    with pytest.raises(CodecError, match="04000B01"):
+        read(row_block(MONTHLY, 1, ZONE), b"\xff\xff", None, None, NOVEMBER, FORWARD[:4], REVERSE)
+
+
+def test_a_row_with_a_field_that_is_no_number_is_none() -> None:
+    with pytest.raises(CodecError, match="energy_reverse"):
+        read(row_block(DAILY, 1, ZONE), TIME, FORWARD, bytes.fromhex("05 00 0A 00"), TIME)
+
+
 def test_on_the_last_day_of_a_month_the_date_is_read_again() -> None:
     answers = (FIRST, None, None, LAST_OF_NOVEMBER, FORWARD[:4], REVERSE)
     queries, row = read(row_block(MONTHLY, 1, ZONE), *answers, LAST_OF_NOVEMBER)

@@ -45,7 +45,8 @@ _MOST_FOLLOWING: Final = 64  # follow-up frames of one reply: 12 kB
 _DEFAULT_PROBES: Final = (0x0400_0401, 0x0001_0000, 0x0201_0100, 0x0400_0101)
 _REMEMBERED: Final = 4
 _HAS_NOT: Final = 0x03  # ERR bits: other, no such data
-_LACKING_S: Final = 3600.0  # then a meter may have been exchanged for another
+_LACKING_S: Final = 60.0  # "other" may mean a meter that has just got its power back; doubles up to the next
+_LONGEST_LACKING_S: Final = 3600.0  # then a meter may have been exchanged for another
 _SYNC_TOLERANCE_MS: Final = 10_000
 _CONFIRMATIONS: Final = 2
 
@@ -81,7 +82,8 @@ class Dlt645Driver:
         self.bus = bus
         self._preamble = preamble
         self._framing = Dlt645Framing()
-        self._lacking: dict[tuple[str, int], float] = {}  # until when what a meter has refused is not asked for
+        # Until when what a meter has refused is not asked for, and how long that was:
+        self._lacking: dict[tuple[str, int], tuple[float, float]] = {}
         self._answered: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
         bus.attach(self._framing)
 
@@ -239,15 +241,19 @@ class Dlt645Driver:
             return await self.query(address, query.di)
         now = asyncio.get_running_loop().time()
         key = (digits(address), query.di)
-        if self._lacking.get(key, now) > now:
+        until, wait = self._lacking.get(key, (now, 0.0))
+        if until > now:
             return None
         try:
-            return await self.query(address, query.di)
+            data = await self.query(address, query.di)
         except RefusedError as error:
             if not error.code & _HAS_NOT:
                 raise
-            self._lacking[key] = now + _LACKING_S
+            wait = min(max(2 * wait, _LACKING_S), _LONGEST_LACKING_S)
+            self._lacking[key] = (now + wait, wait)
             return None
+        self._lacking.pop(key, None)
+        return data
 
     async def _present(self, address: Address) -> bool:
         for _ in range(_CONFIRMATIONS):

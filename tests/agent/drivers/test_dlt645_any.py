@@ -1,5 +1,7 @@
 """Any value that a meter of DL/T 645-2007 may show, and anything it may say."""
 
+import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -8,6 +10,7 @@ from dlt645_support import (
     TWO,
     ZONE,
     Site,
+    face,
     run,
     served,
 )
@@ -15,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.exchange import LineError
-from diantan_core import Dlt645Frame
+from diantan_core import Dlt645Frame, dlt645_build
 from firmware_sim.faces.dlt645 import Dlt645Face
 from profiles import Point, load
 from profiles.dlt645.codec import quantise
@@ -108,3 +111,38 @@ def test_whatever_a_meter_says_is_a_value_or_an_error_of_the_line(said: list[tup
                 assert reply in (ONE, TWO) or (len(reply) == 12 and reply.isdecimal())
 
     run(lambda _: octets, scenario)
+
+
+# What a meter says that it has not
+
+
+def test_what_a_meter_has_not_is_asked_for_less_and_less_and_found_when_it_comes() -> None:
+    """A meter that gets its power back may refuse everything with "other" for a while."""
+    subject = served(face(ONE))
+    voltages = [MODEL.points[f"voltage_{phase}"] for phase in "abc"]
+    (block,) = MODEL.plan(voltages, ZONE)
+    awake = False
+
+    def line(data: bytes) -> Sequence[bytes]:
+        refusal = dlt645_build(ONE, {"kind": "read", "reply": True, "error": 1}).encode()
+        return subject(data) if awake else [refusal]
+
+    async def scenario(site: Site) -> None:
+        nonlocal awake
+
+        async def asked_after(seconds: float) -> int:
+            before = site.far.asked
+            await asyncio.sleep(seconds)
+            with suppress(CodecError):
+                block.decode(await site.driver.read(ONE, block))
+            return site.far.asked - before
+
+        assert [await asked_after(wait) for wait in (0, 59, 2, 60, 61)] == [4, 0, 4, 0, 4]
+        for _ in range(10):
+            await asked_after(4000)
+        assert await asked_after(3500) == 0
+        awake = True
+        assert await asked_after(200) == 1
+        assert len(block.decode(await site.driver.read(ONE, block))) == 3
+
+    run(line, scenario)

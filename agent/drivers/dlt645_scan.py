@@ -153,9 +153,9 @@ class _Search:
             await self._begin(address)
             try:
                 values = dlt645_decode(di, await self._driver.query(address, di))
-            except RefusedError:
-                continue
-            except (LineError, Dlt645Error):
+            except (RefusedError, Dlt645Error):
+                continue  # it has not that, or nothing that can be read in it
+            except LineError:
                 break
             value = values[0]
             details[name] = str(value[0] if isinstance(value, tuple) else value)

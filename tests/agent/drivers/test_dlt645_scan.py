@@ -9,7 +9,7 @@ from line_support import FarEnd
 
 from agent.drivers.dlt645_scan import Progress, ScanLimitError
 from agent.line_timing import LineTiming
-from diantan_core import dlt645_build
+from diantan_core import Dlt645Frame, Dlt645Parser, dlt645_build, dlt645_parse
 
 
 def found_by(
@@ -40,6 +40,23 @@ def test_one_meter_tells_its_address_and_what_it_is() -> None:
         assert site.far.asked < 10
 
     run(served(face(TWO)), scenario)
+
+
+def test_a_number_that_is_none_does_not_keep_the_rest_back() -> None:
+    subject = served(face(TWO))
+
+    def line(data: bytes) -> Sequence[bytes]:
+        asked = dlt645_parse(next(frame for frame in Dlt645Parser().feed(data) if isinstance(frame, Dlt645Frame)))
+        if asked.get("di") != 0x04000402:
+            return subject(data)
+        reply = {"kind": "read", "reply": True, "di": 0x04000402, "data": b"\xff" * 6, "more": False}
+        return [dlt645_build(TWO, reply).encode()]
+
+    async def scenario(site: Site) -> None:
+        (meter_found,) = [item async for item in site.driver.scan()]
+        assert meter_found.details == {"meter_constant": "1000"}
+
+    run(line, scenario)
 
 
 def test_one_that_does_not_answer_the_address_request_is_found_by_reading() -> None:

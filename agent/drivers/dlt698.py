@@ -16,7 +16,7 @@ from diantan_core import dlt698_decode_data, dlt698_encode_apdu
 from profiles import Block, Command, Profile
 from profiles.dlt698.model import Association, ObjectCommand
 from profiles.dlt698.moments import date_time_s
-from profiles.dlt698.plan import ObjectsBlock, RecordBlock
+from profiles.dlt698.plan import ObjectsBlock, RecordBlock, get_response
 from profiles.dlt698.profile import Dlt698Profile
 from profiles.dlt698.writes import keep_beginning
 
@@ -69,13 +69,7 @@ class Dlt698Driver:
         if not isinstance(block, (ObjectsBlock, RecordBlock)):
             raise UnsupportedError(f"{address}: not a request of DL/T 698.45")
         meter = self._meter(address, block.association)
-        choice, content = block.request
-        about = f"{address}, {_name(block)}"
-        message = await self._serve(meter, "get_request", (choice, content), of_get(choice, block.oads), about)
-        if message.choice != "next":
-            return message.apdu
-        joined = await self._join(meter, message, about)
-        return _joined(choice, block.oads, joined, about)
+        return await self._get(meter, block.request, block.oads, f"{address}, {_name(block)}")
 
     async def write(self, address: Address, command: Command) -> None:
         """Set an attribute; where a part of it is to stay as it is, that is asked for first."""
@@ -84,11 +78,11 @@ class Dlt698Driver:
         meter = self._meter(address, command.association)
         item = dlt698_decode_data(command.data)
         if command.kept:
-            check = of_get("normal", (command.oad,))
+            request = ("normal", {"oad": command.oad})
             try:
-                about = f"{address}, {command.oad:08X}"
-                reply = await self._serve(meter, "get_request", ("normal", {"oad": command.oad}), check, about)
-                item = keep_beginning(item, reply.body["result"][1], command.kept)
+                reply = await self._get(meter, request, (command.oad,), f"{address}, {command.oad:08X}")
+                _, body = get_response(reply)
+                item = keep_beginning(item, body["result"][1], command.kept)
             except RefusedError:
                 pass  # the meter has nothing of that day, or does not show it
         await self._set(meter, command.oad, item)
@@ -183,6 +177,16 @@ class Dlt698Driver:
             meter.association, meter.connection, meter.send_size = association, None, 0
         return meter
 
+    async def _get(
+        self, meter: MeterState, request: tuple[str, dict[str, Any]], oads: tuple[int, ...], about: str
+    ) -> bytes:
+        """Return the APDU of the GET-Response about these attributes, joined if it came in blocks."""
+        choice, _ = request
+        message = await self._serve(meter, "get_request", request, of_get(choice, oads), about)
+        if message.choice != "next":
+            return message.apdu
+        return _joined(choice, oads, await self._join(meter, choice, message, about), about)
+
     async def _set(self, meter: MeterState, oad: int, item: tuple[str, Any]) -> None:
         content = ("normal", {"oad": oad, "data": item})
         await self._serve(meter, "set_request", content, of_set(oad), f"{meter.address}, set {oad:08X}")
@@ -256,7 +260,7 @@ class Dlt698Driver:
         meter.asked_ms = self._now_ms()
         return heard.frame
 
-    async def _join(self, meter: MeterState, message: Message, about: str) -> list[dict[str, Any]]:
+    async def _join(self, meter: MeterState, choice: str, message: Message, about: str) -> list[dict[str, Any]]:
         """Return the results of a reply that comes in blocks (GetRequestNext), in order."""
         results: list[dict[str, Any]] = []
         octets = 0
@@ -264,13 +268,14 @@ class Dlt698Driver:
             _, items = message.body["result"]
             results += items
             octets += len(message.apdu)
-            if message.body["last"]:
-                return results
             if octets > _LARGEST_REPLY:
                 break
+            if message.body["last"]:
+                return results
             number = message.body["block"]
-            message = await self._ask(meter, "get_request", ("next", {"block": number}), of_next(number), about)
-        raise BadReplyError(f"{about}: a reply without end, {octets} octets so far")
+            check = of_next(choice, number)
+            message = await self._ask(meter, "get_request", ("next", {"block": number}), check, about)
+        raise BadReplyError(f"{about}: too long a reply, or one without end: {octets} octets so far")
 
 
 def _joined(choice: str, oads: tuple[int, ...], results: list[dict[str, Any]], about: str) -> bytes:

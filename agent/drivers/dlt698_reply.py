@@ -55,7 +55,7 @@ def of_get(choice: str, oads: tuple[int, ...]) -> Callable[[str, Message], None]
     def check(about: str, message: Message) -> None:
         body = message.body
         if message.choice == "next":
-            _next_block(about, body)
+            _next_block(about, choice, body)
             return
         if message.choice != choice:
             raise BadReplyError(f"{about}: expected GET-Response {choice}, got {message.choice}")
@@ -68,22 +68,26 @@ def of_get(choice: str, oads: tuple[int, ...]) -> Callable[[str, Message], None]
     return check
 
 
-def of_next(number: int) -> Callable[[str, Message], None]:
-    """Return the check of the block after the one of this number."""
+def of_next(choice: str, number: int) -> Callable[[str, Message], None]:
+    """Return the check of the block after the one of this number, of the reply to a request of this choice."""
 
     def check(about: str, message: Message) -> None:
         if message.choice != "next":
             raise BadReplyError(f"{about}: expected GET-Response next, got {message.choice}")
-        _next_block(about, message.body)
+        _next_block(about, choice, message.body)
         if message.body["block"] != (number + 1) & 0xFFFF:
             raise BadReplyError(f"{about}: expected block {number + 1}, got {message.body['block']}")
 
     return check
 
 
-def _next_block(about: str, body: dict[str, Any]) -> None:
-    if body["result"][0] == "dar":
-        raise refuse(about, body["result"][1])
+def _next_block(about: str, choice: str, body: dict[str, Any]) -> None:
+    kind, content = body["result"]
+    if kind == "dar":
+        raise refuse(about, content)
+    expected = "record_list" if choice == "record" else "normal_list"
+    if kind != expected:
+        raise BadReplyError(f"{about}: expected blocks of {expected}, got {kind}")
 
 
 def of_set(oad: int) -> Callable[[str, Message], None]:

@@ -146,7 +146,8 @@ class RecordBlock:
             return {}
         if len(rows) > 1:
             raise CodecError(f"{self.table.name}: expected one record, got {len(rows)}")
-        cells = {oad: cell for row in rows for (_, oad), cell in zip(record["columns"], row, strict=True)}
+        columns = record["columns"]  # of other kinds than an OAD, too, if the meter means something else
+        cells = {oad: cell for row in rows for (of, oad), cell in zip(columns, row, strict=True) if of == "oad"}
         values: dict[str, int] = {}
         for item in self.wanted:
             if (cell := cells.get(item.oad)) is not None:

@@ -11,7 +11,10 @@ from line_support import FarEnd
 
 from agent.drivers.dlt698_framing import Dlt698Framing
 from agent.exchange import BadReplyError, NoReplyError
-from diantan_core import Dlt698Frame, dlt698_encode_apdu
+from diantan_core import Dlt698Frame, dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu
+from profiles import Block, load
+from profiles.dlt698.model import ObjectCommand
+from profiles.dlt698.plan import RecordBlock
 
 FREQUENCY = 0x200F_0200
 VALUE = ("data", ("long_unsigned", 5000))
@@ -51,6 +54,66 @@ def test_blocks_out_of_order_are_refused(numbers: list[int], error: str) -> None
             await site.driver.read(ONE, Meters().block("frequency", "power"))
 
     run(by_hand(answer), scenario)
+
+
+def in_blocks(kind: str, *parts: list[dict[str, Any]]) -> FarEnd:
+    """Return a meter that answers every GET in these blocks, and any other request with success."""
+
+    def answer(frame: Dlt698Frame, name: str, content: Any) -> Sequence[bytes]:
+        choice, body = content
+        if name == "set_request":
+            done = apdu("set_response", "normal", piid_acd=body["piid"], oad=body["oad"], dar=0)
+            return [reply_to(frame, done)]
+        number = body["block"] + 1 if choice == "next" else 0
+        block = {"last": number + 1 == len(parts), "block": number, "result": (kind, parts[number])}
+        return [reply_to(frame, apdu("get_response", "next", piid_acd=body["piid"], **block))]
+
+    return by_hand(answer)
+
+
+def test_blocks_of_another_kind_than_was_asked_for_are_refused() -> None:
+    (daily,) = Meters().profile.plan_row("daily_freezes", 1, ZONE)
+    assert isinstance(daily, RecordBlock)
+    values = [{"oad": daily.table.oad, "result": VALUE}]
+    records = [{"oad": FREQUENCY, "columns": [("oad", 0x2021_0200)], "result": ("rows", [])}]
+
+    async def scenario(site: Site, block: Block, expected: str) -> None:
+        with pytest.raises(BadReplyError, match=expected):
+            await site.driver.read(ONE, block)
+
+    run(in_blocks("normal_list", values), lambda site: scenario(site, daily, "expected blocks of record_list"))
+    asked = Meters().block("frequency")
+    run(in_blocks("record_list", records), lambda site: scenario(site, asked, "expected blocks of normal_list"))
+
+
+def test_blocks_that_no_message_can_hold_are_given_up() -> None:
+    part = [{"oad": FREQUENCY, "result": ("data", ("octet_string", bytes(15_900)))}]
+
+    async def scenario(site: Site) -> None:
+        block = Meters().block("frequency", "power")
+        five = replace(block, wanted=block.wanted[:1] * 5)
+        with pytest.raises(BadReplyError, match="too long a reply"):
+            await site.driver.read(ONE, five)
+
+    run(in_blocks("normal_list", *[part] * 5), scenario)
+
+
+def test_what_is_kept_of_a_day_may_come_in_blocks() -> None:
+    profile = load("dlt698-carbon-meter", {"factor_values": 24, "connect": 0})
+    day = NOW - NOW % 86_400_000 - 8 * 3_600_000
+    names = {f"carbon_factor_{number}": number * 100_000 for number in range(1, 25)}
+    before = profile.command("factor_day", {"time": day, **names}, ZONE)
+    command = profile.command("factor", {"time": day + 5 * 3_600_000, "carbon_factor": 3_000_000}, ZONE)
+    assert isinstance(before, ObjectCommand)
+    shown = [{"oad": before.oad, "result": ("data", dlt698_decode_data(before.data))}]
+
+    async def scenario(site: Site) -> None:
+        await site.driver.write(ONE, command)
+        _, (_, body) = dlt698_decode_apdu(site.sent()[-1].user_data)
+        _, (_, _, (_, factors)) = body["data"]
+        assert [number for _, number in factors] == [*range(1000, 6000, 1000), *[30_000] * 19]
+
+    run(in_blocks("normal_list", shown), scenario)
 
 
 def test_blocks_without_end_are_given_up() -> None:

@@ -186,6 +186,17 @@ def test_a_record_may_be_missing_or_lack_columns() -> None:
     assert block.decode(reply("record", record=refused)) == {}
 
 
+def test_columns_that_are_no_attributes_bring_nothing() -> None:
+    (block,) = PROFILE.plan_row("daily_freezes", 1, ZONE)
+    road = ("road", {"oad": 0x5004_0200, "columns": [0x2021_0200]})
+    answer = {
+        "oad": 0x5004_0200,
+        "columns": [road, ("oad", 0x0010_0200)],
+        "result": ("rows", [[("null", None), numbers(5)]]),
+    }
+    assert block.decode(reply("record", record=answer)) == {"energy_forward": 50_000}
+
+
 def test_more_than_the_one_record_or_another_table_is_refused() -> None:
     (block,) = PROFILE.plan_row("daily_freezes", 1, ZONE)
     with pytest.raises(CodecError, match="one record, got 2"):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from diantan_core import Dlt698DecodeError, dlt698_decode_apdu, dlt698_encode_apdu
+from diantan_core import Dlt698DecodeError, Dlt698EncodeError, dlt698_decode_apdu, dlt698_encode_apdu
 from firmware_sim.faces.dlt698_objects import ADDRESS, SUCCESS, SYNCHRONISE, AccessError, Objects
 from profiles.dlt698.codec import Data
 from profiles.dlt698.model import Association
@@ -77,6 +77,8 @@ class Server:
             reply = self._plain(*dlt698_decode_apdu(bytes(inner)), session, now_ms)
         except Dlt698DecodeError:
             return error_response(apdu, UNREADABLE)
+        except Dlt698EncodeError:
+            return error_response(apdu, UNSUPPORTED)  # a reply longer than any message
         return None if reply is None else _secured(("plain", reply))
 
     def _plain(self, name: str, content: Any, session: Session, now_ms: int) -> bytes | None:  # noqa: ANN401 - any APDU
@@ -161,13 +163,13 @@ class Server:
         """Return the reply whole, or the first of the blocks that fit the client's APDU size."""
         session.blocks = []
         whole = _whole(choice, results)
-        if len(_encoded(choice, whole)) <= session.apdu_size or len(results) == 1:
+        if len(results) == 1 or _fits(choice, whole, session.apdu_size):
             return choice, whole  # one result is not cut: link fragments carry it
         kind = "record_list" if choice.startswith("record") else "normal_list"
         room = session.apdu_size - _BLOCK_HEADER
         part: list[Body] = []
         for result in results:
-            if part and len(_encoded(kind, _whole(kind, [*part, result]))) > room:
+            if part and not _fits(kind, _whole(kind, [*part, result]), room):
                 session.blocks.append((kind, part))
                 part = []
             part.append(result)
@@ -244,6 +246,9 @@ def _whole(choice: str, results: list[Body]) -> Body:
     return {"results" if choice == "normal_list" else "records": results}
 
 
-def _encoded(choice: str, fields: Body) -> bytes:
+def _fits(choice: str, fields: Body, size: int) -> bool:
     tail: Body = {"piid_acd": 0, "follow_report": None, "time_tag": None}
-    return dlt698_encode_apdu(("get_response", (choice, {**tail, **fields})))
+    try:
+        return len(dlt698_encode_apdu(("get_response", (choice, {**tail, **fields})))) <= size
+    except Dlt698EncodeError:
+        return False  # it is longer than any message

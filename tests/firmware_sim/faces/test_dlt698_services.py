@@ -73,6 +73,27 @@ def test_a_client_that_takes_no_octets_gets_few_at_a_time() -> None:
     assert len(frame.encode()) <= 64
 
 
+def test_a_reply_longer_than_any_message_comes_in_blocks(bench: Bench) -> None:
+    bench.connect(apdu_size=900)  # so that no block needs link fragments
+    choice, body = bench.ask("get_request", "normal_list", oads=[0x0010_0200] * 3500)
+    results = []
+    while choice == "next":
+        results += body["result"][1]
+        if body["last"]:
+            break
+        choice, body = bench.ask("get_request", "next", block=body["block"])
+    assert [result["oad"] for result in results] == [0x0010_0200] * 3500
+
+
+def test_a_record_longer_than_any_message_is_refused(bench: Bench) -> None:
+    record = {"oad": 0x5004_0200, "rows": ("none", None), "columns": [("oad", 0x2021_0200)] * 3200}
+    request = ("get_request", ("record", {"piid": 5, "record": record, "time_tag": None}))
+    assert bench.apdu(request) == (
+        "error_response",
+        {"piid_acd": 5, "error": 2, "follow_report": None, "time_tag": None},
+    )
+
+
 def test_security_in_its_plain_form(bench: Bench) -> None:
     inner = bytes.fromhex("05 01 01 40 01 02 00 00")
     request = {"apdu": ("plain", inner), "verification": ("rn", bytes(16))}

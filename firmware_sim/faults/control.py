@@ -4,6 +4,7 @@ A Unix socket; each request and each answer is one JSON object on a line of its 
 """
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from clock import Clock
 from firmware_sim.faults.book import ActiveFault, FaultBook, FaultError
 from firmware_sim.faults.model import parse_fault
-from firmware_sim.lines.port import PortError
+from firmware_sim.lines.port import PortError, stop_listening
 from firmware_sim.sections import lines_of
 
 LONGEST_LINE: Final = 1 << 16
@@ -88,7 +89,7 @@ class ControlServer:
         self._path = path
         self._control = control
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._talks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen, for the owner of the process only; PortError."""
@@ -103,15 +104,18 @@ class ControlServer:
         """Stop listening, drop the connections and take the socket away."""
         if self._server is None:
             return
-        self._server.close()
-        for writer in list(self._writers):
-            writer.close()
-        await self._server.wait_closed()
+        await stop_listening(self._server)
+        talks = list(self._talks)
+        for talk in talks:
+            talk.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
         self._server = None
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        talk = asyncio.current_task()
+        assert talk is not None
+        self._talks.add(talk)
         try:
             while line := await reader.readline():
                 writer.write(_as_line(self._control.answer(line)))
@@ -122,8 +126,13 @@ class ControlServer:
         except OSError:
             pass
         finally:
-            self._writers.discard(writer)
+            self._talks.discard(talk)
+            if talk.cancelling():
+                # Who does not read his answers must not keep the simulator from ending.
+                writer.transport.abort()
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
 
 def _check_free(path: Path) -> None:

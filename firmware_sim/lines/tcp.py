@@ -5,7 +5,7 @@ import os
 from typing import Any, Literal
 
 from firmware_sim.lines.line import Line, Session
-from firmware_sim.lines.port import PortError
+from firmware_sim.lines.port import PortError, stop_listening
 
 
 def reason_of(error: OSError) -> str:
@@ -37,10 +37,9 @@ class TcpPort:
         """Stop listening and drop the connections."""
         if self._server is None:
             return
-        self._server.close()
+        await stop_listening(self._server)
         for client in list(self._clients):
             client.abort()
-        await self._server.wait_closed()
         self._server = None
 
     def where(self) -> dict[str, Any]:

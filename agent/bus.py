@@ -46,6 +46,8 @@ class LineBus:
         self._hearing = Hearing(timing.gap_s, self._frame, self._noise, self._stream_lost)
         self._unanswered = Unanswered(timing.late_s)
         self._connection = 0  # counts them
+        self._down_since: float | None = None
+        self._down_s = 0.0  # how long there was no connection, in all
         self._last_heard = float("-inf")
         self._free_at = float("-inf")  # when what was sent last is through
         self._silent = 0  # requests in a row that brought not a single octet
@@ -89,6 +91,9 @@ class LineBus:
                 raise
             self._hearing.forget()
             self._connection += 1
+            if self._down_since is not None:
+                self._down_s += asyncio.get_running_loop().time() - self._down_since
+                self._down_since = None
             self._silent = 0
             self._echoes = None
             self.counters.connects += 1
@@ -113,8 +118,7 @@ class LineBus:
             if request.signature is None:
                 await self._broadcast(request)
                 return None
-            loop = asyncio.get_running_loop()
-            self._unanswered.forget(loop.time(), self._connection, self._last_heard)
+            self._unanswered.forget(self._line_time(), self._connection, self._last_heard - self._down_s)
             await self._synchronise(request)
             heard = await self._ask(request)
             self._count(request, heard)
@@ -182,7 +186,17 @@ class LineBus:
         """Stop waiting; from now on the reply is late, whenever it comes."""
         request, self._request, self._waiter = self._request, None, None
         if request is not None:
-            self._unanswered.add(request, asyncio.get_running_loop().time(), self._connection)
+            self._unanswered.add(request, self._line_time(), self._connection)
+
+    def _line_time(self) -> float:
+        """Return seconds in which there was a connection: without one, nothing that is under way can arrive."""
+        now = asyncio.get_running_loop().time() if self._down_since is None else self._down_since
+        return now - self._down_s
+
+    def _note_end(self) -> None:
+        """See whether the connection has ended."""
+        if self._down_since is None and not self._channel.connected:
+            self._down_since = asyncio.get_running_loop().time()
 
     def _begin(self, request: Request) -> None:
         """Make a clean start: what is still unfinished on the line is no part of the reply."""
@@ -225,8 +239,6 @@ class LineBus:
 
     def _received(self, data: bytes) -> None:
         self._last_heard = asyncio.get_running_loop().time()
-        if self._waiter is not None and self._waiter.cancelled():
-            self._give_up()
         self._octets += len(data)
         self._silent = 0
         self._hearing.feed(data)
@@ -243,7 +255,7 @@ class LineBus:
             self._trace(noise.octets, "corrupt", "", reason=noise.reason)
 
     def _stream_lost(self, noise: Noise) -> None:
-        self._channel.hang_up()
+        self._hang_up()
         self._fail(BadReplyError, f"{noise.reason}: the connection is given up")
 
     def _frame(self, framing: Framing, heard: Heard) -> None:
@@ -253,6 +265,8 @@ class LineBus:
 
     def _verdict(self, framing: Framing, heard: Heard) -> str:
         """Do with a frame what has to be done, and return the word for it."""
+        if self._waiter is not None and self._waiter.cancelled():
+            self._give_up()
         request = self._request
         if self._is_echo(heard, request):
             self.counters.echo += 1
@@ -263,8 +277,8 @@ class LineBus:
             if verdict is Verdict.ANSWER:
                 assert self._waiter is not None
                 assert request is not None
-                if not request.mirrored:
-                    self._echoes = self._echoed
+                if not request.mirrored and self._octets == len(heard.octets):
+                    self._echoes = False  # nothing else was heard, not even an echo that was spoilt
                 self._waiter.set_result(heard)
                 self._request = self._waiter = None
                 return "answer"
@@ -356,7 +370,11 @@ class LineBus:
         self._silent += 1
         if self._timing.replace_after and self._silent >= self._timing.replace_after:
             self._silent = 0
-            self._channel.hang_up()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._channel.hang_up()
+        self._note_end()
 
     def _lost(self, reason: str) -> None:
         if self._waiter is not None:
@@ -364,6 +382,7 @@ class LineBus:
         self._end(reason)
 
     def _end(self, reason: str) -> None:
+        self._note_end()
         self._hearing.flush()
         if self._timer is not None:
             self._timer.cancel()

@@ -103,13 +103,14 @@ class Unanswered:
         """Forget what is too old to be still under way.
 
         Time alone proves nothing: a link that has stalled all the while may deliver everything when it wakes. So
-        something must have come through it since, or another connection must have taken its place.
+        something must have come through it at that age, or another connection must have taken its place. Times are in
+        seconds with a connection.
         """
         if not self._entries and not self._wild:
             return
 
         def keep(entry: _Entry) -> bool:
-            moved = entry.connection != connection or last_heard > entry.since
+            moved = entry.connection != connection or last_heard - entry.since >= self._keep_s
             return not moved or now - entry.since < self._keep_s
 
         self._wild = [entry for entry in self._wild if keep(entry)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from line_support import FarEnd, MemoryChannel, run_virtual
+from line_support import FarEnd, MemoryChannel, VirtualLoop, run_virtual
 
 from agent.bus import LineBus
 from agent.exchange import (
@@ -194,21 +194,23 @@ def test_without_a_probe_that_is_known_from_the_rest_nothing_is_asked() -> None:
     assert line.sent == [b"(ax)", b"(ap)"]
 
 
-@pytest.mark.parametrize(("moved", "expected"), [(False, 2), (True, 3)])
-def test_what_is_unanswered_is_forgotten_only_when_the_link_has_moved(moved: bool, expected: int) -> None:
-    """A link that stalls for minutes may still deliver everything."""
+@pytest.mark.parametrize(("heard_at", "asked_again"), [(None, False), (1.0, False), (61.0, True)])
+def test_what_is_unanswered_is_forgotten_only_when_the_link_has_moved(
+    heard_at: float | None, asked_again: bool
+) -> None:
+    """A link that stalls for minutes may still deliver everything; what came before the stall proves nothing."""
     line = Line(scripted(ax=[]))
 
     async def use() -> None:
         await line.ask("ax")
-        await asyncio.sleep(1)
-        if moved:
+        await asyncio.sleep(heard_at or 1.0)
+        if heard_at is not None:
             assert await line.ask("bx") == "x"
-        await asyncio.sleep(61)
+        await asyncio.sleep(62 - (heard_at or 1.0))
         await line.ask("ax")
 
     on(line, use)
-    assert len(line.sent) == expected - (0 if moved else 1)
+    assert line.sent.count(b"(ax)") == 1 + asked_again
     assert line.bus.unanswered((line.toy.protocol, "a")) == frozenset("x")
 
 
@@ -228,6 +230,26 @@ def test_a_new_connection_lets_old_requests_be_forgotten_in_time_but_not_before(
         assert await line.ask("ax") == "x"
 
     on(line, use).count(ok=1, connects=2, timeout=1)
+
+
+@pytest.mark.parametrize("how", ["lost", "closed", "silent"])
+def test_time_without_a_connection_lets_nothing_be_forgotten(how: str) -> None:
+    """A 4G terminal keeps what the meter says while it is offline, and delivers it when it is back."""
+    timing = LineTiming(timeout_s=TIMEOUT_S, gap_s=GAP_S, replace_after=1 if how == "silent" else 0)
+    line = Line(scripted(ax=[]), timing=timing)
+
+    async def use() -> None:
+        assert await line.ask("ax") == "NoReplyError"
+        if how == "lost":
+            line.channel.lose()
+        elif how == "closed":
+            line.bus.close()
+        await asyncio.sleep(300)
+        await line.bus.connect()
+        line.script = lambda data: [(0.0, b"<ax>"), *answer(data)]
+        assert await line.ask("ay") == "y"
+
+    on(line, use).count(ok=1, connects=2, timeout=1, late=1)
 
 
 def test_a_late_reply_across_a_reconnect_is_known() -> None:
@@ -468,6 +490,34 @@ def test_a_mirrored_request_is_confirmed_by_the_meter_alone(echoing: bool) -> No
     on(line, use).count(ok=1, timeout=1, probes=1, echo=3 if echoing else 0)
 
 
+def test_an_echo_that_was_spoilt_does_not_make_the_next_one_an_answer() -> None:
+    """Else the echo of a write would say that the meter has taken it."""
+    spoilt = False
+
+    class Mirror(Toy):
+        """Its `w` is answered by the very octets of the request."""
+
+        def _heard(self, octets: bytes) -> Heard:
+            heard = super()._heard(octets)
+            return Heard(heard.device, heard.signature, heard.frame, octets, heard.is_request and octets[2:3] != b"w")
+
+    def script(data: bytes) -> list[tuple[float, bytes]]:
+        echo = after(0.001, b"~" + data[1:] if spoilt else data)
+        return [*echo, *([] if data[2:3] == b"w" else answer(data))]
+
+    line = Line(script, toy=Mirror())
+
+    async def use() -> None:
+        nonlocal spoilt
+        assert await line.ask("ax") == "x"
+        spoilt = True
+        assert await line.ask("ax") == "x"
+        spoilt = False
+        assert await line.ask("aw", "p", mirrored=True) == "NoReplyError"
+
+    on(line, use)
+
+
 def test_a_wildcard_is_answered_by_whoever_it_fits() -> None:
     """And what comes late from another meter is still its reply."""
     line = Line(lambda _: [(0.01, b"<bx>"), (0.02, b"<cx>")])
@@ -682,6 +732,44 @@ def test_a_reply_between_cancelling_and_the_end_of_the_task_is_late() -> None:
     on(line, use).count(late=1)
 
 
+class Patient(Toy):
+    """Holds every frame back until the line is silent, as a framing does that sees noise before it."""
+
+    def feed(self, data: bytes) -> Sequence[Heard | Noise]:
+        self._buffer += data
+        return []
+
+    def flush(self) -> Sequence[Heard | Noise]:
+        return super().feed(b"")
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_an_answer_found_by_silence_after_cancelling_is_late(closing: bool) -> None:
+    """The task has not yet noticed that it was cancelled when the frame is found."""
+    line = Line(toy=Patient())
+    broken: list[Any] = []
+
+    async def use() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: broken.append(context))
+        task = asyncio.create_task(line.ask("ax"))
+        await asyncio.sleep(0.05)
+        line.far.deliver(b"<ax>")
+        if closing:
+            task.cancel()
+            line.bus.close()
+        else:
+            assert isinstance(loop, VirtualLoop)
+            # In the same turn of the loop as the end of the silence, and before it.
+            loop.call_at(loop.time() + GAP_S - 1e-10, lambda: (task.cancel(), loop.skip(1e-3)))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(1)
+
+    on(line, use).count(late=1)
+    assert broken == []
+
+
 def test_requests_wait_for_their_turn() -> None:
     """Two tasks, one line."""
     line = Line(answer)
@@ -774,9 +862,9 @@ def test_everything_that_passes_is_traced_with_what_it_was_taken_for() -> None:
 
     async def use() -> None:
         await line.ask("ax")
+        line.bus.close()
 
     on(line, use)
-    line.bus.close()
     assert [(traced.octets, traced.verdict) for traced in line.traced] == [
         (b"(ax)", "request"),
         (b"(ax)", "echo"),

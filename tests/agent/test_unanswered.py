@@ -100,8 +100,8 @@ def test_who_has_answered_since_does_not_answer_an_old_wildcard() -> None:
     ("now", "connection", "last_heard", "kept"),
     [
         (59.9, 2, 50.0, 2),  # too young
-        (60.0, 1, 0.0, 2),  # nothing has come since the first
-        (60.0, 1, 0.5, 1),  # something has come since the first, not since the second
+        (61.0, 1, 59.0, 2),  # nothing has come so late
+        (61.0, 1, 60.5, 1),  # something has come as late as that after the first, not after the second
         (60.5, 2, 0.0, 1),  # another connection, but the second is too young
         (61.0, 2, 0.0, 0),
     ],

@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
+from agent.exchange import LineError
 from profiles import Block, Command
+
+MOST_REQUESTS: Final = 5_000  # of one search for meters: noise must not keep it busy for ever
 
 Address = int | str
 """A Modbus unit, or the 12 digits (DL/T 698: up to 32 hexadecimal digits) of a communication address (通信地址)."""
@@ -17,6 +20,12 @@ class Found:
     protocol: str
     address: Address
     details: dict[str, str] = field(default_factory=dict)
+
+
+class ScanLimitError(LineError):
+    """The search took more requests than it was allowed; what it had found is found."""
+
+    silent = False
 
 
 class Driver(Protocol):

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Final, cast
 
 from agent.drivers import dlt645_scan
-from agent.drivers.base import Address, Found
+from agent.drivers.base import MOST_REQUESTS, Address, Found
 from agent.drivers.dlt645_framing import (
     CHANGE_BAUD,
     FREEZE,
@@ -138,7 +138,7 @@ class Dlt645Driver:
         self,
         *,
         progress: Callable[[dlt645_scan.Progress], None] | None = None,
-        most_requests: int = dlt645_scan.MOST_REQUESTS,
+        most_requests: int = MOST_REQUESTS,
         thorough: bool = False,
     ) -> AsyncIterator[Found]:
         """Look for meters by wildcard and shortened addresses; see `agent.drivers.dlt645_scan.scan`."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.drivers.base import Found
+from agent.drivers.base import MOST_REQUESTS, Found, ScanLimitError
 from agent.drivers.dlt645_framing import PROTOCOL, READ, READ_ADDRESS
 from agent.exchange import LineDownError, LineError, RefusedError
 from diantan_core import Dlt645Error, dlt645_decode, dlt645_shortened
@@ -17,7 +17,6 @@ from diantan_core import Dlt645Error, dlt645_decode, dlt645_shortened
 if TYPE_CHECKING:
     from agent.drivers.dlt645 import Dlt645Driver
 
-MOST_REQUESTS: Final = 5_000
 _ADDRESS: Final = 0x0400_0401
 _DIGITS: Final = 12
 _PAIRS: Final = 100
@@ -32,12 +31,6 @@ _DETAILS: Final = {
     "protocol_version": 0x0400_040D,
     "meter_constant": 0x0400_0409,
 }
-
-
-class ScanLimitError(LineError):
-    """The search took more requests than it was allowed; what it had found is found."""
-
-    silent = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from types import MappingProxyType
 from typing import Any, Final
 
-from agent.drivers.base import Address, Found
+from agent.drivers.base import MOST_REQUESTS, Address, Found, ScanLimitError
 from agent.drivers.dlt698_framing import Dlt698Framing
 from agent.drivers.dlt698_message import PROTOCOL, Message, device
 from agent.drivers.dlt698_reply import of_get, of_next, of_result, of_set, wants_association
@@ -105,12 +106,19 @@ class Dlt698Driver:
         meter.connection = None
         await self._ask(meter, "release_request", {}, of_result, f"{address}, RELEASE")
 
-    async def scan(self) -> AsyncIterator[Found]:
-        """Look for meters by wildcard address, and where several answer at once, digit by digit from the last."""
+    async def scan(self, *, most_requests: int = MOST_REQUESTS) -> AsyncIterator[Found]:
+        """Look for meters by wildcard address, and where several answer at once, digit by digit from the last.
+
+        ScanLimitError after so many addresses asked for.
+        """
         found: set[str] = set()
         patterns = [_ANYONE]
-        while patterns:
+        for asked in count():
+            if not patterns:
+                return
             pattern = patterns.pop()
+            if asked >= most_requests:
+                raise ScanLimitError(f"the search for meters was given up after {asked} requests, at {pattern}")
             meter, disturbed = await self._who(pattern)
             if meter is not None and meter[0] not in found:
                 found.add(meter[0])

@@ -6,7 +6,7 @@ import pytest
 from dlt698_support import NOW, ONE, TWO, ZONE, Meters, Site, run
 from line_support import FarEnd
 
-from agent.drivers.base import Found
+from agent.drivers.base import Found, ScanLimitError
 
 # Time, and finding meters
 
@@ -60,6 +60,17 @@ def test_a_scan_tells_meters_apart_that_answer_at_once() -> None:
     far = meters.far()
     far.answer = lambda data: collide(meters.answer(data))
     assert sorted(str(found.address) for found in found_by(far)) == sorted(addresses)
+
+
+def test_noise_does_not_keep_a_scan_busy_for_ever() -> None:
+    far = FarEnd(lambda _: [bytes(20)])
+
+    async def scenario(site: Site) -> None:
+        with pytest.raises(ScanLimitError, match="after 300 requests"):
+            assert [found async for found in site.driver.scan(most_requests=300)] == []
+
+    run(far, scenario)
+    assert far.asked == 300
 
 
 def test_a_scan_of_an_empty_line_is_over_soon() -> None:

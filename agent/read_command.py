@@ -19,6 +19,7 @@ from agent.opened import connect
 from agent.shown import text_of, unit_of
 from clock import Clock
 from profiles import Point, Profile, ProfileError, load
+from profiles.dlt645.plan import ItemBlock
 from profiles.dlt698.plan import ObjectsBlock
 from profiles.model import CodecError
 
@@ -113,8 +114,8 @@ async def _read(asked: Asked, clock: Clock, tap: Tap | None) -> list[dict[str, A
             except (RefusedError, CodecError) as error:
                 errors |= dict.fromkeys((point.name for point in block.points), str(error))
             else:
-                # Only DL/T 698.45 gives a reason for each of the values that a reply lacks.
-                errors |= block.refusals(reply) if isinstance(block, ObjectsBlock) else {}
+                # Only the replies of the DL/T protocols show why each of the values that they lack is not there.
+                errors |= block.refusals(reply) if isinstance(block, ObjectsBlock | ItemBlock) else {}
     except LineError as error:
         raise ReadError(f"{asked.about}: {error}") from error
     finally:

@@ -1,6 +1,8 @@
 """`diantan-agent read` of meters of every protocol, over TCP and a serial line."""
 
 import json
+import socket
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from bench_line import BenchLine, Shown
 
 from agent import cli
 from clock import SystemClock
+from diantan_core import dlt645_build
 
 CLOCK = SystemClock()
 ADDRESS = "112233445566"
@@ -108,6 +111,29 @@ def test_each_refusal_of_one_reply(capsys: pytest.CaptureFixture[str]) -> None:
     assert carbon["error"] == "DAR 4, object_undefined"
 
 
+def test_digits_that_are_none_in_one_field_of_a_block(capsys: pytest.CaptureFixture[str]) -> None:
+    """A DL/T 645 field that is no number is told as such, one filled with FFH as no value."""
+    answer = {"kind": "read", "reply": True, "di": 0x0201FF00, "data": bytes.fromhex("01230A23FFFF"), "more": False}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(dlt645_build(ADDRESS, answer).encode())
+                connection.recv(100)
+
+        meter = threading.Thread(target=serve)
+        meter.start()
+        where = f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        arguments = ["--line", where, "--profile", "dlt645-three-phase", "--address", ADDRESS, "--json"]
+        status, out, _ = read(capsys, *arguments, "voltage_a", "voltage_b", "voltage_c")
+        meter.join()
+    assert status == 1
+    found = {entry["point"]: (entry["text"], "error" in entry) for entry in json.loads(out)}
+    assert found == {"voltage_a": ("230.1", False), "voltage_b": (None, True), "voltage_c": (None, False)}
+
+
 def test_a_meter_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     with BenchLine([("dlt645-three-phase", ADDRESS, Shown(CLOCK))], CLOCK) as line:
         spec = f"{line.spec}?timeout_ms=300"
@@ -128,6 +154,7 @@ def test_a_meter_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
         (["--line", "serial:/dev/x?speed=1", "--profile", "eastron-sdm630", "--address", "1"], "speed"),
         (["--line", "serial:/dev/x?baud=9601", "--profile", "eastron-sdm630", "--address", "1"], "baud"),
         (["--line", "tcp:h:1", "--profile", "eastron-sdm630", "--address", "1A"], "expected its unit"),
+        (["--line", "tcp:h:1", "--profile", "eastron-sdm630", "--address", "300"], "--address: Input should be less"),
         (["--line", "tcp:h:1", "--profile", "dlt645-three-phase", "--address", "1A"], "1 to 12 digits"),
         (["--line", "modbus-tcp:h", "--profile", "dlt645-three-phase", "--address", "1"], "carries modbus"),
         (["--line", "tcp:h:1", "--profile", "nothing", "--address", "1"], "nothing"),

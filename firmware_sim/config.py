@@ -268,6 +268,15 @@ class StationConfig(Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"line {name!r}: expected a name of its own, found it twice")
+        seen: dict[tuple[object, ...], str] = {}
+        for line in self.line:
+            place = line.place
+            other = seen.setdefault(place, line.name) if place is not None else line.name
+            if other != line.name:
+                where = ":".join(str(part) for part in place or ())
+                raise ValueError(
+                    f"line {line.name}: expected a place of its own, found {where}, which is that of {other}"
+                )
         for meter in self.meters:
             if meter.line is not None and meter.line not in names:
                 raise ValueError(f"meter {meter.id}: line: expected one of {names}, found {meter.line!r}")

@@ -62,6 +62,14 @@ class LineSection(Section):
         return self
 
     @property
+    def place(self) -> tuple[object, ...] | None:
+        """What no other line may have too: the port it listens at, its link or its device; None: it takes any."""
+        if self.transport in ("modbus-tcp", "tcp"):
+            return (self.host, self.port) if self.port else None
+        place = self.path if self.transport == "pty" else self.device
+        return None if place is None else (place,)
+
+    @property
     def answers_for_absent(self) -> bool:
         """Whether requests to units that do not exist are answered with exception 11."""
         return self.transport == "modbus-tcp" and self.absent != "silent"

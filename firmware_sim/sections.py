@@ -41,7 +41,10 @@ def whole(value: Decimal, per_unit: int, name: str) -> Decimal:
 
 
 def _ranged(value: object) -> object:
-    return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+    numbers = list(value) if isinstance(value, list | tuple) else [value, value]
+    if len(numbers) != 2 or not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):  # noqa: PLR2004 - least and most
+        raise ValueError("expected a whole number of ms, or [least, most]")
+    return tuple(numbers)
 
 
 Milliseconds = Annotated[tuple[int, int], BeforeValidator(_ranged)]

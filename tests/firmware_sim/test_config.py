@@ -96,6 +96,21 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
             '[[line]]\nname = "a"\ntransport = "pty"\n' * 2,
             "line 'a': expected a name of its own, found it twice",
         ),
+        (
+            "".join(f'[[line]]\nname = "{name}"\ntransport = "pty"\npath = "bus.tty"\n' for name in "ab"),
+            "line b: expected a place of its own, found bus.tty, which is that of a",
+        ),
+        (
+            "".join(f'[[line]]\nname = "{name}"\ntransport = "serial"\ndevice = "/dev/ttyS0"\n' for name in "ab"),
+            "line b: expected a place of its own, found /dev/ttyS0, which is that of a",
+        ),
+        (
+            "".join(
+                f'[[line]]\nname = "{name}"\ntransport = "{transport}"\nport = 1502\n'
+                for name, transport in (("a", "tcp"), ("b", "modbus-tcp"))
+            ),
+            "line b: expected a place of its own, found 127.0.0.1:1502, which is that of a",
+        ),
         ('[[fault]]\nkind = "late"\n', "fault.0.delay_ms: expected a value, found nothing"),
         ('[[fault]]\nkind = "fire"\n', "fault.0: Input tag 'fire' found"),
         ('[[fault]]\nkind = "silent"\ncount = 0\n', "fault.0.count: Input should be greater than or equal to 1"),
@@ -104,6 +119,21 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, change: str, expected: str) -> None:
     problems = load_text(tmp_path, SMALL + change)
     assert any(expected in problem for problem in problems), problems
+
+
+def test_lines_may_take_any_port_or_terminal_and_call_the_same_centre(tmp_path: Path) -> None:
+    path = tmp_path / "station.toml"
+    lines = [
+        f'[[line]]\nname = "{name}"\n{keys}\n'
+        for names, keys in (
+            ("ab", 'transport = "pty"'),
+            ("cd", 'transport = "tcp"'),
+            ("ef", 'transport = "dial-out"\nport = 8001'),
+        )
+        for name in names
+    ]
+    path.write_text(SMALL + "".join(lines))
+    assert [line.name for line in load_station(path).line] == list("abcdef")
 
 
 def test_a_voltage_that_would_be_0_is_refused(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ _DEFAULT_POINTS: Final = (
     "power_factor",
     "frequency",
     *(f"{name}_{part}" for name in ("power", "voltage", "current") for part in "abc"),
+    *("voltage", "current"),  # of a direct-current meter
 )
 
 

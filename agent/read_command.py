@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from agent.build import polled_points
 from agent.commands.output import UsageError, say
 from agent.config_file import load_config
@@ -76,7 +78,11 @@ def described(
     if modbus and not address.isdecimal():
         raise UsageError(f"--address: {known.name} is a Modbus meter: expected its unit, found {address!r}")
     where: dict[str, Any] = {"unit": int(address)} if modbus else {"address": address}
-    meter = Meter.model_validate({"id": "command line", "profile": profile, **where})
+    try:
+        meter = Meter.model_validate({"id": "command line", "profile": profile, **where})
+    except ValidationError as error:
+        told = "; ".join(item["msg"] for item in error.errors())
+        raise UsageError(f"--address: {told}, found {address!r}") from None
     if problems := unaddressed(target.line, meter, known):
         raise UsageError(f"{line}: {'; '.join(problems)}")
     points = _named(known, names) or polled_points(meter, known)

@@ -74,6 +74,15 @@ def test_transformer_ratios_are_parameters(capsys: pytest.CaptureFixture[str]) -
     assert json.loads(out)[0]["text"] == "49382.4"
 
 
+def test_a_direct_current_meter_shows_voltage_and_current_without_being_told_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with BenchLine([("dlt645-dc-charger", ADDRESS, Shown(CLOCK))], CLOCK) as line:
+        status, out, _ = read(capsys, "--line", line.spec, "--profile", "dlt645-dc-charger", "--address", ADDRESS)
+    assert status == 0
+    assert [row.split()[0] for row in out.splitlines()] == ["energy_forward", "voltage", "current"]
+
+
 def test_the_frames_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with BenchLine([("eastron-sdm630", 7, Shown(CLOCK))], CLOCK) as line:
         status, _, errors = read(capsys, *of(line, "eastron-sdm630", "frequency", "--trace"))

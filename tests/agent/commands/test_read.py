@@ -77,10 +77,14 @@ def test_transformer_ratios_are_parameters(capsys: pytest.CaptureFixture[str]) -
 def test_a_direct_current_meter_shows_voltage_and_current_without_being_told_to(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with BenchLine([("dlt645-dc-charger", ADDRESS, Shown(CLOCK))], CLOCK) as line:
+    with BenchLine([("dlt645-dc-charger", ADDRESS, Shown(CLOCK, voltage=750_000, current=80_000))], CLOCK) as line:
         status, out, _ = read(capsys, "--line", line.spec, "--profile", "dlt645-dc-charger", "--address", ADDRESS)
     assert status == 0
-    assert [row.split()[0] for row in out.splitlines()] == ["energy_forward", "voltage", "current"]
+    assert [row.split()[:2] for row in out.splitlines()] == [
+        ["energy_forward", "1234.56"],
+        ["voltage", "750.000"],
+        ["current", "80.000"],
+    ]
 
 
 def test_the_frames_are_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,8 +164,11 @@ class LineBus:
                 if REFUSED not in self._unanswered.signatures(request.device):
                     raise
                 continue
-            return
-        raise BadReplyError(f"{request.about}: the meter refuses, and what it refuses is not known")
+            if not request.mirrored or self._echoes is not None:
+                return
+        if REFUSED in self._unanswered.in_the_way(request):
+            raise BadReplyError(f"{request.about}: the meter refuses, and what it refuses is not known")
+        raise BadReplyError(f"{request.about}: too much noise to know its echo from the answer, so it was not asked")
 
     async def _ask(self, request: Request, kind: str = "request") -> Heard:
         await self._quiet()
@@ -270,15 +273,17 @@ class LineBus:
         request = self._request
         if self._is_echo(heard, request):
             self.counters.echo += 1
-            self._echoes = self._echoed = True
+            self._echoes = True
+            # That of an earlier request may come late, too.
+            self._echoed = self._echoed or (request is not None and request.octets.endswith(heard.octets))
             return "echo"
         if not heard.is_request:
             verdict = self._unanswered.judge(heard, request)
             if verdict is Verdict.ANSWER:
                 assert self._waiter is not None
                 assert request is not None
-                if not request.mirrored and self._octets == len(heard.octets):
-                    self._echoes = False  # nothing else was heard, not even an echo that was spoilt
+                if not request.mirrored and 2 * (self._octets - len(heard.octets)) < len(request.octets):
+                    self._echoes = self._echoed  # what else was heard is too short for an echo that was spoilt
                 self._waiter.set_result(heard)
                 self._request = self._waiter = None
                 return "answer"

@@ -1,5 +1,6 @@
 """What tests of several rooms share: free ports, a real Mosquitto, and the shared data."""
 
+import logging
 import os
 import shutil
 import socket
@@ -18,6 +19,16 @@ settings.register_profile("diantan", deadline=None)
 settings.load_profile("diantan")
 
 REQUIRE_ALL = bool(os.environ.get("DIANTAN_REQUIRE_ALL"))
+
+
+@pytest.fixture(autouse=True)
+def _own_log_handlers() -> Iterator[None]:
+    """Take back the log handlers that a command line installed in this process: their stream ends with the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def _absent(what: str) -> None:

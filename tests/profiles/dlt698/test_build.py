@@ -191,3 +191,17 @@ def test_the_carbon_meter_is_what_its_parameters_say() -> None:
     assert (other.association.client, other.association.connect) == (16, False)
     with pytest.raises(ProfileError, match="the tag of an integer type"):
         load("dlt698-carbon-meter", {"carbon_type": 9 + 1})
+
+
+@pytest.mark.parametrize("name", ["dlt698-three-phase", "dlt698-carbon-meter"])
+def test_secondary_values_are_multiplied_by_the_transformers_ratios(name: str) -> None:
+    both = {Quantity.ENERGY, Quantity.REACTIVE_ENERGY, Quantity.POWER, Quantity.REACTIVE_POWER, Quantity.APPARENT_POWER}
+    ratios = {**dict.fromkeys(both, 400), Quantity.VOLTAGE: 10, Quantity.CURRENT: 40}
+    plain, behind = load(name), load(name, {"ct": 40, "pt": 10})
+    assert isinstance(plain, Dlt698Profile)
+    assert isinstance(behind, Dlt698Profile)
+    for key, point in plain.points.items():
+        assert behind.points[key].scale == point.scale * ratios.get(point.quantity, 1), key
+    for table, other in zip(plain.tables.values(), behind.tables.values(), strict=True):
+        for column, same in zip(table.columns, other.columns, strict=True):
+            assert same.scale == column.scale * ratios.get(column.quantity, 1), column.name

@@ -173,6 +173,8 @@ class Dlt698Driver:
                 raise
             await self._connect(meter)
             reply = await self._ask(meter, "get_request", content, check, about)
+        if reply.choice != "normal":
+            raise BadReplyError(f"{about}: expected a short text, got it in blocks")
         item: tuple[str, Any] = reply.body["result"][1]
         return item
 

@@ -1,12 +1,15 @@
 """Time sync by DL/T 698.45, and meters found by their wildcard address."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
-from dlt698_support import NOW, ONE, TWO, ZONE, Meters, Site, run
+from dlt698_support import NOW, ONE, TWO, ZONE, Meters, Site, apdu, by_hand, reply_to, run
 from line_support import FarEnd
 
 from agent.drivers.base import Found, ScanLimitError
+from diantan_core import Dlt698Frame
 
 # Time, and finding meters
 
@@ -60,6 +63,19 @@ def test_a_scan_tells_meters_apart_that_answer_at_once() -> None:
     far = meters.far()
     far.answer = lambda data: collide(meters.answer(data))
     assert sorted(str(found.address) for found in found_by(far)) == sorted(addresses)
+
+
+def test_what_a_meter_says_of_itself_in_blocks_is_left_out() -> None:
+    meters = Meters()
+    blocks = {"last": True, "block": 0, "result": ("normal_list", [])}
+
+    def answer(frame: Dlt698Frame, _: str, content: Any) -> Sequence[bytes]:
+        if content[1].get("oad") == 0x4001_0200:
+            return meters.answer(frame.encode())
+        return [reply_to(frame, apdu("get_response", "next", piid_acd=content[1]["piid"], **blocks))]
+
+    (found,) = found_by(by_hand(answer))
+    assert (found.address, found.details) == (ONE, {})
 
 
 def test_noise_does_not_keep_a_scan_busy_for_ever() -> None:

@@ -1,20 +1,8 @@
-"""The console script `diantan-receiver`: it says plainly when the installation lacks what this program needs."""
+"""The console script `diantan-receiver`."""
 
-import sys
-from typing import Final
-
-EXTRA: Final = "receiver"
-NEEDS: Final = frozenset({"alembic", "sqlalchemy"})
+from settings.entry import start
 
 
 def main() -> int:
-    """Run the command line; return 1, after a message, where the extra is not installed."""
-    try:
-        from cloud_receiver.cli import main as run  # noqa: PLC0415 - what it imports may be missing
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").split(".")[0]
-        if missing not in NEEDS:
-            raise
-        print(f"diantan-receiver: {missing} is not installed: pip install 'diantan[{EXTRA}]'", file=sys.stderr)  # noqa: T201
-        return 1
-    return run()
+    """Run the command line; return 1, after a message, where the extra `receiver` is not installed."""
+    return start("diantan-receiver", "cloud_receiver.cli", extra="receiver", needs={"alembic", "sqlalchemy"})

@@ -44,11 +44,17 @@ def test_a_gateway_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     ("entry", "missing", "extra"),
-    [("cloud_receiver.entry", "sqlalchemy", "receiver"), ("firmware_sim.entry", "serial", "sim")],
+    [
+        ("agent.entry", "pymodbus", "agent"),
+        ("agent.entry", "serial", "agent"),
+        ("cloud_receiver.entry", "sqlalchemy", "receiver"),
+        ("firmware_sim.entry", "serial", "sim"),
+    ],
 )
 def test_a_program_says_which_extra_it_lacks(entry: str, missing: str, extra: str) -> None:
     script = f"import sys; sys.modules[{missing!r}] = None; import {entry} as entry; sys.exit(entry.main())"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
+    command = [sys.executable, "-c", script, "scan", "tcp:127.0.0.1:9"]  # the gateway loads what it needs by command
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 1
     assert f"{missing} is not installed: pip install 'diantan[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr

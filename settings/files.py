@@ -1,0 +1,53 @@
+"""Reading files that people write: never more than a bound, UTF-8 only, exact decimals."""
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from settings.errors import ConfigError
+
+LARGEST: Final = 4 << 20
+"""Bytes that a configuration may have unless its program says otherwise."""
+
+
+class ContentError(ValueError):
+    """A file's content is none: what was `expected`, and what was `found`."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"expected {expected}, found {found}")
+        self.expected = expected
+        self.found = found
+
+
+def read_text(path: Path, largest: int) -> str:
+    """Return the text of a file of at most `largest` bytes; OSError, ContentError."""
+    with path.open("rb") as stream:
+        # Not by the size the system states: a device or a pipe has none and may never end.
+        content = stream.read(largest + 1)
+    if len(content) > largest:
+        raise ContentError(f"at most {largest} bytes", "more")
+    return decoded(content)
+
+
+def decoded(content: bytes) -> str:
+    """Return UTF-8 octets as text, without a byte order mark; ContentError names the line of the first wrong byte."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ContentError("UTF-8 text", f"byte {error.object[error.start]:#04x} in line {line}") from None
+
+
+def read_toml(path: Path, largest: int = LARGEST) -> dict[str, Any]:
+    """Return a TOML document, its decimal numbers exact; ConfigError names the file."""
+    try:
+        return tomllib.loads(read_text(path, largest), parse_float=Decimal)
+    except OSError as error:
+        raise ConfigError([f"{path}: can't be read: {error.strerror or error}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: not TOML: {error}"]) from None
+    except ContentError as error:
+        raise ConfigError([f"{path}: {error}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{path}: not TOML: too many values inside one another"]) from None

@@ -1,0 +1,47 @@
+"""A console script runs its program, or says which extra is missing."""
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from settings.entry import start
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = ModuleType("program_under_test")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def run(module: ModuleType) -> int:
+    return start("diantan-x", module.__name__, extra="x", needs={"serial"})
+
+
+def test_the_status_is_the_programs(program: ModuleType) -> None:
+    program.__dict__["main"] = lambda: 2
+    assert run(program) == 2
+
+
+@pytest.mark.parametrize("name", ["serial", "serial.tools"])
+def test_what_an_extra_brings_is_named_even_when_a_command_loads_it(
+    program: ModuleType, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> int:
+        raise ModuleNotFoundError(name=name)
+
+    program.__dict__["main"] = main
+    assert run(program) == 1
+    assert capsys.readouterr().err == "diantan-x: serial is not installed: pip install 'diantan[x]'\n"
+
+
+def test_another_missing_module_is_raised(program: ModuleType) -> None:
+    def main() -> int:
+        raise ModuleNotFoundError(name="other")
+
+    program.__dict__["main"] = main
+    with pytest.raises(ModuleNotFoundError):
+        run(program)
+    with pytest.raises(ModuleNotFoundError):
+        start("diantan-x", "no_such_module", extra="x", needs={"serial"})

@@ -13,7 +13,9 @@ from profiles.dlt645 import build as dlt645
 from profiles.dlt698 import build as dlt698
 from profiles.modbus import build as modbus
 from profiles.model import Profile, ProfileError
-from profiles.reader import Problems, Section, exact
+from profiles.reader import Problems, Section
+from settings.decimals import exact
+from settings.files import ContentError, read_text
 
 _BUILDERS: Final[Mapping[str, Callable[[Section, Head], Profile]]] = {
     "dlt645": dlt645.build,
@@ -49,16 +51,11 @@ def load(name_or_path: str, parameters: Mapping[str, Decimal | int | str] | None
 def _read(path: Path, file: str) -> str:
     problems = Problems(file)
     try:
-        with path.open("rb") as stream:
-            # Not by the size the system states: a device or a pipe has none and may never end.
-            content = stream.read(_LARGEST_FILE + 1)
-        if len(content) <= _LARGEST_FILE:
-            return content.decode("utf-8")
-        problems.add("(file)", f"at most {_LARGEST_FILE} bytes", "more")
+        return read_text(path, _LARGEST_FILE)
     except OSError as error:
         problems.add("(file)", "a readable file", error.strerror or str(error))
-    except UnicodeDecodeError as error:
-        problems.add("(file)", "UTF-8 text", f"byte {error.object[error.start]:#04x} at {error.start}")
+    except ContentError as error:
+        problems.add("(file)", error.expected, error.found)
     raise ProfileError(problems.found)
 
 

@@ -1,11 +1,11 @@
 """Typed access to the keys of a TOML document that collects every mistake instead of stopping at the first."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
-from typing import Final
 
 from profiles.model import Problem
+from settings.decimals import exact
 
 
 class Problems:
@@ -128,26 +128,3 @@ class Section:
         if default is None:
             self.wrong(name, expected, "nothing")
         return default
-
-
-_MOST_DIGITS: Final = 50
-"""On either side of the decimal point: 1e999999999 is a number too, and computing with it takes for ever."""
-
-
-def exact(value: object) -> Decimal | None:
-    """Return a finite exact decimal from a text or an integer; None for anything else, floats included.
-
-    One of more than 50 digits before or after the point is nothing that a meter has, and None as well.
-    """
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    if not number.is_finite():
-        return None
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    within = -_MOST_DIGITS <= exponent <= _MOST_DIGITS and number.adjusted() < _MOST_DIGITS
-    return number if within else None

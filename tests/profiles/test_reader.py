@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from profiles.reader import Problems, Section, exact
+from profiles.reader import Problems, Section
 
 
 def section(**content: object) -> Section:
@@ -15,31 +15,6 @@ def section(**content: object) -> Section:
 
 def found(item: Section) -> list[str]:
     return [str(problem) for problem in item.problems.found]
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        ("0.01", Decimal("0.01")),
-        ("-1e3", Decimal(-1000)),
-        (7, Decimal(7)),
-        (Decimal("1.50"), Decimal("1.50")),
-        (0.1, None),
-        (True, None),
-        ("1,5", None),
-        ("", None),
-        ("NaN", None),
-        ("Infinity", None),
-        ("1e50", None),
-        ("9e49", Decimal("9e49")),
-        ("1e-50", Decimal("1e-50")),
-        ("1e-51", None),
-        (None, None),
-        ([1], None),
-    ],
-)
-def test_an_exact_number_is_a_finite_decimal_of_bearable_length(value: object, number: Decimal | None) -> None:
-    assert exact(value) == number
 
 
 @pytest.mark.parametrize(

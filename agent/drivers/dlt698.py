@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from agent.drivers.base import MOST_REQUESTS, Address, Found, ScanLimitError
+from agent.drivers.dlt698_blocks import Blocks
 from agent.drivers.dlt698_framing import Dlt698Framing
 from agent.drivers.dlt698_message import PROTOCOL, Message, device
 from agent.drivers.dlt698_reply import of_get, of_next, of_result, of_set, wants_association
@@ -28,8 +29,6 @@ MODEL: Final = 0x410B0200
 PREAMBLE: Final = 4  # FEH before every frame, as on serial lines; a parser of TCP passes over them
 VERSION: Final = 0x0010
 _ALL: Final = 0xFF  # of the conformance bits: the client can do what the meter can
-_MOST_BLOCKS: Final = 1024
-_LARGEST_REPLY: Final = 60_000  # octets of joined blocks; the codec takes 65535
 _ANYONE: Final = "a" * 12
 _LEAST_FRAME: Final = 64
 _NO_PROFILES: Final[Mapping[Address, Profile]] = MappingProxyType({})
@@ -195,7 +194,11 @@ class Dlt698Driver:
         message = await self._serve(meter, "get_request", request, of_get(choice, oads), about)
         if message.choice != "next":
             return message.apdu
-        return _joined(choice, oads, await self._join(meter, choice, message, about), about)
+        blocks = Blocks(choice, oads, about)
+        while (number := blocks.take(message)) is not None:
+            check = of_next(choice, number)
+            message = await self._ask(meter, "get_request", ("next", {"block": number}), check, about)
+        return blocks.joined()
 
     async def _set(self, meter: MeterState, oad: int, item: tuple[str, Any]) -> None:
         content = ("normal", {"oad": oad, "data": item})
@@ -269,46 +272,6 @@ class Dlt698Driver:
         assert isinstance(heard.frame, Message)
         meter.asked_ms = self._now_ms()
         return heard.frame
-
-    async def _join(self, meter: MeterState, choice: str, message: Message, about: str) -> list[dict[str, Any]]:
-        """Return the results of a reply that comes in blocks (GetRequestNext), in order."""
-        results: list[dict[str, Any]] = []
-        octets = 0
-        for _ in range(_MOST_BLOCKS):
-            _, items = message.body["result"]
-            results += items
-            octets += len(message.apdu)
-            if octets > _LARGEST_REPLY:
-                break
-            if message.body["last"]:
-                return results
-            number = message.body["block"]
-            check = of_next(choice, number)
-            message = await self._ask(meter, "get_request", ("next", {"block": number}), check, about)
-        raise BadReplyError(f"{about}: too long a reply, or one without end: {octets} octets so far")
-
-
-def _joined(choice: str, oads: tuple[int, ...], results: list[dict[str, Any]], about: str) -> bytes:
-    """Return the GET-Response that the blocks are in one."""
-    if choice == "record" and {result["oad"] for result in results} == set(oads):
-        results = [_record(results, about)]
-    if tuple(result["oad"] for result in results) != oads:
-        raise BadReplyError(f"{about}: the blocks are about {len(results)} other attributes")
-    content: dict[str, Any] = {"piid_acd": 0, "follow_report": None, "time_tag": None}
-    if choice == "normal_list":
-        content["results"] = results
-    elif choice == "record":
-        content["record"] = results[0]
-    else:
-        content |= results[0]
-    return dlt698_encode_apdu(("get_response", (choice, content)))
-
-
-def _record(parts: list[dict[str, Any]], about: str) -> dict[str, Any]:
-    """Return one record out of its rows in several blocks."""
-    if any(part["columns"] != parts[0]["columns"] or part["result"][0] != "rows" for part in parts):
-        raise BadReplyError(f"{about}: blocks with different columns")
-    return {**parts[0], "result": ("rows", [row for part in parts for row in part["result"][1]])}
 
 
 def _name(block: ObjectsBlock | RecordBlock) -> str:

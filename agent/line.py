@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from agent.exchange import BadReplyError, Bus, LineDownError, LineError
+from agent.exchange import BadReplyError, Bus, LineDownError, LineError, NoReplyError
 from agent.line_meter import SILENT_AFTER, Lateness, LineMeter, LineSettings
 from agent.logs import log
 from agent.poll import Poller
@@ -116,11 +116,15 @@ class Line:
         return not self._is_guarded(now)
 
     def _is_guarded(self, now: int) -> bool:
-        """Whether a time-out now would delay the readings that close an interval."""
-        boundary = self._boundary(now)
-        if boundary + self._settings.interval_ms - now < max(self.attempts.expected_ms, self.errands.expected_ms):
-            return True
-        return not all(meter.is_doubtful or meter.began_ms >= boundary for meter in self.meters)
+        """Whether a time-out now would delay the readings that close an interval.
+
+        After half an interval no longer: where those take as long, nothing else would ever have its turn.
+        """
+        interval, boundary = self._settings.interval_ms, self._boundary(now)
+        if now - boundary < interval // 2:
+            return not all(meter.is_doubtful or meter.began_ms >= boundary for meter in self.meters)
+        longest = max(self.attempts.expected_ms, self.errands.expected_ms)
+        return boundary + interval - now < min(longest, interval // 4)
 
     def _boundary(self, now: int) -> int:
         return boundary_before(now, self._settings.interval_ms, self._settings.phase_ms)
@@ -218,9 +222,14 @@ class Line:
                 self._errand_not_before = self._clock.monotonic_ms() + ERRAND_LOOK_MS
         if self._errand is None or not self.bus.connected:
             return False
+        meter, errand, index, values = self._errand
+        if not _is_known(meter):
+            self._errand = None
+            errand.failed(NoReplyError("the meter has not answered since"))
+            return False
+        self._errand_since = min(self._errand_since, now)  # the time may have gone back
         if not self._may(self.errands, idle_ms, now, self._errand_since):
             return False
-        meter, errand, index, values = self._errand
         self._errand = None
         began = self._clock.monotonic_ms()
         try:
@@ -239,8 +248,7 @@ class Line:
 
     def _next_errand(self) -> tuple[LineMeter, Errand, int, dict[str, int]] | None:
         for meter in self.meters:
-            # One that has failed since it was last read may not be there, or not be the same.
-            if not meter.failures and not meter.identity_due and (errand := self._errand_for(meter.id)) is not None:
+            if _is_known(meter) and (errand := self._errand_for(meter.id)) is not None:
                 return (meter, errand, 0, {})
         return None
 
@@ -249,7 +257,7 @@ class Line:
             # Nobody answered, now one does: it was the line, and the others need not wait for their turn.
             for other in self.meters:
                 other.due_ms = min(other.due_ms, self._now_ms())
-        meter.failures = 0
+        meter.failures = meter.unread = 0
         if meter.silent_since is not None:
             log.info("answers again", extra={"about": meter.id})
             self._on_back(meter.id, reading.time_ms, max(reading.time_ms - meter.silent_since, 0))
@@ -260,11 +268,11 @@ class Line:
         self._poller.warn(meter, error)
         meter.identity_due = True
         meter.factor_written = None
+        meter.unread += 1
         silent = isinstance(error, LineError) and error.silent
-        if not silent or (isinstance(error, BadReplyError) and meter.silent_since is None):
-            return
-        meter.failures += 1
-        if meter.failures == SILENT_AFTER and meter.silent_since is None:
+        if silent and not (isinstance(error, BadReplyError) and meter.failures < SILENT_AFTER):
+            meter.failures += 1
+        if meter.unread >= SILENT_AFTER and meter.silent_since is None:
             meter.silent_since = self._now_ms()
             self._on_silent(meter.id, meter.silent_since, str(error))
 
@@ -304,6 +312,11 @@ class Line:
 COUNTERS: Final = (
     *("ok", "timeout", "exception", "late", "foreign", "corrupt", "echo", "probes", "unreachable", "connects"),
 )
+
+
+def _is_known(meter: LineMeter) -> bool:
+    """Whether its last poll was answered; else it may not be there, or not be the same."""
+    return not meter.failures and not meter.identity_due
 
 
 def _due(meter: LineMeter) -> tuple[int, int]:

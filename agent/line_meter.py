@@ -7,10 +7,10 @@ from typing import Final
 from agent.drivers.base import Address, Driver
 from profiles import Block, Profile
 
-SILENT_AFTER: Final = 3  # failures in a row, before it is said that a meter is silent
+SILENT_AFTER: Final = 3  # polls in a row that brought no reading, before it is said that a meter is silent
 BACK_OFF_AFTER: Final = 2  # one lost frame costs nothing
 LATENESS_MS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 5000, 60_000)
-_LONGEST_SKIP: Final = 6  # a block that is never answered is tried with every 2^6th poll
+_LONGEST_SKIP: Final = 6  # a block that never comes is tried with every 2^6th poll
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,12 @@ class LineMeter:
     began_ms: int = 0  # of the last poll
     poll_ms: int = 0  # how long a whole poll takes, smoothed
     failures: int = 0  # polls without an answer, in a row
+    unread: int = 0  # polls without a reading, in a row: also those that were refused
     unreachable: bool = False  # the last poll found no connection, which says nothing of the meter
     silent_since: int | None = None
     identity_due: bool = True  # the meter may be another one: at the start and after every silence
     factor_written: tuple[int, int | None] | None = None  # slot start, factor
-    _mute: dict[int, tuple[int, int]] = field(default_factory=dict)  # by block: times unanswered in a row, polls left
+    _mute: dict[int, tuple[int, int]] = field(default_factory=dict)  # by block: failures in a row, polls left
 
     @property
     def is_silent(self) -> bool:
@@ -69,14 +70,14 @@ class LineMeter:
         return any(point.name in self.energy_points for point in block.points)
 
     def wants(self, index: int) -> bool:
-        """Whether to ask for a block beside the energies; one that was not answered is asked for less and less."""
+        """Whether to ask for a block beside the energies; one that never comes is asked for less and less."""
         times, left = self._mute.get(index, (0, 0))
         if left:
             self._mute[index] = (times, left - 1)
         return not left
 
     def answered(self, index: int, *, well: bool) -> None:
-        """Take note whether a block beside the energies was answered."""
+        """Take note whether a block beside the energies came."""
         if well:
             self._mute.pop(index, None)
             return

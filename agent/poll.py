@@ -49,10 +49,10 @@ class Poller:
             else:
                 try:
                     data = await meter.driver.read(meter.address, block)
-                except LineError as error:
+                except (LineError, CodecError) as error:
                     self.warn(meter, error)
-                    meter.answered(index, well=not error.silent)
-                    if error.silent:
+                    meter.answered(index, well=False)
+                    if isinstance(error, LineError) and error.silent:
                         break
                     continue
                 meter.answered(index, well=True)
@@ -77,8 +77,8 @@ class Poller:
             return None
         try:
             return meter.identity.decode(await meter.driver.read(meter.address, meter.identity)).get("serial_number")
-        except LineError as error:
-            if error.silent:
+        except (LineError, CodecError) as error:
+            if isinstance(error, LineError) and error.silent:
                 raise
             self.warn(meter, error)
             return None

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agent.logs import log
 from profiles import Block
+from profiles.model import CodecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,11 @@ class Reading:
     brief: bool = False  # only the energies were asked for; the rest follows
 
     def values(self) -> dict[str, int]:
-        """Return every value read, by point name, in canonical units; a point without a value is absent."""
+        """Return every value read, by point name, in canonical units; a point without a usable value is absent."""
         values: dict[str, int] = {}
         for block, data in self.blocks:
-            values |= block.decode(data)
+            try:
+                values |= block.decode(data)
+            except CodecError as error:
+                log.warning("some of its values can't be used: %s", error, extra={"about": self.meter})
         return values

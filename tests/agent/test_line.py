@@ -8,6 +8,8 @@ from line_bench import MINUTE, PROFILE, SLOT, START, Bench
 
 from agent.exchange import BadReplyError, LineDownError, NoReplyError, RefusedError
 from agent.line_meter import Lateness
+from profiles import Block
+from profiles.model import CodecError
 
 
 def test_reads_at_once_and_then_on_the_grid() -> None:
@@ -70,23 +72,41 @@ def test_a_meter_that_is_back_is_read_on_its_grid_again() -> None:
 
 
 def test_exception_replies_are_not_silence() -> None:
-    """The meter is there; it is asked again at its rate. A gateway's word about an absent target is silence."""
+    """The meter is asked again at its rate; that it gives no reading is told. An absent target is silence."""
     bench = Bench(meters=2)
     bench.wire.errors[1] = RefusedError(4, "server device failure")
     bench.wire.errors[2] = RefusedError(11, "absent", silent=True)
     bench.run(10 * MINUTE)
     assert bench.readings == []
-    assert [meter for meter, _, _ in bench.silences] == ["m2"]
+    assert [meter for meter, _, _ in bench.silences] == ["m1", "m2"]
     assert len({time for time, unit, _ in bench.wire.reads if unit == 1}) == 11
+    assert len({time for time, unit, _ in bench.wire.reads if unit == 2}) < 11
 
 
 def test_corrupt_replies_back_off_only_once_the_meter_was_silent() -> None:
     """Noise on the line is not the meter's absence."""
     bench = Bench()
     bench.wire.errors[1] = BadReplyError("noise")
-    bench.run(5 * MINUTE)
-    assert bench.silences == []
-    assert len(bench.wire.reads) == 6
+    bench.run(20 * MINUTE)
+    assert [silent for _, _, silent in bench.silences] == [True]  # told once, since nothing is read
+    assert len(bench.wire.reads) == 21
+
+
+def test_a_number_that_is_none_costs_no_reading() -> None:
+    """A meter whose serial number can't be understood is metered all the same, without knowing an exchange."""
+    bench = Bench()
+    identity = bench.line.meters[0].identity
+    assert identity is not None
+    read = bench.wire.read
+
+    async def odd(unit: int, block: Block) -> bytes:
+        if block == identity:
+            raise CodecError("serial_number: no digits")
+        return await read(unit, block)
+
+    bench.wire.read = odd  # type: ignore[method-assign]  # a meter that is odd in one place
+    bench.run(3 * MINUTE)
+    assert len(bench.readings) == 4
 
 
 def test_a_line_that_is_down_is_tried_again_with_growing_pauses() -> None:

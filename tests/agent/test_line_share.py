@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from line_bench import MINUTE, PROFILE, SLOT, START, ZONE, Bench
 
 from agent.exchange import LineError, NoReplyError, RefusedError
 from agent.spare import Errand
+from profiles.model import CodecError
 
 SECOND = 1000
 SILENT = {unit: NoReplyError("no reply within 1 s") for unit in range(1, 7)}
@@ -178,9 +179,11 @@ def test_a_line_too_slow_for_its_periods_says_so_once(caplog: pytest.LogCaptureF
     assert "too slow" not in caplog.text
 
 
-@pytest.mark.parametrize("error", [NoReplyError("no reply"), RefusedError(2, "illegal data address")])
-def test_a_block_beside_the_energies_costs_no_reading(error: LineError) -> None:
-    """A meter that ignores one of the requests is not silent; the request is made less and less often."""
+@pytest.mark.parametrize(
+    "error", [NoReplyError("no reply"), RefusedError(2, "illegal data address"), CodecError("no digits")]
+)
+def test_a_block_beside_the_energies_costs_no_reading(error: LineError | CodecError) -> None:
+    """A meter that ignores or refuses one of the requests is not silent; the request is made less and less often."""
     names = ["energy_forward", "meter_constant"]
     bench = Bench(meters=1, poll_seconds=10, points=names)
     bench.wire.constant_error = error
@@ -188,4 +191,55 @@ def test_a_block_beside_the_energies_costs_no_reading(error: LineError) -> None:
     assert len(bench.readings) == 61
     assert bench.silences == []
     asked = sum(address == PROFILE.points["meter_constant"].address for _, _, address in bench.wire.reads)
-    assert asked == 61 if isinstance(error, RefusedError) else 2 <= asked < 15
+    assert 2 <= asked < 15
+
+
+@pytest.mark.parametrize("lost_ms", [2 * MINUTE, 5 * MINUTE])
+def test_a_meter_comes_back_on_a_line_whose_readings_take_longer_than_an_interval(lost_ms: int) -> None:
+    """A hundred meters of a second each, in intervals of a minute: there is a boundary reading to wait for always."""
+    bench = Bench(meters=100, poll_seconds=60, interval_ms=MINUTE, points=["energy_forward"])
+    bench.wire.answer_ms = bench.wire.timeout_ms = SECOND
+
+    async def scenario() -> None:
+        async with bench.running():
+            await bench.clock.advance(10 * MINUTE)
+            bench.wire.errors[5] = NoReplyError("no reply")
+            await bench.clock.advance(lost_ms)
+            bench.wire.errors.clear()
+            await bench.clock.advance(30 * MINUTE)
+
+    asyncio.run(scenario())
+    counts = rates(bench, 10 * MINUTE)
+    assert counts["m5"] >= 4
+    assert min(counts.values()) >= 4
+
+
+def test_errands_are_done_on_a_line_whose_readings_take_longer_than_an_interval() -> None:
+    """Freezes are read there, too."""
+    bench = Bench(meters=100, poll_seconds=60, interval_ms=MINUTE, points=["energy_forward"])
+    told: list[Any] = []
+    bench.wire.answer_ms = SECOND
+    bench.errand_for = lambda meter: errand(bench, told) if meter == "m7" else None
+    bench.run(30 * MINUTE)
+    assert told
+
+
+def test_an_errand_is_not_done_at_a_meter_that_failed_since() -> None:
+    """It may be another meter by now: its freeze would be taken for that of the old one."""
+    bench = busy()
+    told: list[Any] = []
+    waiting = deque([("m8", errand(bench, [])), ("m7", errand(bench, told))])
+
+    def errand_for(meter: str) -> Errand | None:
+        if not waiting or waiting[0][0] != meter:
+            return None
+        if meter == "m7":  # it waits for seconds, until the time that the first one took is paid for
+            bench.wire.errors[7] = NoReplyError("no reply")
+        return waiting.popleft()[1]
+
+    bench.errand_for = errand_for
+    bench.run(MINUTE)
+    (error,) = told
+    assert isinstance(error, NoReplyError)
+    rows = PROFILE.tables["daily_freezes"].address
+    assert {unit for _, unit, address in bench.wire.reads if address >= rows} == {8}

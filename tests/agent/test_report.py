@@ -13,6 +13,8 @@ from wire.messages import Live
 
 START = 1_767_196_800_000
 (BLOCK,) = plan_reads([load("sim-carbon-meter").points["frequency"]])
+DLT645 = load("dlt645-three-phase")
+(ODD,) = DLT645.plan([DLT645.points["power"]], "Asia/Shanghai")
 
 
 class Outlet:
@@ -67,6 +69,16 @@ def test_publishes_each_reading_once_with_its_own_time() -> None:
     assert desk.messages == [
         Live("gw-1", START + 1000, (("a", START, {"frequency": 50_010}), ("b", START + 1000, {"frequency": 50_020})))
     ]
+
+
+def test_values_that_cannot_be_used_cost_no_others() -> None:
+    """A reply too short for its block, of a meter that says nonsense, hides neither its other values nor the others."""
+    desk = Desk()
+    desk.live.update(Reading("a", START, 0, 0, [(ODD, b"\x01"), (BLOCK, (5000).to_bytes(2, "big"))]))
+    desk.read("b", 5002)
+    assert desk.live.publish()
+    (message,) = desk.messages
+    assert message.meters == (("a", START, {"frequency": 50_000}), ("b", START, {"frequency": 50_020}))
 
 
 def test_values_wait_for_the_message_before_them() -> None:

@@ -34,11 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception) -> int | None:
     """Say an error that speaks for itself; return the status. Their classes are loaded only now, to start quickly."""
-    from agent.config_file import ConfigError  # noqa: PLC0415
     from agent.journal_schema import JournalError  # noqa: PLC0415
     from agent.metering import MeteringError  # noqa: PLC0415
     from agent.read_command import ReadError  # noqa: PLC0415
     from agent.run_command import AlreadyRunningError  # noqa: PLC0415
+    from settings.errors import ConfigError  # noqa: PLC0415
     from wire.connection import LinkError  # noqa: PLC0415
     from wire.keys import KeyFileError  # noqa: PLC0415
 

@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from agent.config_lines import AnyLine, Line, Meter, shared_ports
-from agent.config_values import FactorValue, Flag, PlainName, Port, Section, TopicName, Whole, Zone
+from agent.config_values import FactorValue
+from settings.errors import ConfigError
+from settings.values import Exact, Flag, Host, Name, PlainName, Port, Section, Whole, Zone
 
 __all__ = ["AgentConfig", "Line", "Meter"]
 
@@ -15,7 +17,7 @@ __all__ = ["AgentConfig", "Line", "Meter"]
 class Gateway(Section):
     """Who this gateway is."""
 
-    id: TopicName
+    id: Name
     station: PlainName
     timezone: Zone = "Asia/Shanghai"
     data_dir: Path
@@ -31,7 +33,7 @@ class Centre(Section):
 class Broker(Section):
     """Where the MQTT broker is."""
 
-    host: str = Field(min_length=1)
+    host: Host
     port: Port = 1883
     username: str | None = None
     password_file: Path | None = None
@@ -52,7 +54,7 @@ class Interval(Section):
 class FactorSettings(Section):
     """Which carbon factor (电碳因子) applies."""
 
-    node: TopicName
+    node: Name
     default: FactorValue | None = None  # kgCO2/kWh
     hold_hours: Whole | None = Field(default=None, ge=0, le=8784)
     forward_to_meters: Flag = True
@@ -72,7 +74,7 @@ class UplinkConfig(Section):
 
     batch: Whole = Field(default=64, ge=1, le=4096)
     window: Whole = Field(default=8, ge=1, le=20)
-    linger_seconds: Decimal = Field(default=Decimal(2), ge=0, le=3600)
+    linger_seconds: Exact = Field(default=Decimal(2), ge=0, le=3600)
     timeout_seconds: Whole = Field(default=30, ge=1)
     longest_timeout_seconds: Whole = Field(default=600, ge=1)
 
@@ -132,7 +134,7 @@ class AgentConfig(Section):
             if meter.poll_seconds > 60 * self.interval.minutes
         ]
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ConfigError(problems)
         return self
 
     @property

@@ -6,11 +6,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from agent.config_values import KilowattHours, Kilowatts, PlainName, Port, Section, Whole
+from agent.config_values import KilowattHours, Kilowatts
 from agent.drivers.base import Address
 from profiles import Profile
+from settings.values import Exact, Host, PlainName, Port, Section, Whole
 
-Host = Annotated[str, Field(min_length=1)]
 # DL/T 645-2007 names 600 to 19200; Modbus meters go further.
 Baud = Literal[300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200]
 
@@ -28,7 +28,7 @@ class Meter(Section):
     max_kw: Kilowatts | None = None
     resolution_kwh: KilowattHours = Decimal(1)
     rollover_kwh: KilowattHours | None = None
-    parameters: dict[str, Decimal] = Field(default_factory=dict)
+    parameters: dict[str, Exact] = Field(default_factory=dict)
     points: list[str] | None = None
 
 

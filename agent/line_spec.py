@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agent.commands.output import UsageError
 from agent.config_file import load_config
-from agent.config_lines import LINES, Line, Meter
+from agent.config_lines import LINES, AnyLine, Line, Meter
 from profiles import Profile
+from settings.problems import lines_of
 
 FORMS: Final = (
     "serial:DEVICE[?baud=9600&parity=even], tcp:HOST:PORT, modbus-tcp:HOST[:PORT] or dial-in:[HOST:]PORT, or the name "
     "of a configured line"
 )
 DEFAULT_TIMEZONE: Final = "Asia/Shanghai"
+_LINE: Final[TypeAdapter[Line]] = TypeAdapter(AnyLine)
 _MARK: Final = "command line"  # stands for the meters that a line must have in a configuration
 _HOST_OPTIONAL: Final = "dial-in"
 _PORT_OPTIONAL: Final = "modbus-tcp"
@@ -69,14 +71,10 @@ def parse_spec(text: str, **more: Any) -> Line:  # noqa: ANN401 - keys of any li
         raise UsageError(f"{text}: expected key=value&… behind the question mark, found {query!r}") from None
     keys |= {key: int(value) if value.isdecimal() else value for key, value in given} | more
     try:
-        line = LINES[transport].model_validate(keys)
+        line = _LINE.validate_python(keys)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}" for item in error.errors(include_url=False)
-        ]
-        raise UsageError(f"{text}: {'; '.join(problems)}. A line is {FORMS}") from None
-    found: Any = line.model_copy(update={"meter": []})
-    return found  # type: ignore[no-any-return] # one of the classes in LINES
+        raise UsageError(f"{text}: {'; '.join(lines_of(keys, error, AnyLine))}. A line is {FORMS}") from None
+    return line.model_copy(update={"meter": []})
 
 
 def _host_and_port(text: str, transport: str, where: str) -> dict[str, Any]:

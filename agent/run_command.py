@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.bus import LineBus
-from agent.config_file import ConfigError, Loaded, load_config
+from agent.config_file import Loaded, load_config
 from agent.gateway import Gateway
 from agent.journal import Journal
 from agent.logs import log
 from agent.trace import line_trace
 from clock import Clock
+from settings.errors import ConfigError
 
 
 class AlreadyRunningError(Exception):

@@ -38,7 +38,8 @@ def _clock_spec(text: str) -> str:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from agent.config_file import ConfigError, load_config  # noqa: PLC0415
+    from agent.config_file import load_config  # noqa: PLC0415
+    from settings.errors import ConfigError  # noqa: PLC0415
     from wire.keys import KeyFileError, load_private, load_public  # noqa: PLC0415
 
     loaded = load_config(arguments.config)

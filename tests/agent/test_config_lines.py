@@ -7,11 +7,12 @@ import pytest
 from agent.channels.listen import ListenChannel
 from agent.channels.serial import SerialChannel
 from agent.channels.tcp import TcpChannel
-from agent.config_file import ConfigError, Loaded, load_config
+from agent.config_file import Loaded, load_config
 from agent.config_lines import address_of
 from agent.connection import connection, timing
 from agent.line_timing import LineTiming
 from clock import SystemClock
+from settings.errors import ConfigError
 
 MIXED = """
 name = "bus"
@@ -159,7 +160,7 @@ def test_a_port_has_one_line(site: Any) -> None:
     """Two owners of one RS-485 port would talk at once."""
     first = f"[[line]]\n{SERIAL}{MODBUS}"
     found = problems(site, SERIAL.replace('"bus"', '"other"') + MODBUS.replace('"m"', '"n"'), first)
-    assert found == ["(file): lines 'bus' and 'other' both use /dev/ttyUSB0"]
+    assert found == ["lines 'bus' and 'other' both use /dev/ttyUSB0"]
 
 
 def test_addresses_are_written_out_in_full(site: Any) -> None:

@@ -41,6 +41,8 @@ def test_descriptions(text: str, keys: dict[str, Any]) -> None:
         ("serial:/dev/x?baud=fast", "baud"),
         ("serial:/dev/x?parity=mark", "parity"),
         ("serial:/dev/x?colour=red", "colour"),
+        ("serial:/dev/x?partiy=even", "partiy: unknown key; did you mean 'parity'"),
+        ("modbus-tcp:h?baud=9600", "one of 'tcp' or 'serial' has"),
     ],
 )
 def test_mistakes(text: str, said: str) -> None:

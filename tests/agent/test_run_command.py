@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from gateway_support import Running, until
 
-from agent.config_file import ConfigError, load_config
+from agent.config_file import load_config
 from agent.run_command import _show_frames, run
+from settings.errors import ConfigError
 
 
 def test_the_frames_of_a_traced_line_are_shown_with_their_meaning(

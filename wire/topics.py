@@ -2,10 +2,9 @@
 
 import re
 
-ROOT = "diantan/1"
+from settings.names import NAME_RULE, is_name
 
-# A gateway or node name becomes one topic level: no wildcard, separator or control character can be in it.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ROOT = "diantan/1"
 
 
 class TopicError(ValueError):
@@ -14,10 +13,8 @@ class TopicError(ValueError):
 
 def checked_name(name: str) -> str:
     """Return the name if it may be one level of a topic, else raise TopicError."""
-    if not _NAME.fullmatch(name):
-        raise TopicError(
-            f"name {name!r}: expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit"
-        )
+    if not is_name(name):
+        raise TopicError(f"name {name!r}: expected {NAME_RULE}")
     return name
 
 

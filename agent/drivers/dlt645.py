@@ -5,9 +5,7 @@ its function alone; the meter means it, and it is not asked again.
 """
 
 import asyncio
-from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, cast
 
@@ -27,8 +25,10 @@ from agent.drivers.dlt645_framing import (
     device,
     signature,
 )
+from agent.drivers.dlt645_known import Known
+from agent.drivers.dlt645_wild import Wild
 from agent.exchange import REFUSED, BadReplyError, Bus, Heard, LineError, NoReplyError, RefusedError, Request
-from diantan_core import Dlt645Error, Dlt645Frame, Dlt645Message, dlt645_build, dlt645_matches
+from diantan_core import Dlt645Error, Dlt645Frame, Dlt645Message, dlt645_build
 from profiles import Block, Command
 from profiles.dlt645.formats import DataItem, di_text, parse_format
 from profiles.dlt645.model import Dlt645Command, ItemPoint, Query, SyncStep
@@ -40,36 +40,12 @@ from profiles.points import POINTS
 PREAMBLE: Final = 4  # octets FEH before a request
 WILDCARD: Final = "A" * 12
 BROADCAST: Final = "9" * 12
+COMMUNICATION_ADDRESS: Final = 0x0400_0401
 NOW: Final = {"month": 99, "day": 99, "hour": 99, "minute": 99}
 _MOST_FOLLOWING: Final = 64  # follow-up frames of one reply: 12 kB
-_DEFAULT_PROBES: Final = (0x0400_0401, 0x0001_0000, 0x0201_0100, 0x0400_0101)
-_REMEMBERED: Final = 4
 _HAS_NOT: Final = 0x03  # ERR bits: other, no such data
-_LACKING_S: Final = 60.0  # "other" may mean a meter that has just got its power back; doubles up to the next
-_LONGEST_LACKING_S: Final = 3600.0  # then a meter may have been exchanged for another
 _SYNC_TOLERANCE_MS: Final = 10_000
 _CONFIRMATIONS: Final = 2
-
-
-@dataclass(slots=True, eq=False)  # hashed as the one it is: no other request has its signature
-class _Wild:
-    """A request that any meter may answer to whom its address applies, while it waits."""
-
-    requested: str
-    functions: frozenset[int]
-    open: bool = True
-
-    def answers(self, heard: Heard) -> bool:
-        if not self.open or heard.is_request or not isinstance(heard.frame, Said):
-            return False
-        frame, message = heard.frame.frame, heard.frame.message
-        if frame.function not in self.functions:
-            return False
-        # A reply carries the real address; there are meters that repeat the wildcard and tell it only in the data.
-        told = str(message.get("address", frame.address))
-        return _meant(self.requested, told) and (
-            frame.address == self.requested or _meant(self.requested, frame.address)
-        )
 
 
 class Dlt645Driver:
@@ -82,9 +58,7 @@ class Dlt645Driver:
         self.bus = bus
         self._preamble = preamble
         self._framing = Dlt645Framing()
-        # Until when what a meter has refused is not asked for, and how long that was:
-        self._lacking: dict[tuple[str, int], tuple[float, float]] = {}
-        self._answered: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
+        self._known = Known()
         bus.attach(self._framing)
 
     # What every driver has
@@ -153,7 +127,7 @@ class Dlt645Driver:
         data = bytes(message["data"])
         for seq in range(1, _MOST_FOLLOWING + 1):
             if not message["more"]:
-                self._remember(digits(address), di)
+                self._known.answered(digits(address), di)
                 return data
             message = await self._ask(
                 address, {"kind": "read_next", "di": di, "seq": seq}, READ_NEXT, di, seq, about=about
@@ -214,8 +188,8 @@ class Dlt645Driver:
 
         A refusal is an answer too: it tells who is there.
         """
-        wild = _Wild(requested, frozenset({function}))
-        other = None if also is None else _Wild(also, frozenset({function}))
+        wild = Wild(requested, frozenset({function}))
+        other = None if also is None else Wild(also, frozenset({function}))
         request = Request(
             device=device(requested),
             octets=self._octets(requested, message),
@@ -239,28 +213,23 @@ class Dlt645Driver:
         """Return an item's data, None where the meter has no such data; that it said so is believed for a while."""
         if not query.optional:
             return await self.query(address, query.di)
-        now = asyncio.get_running_loop().time()
-        key = (digits(address), query.di)
-        until, wait = self._lacking.get(key, (now, 0.0))
-        if until > now:
+        meter, now = digits(address), asyncio.get_running_loop().time()
+        if self._known.lacks(meter, query.di, now):
             return None
         try:
-            data = await self.query(address, query.di)
+            return await self.query(address, query.di)
         except RefusedError as error:
             if not error.code & _HAS_NOT:
                 raise
-            wait = min(max(2 * wait, _LACKING_S), _LONGEST_LACKING_S)
-            self._lacking[key] = (now + wait, wait)
+            self._known.refused(meter, query.di, now)
             return None
-        self._lacking.pop(key, None)
-        return data
 
     async def _present(self, address: Address) -> bool:
         for _ in range(_CONFIRMATIONS):
             try:
                 if not self.bus.connected:
                     await self.bus.connect()
-                await self.query(address, _DEFAULT_PROBES[0])
+                await self.query(address, COMMUNICATION_ADDRESS)
             except RefusedError:
                 return True
             except LineError:
@@ -315,7 +284,7 @@ class Dlt645Driver:
         After a refusal that may be that of any reading, the address is read: another function.
         """
         if REFUSED not in unanswered:
-            for di in (*self._answered[meter], *_DEFAULT_PROBES):
+            for di in self._known.likely(meter):
                 known = signature(READ, di)
                 if known not in unanswered:
                     return self._request(meter, {"kind": "read", "di": di}, known, f"read {di_text(di)}", probe=True)
@@ -324,21 +293,11 @@ class Dlt645Driver:
             return None
         return self._request(meter, {"kind": "read_address"}, known, "read the address", probe=True)
 
-    def _remember(self, meter: str, di: int) -> None:
-        known = self._answered[meter]
-        if di not in known:
-            known.appendleft(di)
-
     def _octets(self, address: str, message: dict[str, Any]) -> bytes:
         try:
             return dlt645_build(address, message).encode(self._preamble)
         except Dlt645Error as error:
             raise ValueError(f"meter {address}, {message['kind']}: {error}") from None
-
-
-def _meant(requested: str, address: str) -> bool:
-    """Return whether a request is meant for a meter; never for what is no address, as a deviating one may send."""
-    return address.isdecimal() and dlt645_matches(requested, address)
 
 
 def digits(address: Address) -> str:

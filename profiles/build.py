@@ -68,6 +68,18 @@ def read_scale(item: Section, quantity: Quantity, worth: Fraction | None, *, exa
     return scale
 
 
+def read_resolution(item: Section, quantity: Quantity, worth: Fraction | None) -> int | None:
+    """Return the step to which a number finer than the canonical unit is rounded, in canonical units."""
+    value = item.number("resolution")
+    if value is None or worth is None:
+        return None
+    value *= worth
+    if value <= 0 or value.denominator != 1:
+        item.wrong("resolution", f"a positive whole number of {quantity.value}", str(value))
+        return None
+    return int(value)
+
+
 def read_rollover(item: Section, quantity: Quantity, worth: Fraction | None, resolution: int | None) -> int | None:
     """Return where a cumulative register starts again, in canonical units; `worth` is what `read_worth` returned."""
     value = item.number("rollover")

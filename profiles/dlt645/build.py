@@ -5,7 +5,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
-from profiles.build import Head, named, read_rollover, read_scale, read_worth
+from profiles.build import Head, named, read_resolution, read_rollover, read_scale, read_worth
 from profiles.dlt645.checks import check_items
 from profiles.dlt645.formats import DataItem, Format, Kind, parse_format, standard_item
 from profiles.dlt645.model import Authority, ClockWrite, ItemPoint, ItemTable, Settlement
@@ -169,28 +169,15 @@ def _numbers(item: Section, quantity: Quantity, encoding: Format) -> tuple[Fract
     step = None if worth is None else worth / 10**encoding.decimals
     rounded = item.has("resolution")
     scale = read_scale(item, quantity, step, exact=not rounded)
-    resolution = _resolution(item, quantity, worth) if rounded else None if scale is None else abs(int(scale))
+    if rounded and quantity in CUMULATIVE:
+        item.wrong("resolution", "no resolution for a register: its scale is its resolution", "a resolution")
+    resolution = read_resolution(item, quantity, worth) if rounded else None if scale is None else abs(int(scale))
     rollover = None
     if item.has("rollover"):
         rollover = read_rollover(item, quantity, worth, resolution)
     elif quantity in CUMULATIVE and scale is not None and not encoding.signed:
         rollover = int((encoding.greatest + 1) * scale)
     return None if scale is None or resolution is None else (scale, resolution, rollover)
-
-
-def _resolution(item: Section, quantity: Quantity, worth: Fraction | None) -> int | None:
-    """Return the step to which a number finer than the canonical unit is rounded."""
-    value = item.number("resolution")
-    if quantity in CUMULATIVE:
-        item.wrong("resolution", "no resolution for a register: its scale is its resolution", "a resolution")
-        return None
-    if value is None or worth is None:
-        return None
-    value *= worth
-    if value <= 0 or value.denominator != 1:
-        item.wrong("resolution", f"a positive whole number of {quantity.value}", str(value))
-        return None
-    return int(value)
 
 
 def _table(item: Section, name: str) -> ItemTable | None:

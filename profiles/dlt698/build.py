@@ -5,7 +5,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
-from profiles.build import Head, named, read_rollover, read_scale, read_worth
+from profiles.build import Head, named, read_resolution, read_rollover, read_scale, read_worth
 from profiles.dlt698.association import read_association
 from profiles.dlt698.fields import read_oad, read_type, read_whole, supply_standard
 from profiles.dlt698.model import ClockWrite, DataType, FactorWrite, ObjectPoint, RecordTable
@@ -86,7 +86,7 @@ def _value(item: Section, name: str, standard: StandardPoint) -> Callable[[int, 
         )  # fmt: skip
     worth = read_worth(item, standard.quantity)
     scale = read_scale(item, standard.quantity, worth, exact=kind is not None and not kind.is_float)
-    resolution = _resolution(item, worth, scale, kind)
+    resolution = _resolution(item, standard.quantity, worth, scale, kind)
     missing = _missing(item, kind)
     length = _length(item, kind)
     if item.has("rollover"):
@@ -110,17 +110,12 @@ def _value(item: Section, name: str, standard: StandardPoint) -> Callable[[int, 
     )
 
 
-def _resolution(item: Section, worth: Fraction | None, scale: Fraction | None, kind: DataType | None) -> int | None:
+def _resolution(
+    item: Section, quantity: Quantity, worth: Fraction | None, scale: Fraction | None, kind: DataType | None
+) -> int | None:
     if kind is None or not kind.is_float:
         return None if scale is None else abs(int(scale))
-    resolution = item.number("resolution")
-    if resolution is None or worth is None:
-        return None
-    resolution *= worth
-    if resolution <= 0 or resolution.denominator != 1:
-        item.wrong("resolution", "a positive whole number of canonical units", str(resolution))
-        return None
-    return int(resolution)
+    return read_resolution(item, quantity, worth)
 
 
 def _missing(item: Section, kind: DataType | None) -> int | None:

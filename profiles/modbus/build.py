@@ -5,7 +5,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
-from profiles.build import Head, named, read_rollover, read_scale, read_worth
+from profiles.build import Head, named, read_resolution, read_rollover, read_scale, read_worth
 from profiles.modbus.checks import check_overlaps, check_together
 from profiles.modbus.model import Encoding, RegisterPoint, RegisterTable, RegisterWrite, WordOrder
 from profiles.modbus.plan import MAX_REGISTERS
@@ -83,7 +83,7 @@ def _value(
     encoding = _ENCODINGS[type_name] if type_name else None
     exact = encoding is not None and not encoding.is_float
     scale = read_scale(item, standard.quantity, worth, exact=exact)
-    resolution = _resolution(item, worth, scale, encoding)
+    resolution = _resolution(item, standard.quantity, worth, scale, encoding)
     missing = _missing(item, encoding)
     if item.has("rollover"):
         rollover = read_rollover(item, standard.quantity, worth, resolution)
@@ -109,20 +109,15 @@ def _value(
     )
 
 
-def _resolution(item: Section, worth: Fraction | None, scale: Fraction | None, encoding: Encoding | None) -> int | None:
+def _resolution(
+    item: Section, quantity: Quantity, worth: Fraction | None, scale: Fraction | None, encoding: Encoding | None
+) -> int | None:
     if encoding is None or not encoding.is_float:
         if item.has("resolution") and encoding is not None:
             item.number("resolution")
             item.wrong("resolution", f"no resolution for {encoding.value}: its scale is its resolution", "a resolution")
         return None if scale is None else abs(int(scale))
-    resolution = item.number("resolution")
-    if resolution is None or worth is None:
-        return None
-    resolution *= worth
-    if resolution <= 0 or resolution.denominator != 1:
-        item.wrong("resolution", "a positive whole number of canonical units", str(resolution))
-        return None
-    return int(resolution)
+    return read_resolution(item, quantity, worth)
 
 
 def _missing(item: Section, encoding: Encoding | None) -> int | None:

@@ -12,7 +12,7 @@ from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.report import ReportError
 from cloud_receiver.report_text import Language
-from cloud_receiver.toml_file import ConfigurationError
+from settings.errors import ConfigError
 from wire.keys import KeyFileError
 from wire.link import LinkError
 from wire.topics import TopicError
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except (
-        ConfigurationError,
+        ConfigError,
         EnrolmentError,
         KeyFileError,
         LinkError,

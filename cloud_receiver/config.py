@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cloud_receiver.toml_file import Section, read
+from settings.load import load as load_file
+from settings.values import Flag, Host, Port, Section, Whole
 
-Port = Annotated[int, Field(ge=1, le=65_535)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[Whole, Field(ge=1)]
 
 
 class Centre(Section):
@@ -25,7 +25,7 @@ class Centre(Section):
 class Broker(Section):
     """The MQTT broker."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 1883
     client_id: str = "diantan-receiver"
     username: str | None = None
@@ -35,9 +35,9 @@ class Broker(Section):
     key_file: Path | None = None
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """Version of MQTT; auto tries 5 first."""
-    keepalive_s: Annotated[int, Field(ge=15, le=65_535)] = 60
+    keepalive_s: Annotated[Whole, Field(ge=15, le=65_535)] = 60
     """At least 15: while another program holds the store's lock, the receiver may not answer for 15 s (docs)."""
-    session_expiry_s: Annotated[int, Field(ge=0)] = 86_400
+    session_expiry_s: Annotated[Whole, Field(ge=0)] = 86_400
     """How long the broker keeps what arrives while the receiver is away (MQTT 5)."""
     shared_group: str | None = None
     """Receivers with the same group share one subscription (MQTT 5): any of them may take any batch."""
@@ -46,8 +46,8 @@ class Broker(Section):
 class Intake(Section):
     """Group commit: many batches share one durable transaction."""
 
-    commit_batches: Annotated[int, Field(ge=1, le=4096)] = 256
-    commit_wait_ms: Annotated[int, Field(ge=0, le=1000)] = 10
+    commit_batches: Annotated[Whole, Field(ge=1, le=4096)] = 256
+    commit_wait_ms: Annotated[Whole, Field(ge=0, le=1000)] = 10
     """The longest time a batch waits for others before they are committed together (real time)."""
     retry_first_ms: Positive = 500
     retry_longest_ms: Positive = 30_000
@@ -62,18 +62,18 @@ class Dispatch(Section):
     """Dispatch of carbon factors (电碳因子下发)."""
 
     schedule: Path
-    slots: Annotated[int, Field(ge=1, le=2976)] = 96
+    slots: Annotated[Whole, Field(ge=1, le=2976)] = 96
     """How many slots a message carries, so that a gateway that was cut off catches up."""
-    lead_slots: Annotated[int, Field(ge=0, le=96)] = 0
-    lead_ms: Annotated[int, Field(ge=0, le=900_000)] = 0
+    lead_slots: Annotated[Whole, Field(ge=0, le=96)] = 0
+    lead_ms: Annotated[Whole, Field(ge=0, le=900_000)] = 0
     """Publish this long before the slot begins."""
 
 
 class Checks(Section):
     """The checks of slots and days."""
 
-    enabled: bool = True
-    grace_minutes: Annotated[int, Field(ge=0)] = 30
+    enabled: Flag = True
+    grace_minutes: Annotated[Whole, Field(ge=0)] = 30
     """How long after its end a slot may still be incomplete without a finding."""
     coverage_factor: Annotated[float, Field(gt=0, le=5)] = 2.0
     """k, by which the combined standard uncertainty is multiplied to give the tolerance."""
@@ -97,25 +97,5 @@ class Settings(Section):
 
 
 def load(path: Path) -> Settings:
-    """Read and check receiver.toml; ConfigurationError holds every problem."""
-    settings = read(path, Settings)
-    base = path.resolve().parent
-
-    def absolute(name: Path | None) -> Path | None:
-        return None if name is None else base / name
-
-    centre = settings.centre.model_copy(
-        update={"data_dir": base / settings.centre.data_dir, "key_file": base / settings.centre.key_file}
-    )
-    broker = settings.broker.model_copy(
-        update={
-            key: absolute(getattr(settings.broker, key))
-            for key in ("password_file", "ca_file", "cert_file", "key_file")
-        }
-    )
-    dispatch = settings.dispatch
-    if dispatch is not None:
-        dispatch = dispatch.model_copy(update={"schedule": base / dispatch.schedule})
-    return settings.model_copy(
-        update={"centre": centre, "broker": broker, "dispatch": dispatch, "registry": base / settings.registry}
-    )
+    """Read and check receiver.toml; ConfigError has every mistake."""
+    return load_file(path, Settings)

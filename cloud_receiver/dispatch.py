@@ -21,7 +21,7 @@ from cloud_receiver.database import writing
 from cloud_receiver.factor_schedule import Schedule
 from cloud_receiver.intake import Publisher
 from cloud_receiver.schema import dirty, factor
-from cloud_receiver.toml_file import ConfigurationError
+from settings.errors import ConfigError
 from wire import topics
 from wire.envelope import Signer
 from wire.link import LinkError
@@ -194,7 +194,7 @@ class Dispatcher:
             return
         try:
             self.schedule = self._read()
-        except ConfigurationError as error:
+        except ConfigError as error:
             log.error("the changed factor schedule is not used:\n%s", error)  # noqa: TRY400  # it names line and cause
         else:
             log.info("read the changed factor schedule %s", self._settings.schedule)

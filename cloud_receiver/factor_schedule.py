@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cloud_receiver.toml_file import ConfigurationError, Problem
 from diantan_core import Factor, QuantityError
+from settings.errors import ConfigError
+from settings.files import ContentError, decoded
 from wire.topics import TopicError, checked_name
 
 COLUMNS = ["node", "start", "factor"]
@@ -49,35 +50,39 @@ class Schedule:
 
 
 def load(path: Path, slot_ms: int) -> Schedule:
-    """Read a schedule; ConfigurationError holds every problem (at most 50) with its line."""
+    """Read a schedule; ConfigError has every mistake (at most 50) with its line."""
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
+        text = decoded(content)
     except OSError as error:
-        raise ConfigurationError([Problem(path, "", f"can't be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([Problem(path, "", f"is not UTF-8 text: {error}")]) from error
+        raise _refused(path, f"can't be read: {error.strerror}") from error
+    except ContentError as error:
+        raise _refused(path, str(error)) from error
     rows = _json_rows(path, text) if path.suffix.lower() == ".json" else _csv_rows(path, text)
     nodes: dict[str, dict[int, int | None]] = {}
-    problems: list[Problem] = []
+    problems: list[str] = []
     seen: dict[tuple[str, int], str] = {}
     for place, cells in rows:
-        entry = _entry(path, place, cells, slot_ms, problems)
+        entry = _entry(place, cells, slot_ms, problems)
         if len(problems) >= SHOWN_PROBLEMS:
             break
         if entry is None:
             continue
         node, start, factor = entry
         if (other := seen.get((node, start))) is not None:
-            problems.append(Problem(path, place, f"node {node} and start {cells[1]!r} are already in {other}"))
+            problems.append(f"{place}: node {node} and start {cells[1]!r} are already in {other}")
             continue
         seen[node, start] = place
         nodes.setdefault(node, {})[start] = factor
     if not nodes and not problems:
-        problems.append(Problem(path, "", "holds no factor"))
+        problems.append("holds no factor")
     if problems:
-        raise ConfigurationError(problems)
+        raise _refused(path, *problems)
     return Schedule(hashlib.sha256(content).digest()[:SOLVE_ID_BYTES], slot_ms, nodes)
+
+
+def _refused(path: Path, *problems: str) -> ConfigError:
+    return ConfigError([f"{path}: {problem}" for problem in problems])
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, list[str | None]]]:
@@ -85,66 +90,62 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, list[str | None]]]:
     try:
         header = next(reader, [])
         if [name.strip() for name in header] != COLUMNS:
-            raise ConfigurationError(
-                [Problem(path, "line 1", f"expected the header {','.join(COLUMNS)}, found {','.join(header)!r}")]
-            )
+            raise _refused(path, f"line 1: expected the header {','.join(COLUMNS)}, found {','.join(header)!r}")
         for cells in reader:
             if cells:
                 yield f"line {reader.line_num}", [cell.strip() for cell in cells]
     except csv.Error as error:
-        raise ConfigurationError([Problem(path, f"line {reader.line_num}", str(error))]) from error
+        raise _refused(path, f"line {reader.line_num}: {error}") from error
 
 
 def _json_rows(path: Path, text: str) -> Iterator[tuple[str, list[str | None]]]:
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise ConfigurationError([Problem(path, "", f"is not JSON: {error}")]) from error
+        raise _refused(path, f"is not JSON: {error}") from error
     if not isinstance(content, list):
-        raise ConfigurationError([Problem(path, "", f"expected a list, found {type(content).__name__}")])
+        raise _refused(path, f"expected a list, found {type(content).__name__}")
     for number, item in enumerate(content, 1):
         place = f"item {number}"
         if not isinstance(item, dict) or sorted(item) != sorted(COLUMNS):
-            raise ConfigurationError([Problem(path, place, f"expected an object with the keys {', '.join(COLUMNS)}")])
+            raise _refused(path, f"{place}: expected an object with the keys {', '.join(COLUMNS)}")
         if not all(isinstance(item[name], str) or (name == "factor" and item[name] is None) for name in COLUMNS):
-            raise ConfigurationError([Problem(path, place, "expected strings (a factor of a float loses digits)")])
+            raise _refused(path, f"{place}: expected strings (a factor of a float loses digits)")
         yield place, [item[name] for name in COLUMNS]
 
 
 def _entry(
-    path: Path, place: str, cells: list[str | None], slot_ms: int, problems: list[Problem]
+    place: str, cells: list[str | None], slot_ms: int, problems: list[str]
 ) -> tuple[str, int, int | None] | None:
     if len(cells) != len(COLUMNS):
-        problems.append(Problem(path, place, f"expected {len(COLUMNS)} columns, found {len(cells)}"))
+        problems.append(f"{place}: expected {len(COLUMNS)} columns, found {len(cells)}")
         return None
     node, start, factor = (cell or "" for cell in cells)
     before = len(problems)
     try:
         checked_name(node)
     except TopicError as error:
-        problems.append(Problem(path, place, f"node: {error}"))
-    start_ms = _time(path, place, start, slot_ms, problems)
+        problems.append(f"{place}: node: {error}")
+    start_ms = _time(place, start, slot_ms, problems)
     value: int | None = None
     if factor:
         try:
             value = Factor.from_kg_per_kwh(factor).mg_per_kwh
         except QuantityError as error:
-            problems.append(Problem(path, place, f"factor: expected kgCO2/kWh with at most 6 decimals: {error}"))
+            problems.append(f"{place}: factor: expected kgCO2/kWh with at most 6 decimals: {error}")
     return None if len(problems) > before else (node, start_ms, value)
 
 
-def _time(path: Path, place: str, text: str, slot_ms: int, problems: list[Problem]) -> int:
+def _time(place: str, text: str, slot_ms: int, problems: list[str]) -> int:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        problems.append(
-            Problem(path, place, f"start: expected a time such as 2026-07-01T08:00:00+08:00, found {text!r}")
-        )
+        problems.append(f"{place}: start: expected a time such as 2026-07-01T08:00:00+08:00, found {text!r}")
         return 0
     if time.tzinfo is None:
-        problems.append(Problem(path, place, f"start: {text!r} has no zone, expected one such as +08:00"))
+        problems.append(f"{place}: start: {text!r} has no zone, expected one such as +08:00")
         return 0
     start_ms = round(time.timestamp() * 1000)
     if start_ms % slot_ms:
-        problems.append(Problem(path, place, f"start: {text!r} is not the start of a slot of {slot_ms // 60_000} min"))
+        problems.append(f"{place}: start: {text!r} is not the start of a slot of {slot_ms // 60_000} min")
     return start_ms

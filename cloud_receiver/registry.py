@@ -6,16 +6,18 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field
 
-from cloud_receiver.toml_file import ConfigurationError, Problem, Section, read
-from wire.topics import TopicError, checked_name
+from settings.errors import ConfigError
+from settings.load import load as load_file
+from settings.values import Exact, Name, PlainName, Section, Zone
 
-NonNegative = Annotated[Decimal, Field(ge=0)]
-PositiveDecimal = Annotated[Decimal, Field(gt=0)]
+_LARGEST_FILE: Final = 64 << 20  # a province's meters, some hundred bytes each
+
+NonNegative = Annotated[Exact, Field(ge=0)]
+PositiveDecimal = Annotated[Exact, Field(gt=0)]
 
 
 def _with_zone(value: datetime) -> datetime:
@@ -38,9 +40,9 @@ class Role(StrEnum):
 class Meter(Section):
     """A meter of a station."""
 
-    id: Annotated[str, Field(min_length=1, max_length=64)]
+    id: PlainName
     role: Role
-    gateway: str
+    gateway: Name
     accuracy_class: PositiveDecimal = Decimal(1)
     """Limit of the error in per cent of the reading (准确度等级)."""
     resolution_kwh: PositiveDecimal = Decimal("0.01")
@@ -62,11 +64,6 @@ class Meter(Section):
             for first, second in ((self, other), (other, self))
         )
 
-    @field_validator("gateway")
-    @classmethod
-    def _gateway_is_a_name(cls, value: str) -> str:
-        return _name(value)
-
 
 class Loss(Section):
     """Modelled loss (线损) between the grid-side meter and the chargers, and its uncertainty.
@@ -80,8 +77,8 @@ class Loss(Section):
     branch_ohm: NonNegative = Decimal(0)
     """Resistance of one conductor of each charger's cable."""
     line_voltage_v: PositiveDecimal = Decimal(400)
-    trunk_form: Annotated[Decimal, Field(ge=1)] = Decimal("1.02")
-    branch_form: Annotated[Decimal, Field(ge=1)] = Decimal("1.10")
+    trunk_form: Annotated[Exact, Field(ge=1)] = Decimal("1.02")
+    branch_form: Annotated[Exact, Field(ge=1)] = Decimal("1.10")
     fixed_w: NonNegative = Decimal(0)
     uncertainty_percent: NonNegative = Decimal(30)
     """Limit of the model's relative error (rectangular distribution)."""
@@ -97,10 +94,10 @@ class Auxiliary(Section):
 class Station(Section):
     """A charging station."""
 
-    id: str
+    id: Name
     name: str = ""
-    timezone: str = "Asia/Shanghai"
-    node: str
+    timezone: Zone = "Asia/Shanghai"
+    node: Name
     """The carbon node whose factor applies."""
     since: AwareDatetime | None = None
     """From when every meter is expected to report; without it, from the station's first record."""
@@ -109,20 +106,6 @@ class Station(Section):
     loss: Loss = Loss()
     auxiliary: Auxiliary = Auxiliary()
     meter: tuple[Meter, ...]
-
-    @field_validator("id", "node")
-    @classmethod
-    def _is_a_name(cls, value: str) -> str:
-        return _name(value)
-
-    @field_validator("timezone")
-    @classmethod
-    def _timezone_exists(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("expected an IANA time zone such as Asia/Shanghai") from error
-        return value
 
     @property
     def since_ms(self) -> int | None:
@@ -148,14 +131,7 @@ def _ms(time: datetime) -> int:
     return int(time.timestamp()) * 1000
 
 
-def _name(value: str) -> str:
-    try:
-        return checked_name(value)
-    except TopicError as error:
-        raise ValueError(str(error)) from error
-
-
-def _repeated(path: Path, key: str, station: Station) -> list[Problem]:
+def _repeated(key: str, station: Station) -> list[str]:
     """Find meters that share a name: one may follow the other, on another gateway (a move)."""
     groups: dict[str, list[Meter]] = {}
     for meter in station.meter:
@@ -164,35 +140,29 @@ def _repeated(path: Path, key: str, station: Station) -> list[Problem]:
     for name, group in groups.items():
         pairs = list(combinations(group, 2))
         if any(one.meets(other) for one, other in pairs):
-            text = f"{name!r} is used {len(group)} times at once in station {station.id}, expected once"
-            problems.append(Problem(path, f"{key}.id", text))
+            problems.append(f"{key}.meter[{name}]: is there {len(group)} times at once, expected once")
         elif any(one.gateway == other.gateway for one, other in pairs):
-            text = f"{name!r} is used {len(group)} times with one gateway, expected a name for each meter"
-            problems.append(Problem(path, f"{key}.id", text))
+            text = f"is there {len(group)} times with one gateway, expected a name for each meter"
+            problems.append(f"{key}.meter[{name}]: {text}")
     return problems
 
 
 def load(path: Path) -> Registry:
-    """Read and check registry.toml; ConfigurationError holds every problem."""
-    registry = read(path, Registry)
+    """Read and check registry.toml; ConfigError has every mistake."""
+    registry = load_file(path, Registry, _LARGEST_FILE)
     problems = [
-        Problem(path, "station.id", f"{name!r} is used {count} times, expected once")
+        f"station[{name}]: is there {count} times, expected once"
         for name, count in Counter(station.id for station in registry.station).items()
         if count > 1
     ]
     owner: dict[str, str] = {}
-    for number, station in enumerate(registry.station, 1):
-        key = f"station[{number}].meter"
-        problems += _repeated(path, key, station)
-        for place, meter in enumerate(station.meter, 1):
+    for station in registry.station:
+        key = f"station[{station.id}]"
+        problems += _repeated(key, station)
+        for meter in station.meter:
             if owner.setdefault(meter.gateway, station.id) != station.id:
-                problems.append(
-                    Problem(
-                        path,
-                        f"{key}[{place}].gateway",
-                        f"gateway {meter.gateway} already serves station {owner[meter.gateway]}, expected one station",
-                    )
-                )
+                other = f"gateway {meter.gateway} already serves station {owner[meter.gateway]}, expected one station"
+                problems.append(f"{key}.meter[{meter.id}].gateway: {other}")
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigError([f"{path}: {problem}" for problem in problems])
     return registry

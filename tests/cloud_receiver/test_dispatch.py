@@ -13,7 +13,7 @@ from clock import ManualClock
 from cloud_receiver import database
 from cloud_receiver.config import Dispatch
 from cloud_receiver.dispatch import Dispatcher, latest
-from cloud_receiver.toml_file import ConfigurationError
+from settings.errors import ConfigError
 from wire import topics
 from wire.envelope import KeyRing, Signer, open_envelope
 from wire.link import LinkError
@@ -261,5 +261,5 @@ def test_a_clock_set_back_does_not_hide_a_newer_issue(engine: Engine, tmp_path: 
 
 def test_a_schedule_that_can_not_be_used_stops_the_start(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "none.csv"
-    with pytest.raises(ConfigurationError, match="can't be read"):
+    with pytest.raises(ConfigError, match="can't be read"):
         Dispatcher(engine, Signer(KEY), FakeLink(), ManualClock(), Dispatch(schedule=path))

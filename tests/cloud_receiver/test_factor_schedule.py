@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cloud_receiver import factor_schedule
-from cloud_receiver.toml_file import ConfigurationError
+from settings.errors import ConfigError
 
 SLOT_MS = 900_000
 START_MS = 1_782_835_200_000  # 2026-07-01T00:00:00+08:00
@@ -52,11 +52,11 @@ def test_json_gives_the_same(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_named_with_its_line(line: str, message: str, tmp_path: Path) -> None:
     text = f"node,start,factor\nn0,2026-07-01T00:00:00+08:00,0.5\n{line}\n"
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(ConfigError) as caught:
         factor_schedule.load(write(tmp_path, text), SLOT_MS)
     (problem,) = caught.value.problems
-    assert problem.key == "line 3"
-    assert message in problem.message
+    assert problem.startswith(f"{tmp_path / 'factors.csv'}: line 3: ")
+    assert message in problem
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_a_mistake_is_named_with_its_line(line: str, message: str, tmp_path: Pat
     ],
 )
 def test_a_file_of_another_form(name: str, text: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         factor_schedule.load(write(tmp_path, text, name), SLOT_MS)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="can't be read"):
+    with pytest.raises(ConfigError, match="can't be read"):
         factor_schedule.load(tmp_path / "absent.csv", SLOT_MS)
 
 

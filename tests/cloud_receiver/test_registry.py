@@ -7,7 +7,7 @@ import pytest
 
 from cloud_receiver import registry
 from cloud_receiver.registry import Role
-from cloud_receiver.toml_file import ConfigurationError
+from settings.errors import ConfigError
 
 STATION = """
 [[station]]
@@ -45,22 +45,23 @@ def test_a_station(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        (('role = "grid"', 'role = "main"'), "station[1].meter[2].role"),
-        (("rated_kw = 60", "rated_kw = 0"), "station[1].meter[1].rated_kw"),
-        (('node = "node1"', 'node = "a/b"'), "station[1].node"),
-        (('node = "node1"', 'node = "n"\ntimezone = "Asia/Nowhere"'), "station[1].timezone"),
-        (('node = "node1"', 'node = "n"\nsince = 2026-07-01T00:00:00'), "station[1].since"),
-        (('id = "G"', 'id = "C01"'), "station[1].meter.id"),
-        (('id = "G"', 'id = "C01"\nsince = 2026-07-01'), "station[1].meter[2].since"),
-        (('id = "G"', 'id = "C01"\nsince = 2026-07-01T00:00:00+08:00'), "station[1].meter.id"),
-        (('gateway = "gw1"\nrated_kw = 400', 'gateway = "gw+1"\nrated_kw = 400'), "station[1].meter[2].gateway"),
+        (('role = "grid"', 'role = "main"'), "station[S1].meter[G].role"),
+        (("rated_kw = 60", "rated_kw = 0"), "station[S1].meter[C01].rated_kw"),
+        (('node = "node1"', 'node = "a/b"'), "station[S1].node"),
+        (('node = "node1"', 'node = "n"\ntimezone = "Asia/Nowhere"'), "station[S1].timezone"),
+        (('node = "node1"', 'node = "n"\nsince = 2026-07-01T00:00:00'), "station[S1].since"),
+        (('id = "G"', 'id = "C01"'), "station[S1].meter[C01]"),
+        (('id = "G"', 'id = "C01"\nsince = 2026-07-01'), "station[S1].meter[C01 #2].since"),
+        (('id = "G"', 'id = "C01"\nsince = 2026-07-01T00:00:00+08:00'), "station[S1].meter[C01]"),
+        (('gateway = "gw1"\nrated_kw = 400', 'gateway = "gw+1"\nrated_kw = 400'), "station[S1].meter[G].gateway"),
     ],
 )
 def test_a_mistake_is_named_by_its_key(change: tuple[str, str], key: str, tmp_path: Path) -> None:
     assert change[0] in STATION
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(ConfigError) as caught:
         registry.load(write(tmp_path, STATION.replace(*change)))
-    assert [problem.key for problem in caught.value.problems] == [key]
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{tmp_path / 'registry.toml'}: {key}: ")
 
 
 OLD = STATION.replace("rated_kw = 60", "rated_kw = 60\nuntil = 2026-07-01T00:00:00+08:00")
@@ -84,16 +85,16 @@ def test_a_meter_may_move_to_another_gateway(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [OLD + NEW.format(hour=0).replace("gw2", "gw1"), STATION + NEW.format(hour=0)])
 def test_a_name_means_one_meter_at_a_time(text: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="'C01' is used 2 times"):
+    with pytest.raises(ConfigError, match=r"station\[S1\].meter\[C01\]: is there 2 times"):
         registry.load(write(tmp_path, text))
 
 
 def test_a_gateway_serves_one_station(tmp_path: Path) -> None:
     text = STATION + STATION.replace('"S1"', '"S2"')
-    with pytest.raises(ConfigurationError, match="already serves station S1"):
+    with pytest.raises(ConfigError, match="already serves station S1"):
         registry.load(write(tmp_path, text))
 
 
 def test_a_station_is_registered_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="'S1' is used 2 times"):
+    with pytest.raises(ConfigError, match=r"station\[S1\]: is there 2 times"):
         registry.load(write(tmp_path, STATION + STATION))

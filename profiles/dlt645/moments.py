@@ -1,7 +1,7 @@
 """Meter times: the digits of a date and time in the meter's own zone, and instants in ms UTC."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from profiles.model import CodecError, NoValueError
 _CENTURY: Final = 2000  # the meter says two digits; DL/T 645-2007 meters are younger
 _LAST_YEAR: Final = _CENTURY + 99
 _SATURDAY: Final = 6
+_DAY_END: Final = (24, 0, 0)
 
 
 @lru_cache(maxsize=16)
@@ -23,20 +24,23 @@ def to_instant(moment: Mapping[str, int], timezone: str) -> int:
     """Return the instant of a meter's date and time, ms UTC; parts below the day that are not there count as 0.
 
     NoValueError where all digits are 0, as a meter writes what never happened; CodecError for what is no date.
-    An hour that comes twice, when a summer time ends, is the first of the two.
+    24:00 is the end of the day, as meters write it that date a freeze with the day that it closes. An hour that comes
+    twice, when a summer time ends, is the first of the two.
     """
     if not any(moment.values()):
         raise NoValueError("the meter has no time there")
+    hour, minute, second = (moment.get(part, 0) for part in ("hour", "minute", "second"))
+    ends_day = (hour, minute, second) == _DAY_END
     try:
         local = datetime(
             _CENTURY + moment["year"],
             moment["month"],
             moment["day"],
-            moment.get("hour", 0),
-            moment.get("minute", 0),
-            moment.get("second", 0),
+            0 if ends_day else hour,
+            minute,
+            second,
             tzinfo=zone(timezone),
-        )
+        ) + timedelta(days=ends_day)
     except (ValueError, KeyError):
         raise CodecError(f"expected a date and time, got {dict(moment)}") from None
     return int(local.timestamp()) * 1000

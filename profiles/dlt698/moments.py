@@ -11,6 +11,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _WILD_YEAR: Final = 0xFFFF
 _WILD: Final = 0xFF
+_DAY_END: Final = [24, 0, 0]
 
 
 def local(time_ms: int, timezone: str) -> datetime:
@@ -24,14 +25,16 @@ def local(time_ms: int, timezone: str) -> datetime:
 def to_ms(fields: Mapping[str, int], timezone: str) -> int:
     """Return the instant of a date and time in ms UTC; of the two that a clock put back shows, the first.
 
-    NoValueError for FFH fields ("any", "not known"), CodecError for a date that does not exist. The day of the week
-    is not looked at.
+    24:00:00 is the end of the day, as meters write it that date a freeze with the day that it closes. NoValueError for
+    FFH fields ("any", "not known"), CodecError for a date that does not exist. The day of the week is not looked at.
     """
     clock = {key: value for key, value in fields.items() if key not in ("weekday", "milliseconds")}
     if fields["year"] == _WILD_YEAR or _WILD in [value for key, value in clock.items() if key != "year"]:
         raise NoValueError("the meter leaves the date open")
+    ends_day = [clock[part] for part in ("hour", "minute", "second")] == _DAY_END
     try:
-        moment = datetime(**clock, tzinfo=ZoneInfo(timezone))
+        moment = datetime(**clock | {"hour": 0 if ends_day else clock["hour"]}, tzinfo=ZoneInfo(timezone))
+        moment += timedelta(days=ends_day)
         instant = (moment - _EPOCH) // _MS
     except (ValueError, OverflowError):
         raise CodecError(f"no date and time: {dict(fields)}") from None

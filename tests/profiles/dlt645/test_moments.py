@@ -36,12 +36,24 @@ def test_the_parts_are_the_meters_own_and_sunday_is_0() -> None:
     assert to_moment(int(local.timestamp() * 1000) + 86_400_000, ZONE)["weekday"] == 1
 
 
+def test_the_end_of_a_day_is_the_beginning_of_the_next() -> None:
+    """As meters date a freeze that write 24:00."""
+    end = {"year": 25, "month": 12, "day": 31, "hour": 24, "minute": 0}
+    assert to_instant(end, ZONE) == to_instant({"year": 26, "month": 1, "day": 1}, ZONE)
+    for part in ("minute", "second"):
+        with pytest.raises(CodecError):
+            to_instant({**end, part: 1}, ZONE)
+
+
 def test_what_never_happened_has_no_time() -> None:
     with pytest.raises(NoValueError):
         to_instant({"year": 0, "month": 0, "day": 0, "hour": 0, "minute": 0}, ZONE)
 
 
-@pytest.mark.parametrize("change", [{"month": 13}, {"day": 31, "month": 4}, {"hour": 24}, {"minute": 60}, {"month": 0}])
+@pytest.mark.parametrize(
+    "change",
+    [{"month": 13}, {"day": 31, "month": 4}, {"hour": 25}, {"hour": 24, "minute": 1}, {"minute": 60}, {"month": 0}],
+)
 def test_what_is_no_date_is_refused(change: dict[str, int]) -> None:
     with pytest.raises(CodecError, match="expected a date and time"):
         to_instant({"year": 26, "month": 1, "day": 1, "hour": 0, "minute": 0} | change, ZONE)

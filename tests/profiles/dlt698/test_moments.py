@@ -41,6 +41,15 @@ def test_a_date_that_does_not_exist_is_refused(field: dict[str, int]) -> None:
         to_ms({**date_time_s(NOON, ZONE), **field}, ZONE)
 
 
+def test_the_end_of_a_day_is_the_beginning_of_the_next() -> None:
+    """As meters date a freeze that write 24:00."""
+    end = {"year": 2025, "month": 12, "day": 31, "hour": 24, "minute": 0, "second": 0}
+    assert to_ms(end, ZONE) == to_ms({**end, "year": 2026, "month": 1, "day": 1, "hour": 0}, ZONE)
+    for part in ("minute", "second"):
+        with pytest.raises(CodecError):
+            to_ms({**end, part: 1}, ZONE)
+
+
 def test_times_beyond_the_calendar_are_refused() -> None:
     with pytest.raises(CodecError, match="9999"):
         date_time_s(10**15, ZONE)

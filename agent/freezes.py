@@ -24,6 +24,8 @@ TABLES: Final = {FreezeKind.DAILY: "daily_freezes", FreezeKind.MONTHLY: "monthly
 RETRY_MS: Final = 60_000  # doubles up to the next
 LONGEST_RETRY_MS: Final = 1_800_000
 OVERDUE_MS: Final = 3_600_000  # an errand that its line has not brought back by then is sent again
+STAMP_MS: Final = 60_000
+"""How far beside its midnight a freeze may be dated: there are meters that write 23:59:59, or a few seconds later."""
 _FREEZE_STEP_MWH: Final = 10_000  # 0.01 kWh, in which both DL/T protocols freeze energies
 _NG_PER_UG: Final = 1000
 _MOST_WISHES: Final = 500  # more than any meter keeps
@@ -72,6 +74,7 @@ class MeterFreezes:
     ) -> None:
         """`tell` takes each record, when the wish is gone already: what is stored with it has the rest."""
         self.wishes: list[Wish] = []
+        self.failing: set[FreezeKind] = set()  # the last was not to be had, and an event has said so
         self.read = 0
         self.missing = 0
         self._meter = meter
@@ -86,12 +89,14 @@ class MeterFreezes:
 
     def take(self, reading: Reading, records: list[Record]) -> bool:
         """Take a reading and what it closed; return whether the wishes have changed."""
-        changed = False
+        events = [record.code for record in records if isinstance(record, EventRecord)]
+        for code in events:
+            self._event(code)
+        changed = bool(events)
         for record in records:
-            if isinstance(record, EventRecord):
-                changed |= self._event(record.code)
-            elif isinstance(record, FreezeRecord):
-                changed |= self._wish(record)
+            if isinstance(record, FreezeRecord):
+                # What broke the registers off may lie on either side of this midnight.
+                changed |= self._wish(record, checkable=not events)
         registers = (reading.forward_mwh, reading.reverse_mwh)
         for wish in self.wishes:
             if wish.high is None and reading.time_ms >= wish.time_ms + self._settings.margin_ms:
@@ -102,13 +107,22 @@ class MeterFreezes:
             self._recent.popleft()
         return changed
 
-    def broken(self) -> None:
-        """Take note that earlier readings say nothing of later ones: the time leapt, or the registers began anew."""
+    def leapt(self) -> None:
+        """Take note that the time leapt: midnights that are still to come were none."""
+        self._broken()
+        self._asked_ms = None
+        now = self._now_ms()
+        self.wishes = [wish for wish in self.wishes if wish.time_ms <= now]
+        for wish in self.wishes:
+            wish.not_before_ms, wish.first_asked_ms = 0, None
+
+    def _broken(self) -> None:
+        """Take note that earlier readings say nothing of later ones."""
         self._recent.clear()
         for wish in self.wishes:
             wish.checkable &= wish.high is not None
 
-    def _wish(self, record: FreezeRecord) -> bool:
+    def _wish(self, record: FreezeRecord, *, checkable: bool) -> bool:
         # A partial freeze lies where the registers were broken off: nothing vouches that it is the same meter.
         if record.kind not in self._kinds or record.source == FreezeSource.GATEWAY_PARTIAL:
             return False
@@ -117,15 +131,16 @@ class MeterFreezes:
         ]
         carbon = (record.carbon_forward_total_ug, record.carbon_reverse_total_ug)
         low = before[-1] if before else None
-        self.wishes.append(Wish(record.time_ms, record.kind, record.reverse_total_mwh, carbon, low))
+        reverse = record.reverse_total_mwh
+        self.wishes.append(Wish(record.time_ms, record.kind, reverse, carbon, low, checkable=checkable))
         del self.wishes[:-_MOST_WISHES]
         return True
 
-    def _event(self, code: EventCode) -> bool:
-        self.broken()
+    def _event(self, code: EventCode) -> None:
+        self._broken()
         if code == EventCode.EXCHANGE:
             self.wishes.clear()  # the meter that could have fulfilled them is gone
-        return True
+            self.failing.clear()
 
     def errand(self) -> Errand | None:
         """Return what to read now, oldest first; None while there is nothing, or it is under way."""
@@ -155,7 +170,10 @@ class MeterFreezes:
         try:
             blocks = self._profile.plan_row(table, row, self._settings.timezone)
         except IndexError:
-            self._give_up(wish, f"the meter does not keep row {row} of {table}")
+            if wish.row is None:  # each midnight of an outage, which ends
+                self._give_up(wish, f"the meter does not keep row {row} of {table}", once=False)
+            else:
+                self._give_up(wish, f"none of the rows of {table} is of this midnight")
             return None
         if wish.first_asked_ms is None:
             wish.first_asked_ms = self._now_ms()
@@ -167,9 +185,10 @@ class MeterFreezes:
         if wish not in self.wishes:
             return
         found = values.get("time")
-        if found == wish.time_ms and "energy_forward" in values:
+        fits = found is not None and abs(found - wish.time_ms) <= STAMP_MS
+        if fits and "energy_forward" in values:
             self._accept(wish, values)
-        elif found is None or found == wish.time_ms:
+        elif found is None or fits:
             self._retry(wish, f"row {row} is empty")
         elif (other := row + 1 if found > wish.time_ms else row - 1) and other not in wish.rows:
             # A meter that was without power at a midnight has a row less, one whose clock is fast one more.
@@ -183,6 +202,7 @@ class MeterFreezes:
             self._give_up(wish, problem)
             return
         self.wishes.remove(wish)
+        self.failing.discard(wish.kind)
         self.read += 1
         self._tell(
             FreezeRecord(
@@ -229,7 +249,8 @@ class MeterFreezes:
         wish.attempts += 1
         log.info("its %s freeze is not there yet: %s", wish.kind.name.lower(), reason, extra={"about": self._meter})
 
-    def _give_up(self, wish: Wish, reason: str) -> None:
+    def _give_up(self, wish: Wish, reason: str, *, once: bool = True) -> None:
+        """Leave a freeze; `once`: of a meter that never gives one, the first event says enough, until it gives one."""
         self.wishes.remove(wish)
         self.missing += 1
         log.warning(
@@ -239,6 +260,10 @@ class MeterFreezes:
             reason,
             extra={"about": self._meter},
         )
+        if once and wish.kind in self.failing:
+            return
+        if once:
+            self.failing.add(wish.kind)
         details: dict[int, int | str] = {
             int(DetailKey.FREEZE): wish.time_ms,
             int(DetailKey.TEXT): reason[:_LONGEST_REASON],
@@ -268,4 +293,7 @@ def _local(time_ms: int, zone: ZoneInfo) -> datetime:
 
 
 def _shown(time_ms: int, zone: ZoneInfo) -> str:
-    return _local(time_ms, zone).isoformat(" ", "minutes")
+    try:
+        return _local(time_ms, zone).isoformat(" ", "minutes")
+    except (ValueError, OverflowError, OSError):
+        return f"{time_ms} ms"  # meters say all sorts of things

@@ -58,7 +58,7 @@ class MeterNotes:
     def leapt(self) -> None:
         """Take note that the gateway's time leapt."""
         if self.freezes is not None:
-            self.freezes.broken()
+            self.freezes.leapt()
 
     def errand(self) -> Errand | None:
         """Return what to ask the meter next, if anything."""
@@ -67,21 +67,24 @@ class MeterNotes:
 
     def encoded(self) -> bytes:
         """Return what the journal keeps."""
-        wishes = self.freezes.wishes if self.freezes is not None else []
-        clock_off = self.clock is not None and self.clock.off
-        return json.dumps({"clock_off": clock_off, "freezes": [_wish_fields(wish) for wish in wishes]}).encode()
+        document: dict[str, object] = {"clock_off": self.clock is not None and self.clock.off, "freezes": []}
+        if self.freezes is not None:
+            document["freezes"] = [_wish_fields(wish) for wish in self.freezes.wishes]
+            document["failing"] = sorted(self.freezes.failing)
+        return json.dumps(document).encode()
 
     def restore(self, stored: bytes) -> None:
         """Go on from what the journal kept. Notes that can't be used are dropped: no energy depends on them."""
         try:
             document = json.loads(stored)
             found = [_wish(fields) for fields in document["freezes"]]
+            failing = {FreezeKind(kind) for kind in document.get("failing", ())}
             clock_off = bool(document["clock_off"])
         except (ValueError, TypeError, KeyError) as error:
             log.warning("the notes in the journal can't be used: %s", error, extra={"about": self.meter})
             return
         if self.freezes is not None:
-            self.freezes.wishes = found
+            self.freezes.wishes, self.freezes.failing = found, failing
         if self.clock is not None:
             self.clock.off = clock_off
 

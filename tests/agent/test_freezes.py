@@ -268,13 +268,93 @@ def test_readings_of_before_a_leap_of_the_clock_bound_no_freeze() -> None:
     """Their times were wrong; what the meter froze is compared with nothing then."""
     desk = Desk(now_ms=MIDNIGHT - HOUR)
     desk.freezes.take(Reading("m", desk.now_ms, 10**12, 7), [])
-    desk.freezes.broken()
+    desk.freezes.leapt()
     for minute in (-2, -1, 1, 6):
         desk.now_ms = MIDNIGHT + minute * MINUTE
         desk.read(*([desk.freeze(MIDNIGHT)] if minute == 1 else []))
     desk.keep(1, MIDNIGHT)
     assert desk.work()
     assert isinstance(desk.told[0], FreezeRecord)
+
+
+@pytest.mark.parametrize("beside_ms", [-1000, 3000, -60_000, 60_000])
+def test_a_freeze_dated_some_seconds_beside_midnight_is_that_of_midnight(beside_ms: int) -> None:
+    """Meters write 23:59:59, or how long they took; the record has the midnight."""
+    desk = Desk()
+    desk.keep(1, MIDNIGHT, time=MIDNIGHT + beside_ms)
+    desk.pass_midnight(FreezeKind.DAILY)
+    assert desk.work()
+    assert [(type(record), record.time_ms) for record in desk.told] == [(FreezeRecord, MIDNIGHT)]
+
+
+@pytest.mark.parametrize("beside_ms", [-61_000, 61_000, -(10**17), 10**17])
+def test_a_freeze_of_another_time_is_not_that_of_midnight(beside_ms: int) -> None:
+    """As of a meter that froze when its power came back; nor does a time beyond all years stop anything."""
+    desk = Desk()
+    for row in range(1, 31):
+        desk.keep(row, MIDNIGHT, time=MIDNIGHT + beside_ms)
+    for day in range(2):  # on the second day there is no news in it
+        desk.pass_midnight(FreezeKind.DAILY, midnight=MIDNIGHT + day * DAY)
+        while desk.now_ms < MIDNIGHT + day * DAY + 8 * HOUR:
+            desk.work()
+            desk.now_ms += MINUTE
+    assert [type(record) for record in desk.told] == [EventRecord]
+
+
+def test_a_meter_that_never_gives_a_freeze_is_told_of_once() -> None:
+    """Until it has given one: then the next that is missing is news again. Months are told for themselves."""
+    desk = Desk()
+    for day in range(5):
+        desk.pass_midnight(FreezeKind.DAILY, midnight=MIDNIGHT + day * DAY)
+        while desk.now_ms < MIDNIGHT + day * DAY + 8 * HOUR:
+            desk.work()
+            desk.now_ms += 10 * MINUTE
+    assert [(record.code, record.details[DetailKey.FREEZE]) for record in desk.told] == [
+        (EventCode.FREEZE_MISSING, MIDNIGHT)
+    ]
+    assert desk.freezes.missing == 5
+    desk.keep(1, MIDNIGHT + 5 * DAY)
+    for day in (5, 6):
+        desk.pass_midnight(FreezeKind.DAILY, FreezeKind.MONTHLY, midnight=MIDNIGHT + day * DAY)
+        while desk.now_ms < MIDNIGHT + day * DAY + 8 * HOUR:
+            desk.work()
+            desk.now_ms += 10 * MINUTE
+    assert [(type(record), record.time_ms if isinstance(record, FreezeRecord) else 0) for record in desk.told[1:]] == [
+        (FreezeRecord, MIDNIGHT + 5 * DAY),
+        (EventRecord, 0),
+        (EventRecord, 0),
+    ]
+
+
+def test_a_register_that_starts_again_over_midnight_spoils_no_freeze() -> None:
+    """The same readings that bracket midnight bracket the rollover: nothing says on which side it was."""
+    desk = Desk()
+    for minute in range(-10, 0):
+        desk.now_ms = MIDNIGHT + minute * MINUTE
+        desk.read()
+    desk.now_ms = MIDNIGHT + 6 * MINUTE
+    rollover = EventRecord("m", desk.now_ms, EventCode.ROLLOVER)
+    desk.freezes.take(Reading("m", desk.now_ms, 5, 7), [rollover, desk.freeze(MIDNIGHT)])
+    desk.keep(1, MIDNIGHT)
+    assert desk.work()
+    assert isinstance(desk.told[0], FreezeRecord)
+
+
+def test_midnights_of_a_time_that_never_was_are_not_waited_for() -> None:
+    """The clock was years ahead; a midnight that it had passed rightly is asked for as if it were the first time."""
+    desk = Desk()
+    desk.pass_midnight(FreezeKind.DAILY)
+    assert desk.work()  # empty: asked for again in a minute of the wrong time
+    desk.freezes.wishes[0].not_before_ms = MIDNIGHT + 999 * DAY
+    desk.now_ms = MIDNIGHT + 1000 * DAY + HOUR
+    desk.read(desk.freeze(MIDNIGHT + 1000 * DAY))
+    assert len(desk.freezes.wishes) == 2
+    desk.now_ms = MIDNIGHT + HOUR
+    desk.freezes.leapt()
+    desk.keep(1, MIDNIGHT)
+    assert desk.work()
+    assert [record.time_ms for record in desk.told] == [MIDNIGHT]
+    assert desk.freezes.wishes == []
 
 
 def test_an_errand_that_got_lost_is_sent_again() -> None:

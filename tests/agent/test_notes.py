@@ -30,11 +30,13 @@ def test_wishes_and_the_state_of_the_clock_go_on_after_a_restart(site: Any) -> N
         Wish(MIDNIGHT, FreezeKind.DAILY, 2**60, (4, -5), None, (8, 9)),
     ]
     notes.freezes.wishes = list(wishes)
+    notes.freezes.failing = {FreezeKind.MONTHLY}
     notes.clock.off = True
     again = notes_of(site, {"meter-1": notes.encoded()})["meter-1"]
     assert again.freezes is not None
     assert again.clock is not None
     assert again.freezes.wishes == wishes
+    assert again.freezes.failing == {FreezeKind.MONTHLY}
     assert again.clock.off
     assert figures_of([again])["freezes_awaited"] == 2
     assert figures_of([again])["meter_clocks_off"] == 1

@@ -1,6 +1,7 @@
 """The command line of the gateway: `diantan-agent --help`.
 
-Ends with 0 when all is well, 1 when the work failed, 2 when the command or the configuration is wrong.
+Ends with 0 when all is well, 1 when the work failed, 2 when the command or the configuration is wrong, 130 after
+Ctrl-C.
 """
 
 import argparse
@@ -10,7 +11,7 @@ from importlib.metadata import version
 
 from agent.commands import frame, gateway, journal, key, profile, read, scan, timesync, trace
 from agent.commands.options import CONFIG_VARIABLE
-from agent.commands.output import FAILED, WRONG, CommandError, UsageError, say
+from agent.commands.output import FAILED, INTERRUPTED, WRONG, CommandError, UsageError, say
 
 __all__ = ["CONFIG_VARIABLE", "main"]
 
@@ -22,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.command(arguments))
     except BrokenPipeError:
         return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except UsageError as error:
         say(f"diantan-agent: {error}")
         return WRONG

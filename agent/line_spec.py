@@ -27,6 +27,7 @@ _LINE: Final[TypeAdapter[Line]] = TypeAdapter(AnyLine)
 _MARK: Final = "command line"  # stands for the meters that a line must have in a configuration
 _HOST_OPTIONAL: Final = "dial-in"
 _PORT_OPTIONAL: Final = "modbus-tcp"
+_MOST_DIGITS: Final = 9  # more than any key takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def find_line(text: str, config: Path) -> Target:
     """Return the line that a command names; UsageError for a wrong description or name, ConfigError."""
     if is_spec(text):
         return Target(parse_spec(text), {})
+    if not config.exists():
+        raise UsageError(f"expected {FORMS}, got {text!r}; there is no configuration {config}")
     loaded = load_config(config)
     for line in loaded.config.line:
         if line.name == text:
@@ -69,12 +72,17 @@ def parse_spec(text: str, **more: Any) -> Line:  # noqa: ANN401 - keys of any li
         given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
         raise UsageError(f"{text}: expected key=value&… behind the question mark, found {query!r}") from None
-    keys |= {key: int(value) if value.isdecimal() else value for key, value in given} | more
+    keys |= {key: int(value) if _is_whole(value) else value for key, value in given} | more
     try:
         line = _LINE.validate_python(keys)
     except ValidationError as error:
         raise UsageError(f"{text}: {'; '.join(lines_of(keys, error, AnyLine))}. A line is {FORMS}") from None
-    return line.model_copy(update={"meter": []})
+    return line.model_copy(update={"name": text, "meter": []})
+
+
+def _is_whole(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
 
 
 def _host_and_port(text: str, transport: str, where: str) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def _host_and_port(text: str, transport: str, where: str) -> dict[str, Any]:
         host, port = where, ""
     keys: dict[str, Any] = {"host": host.strip("[]")} if host else {}
     if port:
-        if not port.isdecimal():
+        if not _is_whole(port):
             raise UsageError(f"{text}: expected the number of a port, found {port!r}. A line is {FORMS}")
         keys["port"] = int(port)
     return keys

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -26,6 +26,7 @@ from profiles.dlt698.plan import ObjectsBlock
 from profiles.model import CodecError
 
 Tap = Callable[[Traced], None]
+_UNIT_DIGITS: Final = 3
 
 
 class ReadError(Exception):
@@ -51,12 +52,12 @@ class Asked:
 
 
 def configured(path: Path, meter_id: str, names: Sequence[str]) -> Asked:
-    """Return a meter of the configuration; without names, with the points that a poll reads. ConfigError, ReadError."""
+    """Return a meter of the configuration, without names with the points that a poll reads; ConfigError, UsageError."""
     loaded = load_config(path)
     found = loaded.config.find_meter(meter_id)
     if found is None:
         known = ", ".join(meter.id for line in loaded.config.line for meter in line.meter)
-        raise ReadError(f"{path}: no meter {meter_id!r}; there are {known}")
+        raise UsageError(f"{path}: no meter {meter_id!r}; there are {known}")
     line, meter = found
     profile = loaded.profiles[meter_id]
     points = _named(profile, names) or polled_points(meter, profile)
@@ -75,11 +76,11 @@ def described(
     except ProfileError as error:
         raise UsageError("\n".join(str(problem) for problem in error.problems)) from None
     modbus = known.protocol == "modbus"
-    if modbus and not address.isdecimal():
-        raise UsageError(f"--address: {known.name} is a Modbus meter: expected its unit, found {address!r}")
+    if modbus and not (address.isascii() and address.isdecimal() and len(address) <= _UNIT_DIGITS):
+        raise UsageError(f"--address: {known.name} is a Modbus meter: expected its unit, found {address[:40]!r}")
     where: dict[str, Any] = {"unit": int(address)} if modbus else {"address": address}
     try:
-        meter = Meter.model_validate({"id": "command line", "profile": profile, **where})
+        meter = Meter.model_validate({"id": "meter", "profile": profile, **where}).model_copy(update={"id": address})
     except ValidationError as error:
         told = "; ".join(item["msg"] for item in error.errors())
         raise UsageError(f"--address: {told}, found {address!r}") from None
@@ -93,7 +94,7 @@ def described(
 
 def _named(profile: Profile, names: Sequence[str]) -> list[Point]:
     if unknown := [name for name in names if name not in profile.points]:
-        raise ReadError(f"{profile.name} has no point {', '.join(unknown)}; it has {', '.join(profile.points)}")
+        raise UsageError(f"{profile.name} has no point {', '.join(unknown)}; it has {', '.join(profile.points)}")
     return [profile.points[name] for name in names]
 
 

@@ -1,7 +1,7 @@
 """`diantan-agent scan`: finds the meters of a line and says how to configure them."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ class Scan:
 
     protocols: Sequence[str]
     units: Sequence[int]
-    candidates: Callable[[str], Sequence[Candidate]]
+    candidates: Mapping[str, Sequence[Candidate]]  # by protocol
     timezone: str
     thorough: bool = False
 
@@ -75,7 +75,7 @@ async def scan_line(line: Line, scan: Scan, clock: Clock, progress: Progress) ->
         for meter in meters:
             driver = carried.drivers[meter.found.protocol]
             await _reopened(carried)
-            known = scan.candidates(meter.found.protocol)
+            known = scan.candidates[meter.found.protocol]
             meter.suggestions.extend(await suggest(driver, meter.found, known, scan.timezone, progress))
     finally:
         carried.bus.close()

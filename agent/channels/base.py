@@ -1,7 +1,15 @@
 """What a bus needs of a channel: octets there and back, and to be told when the connection is gone."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+
+
+def reason(error: Exception) -> str:
+    """Return what the system says failed, without what the caller names anyway."""
+    number = error.errno if isinstance(error, OSError) else None
+    # Resolving a name has error numbers of its own, which are negative.
+    return os.strerror(number) if number is not None and number > 0 else str(getattr(error, "strerror", None) or error)
 
 
 def _nobody_listens(_: object) -> None:

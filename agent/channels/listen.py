@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Final, Protocol
 
-from agent.channels.base import Channel
+from agent.channels.base import Channel, reason
 from agent.channels.tcp import keep_alive
 from agent.drivers.dlt698_link import Heartbeats
 from agent.exchange import LineDownError
@@ -118,7 +118,7 @@ class ListenChannel(Channel):
             try:
                 self._server = await loop.create_server(lambda: _Peer(self), self._host, self._port)
             except OSError as error:
-                raise LineDownError(f"can't listen on {self.name}: {error.strerror or error}") from None
+                raise LineDownError(f"can't listen on {self.name}: {reason(error)}") from None
             self._port = self._server.sockets[0].getsockname()[1]
             self.name = f"{self._host}:{self._port}"
         if not self.connected:

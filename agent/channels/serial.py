@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import serial
 
-from agent.channels.base import Channel
+from agent.channels.base import Channel, reason
 from agent.exchange import LineDownError
 
 Parity = Literal["even", "odd", "none"]
@@ -92,7 +92,7 @@ class SerialChannel(Channel):
                 )  # a USB adapter may hold octets back for 16 ms; not every driver knows it
             port.reset_input_buffer()  # what came while nobody listened answers nothing of ours
         except (serial.SerialException, OSError, termios.error, ValueError) as error:
-            raise LineDownError(f"{self.name} can't be opened: {error}") from None
+            raise LineDownError(f"{self.name} can't be opened: {reason(error)}") from None
         self._port = port
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(port.fileno(), self._readable)
@@ -136,7 +136,7 @@ class SerialChannel(Channel):
         try:
             self._port.baudrate = baud
         except (serial.SerialException, OSError, termios.error, ValueError) as error:
-            raise LineDownError(f"{self.name} does not take {baud} Bd: {error}") from None
+            raise LineDownError(f"{self.name} does not take {baud} Bd: {reason(error)}") from None
 
     def _readable(self) -> None:
         port = self._port
@@ -177,7 +177,7 @@ class SerialChannel(Channel):
 
     def _gone(self, error: OSError) -> None:
         self.hang_up()
-        self._on_lost(f"{self.name} failed: {error.strerror or error}")
+        self._on_lost(f"{self.name} failed: {reason(error)}")
 
 
 def _is_pseudo_terminal(device: str) -> bool:

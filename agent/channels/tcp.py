@@ -4,7 +4,7 @@ import asyncio
 import socket
 from typing import Any
 
-from agent.channels.base import Channel
+from agent.channels.base import Channel, reason
 from agent.exchange import LineDownError
 
 
@@ -34,7 +34,7 @@ class TcpChannel(Channel):
         except TimeoutError:
             raise LineDownError(f"no connection to {self.name} within {self._timeout_s:g} s") from None
         except OSError as error:
-            raise LineDownError(f"no connection to {self.name}: {error.strerror or error}") from None
+            raise LineDownError(f"no connection to {self.name}: {reason(error)}") from None
         keep_alive(transport)
         if connection.ended is not None:
             raise LineDownError(connection.ended)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,18 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the profile, such as ct=40; may be repeated",
     )
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number of an option; more digits than `most` has are not even looked at."""
+
+    def number(text: str) -> int:
+        plain = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+        if not plain or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, found {text[:40]!r}")
+        return int(text)
+
+    return number
 
 
 def _parameter(text: str) -> tuple[str, str]:

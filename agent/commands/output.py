@@ -6,6 +6,7 @@ from typing import Final
 
 FAILED: Final = 1
 WRONG: Final = 2
+INTERRUPTED: Final = 130  # as shells have it: 128 and SIGINT
 
 
 class CommandError(Exception):

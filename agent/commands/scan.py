@@ -4,9 +4,9 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
-from agent.commands.options import add_config, add_json
+from agent.commands.options import add_config, add_json, whole
 from agent.commands.output import FAILED, CommandError, UsageError, say, show
 from agent.commands.progress import Progress
 from clock import Clock, from_spec
@@ -39,7 +39,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     scan.add_argument("--parity", choices=("none", "even", "odd"), help="serial: parity")
     scan.add_argument("--units", type=_units, metavar="1-247", help="Modbus units, such as 1-16,100")
     scan.add_argument("--protocol", action="append", choices=_PROTOCOLS, help="look for this one only; may be repeated")
-    scan.add_argument("--timeout-ms", type=int, metavar="MS", help=f"until a reply begins (serial: {_TIMEOUT_MS})")
+    scan.add_argument(
+        "--timeout-ms", type=whole(10, 60_000), metavar="MS", help=f"until a reply begins (serial: {_TIMEOUT_MS})"
+    )
     scan.add_argument("--profile", action="append", default=[], metavar="FILE", help="try this profile too")
     scan.add_argument(
         "--thorough", action="store_true", help="search by shortened addresses even if one meter answered"
@@ -47,20 +49,25 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _baud(text: str) -> str:
-    if text != "auto" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a rate or auto, found {text!r}")
+    from agent.config_lines import Baud  # noqa: PLC0415
+
+    known = [str(rate) for rate in get_args(Baud)]
+    if text not in ("auto", *known):
+        raise argparse.ArgumentTypeError(f"expected auto or one of {', '.join(known)}, found {text[:40]!r}")
     return text
 
 
 def _units(text: str) -> list[int]:
+    unit = whole(1, _LAST_UNIT)
     units: dict[int, None] = {}
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise argparse.ArgumentTypeError(f"expected units such as 1-16,100, found {text!r}")
-        numbers = range(int(first), int(last if dash else first) + 1)
-        if not numbers or numbers[0] < 1 or numbers[-1] > _LAST_UNIT:
-            raise argparse.ArgumentTypeError(f"expected units of 1..{_LAST_UNIT}, found {part!r}")
+        try:
+            numbers = range(unit(first), unit(last if dash else first) + 1)
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(f"expected units such as 1-16,100: {error}") from None
+        if not numbers:
+            raise argparse.ArgumentTypeError(f"expected the lower unit first, found {part!r}")
         units |= dict.fromkeys(numbers)
     return list(units)
 
@@ -93,10 +100,12 @@ def _line(line: "Line", arguments: argparse.Namespace) -> "Line":
     update = {"timeout_ms": arguments.timeout_ms or default}
     for key in ("baud", "parity"):
         value = getattr(arguments, key)
-        if value is None or value == "auto":
+        if value is None:
             continue
         if line.transport != "serial":
             raise UsageError(f"--{key} is for serial lines, {arguments.line} is {line.transport}")
+        if value == "auto":
+            continue
         update[key] = int(value) if key == "baud" else value
     return line.model_copy(update=update)
 
@@ -104,6 +113,7 @@ def _line(line: "Line", arguments: argparse.Namespace) -> "Line":
 def _wanted(arguments: argparse.Namespace, target: "Target") -> "Scan":
     from agent.scan_command import Scan, protocols_of  # noqa: PLC0415
     from agent.suggest import candidates  # noqa: PLC0415
+    from profiles import ProfileError  # noqa: PLC0415
 
     possible = protocols_of(target.line)
     protocols = tuple(name for name in possible if not arguments.protocol or name in arguments.protocol)
@@ -111,13 +121,11 @@ def _wanted(arguments: argparse.Namespace, target: "Target") -> "Scan":
         raise UsageError(f"{arguments.line}: {target.line.transport} carries {', '.join(possible)} only")
     default = _AUTO_UNITS if arguments.baud == "auto" else range(1, _LAST_UNIT + 1)
     paths = [str(Path(path).absolute()) for path in arguments.profile]
-    return Scan(
-        protocols,
-        arguments.units or default,
-        lambda protocol: candidates(protocol, paths),
-        target.timezone,
-        arguments.thorough,
-    )
+    try:
+        known = {protocol: candidates(protocol, paths) for protocol in protocols}
+    except ProfileError as error:
+        raise UsageError("\n".join(str(problem) for problem in error.problems)) from None
+    return Scan(protocols, arguments.units or default, known, target.timezone, arguments.thorough)
 
 
 async def _work(lines: list["Line"], scan: "Scan", clock: Clock) -> tuple["Line", list["Meter"]]:

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Final
 
-from agent.commands.options import add_config
+from agent.commands.options import add_config, whole
 from agent.commands.output import FAILED, UsageError, say, show
 from clock import from_spec
 
@@ -25,9 +25,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     trace.add_argument("--json", action="store_true", help="an object a line, as frame prints it, with its time")
     trace.add_argument("--poll", action="store_true", help="read the configured meters of the line meanwhile")
     trace.add_argument(
-        "--every", type=int, metavar="S", help="--poll: seconds from round to round (default: as polled)"
+        "--every", type=whole(0, 86_400), metavar="S", help="--poll: seconds from round to round (default: as polled)"
     )
-    trace.add_argument("--count", type=int, metavar="N", help="end after N frames")
+    trace.add_argument("--count", type=whole(1, 10**9), metavar="N", help="end after N frames")
 
 
 def _trace(arguments: argparse.Namespace) -> int:

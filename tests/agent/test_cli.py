@@ -185,7 +185,7 @@ def test_read(capsys: pytest.CaptureFixture[str], site: Any, responder: Any) -> 
 
 def test_read_names_what_is_wrong(capsys: pytest.CaptureFixture[str], site: Any, responder: Any) -> None:
     """Unknown point, unknown meter, exception reply, nobody there."""
-    assert read(site, responder, "nothing")[0] == 1
+    assert read(site, responder, "nothing")[0] == 2
     assert "has no point nothing" in capsys.readouterr().err
 
     async def refuse(request: Any, _: bytes) -> bytes:
@@ -199,7 +199,7 @@ def test_read_names_what_is_wrong(capsys: pytest.CaptureFixture[str], site: Any,
         in capsys.readouterr().err
     )
     status, _, errors = run(capsys, "read", "--config", config, "meter-9")
-    assert (status, "no meter 'meter-9'" in errors) == (1, True)
+    assert (status, "no meter 'meter-9'" in errors) == (2, True)
     status, _, errors = run(capsys, "read", "--config", config, "meter-1")
     assert (status, "no connection to 127.0.0.1" in errors) == (1, True)
 

@@ -144,7 +144,7 @@ class Dlt698Driver:
             return None, counters.corrupt + counters.foreign > before
         assert heard is not None
         assert isinstance(heard.frame, Message)
-        found = heard.frame.frame.address.lower()
+        found = _address(heard.frame)
         # Another meter's reply comes behind the first one's: ask something more, and so listen.
         details = await self._describe(found)
         return (found, details), counters.corrupt + counters.foreign > before
@@ -272,6 +272,16 @@ class Dlt698Driver:
         assert isinstance(heard.frame, Message)
         meter.asked_ms = self._now_ms()
         return heard.frame
+
+
+def _address(message: Message) -> str:
+    """Return whose reply to the address request it is; some repeat the wildcard and say it in the data only."""
+    address = message.frame.address.lower()
+    if "a" in address and message.choice == "normal" and message.body["result"][0] == "data":
+        kind, told = message.body["result"][1]
+        if kind == "octet_string" and told.hex().isdecimal():
+            return str(told.hex())
+    return address
 
 
 def _name(block: ObjectsBlock | RecordBlock) -> str:

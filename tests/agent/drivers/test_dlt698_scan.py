@@ -78,6 +78,21 @@ def test_what_a_meter_says_of_itself_in_blocks_is_left_out() -> None:
     assert (found.address, found.details) == (ONE, {})
 
 
+def test_a_meter_that_repeats_the_wildcard_is_found_by_what_it_says() -> None:
+    meters = Meters()
+
+    def answer(frame: Dlt698Frame, _: str, content: Any) -> Sequence[bytes]:
+        if frame.kind != "wildcard":
+            return meters.answer(frame.encode())
+        told = ("data", ("octet_string", bytes.fromhex(ONE)))
+        body = apdu("get_response", "normal", piid_acd=content[1]["piid"], oad=0x4001_0200, result=told)
+        return [reply_to(frame, body, kind="wildcard")]
+
+    (found,) = found_by(by_hand(answer))
+    assert found.address == ONE
+    assert found.details["model"] == meters.profile.model
+
+
 def test_noise_does_not_keep_a_scan_busy_for_ever() -> None:
     far = FarEnd(lambda _: [bytes(20)])
 

@@ -11,13 +11,14 @@ from importlib.metadata import version
 
 from agent.commands import frame, gateway, journal, key, profile, read, scan, timesync, trace
 from agent.commands.options import CONFIG_VARIABLE
-from agent.commands.output import FAILED, INTERRUPTED, WRONG, CommandError, UsageError, say
+from agent.commands.output import FAILED, INTERRUPTED, WRONG, CommandError, UsageError, say, take_any_text
 
 __all__ = ["CONFIG_VARIABLE", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status."""
+    take_any_text()
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.command(arguments))

@@ -1,5 +1,6 @@
 """Where the commands speak: results on standard output, all else on standard error."""
 
+import io
 import os
 import sys
 from typing import Final
@@ -15,6 +16,13 @@ class CommandError(Exception):
 
 class UsageError(CommandError):
     """The command line or a file named there is wrong; the command ends with status 2."""
+
+
+def take_any_text() -> None:
+    """Let no octet that comes, and no Chinese character that goes to a terminal that has none, end a command."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(*lines: str) -> None:

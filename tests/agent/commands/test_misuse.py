@@ -1,6 +1,8 @@
 """What the commands say when they are called wrongly, or the line is not there: one line that names the thing."""
 
 import errno
+import io
+import json
 import os
 from pathlib import Path
 
@@ -63,6 +65,23 @@ def test_one_line_names_what_is_wrong(
         ended = wrong.code
     assert ended == status
     assert said in capsys.readouterr().err
+
+
+def test_octets_that_are_no_text_are_told_like_other_mistakes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the lines behind them are read."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xdf\xfe 01\n01 03 00 00 00 0a c5 cd\n"), "utf-8"))
+    assert cli.main(["frame"]) == 1
+    wrong, right = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (wrong["error"]["kind"], right["protocol"]) == ("not-hexadecimal", "modbus-rtu")
+
+
+def test_text_that_the_terminal_can_not_show_is_shown_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(shown, "ascii"))
+    assert cli.main(["profile", "check", "eastron-sdm630"]) == 0
+    assert b"voltage_a" in shown.getvalue()
 
 
 def test_ctrl_c_is_no_mistake(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

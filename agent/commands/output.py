@@ -22,7 +22,7 @@ def take_any_text() -> None:
     """Let no octet that comes, and no Chinese character that goes to a terminal that has none, end a command."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="replace" if stream is sys.stdin else "backslashreplace")
 
 
 def say(*lines: str) -> None:

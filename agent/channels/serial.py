@@ -31,6 +31,7 @@ _STOP_BITS: Final[dict[float, float]] = {
 }
 _READ_OCTETS: Final = 4096
 _PSEUDO_TERMINALS: Final = range(136, 144)  # major numbers: admin-guide/devices.txt of the Linux kernel
+_IN_USE: Final = (errno.EAGAIN, errno.EBUSY)  # by a lock, or by TIOCEXCL
 _LONGEST_QUEUE: Final = 65536  # octets that wait for a port that takes none; no request is near as long
 
 
@@ -92,7 +93,9 @@ class SerialChannel(Channel):
                 )  # a USB adapter may hold octets back for 16 ms; not every driver knows it
             port.reset_input_buffer()  # what came while nobody listened answers nothing of ours
         except (serial.SerialException, OSError, termios.error, ValueError) as error:
-            raise LineDownError(f"{self.name} can't be opened: {reason(error)}") from None
+            in_use = isinstance(error, OSError) and error.errno in _IN_USE
+            why = "another program uses it" if in_use else reason(error)
+            raise LineDownError(f"{self.name} can't be opened: {why}") from None
         self._port = port
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(port.fileno(), self._readable)

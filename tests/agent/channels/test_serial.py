@@ -70,7 +70,7 @@ def test_a_port_is_held_exclusively() -> None:
         async with pair() as (_, device):
             first, second = SerialChannel(device), SerialChannel(device)
             await first.open()
-            with pytest.raises(LineDownError, match=f"{device} can't be opened"):
+            with pytest.raises(LineDownError, match=f"{device} can't be opened: another program uses it"):
                 await second.open()
             first.close()
             await second.open()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -48,10 +49,11 @@ class _Document:
 
     def lines(self, errors: Sequence[ErrorDetails]) -> list[str]:
         found: list[str] = []
-        for item in errors:
-            found += self._told(item)
-            if item["type"] in _UNION_ERRORS:
-                found += self._of_any_kind(item["loc"])
+        for _, group in groupby(errors, lambda item: self._place(item["loc"]).key):
+            first, *others = group
+            found += self._told(first, others)
+            if first["type"] in _UNION_ERRORS:
+                found += self._of_any_kind(first["loc"])
         return found
 
     def _place(self, location: _Location) -> Place:
@@ -60,7 +62,8 @@ class _Document:
             place.walk(step)
         return place
 
-    def _told(self, item: ErrorDetails) -> list[str]:
+    def _told(self, item: ErrorDetails, others: Sequence[ErrorDetails]) -> list[str]:
+        """Return the lines of one mistake: a value that may be of several types is wrong as each of them."""
         place = self._place(item["loc"])
         if item["type"] in _UNION_ERRORS and isinstance(place.shape, Kinds):
             key = f"{place.key}.{place.shape.key}" if place.key else place.shape.key
@@ -70,7 +73,7 @@ class _Document:
         if item["type"] == "value_error" and not place.key:
             # What is wrong between keys names them itself.
             return [str(item["ctx"]["error"])]
-        return [_line(place.key or "(whole)", _message(place, item))]
+        return [_line(place.key or "(whole)", _message(place, item, others))]
 
     def _of_any_kind(self, location: _Location) -> list[str]:
         """Return what is wrong with a table whatever its kind, which nobody knows: so that all is told at once."""
@@ -96,12 +99,13 @@ def _line(key: str, text: str) -> str:
     return f"{key}: {text}" if key else text
 
 
-def _message(place: Place, item: ErrorDetails) -> str:
+def _message(place: Place, item: ErrorDetails, others: Sequence[ErrorDetails]) -> str:
     if item["type"] == "missing":
         return "is missing"
     if item["type"] == "extra_forbidden":
         return _unknown(place, str(item["loc"][-1]))
-    return _EXPECTED.get(item["type"], _expected(item["msg"])) + _got(item["input"])
+    also = [_expected(other).removeprefix("expected ") for other in others]
+    return " or ".join([_expected(item), *also]) + _got(item["input"])
 
 
 def _wrong_kind(kinds: Kinds, table: Any) -> str:  # noqa: ANN401 - whatever a file has
@@ -121,9 +125,9 @@ def _unknown(place: Place, key: str) -> str:
     return "unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
-def _expected(message: str) -> str:
+def _expected(item: ErrorDetails) -> str:
     """Return pydantic's message as ours begin."""
-    message = message.removeprefix("Value error, ")
+    message = _EXPECTED.get(item["type"], item["msg"]).removeprefix("Value error, ")
     message = re.sub(r"^String should match pattern ", "expected text of the form ", message)
     return re.sub(r"^[A-Z][a-z ]+ should (?:be|have) ", "expected ", message)
 

@@ -91,6 +91,10 @@ METER = '[[line.meter]]\nid = "m3"\n'
         (TCP + METER + "clas = '1'", "line[bus].meter[m3].clas: unknown key; did you mean 'class'?"),
         (TCP + METER + "class = '9'", "line[bus].meter[m3].class: expected 1 or 2, got '9'"),
         (TCP + METER + "colour = 'red'", "line[bus].meter[m3].colour: unknown key"),
+        (
+            TCP + METER + "gain = 'some'",
+            "line[bus].meter[m3].gain: expected a valid decimal or 'random', got 'some'",
+        ),
         (TCP + METER + "shares = [1, 'x']", "line[bus].meter[m3].shares[#2]: expected a valid integer"),
         (TCP + METER + "ratios = {ct = true}", "line[bus].meter[m3].ratios.ct: expected a number, got True"),
         (TCP + METER + "ratios = {ct = 1e99}", "line[bus].meter[m3].ratios.ct: expected at most 50 digits"),
@@ -111,11 +115,6 @@ METER = '[[line.meter]]\nid = "m3"\n'
 def test_a_mistake_is_one_line_with_its_key(text: str, expected: str) -> None:
     (line,) = lines(text)
     assert line.startswith(expected)
-
-
-def test_neither_number_nor_word_is_told_for_each() -> None:
-    """What may be of two types is wrong as both; the types' own names are no keys."""
-    assert {line.partition(": ")[0] for line in lines(TCP + METER + "gain = 'some'")} == {"line[bus].meter[m3].gain"}
 
 
 def test_a_key_of_another_kind_of_table_is_told() -> None:

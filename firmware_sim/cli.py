@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -20,15 +20,18 @@ from firmware_sim.line_config import LineSection
 from firmware_sim.meter import Meter, MeterSettings
 from firmware_sim.options import parser
 from firmware_sim.places import Served, address_of
-from firmware_sim.sections import ConfigError, problems_of
 from firmware_sim.serve import Service, Setup, run
 from firmware_sim.station import Station, gain_error, multi_function, resolution_of, start_of
 from firmware_sim.truth import as_json, as_table, truth
 from profiles import load
+from settings.errors import ConfigError
+from settings.problems import problems_of
+from settings.values import Section
 
 _BAD_INPUT: Final = 2
 _LONG_MS: Final = 86_400_000
 _LINE: Final = "line"
+_Options = TypeVar("_Options", bound=Section)
 log = logging.getLogger("diantan-sim")
 
 
@@ -95,22 +98,22 @@ def _announce(station: Station) -> None:
 
 
 def _meter(options: argparse.Namespace) -> int:
-    try:
-        section = MeterSection(
-            id=options.id,
-            line=_LINE,
-            unit=options.unit,
-            address=options.address,
-            profile=options.profile,
-            parameters=dict(options.parameter),
-            gain_error=options.gain_error,
-            power_factor=options.power_factor,
-            phase_shares=(1,) if options.single_phase else (1, 1, 1),
-        )
-        profile = load(section.profile, section.parameters)
-        line = _line(options, profile.protocol)
-    except ValidationError as error:
-        raise ConfigError(problems_of("option", error)) from None
+    section = _checked(
+        MeterSection,
+        {
+            "id": options.id,
+            "line": _LINE,
+            "unit": options.unit,
+            "address": options.address,
+            "profile": options.profile,
+            "parameters": dict(options.parameter),
+            "gain_error": options.gain_error,
+            "power_factor": options.power_factor,
+            "phase_shares": (1,) if options.single_phase else (1, 1, 1),
+        },
+    )
+    profile = load(section.profile, section.parameters)
+    line = _line(options, profile.protocol)
     try:
         address = address_of(section, profile.protocol, 1)
     except ValueError as error:
@@ -133,7 +136,7 @@ def _meter(options: argparse.Namespace) -> int:
 
 
 def _line(options: argparse.Namespace, protocol: str) -> LineSection:
-    """Return the line that the options describe; ValidationError."""
+    """Return the line that the options describe; ConfigError."""
     transport = options.transport or ("modbus-tcp" if protocol == "modbus" else "tcp")
     keys: dict[str, Any] = {
         "baud": options.baud,
@@ -152,7 +155,15 @@ def _line(options: argparse.Namespace, protocol: str) -> LineSection:
         keys |= {"host": options.host, "port": options.port}
     if options.device is not None:
         keys["device"] = options.device
-    return LineSection(name=_LINE, transport=transport, **keys)
+    return _checked(LineSection, {"name": _LINE, "transport": transport, **keys})
+
+
+def _checked(model: type[_Options], keys: dict[str, Any]) -> _Options:
+    """Return what options say as a section; ConfigError."""
+    try:
+        return model.model_validate(keys)
+    except ValidationError as error:
+        raise ConfigError(problems_of("option", keys, error, model)) from None
 
 
 def _truth(options: argparse.Namespace) -> int:

@@ -3,19 +3,21 @@
 Numbers that enter exact arithmetic may be written as text or as TOML numbers; both are read as decimals, never floats.
 """
 
-import tomllib
+from collections import Counter
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from firmware_sim.faults.model import Fault
 from firmware_sim.line_config import LineSection, check_turnaround
-from firmware_sim.sections import ConfigError, Exact, Identifier, Milliseconds, Section, problems_of, whole
+from firmware_sim.sections import Milliseconds, whole
 from firmware_sim.tariffs import DEFAULT_HOURS, HOURS_A_DAY
+from settings.errors import ConfigError
+from settings.load import load
+from settings.values import Exact, Flag, FreePort, Host, Name, Section, Whole, Zone
 
 # Error limits in %, at PF 1 and I >= Itr: GB/T 17215.321-2021 letters and the older numbers of the classes.
 CLASS_LIMITS: Final = {
@@ -31,7 +33,6 @@ CLASS_LIMITS: Final = {
     "0.2": Decimal("0.2"),
     "0.2S": Decimal("0.2"),
 }
-_LARGEST_FILE: Final = 4 << 20
 _MWH_PER_KWH: Final = 10**6
 _NG_PER_KG: Final = 10**12
 _LAST_PORT: Final = 65535
@@ -40,26 +41,26 @@ _LAST_PORT: Final = 65535
 class MeterSection(Section):
     """One meter: where it answers, what it is, and how it errs."""
 
-    id: Identifier
+    id: Name
     line: str | None = None
-    unit: int | None = Field(default=None, ge=1, le=247)
+    unit: Whole | None = Field(default=None, ge=1, le=247)
     address: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{1,32}$")
-    port: int | None = Field(default=None, ge=0, le=65535)
+    port: FreePort | None = None
     profile: str = "sim-carbon-meter"
     parameters: dict[str, Exact] = Field(default_factory=dict)
     accuracy_class: str = Field(default="1", alias="class")
     gain_error: Exact | Literal["random"] = Decimal(0)
     resolution_kwh: Exact | None = Field(default=None, gt=0, le=100)
     carbon_resolution_kg: Exact = Field(default=Decimal("0.000001"), gt=0, le=100)
-    startup_current_ma: int = Field(default=20, ge=0, le=10_000)
-    clock_offset_ms: int = Field(default=0, ge=-86_400_000_000, le=86_400_000_000)
+    startup_current_ma: Whole = Field(default=20, ge=0, le=10_000)
+    clock_offset_ms: Whole = Field(default=0, ge=-86_400_000_000, le=86_400_000_000)
     clock_drift_ppm: Exact = Field(default=Decimal(0), ge=-100_000, le=100_000)
     initial_forward_kwh: Exact = Field(default=Decimal(0), ge=0, le=10**9)
     initial_reverse_kwh: Exact = Field(default=Decimal(0), ge=0, le=10**9)
-    serial_number: int | None = Field(default=None, ge=0, lt=2**32)
-    meter_constant: int = Field(default=1_000, ge=1, le=10**9)
+    serial_number: Whole | None = Field(default=None, ge=0, lt=2**32)
+    meter_constant: Whole = Field(default=1_000, ge=1, le=10**9)
     power_factor: Exact = Field(default=Decimal("0.99"), gt=0, le=1)
-    phase_shares: tuple[int, ...] = (1, 1, 1)
+    phase_shares: tuple[Whole, ...] = (1, 1, 1)
     voltage_v: Exact | None = Field(default=None, gt=0, le=100_000)
     turnaround_ms: Milliseconds | None = None
 
@@ -141,13 +142,13 @@ class GridSection(MeterSection):
 class StationSection(Section):
     """The station and its supply."""
 
-    id: Identifier
-    timezone: str = "Asia/Shanghai"
-    seed: int = 1
+    id: Name
+    timezone: Zone = "Asia/Shanghai"
+    seed: Whole = 1
     start: datetime | date | None = None
     voltage_v: Exact = Field(default=Decimal(220), gt=0, le=100_000)
     frequency_hz: Exact = Field(default=Decimal(50), gt=0, le=1_000)
-    tariff_hours: tuple[Annotated[int, Field(ge=1, le=4)], ...] = DEFAULT_HOURS
+    tariff_hours: tuple[Annotated[Whole, Field(ge=1, le=4)], ...] = DEFAULT_HOURS
 
     @field_validator("tariff_hours")
     @classmethod
@@ -161,23 +162,14 @@ class StationSection(Section):
     def _supply_is_whole(cls, value: Decimal) -> Decimal:
         return whole(value, 1000, "0.001")
 
-    @field_validator("timezone")
-    @classmethod
-    def _zone_exists(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("expected the name of a time zone, such as Asia/Shanghai") from None
-        return value
-
 
 class SimulateSection(Section):
     """Where the meters are served. Meters without a port of their own are spread over `ports` ports."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=0, ge=0, le=65535)
-    ports: int = Field(default=1, ge=1, le=1_000)
-    silent_units: bool = False
+    host: Host = "127.0.0.1"
+    port: FreePort = 0
+    ports: Whole = Field(default=1, ge=1, le=1_000)
+    silent_units: Flag = False
 
     @model_validator(mode="after")
     def _ports_exist(self) -> "SimulateSection":
@@ -254,56 +246,36 @@ class StationConfig(Section):
         return [*self.charger, *grid, *auxiliary]
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> "StationConfig":
-        seen: set[str] = set()
-        for meter in self.meters:
-            if meter.id in seen:
-                raise ValueError(f"id {meter.id!r}: expected a name of its own, found it twice")
-            seen.add(meter.id)
+    def _names_and_places_are_their_own(self) -> "StationConfig":
+        problems = [*self._doubled_names(), *self._doubled_places(), *self._unknown_lines()]
+        if problems:
+            raise ConfigError(problems)
         return self
 
-    @model_validator(mode="after")
-    def _lines_exist(self) -> "StationConfig":
-        names = [line.name for line in self.line]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"line {name!r}: expected a name of its own, found it twice")
-        seen: dict[tuple[object, ...], str] = {}
+    def _doubled_names(self) -> list[str]:
+        names = [*(f"id {meter.id!r}" for meter in self.meters), *(f"line {line.name!r}" for line in self.line)]
+        counts = Counter(names)
+        return [f"{name}: expected a name of its own, found it twice" for name, count in counts.items() if count > 1]
+
+    def _doubled_places(self) -> list[str]:
+        problems = []
+        owners: dict[tuple[object, ...], str] = {}
         for line in self.line:
-            place = line.place
-            other = seen.setdefault(place, line.name) if place is not None else line.name
-            if other != line.name:
-                where = ":".join(str(part) for part in place or ())
-                raise ValueError(
-                    f"line {line.name}: expected a place of its own, found {where}, which is that of {other}"
-                )
-        for meter in self.meters:
-            if meter.line is not None and meter.line not in names:
-                raise ValueError(f"meter {meter.id}: line: expected one of {names}, found {meter.line!r}")
-        return self
+            if line.place is None or (other := owners.setdefault(line.place, line.name)) == line.name:
+                continue
+            where = ":".join(map(str, line.place))
+            problems.append(f"line {line.name}: expected a place of its own, found {where}, which is that of {other}")
+        return problems
+
+    def _unknown_lines(self) -> list[str]:
+        names = [line.name for line in self.line]
+        return [
+            f"meter {meter.id}: line: expected one of {names}, found {meter.line!r}"
+            for meter in self.meters
+            if meter.line is not None and meter.line not in names
+        ]
 
 
 def load_station(path: Path) -> StationConfig:
-    """Return a checked station file; paths in it are taken relative to it. ConfigError lists every mistake."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(_LARGEST_FILE + 1)
-        if len(content) > _LARGEST_FILE:
-            raise ConfigError([f"{path}: expected at most {_LARGEST_FILE} bytes"])
-        document: dict[str, Any] = tomllib.loads(content.decode("utf-8"), parse_float=Decimal)
-    except OSError as error:
-        raise ConfigError([f"{path}: can't be read: {error.strerror or error}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: not valid TOML: {error}"]) from None
-    try:
-        config = StationConfig.model_validate(document)
-    except ValidationError as error:
-        raise ConfigError(problems_of(str(path), error)) from None
-    lines = [
-        line if line.path is None else line.model_copy(update={"path": path.parent / line.path}) for line in config.line
-    ]
-    config = config.model_copy(update={"line": lines})
-    if config.sessions.file is None:
-        return config
-    file = path.parent / config.sessions.file
-    return config.model_copy(update={"sessions": config.sessions.model_copy(update={"file": file})})
+    """Return a checked station file, the paths in it relative to it. ConfigError has every mistake."""
+    return load(path, StationConfig)

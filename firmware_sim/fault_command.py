@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from firmware_sim.faults.control import LONGEST_LINE
-from firmware_sim.sections import ConfigError
+from settings.errors import ConfigError
 
 _ANSWER_S: Final = 30.0
 

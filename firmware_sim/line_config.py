@@ -7,7 +7,8 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from firmware_sim.faces.dlt698 import HEARTBEAT_S
-from firmware_sim.sections import Exact, Identifier, Milliseconds, Section
+from firmware_sim.sections import Milliseconds
+from settings.values import Exact, Flag, FreePort, Host, Name, Section, Whole
 
 Transport = Literal["modbus-tcp", "tcp", "pty", "serial", "dial-out"]
 
@@ -27,21 +28,21 @@ _OWN_KEYS: Final = {
 class LineSection(Section):
     """One line."""
 
-    name: Identifier
+    name: Name
     transport: Transport
-    host: str = "127.0.0.1"
-    port: int = Field(default=0, ge=0, le=65535)
+    host: Host = "127.0.0.1"
+    port: FreePort = 0
     path: Path | None = None
     device: str | None = None
-    baud: int = Field(default=9_600, ge=50, le=4_000_000)
+    baud: Whole = Field(default=9_600, ge=50, le=4_000_000)
     parity: Literal["even", "none", "odd"] = "even"
     data_bits: Literal[7, 8] = 8
     stop_bits: Literal[1, 2] = 1
-    timed: bool = False
+    timed: Flag = False
     turnaround_ms: Milliseconds = (0, 0)
     absent: Literal["silent", "exception"] | None = None
     retry_seconds: Exact = Field(default=Decimal(10), gt=0, le=86_400)
-    heartbeat_seconds: int = Field(default=HEARTBEAT_S, ge=1, le=65535)
+    heartbeat_seconds: Whole = Field(default=HEARTBEAT_S, ge=1, le=65535)
 
     @model_validator(mode="after")
     def _keys_belong_to_the_transport(self) -> "LineSection":

@@ -9,8 +9,8 @@ from firmware_sim.config import MeterSection, SimulateSection
 from firmware_sim.faces.modbus_requests import LAST_UNIT
 from firmware_sim.line_config import LineSection
 from firmware_sim.meter import Meter
-from firmware_sim.sections import ConfigError
 from profiles import Profile
+from settings.errors import ConfigError
 
 _DIGITS_645: Final = 12
 

@@ -25,7 +25,7 @@ from firmware_sim.lines.pty import PtyPort
 from firmware_sim.lines.serial_port import SerialPort, SerialSettings
 from firmware_sim.lines.tcp import TcpPort
 from firmware_sim.places import LinePlan, Served, lay_out
-from firmware_sim.sections import ConfigError
+from settings.errors import ConfigError
 
 log = logging.getLogger(__name__)
 _REPORT_SECONDS: Final = 60.0
@@ -89,11 +89,11 @@ class Service:
     def set_faults(self, start_ms: int) -> None:
         """Set the faults of the setup, before the meters are worked out from `start_ms` on; ConfigError."""
         problems = []
-        for number, spec in enumerate(self._setup.faults):
+        for number, spec in enumerate(self._setup.faults, 1):
             try:
                 self.book.set(spec, self._clock.now_ms(), earliest_ms=start_ms)
             except FaultError as error:
-                problems += [f"{self._setup.file}: fault.{number}.{problem}" for problem in error.problems]
+                problems += [f"{self._setup.file}: fault[#{number}].{problem}" for problem in error.problems]
         if problems:
             raise ConfigError(problems)
 

@@ -18,10 +18,10 @@ from firmware_sim.meter import MEASURED_BY_ALL, Meter, MeterSettings
 from firmware_sim.multifunction import MultiFunctionSettings
 from firmware_sim.places import Served, address_of
 from firmware_sim.replay import Replay, replay
-from firmware_sim.sections import ConfigError
 from firmware_sim.sessions import Session, SessionCurve
 from firmware_sim.tariffs import DEFAULT_HOURS
 from profiles import Profile, ProfileError, load
+from settings.errors import ConfigError
 
 _DEFAULT_SESSIONS: Final = {"ac": Decimal(4), "dc": Decimal(10)}
 _MW_PER_KW: Final = 10**6

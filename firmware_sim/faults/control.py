@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from clock import Clock
 from firmware_sim.faults.book import ActiveFault, FaultBook, FaultError
-from firmware_sim.faults.model import parse_fault
+from firmware_sim.faults.model import Fault, parse_fault
 from firmware_sim.lines.port import PortError, stop_listening
-from firmware_sim.sections import lines_of
+from settings.problems import lines_of
 
 LONGEST_LINE: Final = 1 << 16
 _COMMANDS: Final = ("set", "clear", "list", "counters")
@@ -76,7 +76,7 @@ class Control:
         try:
             return self._book.set(parse_fault(document), now_ms)
         except ValidationError as error:
-            problems = lines_of(error)
+            problems = lines_of(document, error, Fault)
         except FaultError as error:
             problems = error.problems
         raise FaultError([f"fault.{problem}" for problem in problems])

@@ -5,11 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, field_validator, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, field_validator, model_validator
 
 from firmware_sim.faults.amounts import canonical
-from firmware_sim.sections import Exact, Milliseconds
+from firmware_sim.sections import Milliseconds
 from profiles.points import CUMULATIVE, POINTS
+from settings.values import Exact, Section, Whole
 
 _LONGEST_S: Final = 10**9
 _LONGEST_MS: Final = 3_600_000
@@ -30,14 +31,12 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)
 Amount = Annotated[str, BeforeValidator(_text)]
 
 
-class FaultSpec(BaseModel):
+class FaultSpec(Section):
     """What every fault says: whom it hits, and when.
 
     Without `meter` it hits all meters of the `line`, without either all there are. It is on from `begin` or `after_s`
     seconds from when it was set, for `duration_s` seconds or until it is cleared.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
     meter: Names | None = None
@@ -57,8 +56,8 @@ class _Chance(FaultSpec):
     """A fault that strikes by the request: each one with a probability, or only the next ones."""
 
     probability: Exact = Field(default=Decimal(1), gt=0, le=1)
-    count: int | None = Field(default=None, ge=1, le=10**9)
-    seed: int = 0
+    count: Whole | None = Field(default=None, ge=1, le=10**9)
+    seed: Whole = 0
 
 
 class ReplyFault(_Chance):
@@ -101,7 +100,7 @@ class Truncated(ReplyFault):
     """Only the first octets of the reply come: as many as said, or some."""
 
     kind: Literal["truncated"]
-    octets: int | None = Field(default=None, ge=1, le=_MOST_OCTETS)
+    octets: Whole | None = Field(default=None, ge=1, le=_MOST_OCTETS)
 
 
 class Merged(ReplyFault):
@@ -127,7 +126,7 @@ class Noise(ReplyFault):
 
     kind: Literal["noise"]
     where: Literal["before", "inside", "after"] = "before"
-    octets: int = Field(default=4, ge=1, le=_MOST_OCTETS)
+    octets: Whole = Field(default=4, ge=1, le=_MOST_OCTETS)
     hex: str | None = None
 
     @field_validator("hex")
@@ -152,7 +151,7 @@ class PowerCut(_Chance):
     kind: Literal["power-cut"]
     outcome: Literal["whole", "none", "half"] = "none"
     dark_s: Exact = Field(default=Decimal(5), ge=0, le=_LONGEST_S)
-    count: int | None = Field(default=1, ge=1, le=10**9)
+    count: Whole | None = Field(default=1, ge=1, le=10**9)
 
 
 class SwappedWords(_Chance):
@@ -211,7 +210,7 @@ class ClockJump(StateFault):
     """The meter's clock jumps, once; nothing but setting it puts that right."""
 
     kind: Literal["clock-jump"]
-    by_ms: int = Field(ge=-_LARGEST_JUMP, le=_LARGEST_JUMP)
+    by_ms: Whole = Field(ge=-_LARGEST_JUMP, le=_LARGEST_JUMP)
 
 
 Fault = Annotated[

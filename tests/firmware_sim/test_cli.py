@@ -145,8 +145,8 @@ def test_truth_answers_for_the_day_that_the_station_replayed(
         (["meter", "--address", "7"], "option: address: expected unit for a meter on Modbus, found '7'"),
         (["meter", "--profile", "dlt645-three-phase", "--unit", "7"], "option: unit: expected address for a meter"),
         (["fault", "nowhere", "list"], "no simulator answers at nowhere: No such file or directory"),
-        (["meter", "--unit", "300"], "option: unit: Input should be less than or equal to 247, found 300"),
-        (["meter", "--power-factor", "2"], "option: power_factor: Input should be less than or equal to 1"),
+        (["meter", "--unit", "300"], "option: unit: expected less than or equal to 247, got 300"),
+        (["meter", "--power-factor", "2"], "option: power_factor: expected less than or equal to 1"),
         (["meter", "--power-factor", "0.0000001"], "option: power_factor: expected a multiple of 0.000001"),
         (["meter", "--port", "0", "--ready-file", "nowhere/ready.json"], "nowhere"),
     ],
@@ -197,5 +197,5 @@ def test_a_station_whose_faults_hit_nobody_is_refused(tmp_path: Path, capsys: py
     )
     assert main(["station", str(path)]) == 2
     errors = capsys.readouterr().err
-    assert f"{path}: fault.1.kind: expected a line whose frames have a check" in errors
-    assert f"{path}: fault.2.meter: expected one of c; found 'd'" in errors
+    assert f"{path}: fault[#2].kind: expected a line whose frames have a check" in errors
+    assert f"{path}: fault[#3].meter: expected one of c; found 'd'" in errors

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.config import load_station
-from firmware_sim.sections import ConfigError
+from settings.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "firmware_sim" / "examples" / "station.toml"
 SMALL = """
@@ -58,40 +58,40 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     ("change", "expected"),
     [
         ("[charging]\n", "charging: unknown key"),
-        ("[simulate]\nprot = 1\n", "simulate.prot: unknown key, found 1"),
-        ("[simulate]\nport = 70000\n", "simulate.port: Input should be less than or equal to 65535, found 70000"),
-        ('[auxiliary]\nload_w = "much"\n', "auxiliary.load_w: Input should be a valid decimal, found 'much'"),
+        ("[simulate]\nprot = 1\n", "simulate.prot: unknown key; did you mean 'port'?"),
+        ("[simulate]\nport = 70000\n", "simulate.port: expected less than or equal to 65535, got 70000"),
+        ('[auxiliary]\nload_w = "much"\n', "auxiliary.load_w: expected a valid decimal, got 'much'"),
         ("[auxiliary]\nload_w = nan\n", "auxiliary.load_w"),
-        ("[[charger]]\nunit = 1\n", "charger.1.id: expected a value, found nothing"),
+        ("[[charger]]\nunit = 1\n", "charger[#2].id: is missing"),
         ('[[charger]]\nid = "c1"\n', "id 'c1': expected a name of its own"),
-        ('[[charger]]\nid = "a b"\n', "charger.1.id: String should match pattern"),
-        ('[[charger]]\nid = "c2"\nunit = 248\n', "charger.1.unit"),
-        ('[[charger]]\nid = "c2"\nclass = "9"\n', "charger.1.class: expected one of A, B, C"),
-        ('[[charger]]\nid = "c2"\ngain_error = "3"\n', "charger.1.gain_error"),
-        ('[[charger]]\nid = "c2"\ngain_error = "some"\n', "charger.1.gain_error"),
+        ('[[charger]]\nid = "a b"\n', "charger[a b].id: expected 1 to 64 letters, digits"),
+        ('[[charger]]\nid = "c2"\nunit = 248\n', "charger[c2].unit"),
+        ('[[charger]]\nid = "c2"\nclass = "9"\n', "charger[c2].class: expected one of A, B, C"),
+        ('[[charger]]\nid = "c2"\ngain_error = "3"\n', "charger[c2].gain_error"),
+        ('[[charger]]\nid = "c2"\ngain_error = "some"\n', "charger[c2].gain_error"),
         (
             '[[charger]]\nid = "c2"\nresolution_kwh = "0.0000001"\n',
-            "charger.1.resolution_kwh: expected a multiple of 1 mWh",
+            "charger[c2].resolution_kwh: expected a multiple of 1 mWh",
         ),
-        ('[[charger]]\nid = "c2"\nphase_shares = [1, 1]\n', "charger.1.phase_shares: expected one or three"),
-        ('[[charger]]\nid = "c2"\nkind = "hv"\n', "charger.1.kind"),
+        ('[[charger]]\nid = "c2"\nphase_shares = [1, 1]\n', "charger[c2].phase_shares: expected one or three"),
+        ('[[charger]]\nid = "c2"\nkind = "hv"\n', "charger[c2].kind"),
         (
             '[[charger]]\nid = "c2"\npower_factor = "0.0000001"\n',
-            "charger.1.power_factor: expected a multiple of 0.000001",
+            "charger[c2].power_factor: expected a multiple of 0.000001",
         ),
-        ('[[charger]]\nid = "c2"\nrated_kw = "6.6000001"\n', "charger.1.rated_kw: expected a multiple of 1 mW"),
+        ('[[charger]]\nid = "c2"\nrated_kw = "6.6000001"\n', "charger[c2].rated_kw: expected a multiple of 1 mW"),
         ('[auxiliary]\nload_w = "0.0001"\n', "auxiliary.load_w: expected a multiple of 1 mW"),
         ("[simulate]\nport = 65000\nports = 1000\n", "simulate: ports: expected at most 536 from port 65000 on"),
-        ('[[charger]]\nid = "c2"\npower_factor = 1.1\n', "charger.1.power_factor"),
+        ('[[charger]]\nid = "c2"\npower_factor = 1.1\n', "charger[c2].power_factor"),
         ('[sessions]\nmodel = "file"\n', "sessions: file: expected a path"),
         ("[sessions]\nday = 2019-05-01\n", 'sessions: file, day and replay_on are for model = "file"'),
         ('[factor]\ndefault = "0.0000001"\n', "factor.default: expected a multiple of 1 mg/kWh"),
         ('[[charger]]\nid = "c2"\nline = "bus"\n', "meter c2: line: expected one of [], found 'bus'"),
-        ('[[charger]]\nid = "c2"\nline = "bus"\nport = 5\n', "charger.1: port: expected none beside line"),
-        ('[[charger]]\nid = "c2"\naddress = "12 34"\n', "charger.1.address: String should match pattern"),
-        ('[[charger]]\nid = "c2"\nturnaround_ms = [9, 1]\n', "charger.1: turnaround_ms: expected 0 to 60000 ms"),
-        ('[[charger]]\nid = "c2"\nvoltage_v = "0.0001"\n', "charger.1.voltage_v: expected a multiple of 0.001"),
-        ('[[line]]\nname = "a"\ntransport = "radio"\n', "line.0.transport: Input should be 'modbus-tcp', 'tcp', 'pty'"),
+        ('[[charger]]\nid = "c2"\nline = "bus"\nport = 5\n', "charger[c2]: port: expected none beside line"),
+        ('[[charger]]\nid = "c2"\naddress = "12 34"\n', "charger[c2].address: expected text of the form"),
+        ('[[charger]]\nid = "c2"\nturnaround_ms = [9, 1]\n', "charger[c2]: turnaround_ms: expected 0 to 60000 ms"),
+        ('[[charger]]\nid = "c2"\nvoltage_v = "0.0001"\n', "charger[c2].voltage_v: expected a multiple of 0.001"),
+        ('[[line]]\nname = "a"\ntransport = "radio"\n', "line[a].transport: expected 'modbus-tcp', 'tcp', 'pty'"),
         (
             '[[line]]\nname = "a"\ntransport = "pty"\n' * 2,
             "line 'a': expected a name of its own, found it twice",
@@ -111,9 +111,9 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
             ),
             "line b: expected a place of its own, found 127.0.0.1:1502, which is that of a",
         ),
-        ('[[fault]]\nkind = "late"\n', "fault.0.delay_ms: expected a value, found nothing"),
-        ('[[fault]]\nkind = "fire"\n', "fault.0: Input tag 'fire' found"),
-        ('[[fault]]\nkind = "silent"\ncount = 0\n', "fault.0.count: Input should be greater than or equal to 1"),
+        ('[[fault]]\nkind = "late"\n', "fault[#1].delay_ms: is missing"),
+        ('[[fault]]\nkind = "fire"\n', "fault[#1].kind: expected one of 'late', 'silent', "),
+        ('[[fault]]\nkind = "silent"\ncount = 0\n', "fault[#1].count: expected greater than or equal to 1"),
     ],
 )
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, change: str, expected: str) -> None:
@@ -138,33 +138,17 @@ def test_lines_may_take_any_port_or_terminal_and_call_the_same_centre(tmp_path: 
 
 def test_a_voltage_that_would_be_0_is_refused(tmp_path: Path) -> None:
     problems = load_text(tmp_path, SMALL.replace('id = "s"', 'id = "s"\nvoltage_v = "0.0001"'))
-    assert problems == ["station.voltage_v: expected a multiple of 0.001, found '0.0001'"]
-
-
-def test_a_file_without_end_is_refused() -> None:
-    with pytest.raises(ConfigError, match="expected at most"):
-        load_station(Path("/dev/zero"))
+    assert problems == ["station.voltage_v: expected a multiple of 0.001, got '0.0001'"]
 
 
 def test_an_unknown_time_zone_is_named(tmp_path: Path) -> None:
     (problem,) = load_text(tmp_path, SMALL.replace('id = "s"', 'id = "s"\ntimezone = "Asia/Peking"'))
-    assert problem == "station.timezone: expected the name of a time zone, such as Asia/Shanghai, found 'Asia/Peking'"
+    assert problem == "station.timezone: expected the name of a time zone, such as Asia/Shanghai, got 'Asia/Peking'"
 
 
 def test_several_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     problems = load_text(tmp_path, SMALL + "[simulate]\nports = 0\n[loss]\ncable_milliohm = -1\n")
     assert [problem.split(":")[0] for problem in problems] == ["simulate.ports", "loss.cable_milliohm"]
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"), [(None, "can't be read"), (b"[station", "not valid TOML"), (b"\xff", "not valid TOML")]
-)
-def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, expected: str) -> None:
-    path = tmp_path / "station.toml"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ConfigError, match=expected):
-        load_station(path)
 
 
 def test_hours_of_tariffs_are_counted(tmp_path: Path) -> None:

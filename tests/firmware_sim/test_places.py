@@ -10,7 +10,7 @@ from sim_support import DLT645, DLT698, served
 from firmware_sim.config import MeterSection, SimulateSection
 from firmware_sim.line_config import LineSection
 from firmware_sim.places import LinePlan, Place, Served, address_of, assign, lay_out
-from firmware_sim.sections import ConfigError
+from settings.errors import ConfigError
 
 
 def section(name: str, *, unit: int | None = None, port: int | None = None) -> MeterSection:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.config import CLASS_LIMITS, StationConfig, load_station
-from firmware_sim.sections import ConfigError
 from firmware_sim.station import Station, gain_error, start_of
 from firmware_sim.truth import Truth, as_json, as_table, kwh, truth
+from settings.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "firmware_sim" / "examples" / "station.toml"
 START = int(datetime(2026, 6, 15, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp() * 1000)

@@ -97,8 +97,8 @@ def test_all_faults_are_cleared() -> None:
         ({"do": "list", "all": True}, "request", "all", "unknown key"),
         ({"do": "clear", "id": "1"}, "request", "id", "expected the number of a fault, found '1'"),
         ({"do": "clear", "id": 7}, "fault", "id", "expected one of none, found 7"),
-        ({"do": "set"}, "fault", "fault.(whole)", "Input should be a valid dictionary"),
-        ({"do": "set", "fault": {"kind": "late"}}, "fault", "fault.delay_ms", "expected a value, found nothing"),
+        ({"do": "set"}, "fault", "fault.(whole)", "expected a table"),
+        ({"do": "set", "fault": {"kind": "late"}}, "fault", "fault.delay_ms", "is missing"),
         ({"do": "set", "fault": {"kind": "silent", "meter": "z"}}, "fault", "fault.meter", "expected one of a, b"),
     ],
 )

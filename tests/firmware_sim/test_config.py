@@ -136,6 +136,14 @@ def test_lines_may_take_any_port_or_terminal_and_call_the_same_centre(tmp_path: 
     assert [line.name for line in load_station(path).line] == list("abcdef")
 
 
+def test_mistakes_between_keys_are_told_at_once(tmp_path: Path) -> None:
+    assert load_text(tmp_path, SMALL + '[[charger]]\nid = "c1"\nline = "bus"\n[[charger]]\nid = "g"\n') == [
+        "id 'c1': expected a name of its own, found it twice",
+        "id 'g': expected a name of its own, found it twice",
+        "meter c1: line: expected one of [], found 'bus'",
+    ]
+
+
 def test_a_voltage_that_would_be_0_is_refused(tmp_path: Path) -> None:
     problems = load_text(tmp_path, SMALL.replace('id = "s"', 'id = "s"\nvoltage_v = "0.0001"'))
     assert problems == ["station.voltage_v: expected a multiple of 0.001, got '0.0001'"]

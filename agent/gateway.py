@@ -187,6 +187,9 @@ class Gateway:
         metering = self.metering[reading.meter]
         if reading.meter in self._exchanged and not reading.exchanged:
             reading = replace(reading, exchanged=True)
+        if metering.doubts(reading):
+            self.held_back += 1
+            return
         try:
             records = metering.feed(reading, self.factors.schedule)
         except IntegrationError as error:

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Final
 
 from agent.config import Meter
+from agent.doubt import Doubt
+from agent.logs import log
 from agent.reading import Reading
 from diantan_core import Closed, Energy, FactorSchedule, FreezeRow, IntegrationError, RegisterIntegrator
 from wire.records import (
@@ -23,6 +25,8 @@ from wire.records import (
 # overload.
 PLAUSIBLE_TIMES_RATED: Final = 3
 _MW_PER_KW: Final = 1_000_000
+# Where neither rated nor greatest power is configured: more than any charger, and any station's connection, takes.
+_MAX_KW: Final = {"charger": Decimal(10_000), "auxiliary": Decimal(10_000), "grid": Decimal(100_000)}
 
 _SOURCES: Final = {
     Quality.MEASURED: FreezeSource.GATEWAY_MEASURED,
@@ -49,14 +53,18 @@ class Metering:
         self.dirty = False  # the state has changed since it was last taken
         self.unstored = True  # no state was ever taken: energy could be lost before the first interval closes
         self.fed = False  # a reading was used since the start
-        limit = meter.max_kw if meter.max_kw is not None else meter.rated_kw and meter.rated_kw * PLAUSIBLE_TIMES_RATED
+        limit = meter.max_kw
+        if limit is None:
+            limit = _MAX_KW[meter.role] if meter.rated_kw is None else meter.rated_kw * PLAUSIBLE_TIMES_RATED
+        resolution = Energy.from_kwh(meter.resolution_kwh).mwh
+        self._doubt = Doubt(_milliwatts(limit), resolution)
         rollover = Energy.from_kwh(meter.rollover_kwh).mwh if meter.rollover_kwh is not None else register_end_mwh
         self._integrator = RegisterIntegrator(
             interval_ms=interval_ms,
             timezone=timezone,
             rollover_mwh=rollover,
-            max_power_mw=None if limit is None else _milliwatts(limit),
-            resolution_mwh=Energy.from_kwh(meter.resolution_kwh).mwh,
+            max_power_mw=_milliwatts(limit),
+            resolution_mwh=resolution,
             # Two polls may be missed before an interval's energy counts as interpolated.
             measured_gap_ms=max(120_000, 2_500 * meter.poll_seconds),
         )
@@ -79,11 +87,25 @@ class Metering:
         """Time of the last reading used."""
         return self._integrator.last_time_ms
 
+    def doubts(self, reading: Reading) -> bool:
+        """Return whether a reading has to be left aside until the next one bears it out (agent.doubt)."""
+        struck = self._doubt.strikes(reading)
+        if struck:
+            log.warning(
+                "a register fell or rose by more than can have flowed, to %d mWh forward and %d mWh reverse: "
+                "not used unless the next reading goes on from there",
+                reading.forward_mwh,
+                reading.reverse_mwh,
+                extra={"about": self.meter},
+            )
+        return struck
+
     def feed(self, reading: Reading, schedule: FactorSchedule) -> list[Record]:
         """Take a reading; return the records it closed, in the order of their time."""
         closed = self._integrator.feed_one(
             reading.time_ms, reading.forward_mwh, reading.reverse_mwh, schedule, exchanged=reading.exchanged
         )
+        self._doubt.taken(reading)
         self.dirty = self.fed = True
         return list(self._records(closed))
 
@@ -98,6 +120,7 @@ class Metering:
         if moved is None or moved == last:
             return []
         self.dirty = True
+        self._doubt.forget()
         return list(self._records(self._integrator.relocate(moved, schedule)))
 
     def _records(self, closed: Closed) -> Iterable[Record]:

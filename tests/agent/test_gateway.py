@@ -200,6 +200,26 @@ def test_an_absurd_register_is_not_used_and_does_not_trouble_the_line(
     assert "meter-1" in {getattr(record, "about", None) for record in caplog.records}
 
 
+def test_a_reading_that_the_next_one_does_not_bear_out_is_held_back(site: Any, responder: Any, fast_clock: Any) -> None:
+    """The register fell once: no event, no record, one more in the health; its energy comes with the next reading."""
+
+    async def scenario() -> None:
+        responder.fault = silence
+        async with responder.listening():
+            running = Running(site.configure(broker_port=1, meter_ports=[responder.port]), fast_clock)
+            gateway = running.gateway
+            async with running:
+                now = fast_clock.now_ms() - 10_000
+                for second, register in enumerate([4 * 10**8, 0, 4 * 10**8 + 500]):
+                    gateway.reading(Reading("meter-1", now + 1000 * second, register, 0))
+                assert gateway.held_back == 1
+                assert gateway.metering["meter-1"].last_time_ms == now + 2000
+        events = [record for record in journal_records(running.file).values() if isinstance(record, EventRecord)]
+        assert EventCode.RESET not in {record.code for record in events}
+
+    asyncio.run(scenario())
+
+
 def test_a_duty_that_fails_does_not_end_the_gateway(
     site: Any, responder: Any, fast_clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

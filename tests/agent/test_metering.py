@@ -99,6 +99,22 @@ def test_meter_exchange_and_implausible_jump_are_events() -> None:
     assert [record.forward_mwh for record in records if isinstance(record, IntervalRecord)] == [0]
 
 
+def test_a_register_that_was_wrong_for_a_while_brings_no_energy() -> None:
+    """Once: nothing happened. For longer: it ends the segment, and the way back is a jump, rated power or not."""
+    one, schedule = metering(), FactorSchedule(default=1)
+    energies = [400_000_000, 0, 400_100_000, 0, 1, 400_200_000, 400_201_000]
+    records = []
+    for minute, energy in enumerate(energies):
+        taken = reading(START + minute * 60_000, energy)
+        if not one.doubts(taken):
+            records += one.feed(taken, schedule)
+    records += one.feed(reading(START + SLOT, 400_211_000), schedule)
+    events = [record.code for record in records if isinstance(record, EventRecord)]
+    assert events == [EventCode.RESET, EventCode.JUMP]
+    intervals = [record.forward_mwh for record in records if isinstance(record, IntervalRecord)]
+    assert intervals == [100_000 + 10_000]
+
+
 def test_a_coarse_register_is_no_jump() -> None:
     """A kilowatt-hour register that steps between two polls a second apart."""
     one, schedule = metering(rated_kw=Decimal(7), poll_seconds=1), FactorSchedule(default=1)

@@ -1,5 +1,6 @@
 """What a model has at a place of a document: a table, tables of several kinds, many of one shape, or a plain value."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 _LONGEST_NAME: Final = 64
+_BARE_KEY: Final = re.compile(r"[\w-]+")  # others TOML has in quotes only: with dots, or with line ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class Place:
         self.shape = shape_of(self.shape.item) if isinstance(self.shape, Many) else None
 
     def _follow(self, step: str, shape: Shape) -> None:
-        self.key = f"{self.key}.{step}" if self.key else step
+        shown = step if _BARE_KEY.fullmatch(step) else repr(step)
+        self.key = f"{self.key}.{shown}" if self.key else shown
         self._step = step
         self.value = self.value.get(step) if isinstance(self.value, dict) else None
         self.shape = shape

@@ -107,6 +107,7 @@ METER = '[[line.meter]]\nid = "m3"\n'
         ("line = 3", "line: expected an array, got 3"),
         ("[grid]\nid = 'G'", "grid.id: expected text of the form '^[a-z0-9]+$', got 'G'"),
         ("[grdi]\nid = 'G'", "grdi: unknown key; did you mean 'grid'?"),
+        ('"gr.id\\n" = 3', "'gr.id\\n': unknown key; did you mean 'grid'?"),
         ("since = 'never'", "since: expected a time"),
         ("[spare]\ntransport = 'serial'\nport = 3", "spare.port: a spare of transport 'serial' has no such key, "),
         ("[spare]\ntransport = 3", "spare.transport: expected one of 'tcp', 'serial', got 3"),

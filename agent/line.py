@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from agent.exchange import BadReplyError, Bus, LineDownError, LineError, NoReplyError
+from agent.errands import Errands
+from agent.exchange import BadReplyError, Bus, LineDownError, LineError
 from agent.line_meter import SILENT_AFTER, Lateness, LineMeter, LineSettings
 from agent.logs import log
 from agent.poll import Poller
@@ -17,7 +18,6 @@ from profiles.model import CodecError
 LONGEST_SLEEP_MS: Final = 10_000  # how late a step of the wall clock may be noticed by a waiting line
 RECONNECT_MS: Final = 1_000
 LONGEST_RECONNECT_MS: Final = 30_000
-ERRAND_LOOK_MS: Final = 1_000  # between two looks for an errand: a line has many more polls
 BRIEF_MS: Final = 2_000  # a round that takes longer reads the energies of all meters first, at a boundary
 
 
@@ -47,7 +47,7 @@ class Line:
         self.meters = meters
         self.lateness = Lateness()
         self.attempts = Allowance(settings.timeout_ms)  # at silent meters
-        self.errands = Allowance(settings.timeout_ms)
+        self.errand_time = Allowance(settings.timeout_ms)
         self.polling_ms = 0  # time spent on polls that were answered
         self.overloaded = False
         self._settings = settings
@@ -56,11 +56,8 @@ class Line:
         self._on_reading = on_reading
         self._on_silent = on_silent
         self._on_back = on_back
-        self._errand_for = errand_for
+        self._errands = Errands(meters, errand_for, clock, now_ms, self.errand_time)
         self._poller = Poller(settings.name, settings.timezone, now_ms, factor_at)
-        self._errand: tuple[LineMeter, Errand, int, dict[str, int]] | None = None  # with how many blocks are read
-        self._errand_since = 0
-        self._errand_not_before = 0
         self._began_ms = clock.monotonic_ms()
         self._connect_failures = 0
         self._connect_not_before = 0
@@ -87,11 +84,11 @@ class Line:
             self._all_due()  # the time has gone back: no poll can be that far away
         guarded = self._is_guarded(now)
         head = min(
-            (meter for meter in self.meters if not meter.is_silent and not (guarded and meter.is_doubtful)),
+            (meter for meter in self.meters if not meter.is_unreliable and not (guarded and meter.is_doubtful)),
             key=_due,
             default=None,
         )
-        silent = min((meter for meter in self.meters if meter.is_silent), key=_due, default=None)
+        silent = min((meter for meter in self.meters if meter.is_unreliable), key=_due, default=None)
         idle_ms = None if head is None else head.due_ms - now
         if silent is not None and silent.due_ms <= now and self._may(self.attempts, idle_ms, now, silent.due_ms):
             await self._attempt(silent)
@@ -122,8 +119,10 @@ class Line:
         """
         interval, boundary = self._settings.interval_ms, self._boundary(now)
         if now - boundary < interval // 2:
-            return not all(meter.is_doubtful or meter.began_ms >= boundary for meter in self.meters)
-        longest = max(self.attempts.expected_ms, self.errands.expected_ms)
+            return any(
+                meter.began_ms < boundary and not (meter.is_doubtful or meter.is_unreliable) for meter in self.meters
+            )
+        longest = max(self.attempts.expected_ms, self.errand_time.expected_ms)
         return boundary + interval - now < min(longest, interval // 4)
 
     def _boundary(self, now: int) -> int:
@@ -215,42 +214,11 @@ class Line:
 
     async def _run_errand(self, idle_ms: int | None, now: int) -> bool:
         """Read one block of an errand, if there is one and the line has time for it; return whether it did."""
-        if self._errand is None and self._clock.monotonic_ms() >= self._errand_not_before:
-            self._errand = self._next_errand()
-            self._errand_since = now
-            if self._errand is None:
-                self._errand_not_before = self._clock.monotonic_ms() + ERRAND_LOOK_MS
-        if self._errand is None or not self.bus.connected:
+        since = self._errands.waiting_since() if self.bus.connected else None
+        if since is None or not self._may(self.errand_time, idle_ms, now, since):
             return False
-        meter, errand, index, values = self._errand
-        if not _is_known(meter):
-            self._errand = None
-            errand.failed(NoReplyError("the meter has not answered since"))
-            return False
-        self._errand_since = min(self._errand_since, now)  # the time may have gone back
-        if not self._may(self.errands, idle_ms, now, self._errand_since):
-            return False
-        self._errand = None
-        began = self._clock.monotonic_ms()
-        try:
-            values |= errand.blocks[index].decode(await meter.driver.read(meter.address, errand.blocks[index]))
-        except (LineError, CodecError) as error:
-            errand.failed(error)
-        else:
-            if index + 1 < len(errand.blocks):
-                self._errand = (meter, errand, index + 1, values)
-                self._errand_since = self._now_ms()
-            else:
-                errand.done(values, self._now_ms())
-        finally:
-            self.errands.spend(began, self._clock.monotonic_ms())
+        await self._errands.read_block()
         return True
-
-    def _next_errand(self) -> tuple[LineMeter, Errand, int, dict[str, int]] | None:
-        for meter in self.meters:
-            if _is_known(meter) and (errand := self._errand_for(meter.id)) is not None:
-                return (meter, errand, 0, {})
-        return None
 
     def _good(self, meter: LineMeter, reading: Reading) -> None:
         if meter.is_silent and all(other.is_silent for other in self.meters):
@@ -258,6 +226,7 @@ class Line:
             for other in self.meters:
                 other.due_ms = min(other.due_ms, self._now_ms())
         meter.failures = meter.unread = 0
+        meter.strike(answered=True)
         if meter.silent_since is not None:
             log.info("answers again", extra={"about": meter.id})
             self._on_back(meter.id, reading.time_ms, max(reading.time_ms - meter.silent_since, 0))
@@ -272,6 +241,8 @@ class Line:
         silent = isinstance(error, LineError) and error.silent
         if silent and not (isinstance(error, BadReplyError) and meter.failures < SILENT_AFTER):
             meter.failures += 1
+            if not isinstance(error, LineDownError):
+                meter.strike(answered=False)
         if meter.unread >= SILENT_AFTER and meter.silent_since is None:
             meter.silent_since = self._now_ms()
             self._on_silent(meter.id, meter.silent_since, str(error))
@@ -302,7 +273,8 @@ class Line:
         silent = [meter for meter in self.meters if meter.is_silent or meter.silent_since is not None]
         counters = self.bus.counters
         found = {name: getattr(counters, name) for name in COUNTERS}
-        found |= {"silent_meters": len(silent), "load_percent": self.load_percent()}
+        unreliable = sum(meter.is_unreliable for meter in self.meters if meter not in silent)
+        found |= {"silent_meters": len(silent), "unreliable_meters": unreliable, "load_percent": self.load_percent()}
         found |= {"attempts_permille": 1000 * self.attempts.used_ms // elapsed}
         if silent:
             found["next_attempt_ms"] = max(min(meter.due_ms for meter in silent) - now, 0)
@@ -312,11 +284,6 @@ class Line:
 COUNTERS: Final = (
     *("ok", "timeout", "exception", "late", "foreign", "corrupt", "echo", "probes", "unreachable", "connects"),
 )
-
-
-def _is_known(meter: LineMeter) -> bool:
-    """Whether its last poll was answered; else it may not be there, or not be the same."""
-    return not meter.failures and not meter.identity_due
 
 
 def _due(meter: LineMeter) -> tuple[int, int]:

@@ -9,6 +9,9 @@ from profiles import Block, Profile
 
 SILENT_AFTER: Final = 3  # polls in a row that brought no reading, before it is said that a meter is silent
 BACK_OFF_AFTER: Final = 2  # one lost frame costs nothing
+_STRIKES: Final = 2  # of an unanswered poll; an answered one takes one away: more than every third lost is too many
+_TOO_MANY_STRIKES: Final = _STRIKES * BACK_OFF_AFTER
+_MOST_STRIKES: Final = 6  # so that a meter that is back is trusted again after three answers
 LATENESS_MS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 5000, 60_000)
 _LONGEST_SKIP: Final = 6  # a block that never comes is tried with every 2^6th poll
 
@@ -43,6 +46,7 @@ class LineMeter:
     began_ms: int = 0  # of the last poll
     poll_ms: int = 0  # how long a whole poll takes, smoothed
     failures: int = 0  # polls without an answer, in a row
+    strikes: int = 0  # how often it did not answer of late
     unread: int = 0  # polls without a reading, in a row: also those that were refused
     unreachable: bool = False  # the last poll found no connection, which says nothing of the meter
     silent_since: int | None = None
@@ -52,13 +56,23 @@ class LineMeter:
 
     @property
     def is_silent(self) -> bool:
-        """Whether a poll is an attempt at a meter that did not answer, for which no neighbour should wait."""
+        """Whether it did not answer several times in a row."""
         return self.failures >= BACK_OFF_AFTER and not self.unreachable
+
+    @property
+    def is_unreliable(self) -> bool:
+        """Whether a poll is an attempt, for which no neighbour should wait: it is silent, or answers now and then."""
+        return self.is_silent or (self.strikes >= _TOO_MANY_STRIKES and not self.unreachable)
 
     @property
     def is_doubtful(self) -> bool:
         """Whether its last poll was not answered, so that the next one may cost a time-out."""
         return self.failures > 0 and not self.unreachable
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its last poll was answered; else it may not be there, or not be the same."""
+        return not self.failures and not self.identity_due
 
     @property
     def energy_blocks(self) -> list[Block]:
@@ -68,6 +82,10 @@ class LineMeter:
     def is_needed(self, block: Block) -> bool:
         """Whether a block has an energy."""
         return any(point.name in self.energy_points for point in block.points)
+
+    def strike(self, *, answered: bool) -> None:
+        """Take note whether a poll was answered."""
+        self.strikes = max(self.strikes - 1, 0) if answered else min(self.strikes + _STRIKES, _MOST_STRIKES)
 
     def wants(self, index: int) -> bool:
         """Whether to ask for a block beside the energies; one that never comes is asked for less and less."""

@@ -10,6 +10,7 @@ from line_bench import MINUTE, PROFILE, SLOT, START, ZONE, Bench
 
 from agent.exchange import LineError, NoReplyError, RefusedError
 from agent.spare import Errand
+from profiles import Block
 from profiles.model import CodecError
 
 SECOND = 1000
@@ -49,6 +50,52 @@ def test_silent_meters_cost_their_neighbours_less_than_a_tenth(answer_ms: int, l
     assert attempts * 1000 <= 20 * MINUTE * 5 // 100 + 1000
     assert some.line.figures()["silent_meters"] == 6
     assert some.line.figures()["attempts_permille"] <= 50
+
+
+@pytest.mark.parametrize("answer_ms", [40, 100])
+def test_meters_that_answer_every_second_time_cost_their_neighbours_less_than_a_tenth(answer_ms: int) -> None:
+    """A loose wire: each is never silent twice in a row, and would cost a time-out every second poll."""
+    whole, some = busy(points=["energy_forward"]), busy(points=["energy_forward"])
+    for bench in (whole, some):
+        bench.wire.answer_ms = answer_ms
+    read, mute = some.wire.read, dict.fromkeys(SILENT, False)
+
+    async def loose(unit: int, block: Block) -> bytes:
+        if mute.get(unit):
+            mute[unit] = False
+            await some.clock.sleep_ms(some.wire.timeout_ms)
+            raise NoReplyError("no reply")
+        reply = await read(unit, block)
+        if unit in mute and block.points[0].name == "energy_forward":
+            mute[unit] = True
+        return reply
+
+    some.wire.read = loose  # type: ignore[method-assign]  # a wire that is loose
+    for bench in (whole, some):
+        bench.run(20 * MINUTE)
+    before, after = rates(whole, 19 * MINUTE), rates(some, 19 * MINUTE)
+    for unit in range(7, 21):
+        assert after[f"m{unit}"] >= 0.9 * before[f"m{unit}"]
+    assert min(after[f"m{unit}"] for unit in SILENT) >= 8  # nor are they given up
+    assert some.line.figures()["unreliable_meters"] == 6
+    assert some.line.figures()["silent_meters"] == 0
+
+
+def test_a_meter_that_answers_again_every_time_is_trusted_again() -> None:
+    """After three answers; then it has its full rate, on a busy line too."""
+    bench = busy(points=["energy_forward"])
+    bench.wire.errors[1] = SILENT[1]
+
+    async def scenario() -> None:
+        async with bench.running():
+            await bench.clock.advance(2 * MINUTE)
+            bench.wire.errors.clear()
+            await bench.clock.advance(5 * MINUTE)
+
+    asyncio.run(scenario())
+    counts = rates(bench, MINUTE)
+    assert bench.line.figures()["unreliable_meters"] == 0
+    assert counts["m1"] >= counts["m2"] - 1
 
 
 def test_silent_meters_of_a_busy_line_are_found_again_in_bounded_time() -> None:

@@ -14,10 +14,9 @@ from demo.processes import Program, Programs, output_of
 
 MIDNIGHT_MS = 1_767_196_800_000  # 2026-01-01T00:00:00+08:00
 MINUTE_MS = 60_000
-START_MS = MIDNIGHT_MS - 12 * MINUTE_MS
+START_MS = MIDNIGHT_MS - 5 * MINUTE_MS
+QUIET_MS = MIDNIGHT_MS + 5 * MINUTE_MS  # nobody charges from 00:02 on: then it does not matter how late a reply is
 SPEED = 60
-# A reply is up to a quarter of a second under way on a loaded machine: 15 s of at most 60 kW.
-TOLERANCE_MWH = 250_000
 
 STATION = """
 [station]
@@ -87,6 +86,8 @@ key_file = "centre.key.pub"
 [broker]
 host = "127.0.0.1"
 port = 1
+[interval]
+minutes = 1
 [factor]
 node = "node-1"
 default = "0.5"
@@ -133,7 +134,7 @@ profile = "dlt698-three-phase"
 address = "555555555555"
 """
 
-STEP_MWH = {"grid": 10_000, "c1": 10_000, "c2": 1_000, "c3": 10_000, "c4": 1, "c5": 10_000}
+STEP_MWH = {"grid": 10_000, "c1": 10_000, "c2": 1_000, "c3": 10_000, "c4": 10_000, "c5": 10_000}
 FREEZING = ("grid", "c1", "c2", "c3", "c5")
 
 
@@ -155,7 +156,7 @@ def write(directory: Path, dialled: int) -> None:
     """Write the station, its sessions and the keys."""
     (directory / "station.toml").write_text(STATION.format(dialled=dialled))
     header = "arrival,departure,requested_energy (kWh),delivered_energy (kWh),station_id,session_id\n"
-    rows = [f"2025-12-31 23:3{n}:1{n}+08:00,2026-01-01 03:00:00+08:00,90,{60 + n},p{n},s{n}\n" for n in range(5)]
+    rows = [f"2025-12-31 23:3{n}:1{n}+08:00,2026-01-01 00:02:00+08:00,90,{60 + n},p{n},s{n}\n" for n in range(5)]
     (directory / "sessions.csv").write_text(header + "".join(rows))
     for name in ("gateway", "centre"):
         output_of("diantan-agent", "key", "new", str(directory / f"{name}.key"))
@@ -191,8 +192,20 @@ def registered(directory: Path, until: str) -> dict[str, int]:
     }
 
 
+def ending(records: list[dict[str, Any]], time_ms: int) -> dict[str, dict[str, Any]]:
+    """Return the interval of each meter that ends at a time."""
+    return {
+        record["meter"]: record
+        for record in records
+        if record["record"] == "interval" and record["start_ms"] + record["duration_ms"] == time_ms
+    }
+
+
 def test_records_of_a_mixed_line_are_the_simulators_truth(programs: Programs, tmp_path: Path) -> None:
-    """The meters' own freezes to the last digit, the gateway's intervals within a reply's delay; no bad frame."""
+    """The meters' own freezes and the intervals after the load to the last digit, those under it between two minutes.
+
+    A busy machine may let a reply be late or time out; it makes no frame bad.
+    """
     dialled = free_port()
     write(tmp_path, dialled)
     clock = SimulatedClock(START_MS, SPEED, time.monotonic_ns() // 1_000_000 + 2_000)
@@ -206,7 +219,7 @@ def test_records_of_a_mixed_line_are_the_simulators_truth(programs: Programs, tm
         }
 
     wanted = {(meter, kind) for meter in FREEZING for kind in ("daily", "monthly")}
-    programs.wait_until("it is past midnight", lambda: clock.now_ms() > MIDNIGHT_MS + 2 * MINUTE_MS)
+    programs.wait_until("the load is gone", lambda: clock.now_ms() > QUIET_MS + 2 * MINUTE_MS)
     programs.wait_until("every freeze is read", lambda: set(frozen()) == wanted, 90)
     agent.stop()
     truth = registered(tmp_path, "2026-01-01T00:00")
@@ -217,18 +230,19 @@ def test_records_of_a_mixed_line_are_the_simulators_truth(programs: Programs, tm
         assert record["forward_total_mwh"] == truth[meter] // STEP_MWH[meter] * STEP_MWH[meter]
     records = journal(tmp_path)
     assert {record["code"] for record in records if record["record"] == "event"} <= {"context_opened", "factor_missing"}
-    ends = {
-        record["meter"]: record
-        for record in records
-        if record["record"] == "interval" and record["start_ms"] + record["duration_ms"] == MIDNIGHT_MS
-    }
-    assert set(ends) == set(truth)
-    for meter, record in ends.items():
-        assert abs(record["forward_total_mwh"] - truth[meter]) <= TOLERANCE_MWH + STEP_MWH[meter]
+    minute_before, quiet = registered(tmp_path, "2025-12-31T23:59"), registered(tmp_path, "2026-01-01T00:05")
+    at_midnight, at_the_end = ending(records, MIDNIGHT_MS), ending(records, QUIET_MS)
+    assert set(at_midnight) == set(at_the_end) == set(truth)
+    for meter, record in at_midnight.items():
+        assert minute_before[meter] - STEP_MWH[meter] <= record["forward_total_mwh"] <= truth[meter] + STEP_MWH[meter]
         assert record["carbon_forward_ug"] in {record["forward_mwh"] * 500 + extra for extra in (0, 1)}
+    for meter, record in at_the_end.items():
+        assert quiet[meter] - truth[meter] > 1_000_000
+        assert record["forward_total_mwh"] == quiet[meter] // STEP_MWH[meter] * STEP_MWH[meter]
+        assert record["forward_mwh"] == 0
     stopped = json.loads(agent.log.read_text().splitlines()[-1])
     assert stopped["message"] == "stopped"
     assert stopped["ok"] > 100
-    spoilt = {name: stopped[name] for name in ("timeout", "exception", "late", "foreign", "corrupt", "silent_meters")}
+    spoilt = {name: stopped[name] for name in ("exception", "foreign", "corrupt", "silent_meters")}
     assert not any(spoilt.values()), spoilt
     assert (stopped["freezes_read"], stopped["freezes_awaited"]) == (len(wanted), 0)

@@ -135,6 +135,36 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
     journal.close()
 
 
+_DIE_IN_UPGRADE = """
+import os, sqlite3, sys
+from agent import journal_schema
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+journal_schema.prepare(connection)
+connection.create_function("die", 0, lambda: os._exit(9))
+journal_schema._UPGRADES[2] = "SELECT die()"
+journal_schema.SCHEMA_VERSION = 3
+journal_schema.upgrade(connection)
+"""
+
+
+def test_a_power_cut_in_the_middle_of_an_upgrade_costs_nothing(tmp_path: Path) -> None:
+    """The tables are changed and their version is not yet: then neither is."""
+    journal = opened(tmp_path)
+    journal.commit([append(interval(0), m=b"one")])
+    journal.connection.execute("ALTER TABLE meters DROP COLUMN notes")
+    journal.connection.execute("PRAGMA user_version = 1")
+    journal.close()
+    died = subprocess.run([sys.executable, "-c", _DIE_IN_UPGRADE, journal.path], check=False)
+    assert died.returncode == 9
+    journal = opened(tmp_path)
+    assert journal.states() == {"m": (b"one", None)}
+    journal.commit([Append(notes={"m": b"wish"})])
+    assert journal.notes() == {"m": b"wish"}
+    assert journal.read(1, 10).records == [interval(0)]
+    journal.close()
+    assert verify(journal.path).problems == []
+
+
 def test_acknowledgement_never_falls_and_never_passes_the_records(tmp_path: Path) -> None:
     """Counters are monotonic."""
     journal = opened(tmp_path)

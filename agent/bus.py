@@ -29,6 +29,7 @@ from clock import Clock
 
 _LOOK_AGAIN_S: Final = 0.01  # whether another master has its answer
 _PROBES: Final = 2  # the second only where the first was refused like something else that may still come
+_MOST_PARTS: Final = 256  # of one reply: whoever sends more has no end, and the line has other meters
 
 
 class LineBus:
@@ -58,6 +59,7 @@ class LineBus:
         self._request: Request | None = None
         self._waiter: asyncio.Future[Heard] | None = None
         self._deadline = 0.0
+        self._parts = 0  # of its reply, that are here
         self._octets = 0
         self._echoed = False
         self._oddity = ""
@@ -207,6 +209,7 @@ class LineBus:
         self._octets = 0
         self._echoed = False
         self._oddity = ""
+        self._parts = 0
         self._misfit = False
 
     def _send(self, request: Request, kind: str) -> None:
@@ -297,8 +300,9 @@ class LineBus:
         response = framing.respond(heard)
         if response is not None:
             self._respond(framing, response)
-            if request is not None and heard.device == request.device:
-                self._deadline = self._last_heard + self._timing.timeout_s  # a part of the reply: the next follows
+            if heard.is_part and request is not None and heard.device == request.device and self._parts < _MOST_PARTS:
+                self._parts += 1
+                self._deadline = self._last_heard + self._timing.timeout_s
             return "event"
         self.counters.foreign += 1
         self._oddity = "a frame that answers nothing that was asked"

@@ -70,6 +70,7 @@ class Heard:
     frame: object  # in the form of its protocol
     octets: bytes
     is_request: bool = False  # from the master: our echo, or another master on the line
+    is_part: bool = False  # brings a message further whose next part is still to come
     refuses: Callable[[Hashable], bool] | None = None
     """For a refusal: whether a request with this signature may be what it refuses (None: any may be)."""
 

@@ -100,6 +100,7 @@ class Dlt698Framing:
             if len(self._unfinished) > _MOST_UNFINISHED:
                 self._unfinished.popitem(last=False)
         self._unfinished.move_to_end(whose)
+        before = joined.pending
         try:
             number, _, _ = frame.fragment()
             outcome, content = joined.feed(frame)
@@ -110,7 +111,8 @@ class Dlt698Framing:
                 del self._unwanted[whose]
                 return []
             return [Heard(whose, (number, CONFIRMED), frame, octets)]
-        piece: list[Heard | Noise] = [Heard(whose, (number, "fragment"), frame, octets)]
+        grown = joined.pending > before  # a first piece sent again brings nothing further
+        piece: list[Heard | Noise] = [Heard(whose, (number, "fragment"), frame, octets, is_part=grown)]
         if isinstance(content, Dlt698Frame):
             piece.append(self._message(content, _whole(content)))
         return piece

@@ -1,7 +1,8 @@
 """Requests and replies of DL/T 698.45 that are longer than a frame or an APDU."""
 
 import asyncio
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from line_support import FarEnd
 
 from agent.drivers.dlt698_framing import Dlt698Framing
 from agent.exchange import BadReplyError, NoReplyError
-from diantan_core import Dlt698Frame, dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu
+from diantan_core import Dlt698Frame, Dlt698Parser, dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu
 from profiles import Block, load
 from profiles.dlt698.model import ObjectCommand
 from profiles.dlt698.plan import RecordBlock
@@ -162,6 +163,34 @@ def test_a_long_reply_has_time_for_each_of_its_fragments() -> None:
         assert len(site.sent()) > 10
 
     run(meters.far([0.25] * 100), scenario)  # each piece later than half the time-out
+
+
+def first_again(frame: Dlt698Frame) -> bytes:
+    whole = apdu("get_response", "normal", oad=FREQUENCY, result=("data", ("octet_string", bytes(400))))
+    return Dlt698Frame.decode(reply_to(frame, whole)).split(100)[0].encode()
+
+
+def report_again(frame: Dlt698Frame) -> bytes:
+    report = apdu("report_notification", "normal_list", results=[{"oad": FREQUENCY, "result": VALUE}])
+    return reply_to(frame, report, control=0x83)
+
+
+@pytest.mark.parametrize("again", [first_again, report_again])
+def test_a_meter_that_never_comes_to_an_end_does_not_keep_the_line(again: Callable[[Dlt698Frame], bytes]) -> None:
+    parser = Dlt698Parser()
+
+    def answer(data: bytes) -> Sequence[bytes]:
+        return [again(frame) for frame in parser.feed(data) if isinstance(frame, Dlt698Frame)]
+
+    async def scenario(site: Site) -> None:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        with pytest.raises((NoReplyError, BadReplyError)):
+            await site.driver.read(ONE, Meters().block("frequency"))
+        assert loop.time() - asked < 3 * site.bus.timing.timeout_s
+        assert len(site.sent()) > 1  # it was answered, and went on
+
+    run(FarEnd(answer, delays=itertools.repeat(0.1)), scenario)
 
 
 def test_a_fragment_that_is_not_confirmed_is_no_reply() -> None:

@@ -177,9 +177,9 @@ class ListenChannel(Channel):
         if self._sorter is None:
             for old in list(self._peers):
                 self._end(old, f"{old.name} was replaced by another connection to {self.name}")
-        elif len(self._peers) >= _MOST_CONNECTIONS:
-            return False
         else:
+            if len(self._peers) >= _MOST_CONNECTIONS and not self._make_room():
+                return False
             peer.sorter = self._sorter()
         self._peers.append(peer)
         if self._login_s:
@@ -187,6 +187,13 @@ class ListenChannel(Channel):
         else:
             self.ready(peer)
         return True
+
+    def _make_room(self) -> bool:
+        """Drop the oldest connection of whom nobody knows who it is: whoever scans ports keeps no meter out."""
+        nameless = next((peer for peer in self._peers if not peer.addresses), None)
+        if nameless is not None:
+            self._end(nameless, f"{nameless.name} has not said to {self.name} who it is")
+        return nameless is not None
 
     def ready(self, peer: "_Peer") -> None:
         """Take a connection into use."""

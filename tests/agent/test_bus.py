@@ -68,7 +68,8 @@ class Toy:
         asked = octets[0] == self.ask_open
         refuses = str.isupper if said == "?" else None
         signature = None if said in "!?" and not asked else said
-        return Heard((self.protocol, chr(octets[1])), signature, said, octets, asked, refuses)  # type: ignore[arg-type]
+        device = (self.protocol, chr(octets[1]))
+        return Heard(device, signature, said, octets, is_request=asked, refuses=refuses)  # type: ignore[arg-type]
 
     def request(self, what: str, probes: str = "", **more: Any) -> Request:
         """Return a request like `ax` (ask meter a for x), with what may be asked instead to see what is under way."""

@@ -74,7 +74,7 @@ def _heard(octets: bytes) -> Heard:
         return Heard(meter, (WRITE, said), None, octets)
     refuses = partial(_is_like, KINDS[:4]) if kind == "?" else None
     signature: Hashable = None if kind in REFUSALS else kind
-    return Heard(meter, signature, said, octets, octets[:1] == b"(", refuses)
+    return Heard(meter, signature, said, octets, is_request=octets[:1] == b"(", refuses=refuses)
 
 
 def _is_like(kinds: str, signature: Hashable) -> bool:

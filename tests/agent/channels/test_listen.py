@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from line_support import until
 
+from agent.channels import listen
 from agent.channels.listen import Dlt698Sorter, ListenChannel
 from agent.exchange import LineDownError
 from diantan_core import Dlt698Frame
@@ -309,6 +310,29 @@ def test_without_sorting_the_newest_connection_wins() -> None:
         assert await new.hears(5) == b"again"
 
     run(use, None)
+
+
+def test_idle_connections_keep_no_meter_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are as many as there may be, one that has not said who it is goes; a meter's never does."""
+    monkeypatch.setattr(listen, "_MOST_CONNECTIONS", 2)
+
+    async def use(scene: Scene) -> None:
+        one = await scene.dial()
+        one.writer.write(link(ONE))
+        await until(lambda: scene.heard == [link(ONE)])
+        idle = await scene.dial()
+        two = Meter(*await asyncio.open_connection("127.0.0.1", scene.channel.port))
+        scene.meters.append(two)
+        assert await idle.ended()
+        two.writer.write(link(TWO))
+        await until(lambda: scene.heard[1:] == [link(TWO)])
+        late = Meter(*await asyncio.open_connection("127.0.0.1", scene.channel.port))
+        scene.meters.append(late)
+        assert await late.ended()
+        scene.channel.write(ask(ONE))
+        assert await one.hears(len(ask(ONE))) == ask(ONE)
+
+    run(use)
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -69,7 +69,8 @@ class Toy:
         refuses = str.isupper if said == "?" else None
         signature = None if said in "!?" and not asked else said
         device = (self.protocol, chr(octets[1]))
-        return Heard(device, signature, said, octets, is_request=asked, refuses=refuses)  # type: ignore[arg-type]
+        kind = {"is_request": asked, "is_part": said == "*"}
+        return Heard(device, signature, said, octets, **kind, refuses=refuses)  # type: ignore[arg-type]
 
     def request(self, what: str, probes: str = "", **more: Any) -> Request:
         """Return a request like `ax` (ask meter a for x), with what may be asked instead to see what is under way."""

@@ -10,15 +10,15 @@ from typing import Final
 from agent import build
 from agent.config_file import Loaded
 from agent.factors import FactorBook
+from agent.health import Health
 from agent.journal import Append, Journal, event, to_row
-from agent.journal_schema import JournalError, StorageFullError
-from agent.line import COUNTERS
-from agent.line_meter import Lateness
+from agent.journal_schema import JournalError
 from agent.logs import log
 from agent.metering import Metering
-from agent.notes import MeterNotes, build_notes, figures_of
+from agent.notes import MeterNotes, build_notes
 from agent.reading import Reading
 from agent.report import LiveValues, StatusReporter
+from agent.retention import prune
 from agent.spare import Errand
 from agent.tasks import every, watched
 from agent.timekeeper import INSIST_MS, STEP_MS, Timekeeper, kernel_synchronised
@@ -40,7 +40,6 @@ CHECK_CLOCK_MS: Final = 1_000
 PRUNE_MS: Final = 600_000
 COUNTERS_MS: Final = 5_000  # so much may `journal ls` lag behind the acknowledgements
 _GOODBYE_S: Final = 2.0  # how long the broker may take for the last status
-TROUBLES: Final = tuple(name for name in COUNTERS if name not in ("ok", "echo", "connects"))
 _HOUR_MS: Final = 3_600_000
 _LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 
@@ -138,8 +137,10 @@ class Gateway:
             factor_at=self.factors.dispatched,
             errand_for=self._errand_for,
         )
-        self._troubles: dict[str, tuple[int, ...]] = {}  # of each line, as last written
-        self.held_back = 0  # readings not used: the disk takes no records, or the time is not known
+        self.held_back = 0  # readings not used: the disk takes no records, the time is not known, or they are doubtful
+        self.health = Health(
+            self.lines, self.notes, self.writer, self.uplink, self.factors, held_back=lambda: self.held_back
+        )
         self._exchanged: set[str] = set()  # what readings said that could not be used
         self._serial_numbers: dict[str, int] = {}
         self._acknowledgements = topics.acknowledgement(gateway)
@@ -201,13 +202,6 @@ class Gateway:
         noted = self.notes[reading.meter].take(reading, records)
         if records or serial or noted or metering.unstored:
             self._keep(metering, records, serial)
-
-    def lateness(self) -> Lateness:
-        """Return how late the polls of all lines began."""
-        total = Lateness()
-        for line in self.lines:
-            total.counts = [a + b for a, b in zip(total.counts, line.lateness.counts, strict=True)]
-        return total
 
     def _keep(self, metering: Metering, records: list[Record], serial: Mapping[str, int]) -> None:
         try:
@@ -315,27 +309,10 @@ class Gateway:
             self.writer.submit(Append((), states))
 
     async def _prune(self) -> None:
-        settings = self._config.journal
-        deleted = 1
-        while deleted:
-            try:
-                deleted, lost = await self.writer.call(self._prune_some, settings.days, settings.megabytes << 20)
-            except StorageFullError as error:
-                log.error("old records can't be removed: %s", error, extra={"about": "journal"})
-                return
-            if lost is not None:
-                log.error("no room: records %d to %d were dropped before the centre had them", *lost)
-                sequences = {
-                    DetailKey.COUNT: lost[1] - lost[0] + 1,
-                    DetailKey.FIRST_SEQUENCE: lost[0],
-                    DetailKey.LAST_SEQUENCE: lost[1],
-                }
-                self._event(EventCode.RECORDS_DROPPED, sequences)
+        await prune(self.writer, self._config.journal, self._trusted_ms, self._event)
 
-    def _prune_some(self, days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
-        # What a wrong clock calls old may be of today.
-        now = self.time.now_ms() if self.time.state == ClockState.SYNCHRONISED else None
-        return self.writer.journal.prune(now, keep_days=days, max_bytes=max_bytes)
+    def _trusted_ms(self) -> int | None:
+        return self.time.now_ms() if self.time.state == ClockState.SYNCHRONISED else None
 
     def _publish_live(self) -> None:
         self.live.publish()
@@ -343,32 +320,7 @@ class Gateway:
     def _health(self) -> None:
         if self.link.connected:
             self._publish_status(StatusState.HEALTH)
-        log.info("health", extra={"details": self.figures()})
-        for line in self.lines:
-            figures = line.figures()
-            troubles = tuple(figures[name] for name in TROUBLES)
-            if figures["silent_meters"] or troubles != self._troubles.get(line.name, (0,) * len(TROUBLES)):
-                self._troubles[line.name] = troubles
-                log.info("line health", extra={"about": line.name, "details": figures})
-
-    def line_figures(self) -> dict[str, dict[str, int]]:
-        """Return the counters of every line, by its name."""
-        return {line.name: line.figures() for line in self.lines}
-
-    def figures(self) -> dict[str, int]:
-        """Return the counters that tell how the gateway is."""
-        lines = [line.figures() for line in self.lines]
-        return {
-            **{name: sum(figures[name] for figures in lines) for name in (*COUNTERS, "silent_meters")},
-            "records": self.writer.next_sequence - 1,
-            "unacknowledged": self.uplink.unacknowledged,
-            "waiting_for_disk": self.writer.waiting_records,
-            "readings_held_back": self.held_back,
-            "batches_resent": self.uplink.window.resent,
-            "factors_rejected": self.factors.rejected,
-            "late_p99_ms": self.lateness().bound_ms(0.99),
-            **figures_of(self.notes.values()),
-        }
+        self.health.tell()
 
     async def _leave(self, keeping: "asyncio.Task[None]") -> None:
         if not keeping.done():
@@ -386,4 +338,4 @@ class Gateway:
         with contextlib.suppress(asyncio.CancelledError, JournalError):
             await keeping
         await self.writer.close()
-        log.info("stopped", extra={"details": self.figures()})
+        log.info("stopped", extra={"details": self.health.figures()})

@@ -102,7 +102,7 @@ def test_a_clock_that_was_wrong_by_years_and_is_corrected_costs_no_energy(
                 clock.wrong_ms = 0
                 there = fast_clock.now_ms()
                 await until(lambda: there < newest(running.file) < there + 7_200_000)
-                assert gateway.figures()["timeout"] == 0
+                assert gateway.health.figures()["timeout"] == 0
         return running.file
 
     file = asyncio.run(scenario())

@@ -77,12 +77,12 @@ def test_each_midnight_is_told_once_as_the_gateways_and_as_the_meters(site: Any,
             first = Running(config, clock)
             async with first as gateway:
                 await until(lambda: bool(freezes(first.file, lambda _: True)))
-                assert gateway.figures()["freezes_awaited"] == 2
+                assert gateway.health.figures()["freezes_awaited"] == 2
             second = Running(config, clock)
             async with second as gateway:
                 await until(lambda: len(own(first.file)) == 2)
-                assert gateway.figures()["freezes_read"] == 2
-                assert gateway.figures()["freezes_awaited"] == 0
+                assert gateway.health.figures()["freezes_read"] == 2
+                assert gateway.health.figures()["freezes_awaited"] == 0
             third = Running(config, clock)
             async with third:
                 there = clock.now_ms()
@@ -111,8 +111,8 @@ def test_a_meter_whose_clock_is_wrong_is_reported_once(site: Any, responder: Any
             for _ in range(2):
                 running = Running(config, fast_clock)
                 async with running as gateway:
-                    await until(lambda gateway=gateway: gateway.figures()["meter_clocks_off"] == 1)  # type: ignore[misc]
-                    await until(lambda gateway=gateway: gateway.figures()["meter_clock_worst_ms"] < 0)  # type: ignore[misc]
+                    await until(lambda gateway=gateway: gateway.health.figures()["meter_clocks_off"] == 1)  # type: ignore[misc]
+                    await until(lambda gateway=gateway: gateway.health.figures()["meter_clock_worst_ms"] < 0)  # type: ignore[misc]
         return running.file
 
     found = [record for record in journal_records(asyncio.run(scenario())).values() if isinstance(record, EventRecord)]

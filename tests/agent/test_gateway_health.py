@@ -35,7 +35,7 @@ def test_a_line_in_trouble_is_told_of_with_its_silent_meters(
             running = Running(site.configure(broker_port=1, meter_ports=[responder.port] * 2, extra=extra), fast_clock)
             async with running as gateway:
                 await until(lambda: any("next_attempt_ms" in details for _, details in health(caplog, "line health")))
-                lines, total = gateway.line_figures(), gateway.figures()
+                lines, total = gateway.health.line_figures(), gateway.health.figures()
                 assert lines["line-1"]["silent_meters"] == 0
                 assert lines["line-2"]["silent_meters"] == total["silent_meters"] == 1
                 assert lines["line-2"]["timeout"] >= 2
@@ -74,8 +74,8 @@ def test_a_line_that_is_down_has_silent_meters(site: Any, responder: Any, fast_c
             config = site.configure(broker_port=1, meter_ports=[responder.port])
         running = Running(config, fast_clock)
         async with running as gateway:
-            await until(lambda: gateway.figures()["silent_meters"] == 1)
-            assert gateway.figures()["unreachable"] >= 1
+            await until(lambda: gateway.health.figures()["silent_meters"] == 1)
+            assert gateway.health.figures()["unreachable"] >= 1
 
     responder.fault = silence
     asyncio.run(scenario())

@@ -22,7 +22,7 @@ def test_the_frames_of_a_traced_line_are_shown_with_their_meaning(
             running = Running(config, fast_clock)
             _show_frames(running.gateway, load_config(config), ["line-2"])
             async with running as gateway:
-                await until(lambda: all(figures["ok"] > 2 for figures in gateway.line_figures().values()))
+                await until(lambda: all(figures["ok"] > 2 for figures in gateway.health.line_figures().values()))
 
     asyncio.run(scenario())
     shown = capsys.readouterr().err

@@ -76,8 +76,10 @@ def _each(arguments: argparse.Namespace, clock: Clock) -> int:
     for outcome in timesync_command.set_clocks(asked, clock):
         before, after = (timesync_command.offset_text(each) for each in (outcome.before_ms, outcome.after_ms))
         failed = failed or outcome.error is not None
+        # A meter that was asked for its time was also told it: without its word, the time may be set or not.
+        fault = "not set" if outcome.before_ms is None else "not confirmed"
         show(
-            f"{outcome.meter}: {before} before, " + (f"not set: {outcome.error}" if outcome.error else f"{after} after")
+            f"{outcome.meter}: {before} before, " + (f"{fault}: {outcome.error}" if outcome.error else f"{after} after")
         )
     return FAILED if failed else 0
 

@@ -127,6 +127,20 @@ def test_a_meter_that_does_not_answer(capsys: pytest.CaptureFixture[str], site: 
     assert abs(fast.offset_ms) < 45_000
 
 
+def test_a_meter_that_does_not_confirm_may_have_been_set(capsys: pytest.CaptureFixture[str], site: Any) -> None:
+    """As when its power goes in the middle of the write: nobody knows, so nothing is claimed."""
+    meters, slow, _ = two_meters()
+
+    def refuse(write: str, fields: Any, now_ms: int) -> None:
+        raise ValueError("no")
+
+    slow.apply = refuse  # type: ignore[method-assign] # the meter takes no time
+    with BenchLine(meters, CLOCK) as line:
+        status, out, _ = sync(capsys, "m-645", "--yes", "--config", configured(site, line))
+    assert status == 1
+    assert re.search(r"m-645: 100\d\d\.\d s slow before, not confirmed: ", out)
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["m-1", "--broadcast"], ["--line", "tcp:h:1"], ["--broadcast"], ["m-1", "--line", "tcp:h:1"]]
 )

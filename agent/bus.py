@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from agent.channels.base import Channel
+from agent.echo import Echo
 from agent.exchange import (
     REFUSED,
     BadReplyError,
@@ -29,6 +30,7 @@ from clock import Clock
 
 _LOOK_AGAIN_S: Final = 0.01  # whether another master has its answer
 _PROBES: Final = 2  # the second only where the first was refused like something else that may still come
+_MOST_SENSELESS: Final = 65536  # octets without a frame; taking them apart costs the other lines their time
 _MOST_PARTS: Final = 256  # of one reply: whoever sends more has no end, and the line has other meters
 
 
@@ -51,17 +53,16 @@ class LineBus:
         self._down_s = 0.0  # how long there was no connection, in all
         self._last_heard = float("-inf")
         self._free_at = float("-inf")  # when what was sent last is through
+        self._senseless = 0  # octets since the last frame
         self._silent = 0  # requests in a row that brought not a single octet
-        self._sent = b""
+        self._echo = Echo()
         self._others: Hashable = None  # the device that another master waits for
-        self._echoes: bool | None = None  # whether the line lets us hear ourselves; None: not known
         # Of the request under way:
         self._request: Request | None = None
         self._waiter: asyncio.Future[Heard] | None = None
         self._deadline = 0.0
         self._parts = 0  # of its reply, that are here
         self._octets = 0
-        self._echoed = False
         self._oddity = ""
         self._misfit = False  # the meter has said something that is no answer
         self._timer: asyncio.TimerHandle | None = None
@@ -97,7 +98,8 @@ class LineBus:
                 self._down_s += asyncio.get_running_loop().time() - self._down_since
                 self._down_since = None
             self._silent = 0
-            self._echoes = None
+            self._echo.forget()
+            self._senseless = 0
             self.counters.connects += 1
 
     def close(self) -> None:
@@ -151,7 +153,7 @@ class LineBus:
         for _ in range(_PROBES):
             unanswered = self._unanswered.in_the_way(request)
             unsure = REFUSED in unanswered or request.signature in unanswered
-            if not unsure and not (request.mirrored and self._echoes is None):
+            if not unsure and not (request.mirrored and self._echo.known is None):
                 return
             probe = request.probe(unanswered) if request.probe is not None else None
             if probe is None:
@@ -166,7 +168,7 @@ class LineBus:
                 if REFUSED not in self._unanswered.signatures(request.device):
                     raise
                 continue
-            if not request.mirrored or self._echoes is not None:
+            if not request.mirrored or self._echo.known is not None:
                 return
         if REFUSED in self._unanswered.in_the_way(request):
             raise BadReplyError(f"{request.about}: the meter refuses, and what it refuses is not known")
@@ -207,7 +209,7 @@ class LineBus:
         """Make a clean start: what is still unfinished on the line is no part of the reply."""
         self._hearing.flush()
         self._octets = 0
-        self._echoed = False
+        self._echo.begin()
         self._oddity = ""
         self._parts = 0
         self._misfit = False
@@ -218,7 +220,7 @@ class LineBus:
         except LineDownError:
             self.counters.unreachable += 1
             raise
-        self._sent = request.octets
+        self._echo.sent(request.octets)
         now = asyncio.get_running_loop().time()
         self._free_at = now + len(request.octets) * self._timing.character_s
         if self.tap is not None:
@@ -246,8 +248,14 @@ class LineBus:
     def _received(self, data: bytes) -> None:
         self._last_heard = asyncio.get_running_loop().time()
         self._octets += len(data)
+        self._senseless += len(data)
         self._silent = 0
         self._hearing.feed(data)
+        if self._senseless > _MOST_SENSELESS:
+            self._hearing.flush()
+        if self._senseless > _MOST_SENSELESS:  # and there was no frame behind the beginning of one
+            self._stream_lost(Noise(b"", f"{self._senseless} octets without a frame"))
+            return
         gap_s = self._hearing.gap_s
         if gap_s is not None:
             self._wake_at(self._last_heard + gap_s)
@@ -265,6 +273,7 @@ class LineBus:
         self._fail(BadReplyError, f"{noise.reason}: the connection is given up")
 
     def _frame(self, framing: Framing, heard: Heard) -> None:
+        self._senseless = 0
         verdict = self._verdict(framing, heard)
         if self.tap is not None:
             self._trace(heard.octets, verdict, framing.protocol)
@@ -274,19 +283,15 @@ class LineBus:
         if self._waiter is not None and self._waiter.cancelled():
             self._give_up()
         request = self._request
-        if self._is_echo(heard, request):
+        if self._echo.takes(heard, request, self._unanswered):
             self.counters.echo += 1
-            self._echoes = True
-            # That of an earlier request may come late, too.
-            self._echoed = self._echoed or (request is not None and request.octets.endswith(heard.octets))
             return "echo"
         if not heard.is_request:
             verdict = self._unanswered.judge(heard, request)
             if verdict is Verdict.ANSWER:
                 assert self._waiter is not None
                 assert request is not None
-                if not request.mirrored and 2 * (self._octets - len(heard.octets)) < len(request.octets):
-                    self._echoes = self._echoed  # what else was heard is too short for an echo that was spoilt
+                self._echo.answered(request, heard, self._octets)
                 self._waiter.set_result(heard)
                 self._request = self._waiter = None
                 return "answer"
@@ -320,13 +325,6 @@ class LineBus:
             self._fail(BadReplyError, f"{request.about}: another master asked the same meter at the same time")
         self._others = heard.device
         self._free_at = max(self._free_at, self._last_heard + self._timing.timeout_s)
-
-    def _is_echo(self, heard: Heard, request: Request | None) -> bool:
-        if heard.is_request:
-            return self._sent.endswith(heard.octets) or self._unanswered.echoed(heard.octets)
-        if request is None or not request.mirrored or self._echoed or self._echoes is not True:
-            return False
-        return request.octets.endswith(heard.octets)
 
     def _respond(self, framing: Framing, octets: bytes) -> None:
         try:

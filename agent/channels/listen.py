@@ -17,6 +17,7 @@ from agent.exchange import LineDownError
 from diantan_core import Dlt698Frame, Dlt698Parser
 
 _MOST_CONNECTIONS: Final = 1024
+_MOST_SENSELESS: Final = 16384  # octets without a frame; the bus takes more from a line before it hangs up
 LOGIN_S: Final = 2.0
 """How long a meter that has dialled in is left alone until it has logged in: LINK comes before everything else."""
 _GAP_S: Final = 0.5  # silence that ends an unfinished frame, as LineTiming has it for networks
@@ -207,7 +208,11 @@ class ListenChannel(Channel):
         if peer.sorter is None:
             self._on_data(data)
             return
+        peer.senseless += len(data)
         self._pass_on(peer, peer.sorter.feed(data))
+        if peer.senseless > _MOST_SENSELESS:
+            self.ended(peer, f"{peer.name} has sent {self.name} {peer.senseless} octets without a frame")
+            return
         peer.watch(_GAP_S)
         peer.expect(peer.sorter.silent_after_s)
 
@@ -227,6 +232,8 @@ class ListenChannel(Channel):
 
     def _pass_on(self, peer: "_Peer", frames: list[tuple[Hashable | None, bytes]]) -> None:
         for address, octets in frames:
+            if address is not None:
+                peer.senseless = 0
             if address is not None and self._by_address.get(address) is not peer:
                 self._name(peer, address)
             if octets:
@@ -264,6 +271,7 @@ class _Peer(asyncio.Protocol):
         self.sorter: Sorter | None = None
         self.addresses: set[Hashable] = set()
         self.ready = False  # to be asked something
+        self.senseless = 0  # octets since its last frame
         self._channel = channel
         self._patience: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None

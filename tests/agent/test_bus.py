@@ -631,6 +631,29 @@ def test_a_stream_that_can_not_be_trusted_any_more_is_given_up() -> None:
     on(line, use).count(corrupt=1)
 
 
+@pytest.mark.parametrize("asking", [True, False])
+def test_who_floods_the_line_with_nothing_is_hung_up_on(asking: bool) -> None:
+    """Taking noise apart is work that delays the other lines; with a frame now and then it is a bad line."""
+    line = Line()
+
+    async def use() -> None:
+        line.bus.attach(line.toy)
+        for frame in (b"<bz>", b""):
+            line.far.deliver(b"." * 40_000 + frame)
+        assert line.bus.connected
+        task = asyncio.create_task(line.ask("ax")) if asking else None
+        await asyncio.sleep(GAP_S)
+        line.far.deliver(b"." * 40_000)
+        assert not line.bus.connected
+        assert task is None or await task == "BadReplyError"
+        await line.bus.connect()
+        line.script = answer
+        assert await line.ask("bx") == "x"
+
+    on(line, use)
+    assert line.bus.counters.foreign == 1
+
+
 def test_a_lost_connection_ends_the_request_at_once() -> None:
     """What it asked stays known."""
     line = Line()

@@ -335,6 +335,23 @@ def test_idle_connections_keep_no_meter_out(monkeypatch: pytest.MonkeyPatch) -> 
     run(use)
 
 
+def test_who_floods_the_port_with_nothing_is_hung_up_on() -> None:
+    """And not the meter that was asked last."""
+
+    async def use(scene: Scene) -> None:
+        meter, flood = await scene.dial(), await scene.dial()
+        meter.writer.write(link(ONE))
+        await until(lambda: scene.heard)
+        scene.channel.write(ask(ONE))
+        flood.writer.write(b"." * 20_000)
+        assert await flood.ended()
+        assert scene.lost == []
+        assert await meter.hears(len(ask(ONE))) == ask(ONE)
+        assert sum(map(len, scene.heard)) <= len(link(ONE)) + 20_000
+
+    run(use)
+
+
 def test_a_port_that_is_taken_is_named() -> None:
     """Two lines can't listen on one port."""
 

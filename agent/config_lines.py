@@ -127,7 +127,7 @@ def unaddressed(line: Line, meter: Meter, profile: Profile) -> list[str]:
 
 
 def shared_ports(lines: Sequence[Line]) -> list[str]:
-    """Return which lines would have to own the same port of this machine."""
+    """Return which lines would have to own the same port: of this machine, or of a serial server."""
     owners: dict[str, str] = {}
     problems = []
     for line in lines:
@@ -135,6 +135,8 @@ def shared_ports(lines: Sequence[Line]) -> list[str]:
             port = line.device
         elif isinstance(line, DialInLine):
             port = f"port {line.port}"
+        elif isinstance(line, TcpLine):
+            port = f"{line.host}:{line.port}"
         else:
             continue
         if (other := owners.setdefault(port, line.name)) != line.name:

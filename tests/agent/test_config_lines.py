@@ -161,6 +161,10 @@ def test_a_port_has_one_line(site: Any) -> None:
     first = f"[[line]]\n{SERIAL}{MODBUS}"
     found = problems(site, SERIAL.replace('"bus"', '"other"') + MODBUS.replace('"m"', '"n"'), first)
     assert found == ["lines 'bus' and 'other' both use /dev/ttyUSB0"]
+    server = 'name = "bus"\ntransport = "tcp"\nhost = "h"\nport = 26\n'
+    first = f"[[line]]\n{server}{MODBUS}"
+    found = problems(site, server.replace('"bus"', '"other"') + MODBUS.replace('"m"', '"n"'), first)
+    assert found == ["lines 'bus' and 'other' both use h:26"]
 
 
 def test_addresses_are_written_out_in_full(site: Any) -> None:

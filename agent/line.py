@@ -192,7 +192,8 @@ class Line:
             meter.unreachable = isinstance(error, LineDownError)  # also: this one has not dialled in
             return False
         self._good(meter, reading)
-        await self._poller.forward_factor(meter)
+        if not brief:
+            await self._poller.forward_factor(meter)
         return True
 
     async def _connect(self) -> None:

@@ -13,7 +13,8 @@ _STRIKES: Final = 2  # of an unanswered poll; an answered one takes one away: mo
 _TOO_MANY_STRIKES: Final = _STRIKES * BACK_OFF_AFTER
 _MOST_STRIKES: Final = 6  # so that a meter that is back is trusted again after three answers
 LATENESS_MS: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 5000, 60_000)
-_LONGEST_SKIP: Final = 6  # a block that never comes is tried with every 2^6th poll
+FACTOR: Final = -1
+_LONGEST_SKIP: Final = 6  # what is never answered is tried with every 2^6th poll
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,17 @@ class LineMeter:
         self.strikes = max(self.strikes - 1, 0) if answered else min(self.strikes + _STRIKES, _MOST_STRIKES)
 
     def wants(self, index: int) -> bool:
-        """Whether to ask for a block beside the energies; one that never comes is asked for less and less."""
+        """Whether to ask for a block beside the energies, by its place, or to write the factor (`FACTOR`).
+
+        What is never answered is tried less and less.
+        """
         times, left = self._mute.get(index, (0, 0))
         if left:
             self._mute[index] = (times, left - 1)
         return not left
 
     def answered(self, index: int, *, well: bool) -> None:
-        """Take note whether a block beside the energies came."""
+        """Take note whether a block beside the energies came, or the factor was taken."""
         if well:
             self._mute.pop(index, None)
             return

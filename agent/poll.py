@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.exchange import LineError, RefusedError, UnsupportedError
-from agent.line_meter import LineMeter
+from agent.line_meter import FACTOR, LineMeter
 from agent.logs import log
 from agent.reading import Reading
 from profiles import Block
@@ -88,7 +88,7 @@ class Poller:
         if meter.profile is None:
             return
         applies = self._factor_at(self._now_ms())
-        if applies is None or applies == meter.factor_written:
+        if applies is None or applies == meter.factor_written or not meter.wants(FACTOR):
             return
         try:
             slot_ms, factor = applies
@@ -98,7 +98,10 @@ class Poller:
             log.warning("the carbon factor was not taken: %s", error, extra=about(meter, error))
             if isinstance(error, _NOT_TAKEN):
                 meter.factor_written = applies  # it refused; the next factor may please it
+            else:
+                meter.answered(FACTOR, well=False)
             return
+        meter.answered(FACTOR, well=True)
         meter.factor_written = applies
 
     def warn(self, meter: LineMeter, error: Exception) -> None:

@@ -47,6 +47,7 @@ class Wire:
         self.serial = 1234
         self.constant_error: LineError | None = None  # when the meter constant is asked for
         self.row_error: LineError | None = None  # when a row of a table is
+        self.write_error: LineError | None = None
 
     async def connect(self) -> None:
         """Connect unless told otherwise."""
@@ -84,6 +85,10 @@ class Wire:
         """Remember."""
         assert isinstance(command, RegisterCommand)
         self.writes.append((unit, command.address, command.words))
+        if self.write_error is not None:
+            await self.clock.sleep_ms(self.timeout_ms)
+            raise self.write_error
+        await self.clock.sleep_ms(self.answer_ms)
 
 
 class Bench:

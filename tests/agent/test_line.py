@@ -190,6 +190,17 @@ def test_the_factor_is_forwarded_once_a_slot_behind_the_reading(factor: int | No
         assert written == (*divmod(slot // 1000, 65536), *words)
 
 
+def test_a_meter_that_ignores_the_factor_costs_its_neighbours_little() -> None:
+    """Each try is a time-out: they become fewer, and the next answer brings the rate back."""
+    bench = Bench(meters=2, poll_seconds=10)
+    bench.factor = lambda time_ms: (time_ms - time_ms % SLOT, 500_000)
+    bench.wire.timeout_ms = 1000
+    bench.wire.write_error = NoReplyError("no reply")
+    bench.run(60 * MINUTE)
+    assert 4 <= sum(unit == 1 for unit, _, _ in bench.wire.writes) <= 14
+    assert sum(reading.meter == "m1" for reading in bench.readings) == 361
+
+
 def test_a_corrected_factor_is_forwarded_again_and_none_while_none_is_known() -> None:
     """Within the same slot."""
     bench = Bench()

@@ -10,7 +10,7 @@ from line_bench import MINUTE, PROFILE, SLOT, START, ZONE, Bench
 
 from agent.exchange import LineError, NoReplyError, RefusedError
 from agent.spare import Errand
-from profiles import Block
+from profiles import Block, Command
 from profiles.model import CodecError
 
 SECOND = 1000
@@ -199,15 +199,26 @@ def test_nothing_is_done_at_a_boundary_before_all_meters_are_read(before_s: int)
 
 
 def test_at_a_boundary_a_slow_line_reads_the_energies_of_all_meters_first() -> None:
-    """A poll of three seconds for a meter: its energies take one, behind the poll under way; the rest follows."""
+    """A poll of four seconds for a meter: its energies take one, behind the poll under way; rest and factor follow."""
     names = ["energy_forward", "carbon_forward_previous_day", "meter_constant"]
     bench = Bench(meters=10, poll_seconds=60, points=names, start_ms=START + SLOT - 3 * MINUTE - SECOND)
     bench.wire.answer_ms = 1000
+    bench.factor = lambda time_ms: (time_ms - time_ms % SLOT, 500_000)
+    written: list[int] = []
+    write = bench.wire.write
+
+    async def noted(unit: int, command: Command) -> None:
+        written.append(bench.clock.now_ms())
+        await write(unit, command)
+
+    bench.wire.write = noted  # type: ignore[method-assign]  # to see when
     bench.run(6 * MINUTE)
     boundary = START + SLOT
     at = [reading for reading in bench.readings if boundary <= reading.time_ms <= boundary + 14 * SECOND]
     assert {reading.meter for reading in at} == {f"m{unit}" for unit in range(1, 11)}
     assert all(reading.brief and "meter_constant" not in reading.values() for reading in at[:10])
+    assert not [time for time in written if boundary <= time <= at[9].time_ms]
+    assert len([time for time in written if boundary <= time]) == 10
     soon = [r for r in bench.readings if boundary < r.time_ms < boundary + MINUTE and "meter_constant" in r.values()]
     assert {reading.meter for reading in soon} == {f"m{unit}" for unit in range(1, 11)}
 

@@ -28,6 +28,7 @@ STAMP_MS: Final = 60_000
 """How far beside its midnight a freeze may be dated: there are meters that write 23:59:59, or a few seconds later."""
 _FREEZE_STEP_MWH: Final = 10_000  # 0.01 kWh, in which both DL/T protocols freeze energies
 _NG_PER_UG: Final = 1000
+_PER_MARGIN: Final = 10  # readings that are remembered, however often the meter is read
 _MOST_WISHES: Final = 500  # more than any meter keeps
 _LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 
@@ -84,7 +85,7 @@ class MeterFreezes:
         self._now_ms = now_ms
         self._tell = tell
         self._kinds = frozenset(kind for kind, table in TABLES.items() if table in profile.tables)
-        self._recent: deque[tuple[int, Registers]] = deque()  # readings of the last margin, and one before
+        self._recent: deque[tuple[int, Registers]] = deque()  # readings of the last two margins
         self._asked_ms: int | None = None
 
     def take(self, reading: Reading, records: list[Record]) -> bool:
@@ -102,7 +103,8 @@ class MeterFreezes:
             if wish.high is None and reading.time_ms >= wish.time_ms + self._settings.margin_ms:
                 wish.high = registers
                 changed = True
-        self._recent.append((reading.time_ms, registers))
+        if not self._recent or reading.time_ms - self._recent[-1][0] >= self._settings.margin_ms // _PER_MARGIN:
+            self._recent.append((reading.time_ms, registers))
         while len(self._recent) > 1 and self._recent[1][0] <= reading.time_ms - 2 * self._settings.margin_ms:
             self._recent.popleft()
         return changed

@@ -1,5 +1,6 @@
 """Freezes of the meters themselves: the right row, checked, told once, over delays, restarts and outages."""
 
+import tracemalloc
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -364,6 +365,25 @@ def test_an_errand_that_got_lost_is_sent_again() -> None:
     assert desk.freezes.errand() is not None
     desk.now_ms += HOUR
     assert desk.freezes.errand() is not None
+
+
+def test_readings_of_every_second_fill_no_memory() -> None:
+    """Two hundred meters, and an hour on either side of midnight: a gateway is small. The bound of midnight stays."""
+    settings = FreezeSettings(ZONE, margin_ms=HOUR, give_up_ms=6 * HOUR)
+    desk = Desk(now_ms=MIDNIGHT - 4 * HOUR)
+    desk.freezes = MeterFreezes("m", PROFILE, settings, lambda: desk.now_ms, desk.told.append)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for _ in range(4 * 3600):
+        desk.now_ms += 1000
+        desk.read()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 20_000
+    desk.read(desk.freeze(MIDNIGHT))
+    (wish,) = desk.freezes.wishes
+    assert wish.low is not None
+    assert desk.register(MIDNIGHT - HOUR - HOUR // 10) <= wish.low[0] <= desk.register(MIDNIGHT - HOUR)
 
 
 def test_midnights_between() -> None:

@@ -48,7 +48,6 @@ class Line:
         self.lateness = Lateness()
         self.attempts = Allowance(settings.timeout_ms)  # at silent meters
         self.errand_time = Allowance(settings.timeout_ms)
-        self.polling_ms = 0  # time spent on polls that were answered
         self.overloaded = False
         self._settings = settings
         self._clock = clock
@@ -157,7 +156,6 @@ class Line:
         answered = await self._ask(meter, brief=brief)
         took = self._clock.monotonic_ms() - started
         if answered:
-            self.polling_ms += took
             if whole:
                 meter.poll_ms = (3 * meter.poll_ms + took) // 4 if meter.poll_ms else took
                 self._check_load()

@@ -247,6 +247,8 @@ class LineBus:
 
     def _received(self, data: bytes) -> None:
         self._last_heard = asyncio.get_running_loop().time()
+        if self._is_waiting and self._last_heard > self._deadline + self._timing.longest_reply_s:
+            self._time_out()  # this process was stopped, and nobody knows when these octets came
         self._octets += len(data)
         self._senseless += len(data)
         self._silent = 0
@@ -350,14 +352,17 @@ class LineBus:
         if quiet_at is not None and now >= quiet_at:
             self._hearing.flush()
             quiet_at = None
-        waiting = self._waiter is not None and not self._waiter.done()  # done: cancelled
         limit = self._deadline + (0.0 if quiet_at is None else self._timing.longest_reply_s)
-        if waiting and now >= limit:
+        if self._is_waiting and now >= limit:
             self._time_out()
-        elif waiting:
+        elif self._is_waiting:
             self._wake_at(limit if quiet_at is None else min(quiet_at, limit))
         elif quiet_at is not None:
             self._wake_at(quiet_at)
+
+    @property
+    def _is_waiting(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()  # done: cancelled
 
     def _time_out(self) -> None:
         self._hearing.settle()

@@ -442,6 +442,24 @@ def test_a_truncated_reply_and_its_rest_are_no_answer() -> None:
     on(line, use).count(ok=1, timeout=1, corrupt=3)
 
 
+@pytest.mark.parametrize(("stopped_s", "said"), [(1.0, "x"), (10.0, "NoReplyError")])
+def test_a_reply_that_lay_about_while_the_process_was_stopped_is_late(stopped_s: float, said: str) -> None:
+    """Nobody knows when it came: its value would get the time at which the process woke up."""
+    line = Line()
+
+    async def use() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        task = asyncio.create_task(line.ask("ax"))
+        await asyncio.sleep(0.1)
+        loop.skip(stopped_s)
+        line.far.deliver(b"<ax>")  # octets are read before timers are looked at
+        assert await task == said
+
+    on(line, use)
+    assert line.bus.counters.late == (said != "x")
+
+
 def test_a_line_that_babbles_without_end_ends_the_request() -> None:
     """An unfinished frame holds the time-out open, but not for ever."""
     line = Line(lambda _: [(i * 0.04, b"<") for i in range(1000)])

@@ -7,6 +7,10 @@ from typing import Protocol, runtime_checkable
 from firmware_sim.meter import Row
 
 
+class PowerLostError(ValueError):
+    """The meter has no power: the write was not stored, or not all of it. Nobody hears the refusal."""
+
+
 class Values(Protocol):
     """What a face reads and writes: a meter (firmware_sim.meter.Meter), or one made to misbehave (faults)."""
 
@@ -17,7 +21,10 @@ class Values(Protocol):
         """Return a row of a table; empty when the meter has nothing there."""
 
     def apply(self, write: str, fields: Row, now_ms: int) -> None:
-        """Carry out a standard write (`profiles.points.WRITES`); ValueError for values that the meter refuses."""
+        """Carry out a standard write (`profiles.points.WRITES`); ValueError for values that the meter refuses.
+
+        Of what a master writes in one piece (the factors of a day), each part is a call, all at the same instant.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 Everything follows from the meter's profile: an attribute is there if a point, a table or a write names it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from firmware_sim.faces.base import Values
+from firmware_sim.faces.base import PowerLostError, Values
 from firmware_sim.factors import SLOT_MS
 from firmware_sim.meter import Row
 from profiles.dlt698.codec import Data, encode, quantise
@@ -176,13 +176,22 @@ class Objects:
             raise AccessError(WRONG_TYPE) from None
         except ValueError:
             raise AccessError(OUT_OF_RANGE) from None
-        try:
-            for start, end, factor in parts:
-                for slot in range(start, end, SLOT_MS):
-                    self._values.apply("factor", {"time": slot, "carbon_factor": factor}, now_ms)
-        except ValueError:
-            raise AccessError(OUT_OF_RANGE) from None
-        self._written[oad] = item
+        slots = [(slot, factor) for start, end, factor in parts for slot in range(start, end, SLOT_MS)]
+        if self._take_factors(slots, now_ms):
+            self._written[oad] = item
+
+    def _take_factors(self, slots: Sequence[tuple[int, int | None]], now_ms: int) -> bool:
+        """Take factors by slot; return whether all of them are stored, AccessError for one that is refused."""
+        stored = True
+        for slot, factor in slots:
+            try:
+                self._values.apply("factor", {"time": slot, "carbon_factor": factor}, now_ms)
+            except PowerLostError:
+                # How much of the write is in the meter, the fault decides part by part.
+                stored = False
+            except ValueError:
+                raise AccessError(OUT_OF_RANGE) from None
+        return stored
 
     def act(self, omd: int, item: Data, now_ms: int) -> None:
         """Carry out a method: the broadcast time sync is the one there is; AccessError."""

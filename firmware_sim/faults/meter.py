@@ -1,9 +1,12 @@
 """A meter with the faults that it has itself: registers, clock, and power lost in the middle of a write."""
 
 import logging
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Final
 
 from diantan_core import day_start_ms
+from firmware_sim.faces.base import PowerLostError
 from firmware_sim.faults.amounts import canonical
 from firmware_sim.faults.book import ActiveFault, FaultBook
 from firmware_sim.faults.model import (
@@ -18,6 +21,7 @@ from firmware_sim.faults.model import (
 from firmware_sim.meter import Meter, Row
 
 log = logging.getLogger(__name__)
+_HALF_A_DAY_MS: Final = 43_200_000
 
 
 class _Effect:
@@ -37,6 +41,16 @@ class _Effect:
         return self.begun_ms <= frozen_ms and (self.ended_ms is None or frozen_ms < self.ended_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """The write in which the power went, and its first part."""
+
+    spec: PowerCut
+    write: str
+    first: Row
+    time_ms: int
+
+
 class FaultyMeter:
     """`firmware_sim.faces.base.Values` over a meter, as its faults in the book let it be seen."""
 
@@ -48,6 +62,7 @@ class FaultyMeter:
         self._effects: list[_Effect] = []
         self._begun: set[int] = set()
         self._dark_until_ms: int | None = None
+        self._cut: _Cut | None = None
         self._own_drift = meter.drift_ppm
 
     # What a face asks
@@ -68,20 +83,39 @@ class FaultyMeter:
         return self._seen(dict(row), frozen_ms=row.get("time")) if row else row
 
     def apply(self, write: str, fields: Row, now_ms: int) -> None:
-        """Carry out a write, unless the meter has no power; ValueError for values that it refuses."""
+        """Carry out a write; ValueError for values that the meter refuses, PowerLostError unless it is stored whole."""
         self.advance(now_ms)
-        if self.is_dark(now_ms):
+        cut = self._cut
+        if cut is not None and (cut.write, cut.time_ms) == (write, now_ms):
+            self._go_on(cut, fields)
             return
+        if self.is_dark(now_ms):
+            raise PowerLostError("the meter has no power")
         for fault in list(self._faults):
             spec = fault.spec
             if isinstance(spec, PowerCut) and fault.strikes(now_ms):
                 self._book.count(self._name, spec.kind)
                 self._dark_until_ms = now_ms + int(spec.dark_s * 1000)
+                self._cut = _Cut(spec, write, fields, now_ms)
                 stored = self._stored(spec, write, fields, now_ms)
                 if stored is not None:
                     self.meter.apply(write, stored, now_ms)
+                _lost(spec)
                 return
         self.meter.apply(write, fields, now_ms)
+
+    def _go_on(self, cut: _Cut, fields: Row) -> None:
+        """Store a further part of a write in which the power went: of the factors of a day, half is the morning."""
+        outcome, zone = cut.spec.outcome, self.meter.settings.timezone
+        if outcome == "whole":
+            self.meter.apply(cut.write, fields, cut.time_ms)
+        elif outcome == "half" and cut.write == "factor":
+            for part in (cut.first, fields):
+                time_ms = part.get("time")
+                if time_ms is not None and time_ms - day_start_ms(time_ms, zone) < _HALF_A_DAY_MS:
+                    self.meter.apply(cut.write, part, cut.time_ms)
+            self._cut = replace(cut, first={})
+        _lost(cut.spec)
 
     # What the line and the registers ask
 
@@ -190,6 +224,11 @@ class FaultyMeter:
         zone = self.meter.settings.timezone
         old_ms = self.meter.device_time(now_ms)
         return {**fields, "time": day_start_ms(time_ms, zone) + old_ms - day_start_ms(old_ms, zone)}
+
+
+def _lost(cut: PowerCut) -> None:
+    if cut.outcome != "whole":
+        raise PowerLostError("the power went in the middle of the write")
 
 
 class _Swapped:

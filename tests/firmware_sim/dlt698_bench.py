@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diantan_core import Dlt698Frame, dlt698_decode_apdu, dlt698_encode_apdu
+from firmware_sim.faces.base import PowerLostError
 from firmware_sim.faces.dlt698 import Dlt698Face
 from firmware_sim.meter import Row
 from profiles import Profile, load
@@ -21,7 +22,7 @@ class Store:
     def __init__(self, profile: Profile) -> None:
         self.applied: list[tuple[str, Row]] = []
         self.now: Row = {name: 1000 * point.resolution for name, point in profile.points.items()}
-        self.refuses = False
+        self.refuses = self.is_dark = False
         self.measured = 0
 
     def values(self, now_ms: int) -> Row:
@@ -42,6 +43,8 @@ class Store:
     def apply(self, write: str, fields: Row, now_ms: int) -> None:
         if self.refuses:
             raise ValueError("out of range")
+        if self.is_dark:
+            raise PowerLostError("the power went")
         self.applied.append((write, fields))
 
 

@@ -239,6 +239,10 @@ def test_the_factors_of_a_day_reach_every_slot(values: int) -> None:
     ]
     assert bench.store.applied == expected
     assert bench.get(0x4120_0200) == ("data", item)
+    bench.store.is_dark = True
+    other = ("structure", [day, ("ti", {"unit": 1, "interval": 15}), ("array", array[1][::-1])])
+    bench.ask("set_request", "normal", oad=0x4120_0200, data=other)
+    assert bench.get(0x4120_0200) == ("data", item)  # what was not stored as a whole is not shown
     short = ("structure", [day, ("ti", {"unit": 1, "interval": 15}), ("array", array[1][:-1])])
     assert bench.ask("set_request", "normal", oad=0x4120_0200, data=short)[1]["dar"] == 7
 

@@ -1,6 +1,7 @@
 """Faults of a meter itself: registers, clock, and power lost in the middle of a write."""
 
 import asyncio
+from contextlib import nullcontext
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +10,7 @@ from sim_support import DLT645, DLT698, HOUR, START, master_of, read_block, read
 
 from clock import ManualClock
 from diantan_core import dlt645_build
+from firmware_sim.faces.base import PowerLostError
 from firmware_sim.faults.book import FaultBook, Target
 from firmware_sim.faults.meter import FaultyMeter
 from firmware_sim.faults.model import parse_fault
@@ -129,13 +131,15 @@ def test_a_jump_to_no_time_is_logged_and_the_meter_goes_on(caplog: pytest.LogCap
 
 SLOT = START + HOUR
 WRITE = {"time": SLOT, "carbon_factor": 400_000}
+POWER_LOST = pytest.raises(PowerLostError)
 
 
 @pytest.mark.parametrize(("outcome", "factor"), [("whole", 400_000), ("none", 581_000)])
 def test_a_write_in_which_the_power_goes_is_there_or_not(outcome: str, factor: int) -> None:
     scene = Scene()
     scene.set("power-cut", outcome=outcome, dark_s=30)
-    scene.meter.apply("factor", WRITE, SLOT)
+    with nullcontext() if outcome == "whole" else POWER_LOST:
+        scene.meter.apply("factor", WRITE, SLOT)
     assert scene.meter.is_dark(SLOT)
     assert scene.meter.is_dark(SLOT + 30_000)
     assert not scene.meter.is_dark(SLOT + 30_001)
@@ -148,15 +152,17 @@ def test_a_write_in_which_the_power_goes_is_there_or_not(outcome: str, factor: i
 def test_without_power_nothing_is_stored() -> None:
     scene = Scene()
     scene.set("power-cut", dark_s=30)
-    scene.meter.apply("factor", WRITE, SLOT)
-    scene.meter.apply("factor", WRITE, SLOT + 1_000)
+    for time_ms in (SLOT, SLOT + 1_000):
+        with POWER_LOST:
+            scene.meter.apply("factor", WRITE, time_ms)
     assert scene.value("carbon_factor", SLOT + MINUTE) == 581_000
 
 
 def test_half_a_factor_is_a_slot_with_the_old_factor() -> None:
     scene = Scene()
     scene.set("power-cut", outcome="half")
-    scene.meter.apply("factor", WRITE, SLOT)
+    with POWER_LOST:
+        scene.meter.apply("factor", WRITE, SLOT)
     values = scene.meter.values(SLOT)
     assert (values["carbon_factor"], values["carbon_factor_start"]) == (581_000, SLOT)
 
@@ -164,15 +170,30 @@ def test_half_a_factor_is_a_slot_with_the_old_factor() -> None:
 def test_half_a_clock_is_the_date_with_the_old_time_of_day() -> None:
     scene = Scene()
     scene.set("power-cut", outcome="half")
-    scene.meter.apply("clock", {"time": START + 3 * DAY + 20 * HOUR}, START + 2 * HOUR)
+    with POWER_LOST:
+        scene.meter.apply("clock", {"time": START + 3 * DAY + 20 * HOUR}, START + 2 * HOUR)
     assert scene.value("device_time", START + 2 * HOUR) == START + 3 * DAY + 2 * HOUR
 
 
 def test_what_has_no_halves_is_not_stored() -> None:
     scene = Scene()
     scene.set("power-cut", outcome="half")
-    scene.meter.apply("factor_history_day", {"day": 1}, START + 2 * DAY)
+    with POWER_LOST:
+        scene.meter.apply("factor_history_day", {"day": 1}, START + 2 * DAY)
     assert scene.meter.row("factor_history", 1, START + 2 * DAY)["time"] == START + 2 * DAY
+
+
+@pytest.mark.parametrize(("outcome", "stored"), [("whole", range(24)), ("half", range(12)), ("none", range(0))])
+def test_a_day_of_factors_in_which_the_power_goes(outcome: str, stored: range) -> None:
+    """They are one write: half of it is the morning."""
+    scene = Scene()
+    scene.set("power-cut", outcome=outcome)
+    for hour in range(24):
+        with nullcontext() if outcome == "whole" else pytest.raises(PowerLostError):
+            scene.meter.apply("factor", {"time": START + hour * HOUR, "carbon_factor": 100_000 + hour}, START)
+    found = [scene.plain.factor_at(START + hour * HOUR) for hour in range(24)]
+    assert [factor == 100_000 + hour for hour, factor in enumerate(found)] == [hour in stored for hour in range(24)]
+    assert scene.book.counters["m"].faults == {"power-cut": 1}
 
 
 def test_a_write_that_the_meter_refuses_still_costs_its_power() -> None:

@@ -52,7 +52,8 @@ def test_a_mixed_line_survives_anything(stream: list[bytes]) -> None:
         session.receive(ASK)
         return b"".join(heard)
 
-    assert asyncio.run(run()).endswith(REPLY)
+    # Its octets may also end what another protocol waits for: that answer then comes behind.
+    assert REPLY in asyncio.run(run())
 
 
 @settings(max_examples=100, deadline=None)

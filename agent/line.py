@@ -155,10 +155,9 @@ class Line:
         meter.began_ms = began
         answered = await self._ask(meter, brief=brief)
         took = self._clock.monotonic_ms() - started
-        if answered:
-            if whole:
-                meter.poll_ms = (3 * meter.poll_ms + took) // 4 if meter.poll_ms else took
-                self._check_load()
+        if answered and whole:
+            meter.poll_ms = (3 * meter.poll_ms + took) // 4 if meter.poll_ms else took
+            self._check_load()
         # The rest of a brief poll is due at once, but behind the boundary readings of the others.
         meter.due_ms = began if answered and brief else self._following(meter, began)
 
@@ -227,9 +226,12 @@ class Line:
         meter.failures = meter.unread = 0
         meter.strike(answered=True)
         if meter.silent_since is not None:
-            log.info("answers again", extra={"about": meter.id})
-            self._on_back(meter.id, reading.time_ms, max(reading.time_ms - meter.silent_since, 0))
-            meter.silent_since = None
+            meter.back_ms = meter.back_ms or reading.time_ms
+            # One that answers now and then is not back: events of it would fill the journal.
+            if not meter.is_unreliable:
+                log.info("answers again", extra={"about": meter.id})
+                self._on_back(meter.id, meter.back_ms, max(meter.back_ms - meter.silent_since, 0))
+                meter.silent_since = None
         self._on_reading(reading)
 
     def _failed(self, meter: LineMeter, error: LineError | CodecError) -> None:
@@ -237,6 +239,7 @@ class Line:
         meter.identity_due = True
         meter.factor_written = None
         meter.unread += 1
+        meter.back_ms = 0
         silent = isinstance(error, LineError) and error.silent
         if silent and not (isinstance(error, BadReplyError) and meter.failures < SILENT_AFTER):
             meter.failures += 1

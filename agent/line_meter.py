@@ -51,6 +51,7 @@ class LineMeter:
     unread: int = 0  # polls without a reading, in a row: also those that were refused
     unreachable: bool = False  # the last poll found no connection, which says nothing of the meter
     silent_since: int | None = None
+    back_ms: int = 0  # when it answered again, if it has since
     identity_due: bool = True  # the meter may be another one: at the start and after every silence
     factor_written: tuple[int, int | None] | None = None  # slot start, factor
     _mute: dict[int, tuple[int, int]] = field(default_factory=dict)  # by block: failures in a row, polls left

@@ -92,6 +92,24 @@ def test_corrupt_replies_back_off_only_once_the_meter_was_silent() -> None:
     assert len(bench.wire.reads) == 21
 
 
+def test_a_meter_that_answers_now_and_then_is_told_of_once() -> None:
+    """Each fourth poll: events for every silence and answer would fill the journal. Then it is back for good."""
+    bench = Bench(poll_seconds=10, longest_silence_ms=10_000)
+    read, times = bench.wire.read, itertools.count()
+
+    async def now_and_then(unit: int, block: Block) -> bytes:
+        if bench.clock.now_ms() < START + 60 * MINUTE and next(times) % 5 < 3:  # two requests make a poll
+            raise NoReplyError("no reply")
+        return await read(unit, block)
+
+    bench.wire.read = now_and_then  # type: ignore[method-assign]  # a wire that is loose
+    bench.run(70 * MINUTE)
+    assert len(bench.readings) > 100
+    (_, since, silent), (_, again, back) = bench.silences
+    assert (silent, back) == (True, False)
+    assert since == again < START + MINUTE
+
+
 def test_a_number_that_is_none_costs_no_reading() -> None:
     """A meter whose serial number can't be understood is metered all the same, without knowing an exchange."""
     bench = Bench()

@@ -56,6 +56,10 @@ class Service:
         self._clock = clock
         self._setup = setup
         self._plans = lay_out(meters, setup.simulate, setup.lines, setup.file)
+        served_lines = {plan.section.name for plan in self._plans}
+        for line in setup.lines:
+            if line.name not in served_lines:
+                log.warning("%s: line %s has no meters and is not opened", setup.file, line.name)
         self.book = FaultBook(_targets(self._plans), setup.timezone)
         self.meters = {served.section.id: FaultyMeter(served.section.id, served.meter, self.book) for served in meters}
         builder = FaceBuilder(self.meters, setup.timezone)

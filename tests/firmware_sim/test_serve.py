@@ -9,8 +9,9 @@ import pytest
 from sim_support import DLT645, DLT698, START, ZONE, master_of, profile_of, read_block, served, service_of
 
 from clock import ManualClock
+from firmware_sim.line_config import LineSection
 from firmware_sim.lines.port import PortError
-from firmware_sim.serve import write_ready
+from firmware_sim.serve import Service, Setup, write_ready
 from profiles import names
 from profiles.points import CUMULATIVE
 
@@ -117,3 +118,12 @@ def test_a_fault_of_the_station_file_may_have_begun_before_the_program_did() -> 
     # What has no local time begins when the program does.
     assert values["device_time"] == noon + 60_000
     assert [fault.begin_ms for fault in service.book] == [START + 8 * 3_600_000, noon]
+
+
+def test_a_line_without_meters_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    lines = [LineSection(name=name, transport="tcp") for name in ("bus", "spare")]
+    service = Service([served("a")], ManualClock(START), Setup(lines=lines, file="s.toml"))
+    assert len(service.ports) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "s.toml: line spare has no meters and is not opened",
+    ]

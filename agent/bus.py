@@ -92,15 +92,7 @@ class LineBus:
             except LineDownError:
                 self.counters.unreachable += 1
                 raise
-            self._hearing.forget()
-            self._connection += 1
-            if self._down_since is not None:
-                self._down_s += asyncio.get_running_loop().time() - self._down_since
-                self._down_since = None
-            self._silent = 0
-            self._echo.forget()
-            self._senseless = 0
-            self.counters.connects += 1
+            self._note_start()
 
     def close(self) -> None:
         """Close the channel; a request under way ends with LineDownError."""
@@ -119,6 +111,8 @@ class LineBus:
         async with self._lock:
             self.attach(request.framing)
             self._need_connection()
+            if self._down_since is not None:  # a meter has dialled in again
+                self._note_start()
             if request.signature is None:
                 await self._broadcast(request)
                 return None
@@ -199,6 +193,17 @@ class LineBus:
         """Return seconds in which there was a connection: without one, nothing that is under way can arrive."""
         now = asyncio.get_running_loop().time() if self._down_since is None else self._down_since
         return now - self._down_s
+
+    def _note_start(self) -> None:
+        """Begin with a connection as with any new one."""
+        if self._down_since is not None:
+            self._down_s += asyncio.get_running_loop().time() - self._down_since
+            self._down_since = None
+        self._hearing.forget()
+        self._echo.forget()
+        self._connection += 1
+        self._silent = self._senseless = 0
+        self.counters.connects += 1
 
     def _note_end(self) -> None:
         """See whether the connection has ended."""

@@ -136,6 +136,10 @@ class MemoryChannel(Channel):
             raise LineDownError("memory: not open")
         asyncio.get_running_loop().call_soon(self._far.received, data)
 
+    def redial(self) -> None:
+        """Let there be a connection that nobody has opened."""
+        self._open = True
+
     def lose(self, reason: str = "memory: lost") -> None:
         """Let the connection end from the other side."""
         self._open = False

@@ -254,6 +254,23 @@ def test_time_without_a_connection_lets_nothing_be_forgotten(how: str) -> None:
     on(line, use).count(ok=1, connects=2, timeout=1, late=1)
 
 
+def test_a_connection_that_comes_by_itself_lets_old_requests_be_forgotten_in_time() -> None:
+    """As when a meter dials in again: nobody calls `connect`."""
+    line = Line(scripted(ax=[]))
+
+    async def use() -> None:
+        assert await line.ask("ax") == "NoReplyError"
+        line.channel.lose()
+        line.channel.redial()
+        assert await line.ask("bx") == "x"
+        assert await line.ask("ax") == "NoReplyError"
+        await asyncio.sleep(61)
+        line.script = answer
+        assert await line.ask("ax") == "x"
+
+    on(line, use).count(ok=2, connects=2, timeout=1)
+
+
 def test_a_late_reply_across_a_reconnect_is_known() -> None:
     """It comes by the next connection, as from a serial server."""
     line = Line(scripted(ax=after(0.5, b"<ax>"), ay=after(0.28, b"<ay>")))

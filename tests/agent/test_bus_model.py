@@ -104,6 +104,10 @@ class Link(Channel):
         if self._source.random() < 0.1:
             raise LineDownError("refused")
         await asyncio.sleep(0)
+        self.dial_in()
+
+    def dial_in(self) -> None:
+        """Let there be a connection, opened or not."""
         self._open = True
         for _ in range(self._held_back):
             self._at(0.01)
@@ -112,11 +116,14 @@ class Link(Channel):
     def hang_up(self) -> None:
         self._open = False
 
-    def lose(self) -> None:
-        """End the connection from the other side."""
+    async def lose(self) -> None:
+        """End the connection from the other side, which may make another one later."""
         if self._open:
             self._open = False
             self._on_lost("lost")
+        if self._source.random() < 0.5:
+            await asyncio.sleep(self._source.choice((0.0, 1.0, 500.0)))
+            self.dial_in()
 
     def write(self, data: bytes) -> None:
         if not self._open:
@@ -232,7 +239,7 @@ class Master:
                 await self.bus.connect()
         match source.randrange(20):
             case 0:
-                self.link.lose()
+                await self.link.lose()
             case 1:
                 self.bus.close()
                 await asyncio.sleep(source.choice((0.0, 1.0, 500.0)))

@@ -115,13 +115,19 @@ def test_records_and_state_are_one_transaction(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    """Nothing of it is lost, and what is still to be asked of meters can be kept from then on."""
-    journal = opened(tmp_path)
+def of_the_first_version(directory: Path) -> Journal:
+    """Return a closed journal as version 1 left it."""
+    journal = opened(directory)
     journal.commit([append(interval(0), m=b"one")])
     journal.connection.execute("ALTER TABLE meters DROP COLUMN notes")
     journal.connection.execute("PRAGMA user_version = 1")
     journal.close()
+    return journal
+
+
+def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Nothing of it is lost, and what is still to be asked of meters can be kept from then on."""
+    journal = of_the_first_version(tmp_path)
     assert verify(journal.path).problems == []  # readers do not change it
     journal = opened(tmp_path)
     assert journal.states() == {"m": (b"one", None)}
@@ -149,11 +155,7 @@ journal_schema.upgrade(connection)
 
 def test_a_power_cut_in_the_middle_of_an_upgrade_costs_nothing(tmp_path: Path) -> None:
     """The tables are changed and their version is not yet: then neither is."""
-    journal = opened(tmp_path)
-    journal.commit([append(interval(0), m=b"one")])
-    journal.connection.execute("ALTER TABLE meters DROP COLUMN notes")
-    journal.connection.execute("PRAGMA user_version = 1")
-    journal.close()
+    journal = of_the_first_version(tmp_path)
     died = subprocess.run([sys.executable, "-c", _DIE_IN_UPGRADE, journal.path], check=False)
     assert died.returncode == 9
     journal = opened(tmp_path)

@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+#[path = "../fuzz/checks/batch.rs"]
+mod batch;
 #[path = "../fuzz/checks/dlt645.rs"]
 mod dlt645;
 #[path = "../fuzz/checks/dlt698.rs"]
@@ -70,4 +72,10 @@ fn dlt645_holds_on_mutated_frames() {
 #[test]
 fn dlt698_holds_on_mutated_frames() {
     run(&seeds::octets(seeds::DLT698), dlt698::all);
+}
+
+#[test]
+fn the_batch_decoder_holds_on_mutated_batches() {
+    batch::shapes_are_batches();
+    run(&seeds::octets(seeds::BATCH), batch::all);
 }

@@ -1,7 +1,8 @@
-//! Frames to begin with: one a line in hexadecimal digits.
+//! Frames and batches to begin with: one a line in hexadecimal digits.
 
 pub const DLT645: &str = include_str!("../seeds/dlt645.txt");
 pub const DLT698: &str = include_str!("../seeds/dlt698.txt");
+pub const BATCH: &str = include_str!("../seeds/batch.txt");
 
 /// The octets of each line, behind one that chooses the pieces and the limit.
 pub fn octets(text: &str) -> Vec<Vec<u8>> {

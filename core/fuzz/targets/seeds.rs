@@ -6,7 +6,11 @@ mod seeds;
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
-    for (target, text) in [("dlt645", seeds::DLT645), ("dlt698", seeds::DLT698)] {
+    for (target, text) in [
+        ("dlt645", seeds::DLT645),
+        ("dlt698", seeds::DLT698),
+        ("batch", seeds::BATCH),
+    ] {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("corpus")
             .join(target);

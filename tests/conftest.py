@@ -18,6 +18,9 @@ from hypothesis import settings
 settings.register_profile("diantan", deadline=None)
 settings.load_profile("diantan")
 
+# Tests are no packages (importmode=importlib): what all of them share beside fixtures is found by its directory.
+sys.path.insert(0, str(Path(__file__).parent))
+
 REQUIRE_ALL = bool(os.environ.get("DIANTAN_REQUIRE_ALL"))
 
 

@@ -19,6 +19,15 @@ from wire.domain import (
     whole,
 )
 from wire.records import ClockState
+from wire.status_facts import (
+    Backlog,
+    Overdue,
+    backlog_parts,
+    check_backlog,
+    check_dropped_by,
+    check_overdue,
+    overdue_parts,
+)
 
 SCHEMA_VERSION = 1
 CONTEXT_BYTES = 8
@@ -138,17 +147,26 @@ _STATUS: _Fields = (
     (6, "unacknowledged", _count),
     (7, "clock_state", _clock_state),
     (8, "dropped", _count),
+    (9, "backlog", check_backlog),
+    (10, "resent", _count),
+    (11, "dropped_by", check_dropped_by),
+    (12, "clock_offset_ms", _integer(-MAX_TIME_MS, MAX_TIME_MS)),
+    (13, "overdue", check_overdue),
 )
+_TOLD_SINCE: Mapping[int, object] = dict.fromkeys((9, 10, 11, 12, 13))  # a gateway that doesn't tell them yet: None
 _LIVE: _Fields = ((1, "gateway", _name), (2, "time_ms", _time), (3, "meters", _meters))
 
 
-def _encode(message: object, fields: _Fields) -> bytes:
-    """Check each field and return the message's bytes."""
+def _encode(message: object, fields: _Fields, optional: Mapping[int, object] | None = None) -> bytes:
+    """Check each field and return the message's bytes; of the `optional` ones, those that are not None."""
     kind = type(message).__name__
     value: dict[int, object] = {0: SCHEMA_VERSION}
     for key, name, check in fields:
+        field = _travelling(getattr(message, name))
+        if field is None and optional and key in optional:
+            continue
         try:
-            checked = check(getattr(message, name), name)
+            checked = _travelling(check(field, name))
         except RecordError as error:
             raise MessageError(f"{kind}: {error}") from error
         value[key] = int(checked) if isinstance(checked, int) else checked
@@ -156,6 +174,15 @@ def _encode(message: object, fields: _Fields) -> bytes:
     if len(data) > strict.MAX_MESSAGE_BYTES:
         raise MessageError(f"{kind}: expected at most {strict.MAX_MESSAGE_BYTES} bytes, got {len(data)}")
     return data
+
+
+def _travelling(field: object) -> object:
+    match field:
+        case Backlog():
+            return backlog_parts(field)
+        case Overdue():
+            return overdue_parts(field)
+    return field
 
 
 def _decode(data: bytes, kind: str, fields: _Fields, defaults: Mapping[int, object]) -> list[object]:
@@ -173,10 +200,13 @@ def _decode(data: bytes, kind: str, fields: _Fields, defaults: Mapping[int, obje
     version = value.get(0)
     if type(version) is not int or version != SCHEMA_VERSION:
         raise MessageError(f"{kind}: expected schema version {SCHEMA_VERSION} at key 0, got {version!r:.40}")
-    result = []
+    result: list[object] = []
     for key, name, check in fields:
         if key not in value and key not in defaults:
             raise MessageError(f"{kind}: {name} (key {key}) is missing")
+        if key not in value and defaults[key] is None:
+            result.append(None)
+            continue
         try:
             result.append(check(value.get(key, defaults.get(key)), f"{name} (key {key})"))
         except RecordError as error:
@@ -253,15 +283,20 @@ class Status:
     unacknowledged: int  # records in the journal that the centre has not acknowledged
     clock_state: ClockState
     dropped: int = 0  # records given up unacknowledged, ever in this context
+    backlog: Backlog | None = None
+    resent: int | None = None  # batches sent more than once since the program's start
+    dropped_by: Mapping[int, int] | None = None  # by wire.status_facts.Dropped
+    clock_offset_ms: int | None = None  # of the gateway's time from its system clock, which may have been set back
+    overdue: Overdue | None = None
 
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
-        return _encode(self, _STATUS)
+        return _encode(self, _STATUS, _TOLD_SINCE)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return the message in the bytes; MessageError when they are not one."""
-        return cls(*_decode(data, cls.__name__, _STATUS, {8: 0}))  # type: ignore[arg-type]  # checked field by field
+        return cls(*_decode(data, cls.__name__, _STATUS, {8: 0, **_TOLD_SINCE}))  # type: ignore[arg-type]  # checked field by field
 
 
 @dataclass(frozen=True, slots=True)

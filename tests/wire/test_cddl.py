@@ -27,6 +27,7 @@ from wire.records import (
     Quality,
     Record,
 )
+from wire.status_facts import Backlog, Overdue
 
 CDDL = (Path(__file__).parents[2] / "docs" / "wire.cddl").read_text(encoding="utf-8")
 NOW = 1_790_000_000_000
@@ -66,7 +67,14 @@ BATCHES = {
 MESSAGES = {
     "acknowledgement": Acknowledgement("gw", CONTEXT, 4, ((6, 7), (9, 9)), NOW),
     "factors": Factors("node", b"s", NOW, 900_000, NOW, (1, None, 2**32 - 1)),
-    "status": Status("gw", StatusState.HEALTH, NOW, CONTEXT, 1, 0, ClockState.STEPPED, 3),
+    "status": Status(
+        *("gw", StatusState.HEALTH, NOW, CONTEXT, 1, 0, ClockState.STEPPED, 3),
+        backlog=Backlog(1, 80, 0),
+        resent=2,
+        dropped_by={0: 3, 255: 1},
+        clock_offset_ms=-3,
+        overdue=Overdue(3, 2, 900_000, (("m", None), ("n", 900_001))),
+    ),
     "live": Live("gw", NOW, (("m", NOW, {"power": -5, "voltage_a": 230_000}), ("n", NOW, {}))),
 }
 
@@ -122,6 +130,9 @@ def test_unknown_keys_are_allowed() -> None:
         ("factors", {6: [-1]}),
         ("factors", {4: 0}),
         ("status", {2: 3}),
+        ("status", {9: [1, 2]}),
+        ("status", {11: {0: "x"}}),
+        ("status", {13: [3, 2, 1, [["m", "x"]]]}),
         ("live", {3: [["m", NOW]]}),
         ("live", {3: [["m", NOW, {"power": "x"}]]}),
     ],

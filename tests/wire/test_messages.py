@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wire.messages import Acknowledgement, Factors, Live, MessageError, Status, StatusState
 from wire.records import ClockState
+from wire.status_facts import Backlog, Overdue
 
 NAME = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=16)
 TIME = st.integers(0, 2**53)
@@ -41,7 +42,27 @@ MESSAGES = st.one_of(
         st.lists(st.none() | st.integers(0, 2**32 - 1), min_size=1, max_size=100).map(tuple),
     ),
     st.builds(
-        Status, NAME, st.sampled_from(StatusState), TIME, CONTEXT, COUNT, COUNT, st.sampled_from(ClockState), COUNT
+        Status,
+        NAME,
+        st.sampled_from(StatusState),
+        TIME,
+        CONTEXT,
+        COUNT,
+        COUNT,
+        st.sampled_from(ClockState),
+        COUNT,
+        st.none() | st.builds(Backlog, COUNT, COUNT, TIME),
+        st.none() | COUNT,
+        st.none() | st.dictionaries(st.integers(0, 255), COUNT, max_size=4),
+        st.none() | st.integers(-(2**53), 2**53),
+        st.none()
+        | st.builds(
+            Overdue,
+            st.just(2**63 - 1),
+            COUNT,
+            TIME,
+            st.lists(st.tuples(NAME, st.none() | TIME), max_size=4).map(tuple),
+        ),
     ),
     st.builds(
         Live,
@@ -80,7 +101,8 @@ def test_garbage_is_refused(kind: Any, data: bytes) -> None:
 
 ACKNOWLEDGEMENT = Acknowledgement("gw", bytes(8), 4, ((6, 7),), 5)
 FACTORS = Factors("node", b"s", 1, 900_000, 0, (1, None))
-STATUS = Status("gw", StatusState.BIRTH, 1, bytes(8), 1, 0, ClockState.UNKNOWN, 2)
+FACTS = (Backlog(3, 300, 9), 4, {0: 2, 200: 1}, -5, Overdue(7, 2, 9, (("m", None), ("n", 10))))
+STATUS = Status("gw", StatusState.BIRTH, 1, bytes(8), 1, 0, ClockState.UNKNOWN, 2, *FACTS)
 LIVE = Live("gw", 1, (("m", 1, {"power": -5}),))
 
 
@@ -120,6 +142,19 @@ def test_a_truncated_message_is_refused() -> None:
         (STATUS, {2: 3}, "state"),
         (STATUS, {7: 3}, "clock_state"),
         (STATUS, {8: None}, "dropped"),
+        (STATUS, {9: None}, r"backlog \(key 9\): expected an array, got NoneType"),
+        (STATUS, {9: [1, 2]}, "3 to 3 items, got 2"),
+        (STATUS, {9: [1, 2, -1]}, "oldest_age_ms"),
+        (STATUS, {10: "1"}, "resent"),
+        (STATUS, {11: []}, "expected a map, got list"),
+        (STATUS, {11: {256: 1}}, "dropped_by.*reason"),
+        (STATUS, {11: {"0": 1}}, "dropped_by.*reason"),
+        (STATUS, {11: {0: -1}}, "dropped_by.* 0"),
+        (STATUS, {12: 2**53 + 1}, "clock_offset_ms"),
+        (STATUS, {13: [1, 2, 0, []]}, "overdue"),
+        (STATUS, {13: [17, 17, 0, [["m", 1]] * 17]}, "worst: expected 0 to 16 items, got 17"),
+        (STATUS, {13: [1, 1, 0, [["m", True]]]}, r"worst\[0\] age"),
+        (STATUS, {13: [1, 1, 0, [["", 1]]]}, r"worst\[0\] meter"),
         (LIVE, {3: [["m", 1, {1: 2}]]}, "point"),
         (LIVE, {3: [["m", 1, {"power": "5"}]]}, "power"),
         (LIVE, {3: [["m", 1]]}, r"meters.*\[0\]"),
@@ -137,7 +172,7 @@ def test_deviations_are_refused_by_name(message: Any, changes: dict[Any, Any], n
 @pytest.mark.parametrize("message", [ACKNOWLEDGEMENT, FACTORS, STATUS, LIVE])
 def test_a_missing_field_is_named(message: Any) -> None:
     value = cbor2.loads(message.encode())
-    optional = {Acknowledgement: {6}, Status: {8}}.get(type(message), set())
+    optional = {Acknowledgement: {6}, Status: set(range(8, 14))}.get(type(message), set())
     for key in set(value) - optional:
         with pytest.raises(MessageError, match=rf"key {key}\b"):
             type(message).decode(cbor2.dumps({k: v for k, v in value.items() if k != key}))
@@ -154,6 +189,16 @@ def test_an_absent_count_of_dropped_records_is_none_dropped() -> None:
     value = cbor2.loads(STATUS.encode())
     del value[8]
     assert Status.decode(cbor2.dumps(value)).dropped == 0
+
+
+def test_a_gateway_that_does_not_tell_its_facts_yet_is_understood() -> None:
+    value = cbor2.loads(STATUS.encode())
+    for key in range(9, 14):
+        del value[key]
+    told = Status.decode(cbor2.dumps(value))
+    assert told == Status("gw", StatusState.BIRTH, 1, bytes(8), 1, 0, ClockState.UNKNOWN, 2)
+    assert (told.backlog, told.resent, told.dropped_by, told.clock_offset_ms, told.overdue) == (None,) * 5
+    assert told.encode() == cbor2.dumps(value)
 
 
 def test_bool_keys_dont_pass_for_integers() -> None:

@@ -79,6 +79,7 @@ _WORDS = {
     "unknown_meter": ("meter not registered", "未登记电能表"),
     "records_dropped": ("gateway dropped records", "网关丢弃记录"),
     "journal_opened": ("gateway began a new journal", "网关日志重建"),
+    "key_shared": ("two gateways use one key", "两个网关共用密钥"),
     "set_aside": ("records the store rejects", "记录无法入库"),
     "gateway": ("gateway", "网关"),
     "info": ("info", "提示"),

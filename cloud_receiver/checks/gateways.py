@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from cloud_receiver.checks.day import Draft
 from cloud_receiver.checks.model import SLOT_MS, STATION, Kind, Severity
-from cloud_receiver.schema import event, gateway, gateway_status, journal, message, set_aside
+from cloud_receiver.ranges import RangeSet
+from cloud_receiver.schema import event, gateway, gateway_status, journal, message, received_range, set_aside
 from wire.records import DetailKey, EventCode
 
 _SHOWN = {
@@ -15,6 +18,7 @@ _SHOWN = {
     DetailKey.FIRST_SEQUENCE: "first_sequence",
     DetailKey.LAST_SEQUENCE: "last_sequence",
 }
+_RANGES_SHOWN = 64
 
 
 def findings(connection: Connection, station: int, day_ms: int, end_ms: int) -> list[Draft]:
@@ -22,6 +26,7 @@ def findings(connection: Connection, station: int, day_ms: int, end_ms: int) -> 
     kinds = (
         (Kind.RECORDS_DROPPED, Severity.ALARM, [*_dropped(connection, station, day_ms, end_ms)]),
         (Kind.JOURNAL_OPENED, Severity.WARNING, [*_opened(connection, station, day_ms, end_ms)]),
+        (Kind.KEY_SHARED, Severity.ALARM, [*_shared(connection, station, day_ms, end_ms)]),
         (Kind.SET_ASIDE, Severity.ALARM, [*_set_aside(connection, station, day_ms, end_ms)]),
     )
     return [
@@ -78,8 +83,8 @@ def _dropped(connection: Connection, station: int, day_ms: int, end_ms: int) -> 
         )
 
 
-def _opened(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
-    """Find journals that are not their gateway's first: what the one before had not sent is lost."""
+def _replaced(connection: Connection, station: int, day_ms: int, end_ms: int) -> Iterator[Any]:
+    """Find journals that are not their gateway's first, each with the one before."""
     former = journal.alias("former")
     last = (
         select(func.max(former.c.id))
@@ -87,22 +92,78 @@ def _opened(connection: Connection, station: int, day_ms: int, end_ms: int) -> _
         .scalar_subquery()
     )
     before = journal.alias("before")
-    rows = connection.execute(
-        select(journal.c.opened_ms, journal.c.context, before.c.context.label("former"), gateway.c.name)
+    yield from connection.execute(
+        select(
+            journal.c.opened_ms,
+            journal.c.id,
+            journal.c.context,
+            before.c.id.label("former_id"),
+            before.c.context.label("former"),
+            gateway.c.name,
+        )
         .join(gateway, gateway.c.id == journal.c.gateway)
         .join(before, before.c.id == last)
         .where(gateway.c.station == station, journal.c.opened_ms >= day_ms, journal.c.opened_ms < end_ms)
         .order_by(journal.c.id)
     )
-    for row in rows:
+
+
+def _opened(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
+    """Find journals that are not their gateway's first: what the one before had not sent is lost, from where on."""
+    for row in _replaced(connection, station, day_ms, end_ms):
+        ranges = RangeSet(
+            (found.first, found.last)
+            for found in connection.execute(
+                select(received_range.c.first, received_range.c.last).where(received_range.c.journal == row.former_id)
+            )
+        )
         yield (
             row.opened_ms,
             {
                 "gateway": row.name,
                 "journal": bytes(row.context).hex(),
                 "journal_before": bytes(row.former).hex(),
+                "missing": [[first, last] for first, last in ranges.missing(_RANGES_SHOWN)],
+                "lost_from": ranges.highest() + 1,
             },
         )
+
+
+def _shared(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
+    """Find journals whose gateway went on with the one before: no gateway does, so there are two with one key."""
+    for row in _replaced(connection, station, day_ms, end_ms):
+        begun = _message(connection, row.id, message.c.first)
+        latest = _message(connection, row.former_id, message.c.first.desc())
+        # By arrival and by the gateway's clock: a late delivery fails the one, a clock put right the other.
+        if begun and latest and latest.id > begun.id and latest.created_ms > begun.created_ms:
+            yield (
+                row.opened_ms,
+                {
+                    "gateway": row.name,
+                    "journals": [bytes(row.former).hex(), bytes(row.context).hex()],
+                    "first_sequence": latest.first,
+                    "count": latest.count,
+                },
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    id: int
+    first: int
+    count: int
+    created_ms: int
+
+
+def _message(connection: Connection, number: int, order: ColumnElement[int]) -> _Sent | None:
+    """Return the message of a journal that comes first in an order of its sequences."""
+    row = connection.execute(
+        select(*(message.c[name] for name in _Sent.__dataclass_fields__))
+        .where(message.c.journal == number)
+        .order_by(order)
+        .limit(1)
+    ).first()
+    return None if row is None else _Sent(*row)
 
 
 def _set_aside(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     UNKNOWN_METER = "unknown_meter"  # 未登记电能表
     RECORDS_DROPPED = "records_dropped"  # 网关丢弃记录
     JOURNAL_OPENED = "journal_opened"  # 网关日志重建
+    KEY_SHARED = "key_shared"  # 密钥共用
     SET_ASIDE = "set_aside"  # 记录无法入库
 
 

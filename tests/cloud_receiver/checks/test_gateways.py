@@ -15,6 +15,7 @@ from cloud_receiver.config import Checks
 from cloud_receiver.findings import Finding
 from cloud_receiver.registry import Registry
 from wire import topics
+from wire.batch import RecordBatchMessage, encode_batch
 from wire.envelope import Signer
 from wire.messages import Status, StatusState
 from wire.records import ClockState, DetailKey, EventCode, EventRecord
@@ -58,11 +59,62 @@ def test_a_second_journal_is_a_finding(bench: Bench, gateway: FakeGateway, regis
             "gateway": "gw1",
             "journal": b"journal2".hex(),
             "journal_before": b"journal1".hex(),
+            "missing": [],
+            "lost_from": 4,
         }
     ]
     # It stays: what was lost stays lost.
-    bench.take(batch(gateway, 4, 3))
+    check(bench, registry)
     assert [found.id for found in check(bench, registry)] == [item.id]
+
+
+def test_what_a_replaced_journal_had_not_sent_is_named(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
+    bench.take(batch(gateway, 1, 3), batch(gateway, 10, 2))
+    bench.take(Message(gateway.topic, gateway.envelope(1, [interval(9)], context=b"journal2")))
+    (item,) = [found for found in check(bench, registry) if found.kind == "journal_opened"]
+    (found,) = details(item)
+    assert (found["missing"], found["lost_from"]) == ([[4, 9]], 12)
+
+
+def kinds(bench: Bench, registry: Registry) -> set[str]:
+    """Return what is found but for the energies, which no meter had."""
+    return {item.kind for item in check(bench, registry)} - {"overlapping_intervals", "register_discontinuity"}
+
+
+def second(gateway: FakeGateway, first: int, context: bytes, created_ms: int) -> Message:
+    made = RecordBatchMessage(gateway.name, context, first, created_ms, ClockState.SYNCHRONISED, [interval(first)])
+    return Message(gateway.topic, Signer(gateway.key).sign(encode_batch(made), gateway.topic))
+
+
+def test_two_journals_that_grow_at_the_same_time_are_two_gateways_with_one_key(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    bench.take(second(gateway, 1, b"journal1", DAY_MS))
+    bench.take(second(gateway, 1, b"journal2", DAY_MS + 1000))
+    assert kinds(bench, registry) == {"journal_opened"}
+    bench.take(second(gateway, 2, b"journal1", DAY_MS + 2000))
+    (item,) = [found for found in check(bench, registry) if found.kind == "key_shared"]
+    assert item.severity == "alarm"
+    (found,) = details(item)
+    assert found["journals"] == [b"journal1".hex(), b"journal2".hex()]
+    assert (found["first_sequence"], found["count"]) == (2, 1)
+
+
+def test_a_late_delivery_of_a_replaced_journal_is_no_second_gateway(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    bench.take(second(gateway, 2, b"journal1", DAY_MS + 1000))
+    bench.take(second(gateway, 1, b"journal2", DAY_MS + 2000))
+    bench.take(second(gateway, 3, b"journal1", DAY_MS + 1500))
+    assert kinds(bench, registry) == {"journal_opened"}
+
+
+def test_a_gateway_whose_clock_was_put_right_is_no_second_one(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    bench.take(second(gateway, 1, b"journal1", DAY_MS + HOUR_MS))
+    bench.take(second(gateway, 1, b"journal2", DAY_MS))
+    assert kinds(bench, registry) == {"journal_opened"}
 
 
 def test_an_event_of_dropped_records_is_a_finding(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:

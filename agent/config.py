@@ -10,6 +10,7 @@ from agent.config_lines import AnyLine, Line, Meter, shared_ports
 from agent.config_values import FactorValue
 from settings.errors import ConfigError
 from settings.values import Exact, Flag, Host, Name, PlainName, Port, Section, Whole, Zone
+from supervision.config import Metrics
 
 __all__ = ["AgentConfig", "Line", "Meter"]
 
@@ -85,6 +86,7 @@ class Reporting(Section):
     live_seconds: Whole = Field(default=60, ge=0)  # 0: never
     stale_seconds: Whole = Field(default=180, ge=1)
     status_seconds: Whole = Field(default=300, ge=1)
+    overdue_seconds: Whole = Field(default=900, ge=1)  # without a good reading, before a meter is told of by name
 
 
 class Freezes(Section):
@@ -115,6 +117,7 @@ class AgentConfig(Section):
     report: Reporting = Reporting()
     freezes: Freezes = Freezes()
     meter_clocks: MeterClocks = MeterClocks()
+    metrics: Metrics = Metrics()
     line: list[AnyLine] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -10,11 +10,13 @@ from typing import Final
 from agent import build
 from agent.config_file import Loaded
 from agent.factors import FactorBook
+from agent.facts import MEASURE_MS, Facts
 from agent.health import Health
 from agent.journal import Append, Journal, event, to_row
 from agent.journal_schema import JournalError
 from agent.logs import log
 from agent.metering import Metering
+from agent.metrics import AgentMetrics
 from agent.notes import MeterNotes, build_notes
 from agent.reading import Reading
 from agent.report import LiveValues, StatusReporter
@@ -23,9 +25,11 @@ from agent.spare import Errand
 from agent.tasks import every, watched
 from agent.timekeeper import INSIST_MS, STEP_MS, Timekeeper, kernel_synchronised
 from agent.uplink import Uplink, UplinkSettings
+from agent.watchdog import LifeSigns
 from agent.writer import JournalWriter
 from clock import Clock, SystemClock
 from diantan_core import Factor, IntegrationError
+from supervision.systemd import READY, STOPPING, Notifier, feed
 from wire import topics
 from wire.connection import LinkError, Received
 from wire.envelope import KeyRing, Signer
@@ -47,10 +51,12 @@ _LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 class Gateway:
     """One running agent."""
 
-    def __init__(self, loaded: Loaded, journal: Journal, clock: Clock, *, chance: random.Random) -> None:
+    def __init__(
+        self, loaded: Loaded, journal: Journal, clock: Clock, *, chance: random.Random, notifier: Notifier | None = None
+    ) -> None:
         """Put the parts together; MeteringError or KeyFileError when a stored state or a key can't be used."""
         config = loaded.config
-        self._config = config
+        self.config = config
         self._clock = clock
         states = journal.states()
         self.metering = build.build_metering(loaded, states)
@@ -143,6 +149,20 @@ class Gateway:
         )
         self._exchanged: set[str] = set()  # what readings said that could not be used
         self._serial_numbers: dict[str, int] = {}
+        self.facts = Facts(
+            {meter.id: 1000 * meter.poll_seconds for line in config.line for meter in line.meter},
+            {name: time for name, metering in self.metering.items() if (time := metering.last_time_ms) is not None},
+            self.writer,
+            clock,
+            now_ms,
+            limit_ms=1000 * config.report.overdue_seconds,
+            held_back=lambda: self.held_back,
+            stale=lambda: self.live.dropped,
+            resent=lambda: self.uplink.window.resent,
+        )
+        self.status.facts = self.facts.fields
+        self.metrics = AgentMetrics(self)
+        self._notifier = notifier or Notifier()
         self._acknowledgements = topics.acknowledgement(gateway)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -160,15 +180,29 @@ class Gateway:
             *(asyncio.create_task(watched(self._clock, line), name=f"line {line.name}") for line in self.lines),
             *self._housekeeping(),
         ]
+        if self._notifier.watchdog_s is not None:
+            tasks.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
         await self.link.start()
+        await self.metrics.start()
+        self._notifier.tell(READY)
         try:
             done, _ = await asyncio.wait({keeping, stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._notifier.tell(STOPPING)
+            await self.metrics.stop()
             await end({stopping, *tasks})
             await self._leave(keeping)
         for task in done - {stopping}:
             task.result()  # whatever ended by itself did so with an error
+
+    def _life_signs(self) -> LifeSigns:
+        return LifeSigns(
+            self.lines,
+            self.writer,
+            longest_timeout_ms=max(line.timeout_ms for line in self.config.line),
+            seconds=asyncio.get_running_loop().time,
+        )
 
     def reading(self, reading: Reading) -> None:
         """Take a reading: for the live view, and for the registers unless the journal is too far behind.
@@ -177,6 +211,7 @@ class Gateway:
         """
         if not reading.brief:
             self.live.update(reading)
+        self.facts.read(reading.meter)
         if reading.exchanged:
             self._exchanged.add(reading.meter)
         if reading.serial_number is not None:
@@ -194,6 +229,7 @@ class Gateway:
         try:
             records = metering.feed(reading, self.factors.schedule)
         except IntegrationError as error:
+            self.facts.unusable += 1
             log.error("the reading can't be used: %s", error, extra={"about": reading.meter})
             return
         self._exchanged.discard(reading.meter)
@@ -207,6 +243,7 @@ class Gateway:
         try:
             rows = [to_row(record) for record in records]
         except RecordError as error:
+            self.facts.unfit += len(records)
             log.error("a record can't be kept: %s", error, extra={"about": metering.meter})
             return
         notes = {metering.meter: self.notes[metering.meter].encoded()}
@@ -223,6 +260,7 @@ class Gateway:
         try:
             row = to_row(record)
         except RecordError as error:
+            self.facts.unfit += 1
             log.error("a record can't be kept: %s", error, extra={"about": notes.meter})
             return
         self.writer.submit(Append([row], notes={notes.meter: notes.encoded()}))
@@ -285,12 +323,13 @@ class Gateway:
         return self.link.publish(self.status.topic, self.status.envelope(state), 1, retain=True)
 
     def _housekeeping(self) -> list["asyncio.Task[None]"]:
-        config = self._config
+        config = self.config
         duties: list[tuple[str, float, float, Callable[[], Awaitable[None] | None]]] = [
             ("clock", CHECK_CLOCK_MS, 0.25, self.time.check),
             ("checkpoint", 1000 * config.journal.checkpoint_seconds, 1.0, self.checkpoint),
             ("counters", COUNTERS_MS, 1.0, self.writer.store_counters),
             ("retention", PRUNE_MS, 10.0, self._prune),
+            ("backlog", MEASURE_MS, 1.0, self.facts.measure),
             ("status", 1000 * config.report.status_seconds, 1.0, self._health),
         ]
         if config.report.live_seconds:
@@ -309,7 +348,7 @@ class Gateway:
             self.writer.submit(Append((), states))
 
     async def _prune(self) -> None:
-        await prune(self.writer, self._config.journal, self._trusted_ms, self._event)
+        await prune(self.writer, self.config.journal, self._trusted_ms, self._event)
 
     def _trusted_ms(self) -> int | None:
         return self.time.now_ms() if self.time.state == ClockState.SYNCHRONISED else None

@@ -51,7 +51,7 @@ class Health:
             "readings_held_back": self._held_back(),
             "batches_resent": self._uplink.window.resent,
             "factors_rejected": self._factors.rejected,
-            "late_p99_ms": self._lateness().bound_ms(0.99),
+            "late_p99_ms": self.lateness().bound_ms(0.99),
             **figures_of(self._notes.values()),
         }
 
@@ -64,9 +64,10 @@ class Health:
                 self._troubles[name] = troubles
                 log.info("line health", extra={"about": name, "details": figures})
 
-    def _lateness(self) -> Lateness:
+    def lateness(self) -> Lateness:
         """Return how late the polls of all lines began."""
         total = Lateness()
         for line in self._lines:
             total.counts = [a + b for a, b in zip(total.counts, line.lateness.counts, strict=True)]
+            total.total_ms += line.lateness.total_ms
         return total

@@ -49,6 +49,7 @@ class Line:
         self.attempts = Allowance(settings.timeout_ms)  # at silent meters
         self.errand_time = Allowance(settings.timeout_ms)
         self.overloaded = False
+        self.steps = 0  # things done, a wait being one: whoever watches the line sees that it lives
         self._settings = settings
         self._clock = clock
         self._now_ms = now_ms
@@ -67,6 +68,7 @@ class Line:
         try:
             while True:
                 await self._step()
+                self.steps += 1
         finally:
             self.bus.close()
 

@@ -113,9 +113,11 @@ class Lateness:
     """How late polls begin, as counts by upper bound."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(LATENESS_MS) + 1))
+    total_ms: int = 0
 
     def add(self, late_ms: int) -> None:
         """Count a poll."""
+        self.total_ms += late_ms
         for index, bound in enumerate(LATENESS_MS):
             if late_ms <= bound:
                 self.counts[index] += 1

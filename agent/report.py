@@ -1,8 +1,8 @@
 """What the gateway tells without guarantee: the latest values of its meters, and its own state."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from agent.reading import Reading
 from agent.uplink import Publisher
@@ -74,6 +74,7 @@ class StatusReporter:
         self._now_ms = now_ms
         self._writer = writer
         self._clock_state = clock_state
+        self.facts: Callable[[], Mapping[str, Any]] = dict  # further fields; the will, made first, has none
 
     def envelope(self, state: StatusState) -> bytes:
         """Return the signed status as of now."""
@@ -86,5 +87,6 @@ class StatusReporter:
             self._writer.unacknowledged,
             self._clock_state(),
             self._writer.journal.header.dropped,
+            **self.facts(),
         )
         return self._signer.sign(message.encode(), self.topic)

@@ -17,6 +17,7 @@ from agent.logs import log
 from agent.trace import line_trace
 from clock import Clock
 from settings.errors import ConfigError
+from supervision.systemd import Notifier
 
 
 class AlreadyRunningError(Exception):
@@ -65,7 +66,7 @@ async def _work(loaded: Loaded, journal: Journal, clock: Clock, trace: Collectio
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    gateway = Gateway(loaded, journal, clock, chance=random.SystemRandom())
+    gateway = Gateway(loaded, journal, clock, chance=random.SystemRandom(), notifier=Notifier.from_environment())
     _show_frames(gateway, loaded, trace)
     await gateway.run(stop)
 

@@ -53,11 +53,17 @@ class JournalWriter:
         self._acknowledged = journal.header.acknowledged
         self._sent = journal.header.sent
         self.full = False  # the last attempt to write failed for want of space
+        self.attempts = 0  # transactions that came to an end, well or not
 
     @property
     def waiting_records(self) -> int:
         """How many records wait in memory."""
         return self._queued_records
+
+    @property
+    def waiting_operations(self) -> int:
+        """How many operations are not written yet."""
+        return len(self._queue)
 
     @property
     def has_room(self) -> bool:
@@ -141,6 +147,7 @@ class JournalWriter:
                 self._done(group)
             raise
         except StorageFullError as error:
+            self.attempts += 1
             if not self.full:
                 self.full = True
                 details = {DetailKey.COUNT: self._queued_records}
@@ -153,6 +160,7 @@ class JournalWriter:
             self._idle.set()
             await self._clock.sleep_ms(at_least_real(self._clock, RETRY_MS, _RETRY_FLOOR_S))
             return
+        self.attempts += 1
         self._done(group)
         if self.full:
             self.full = False

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from pathlib import Path
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -102,6 +103,13 @@ class Scraped:
 
     def value(self, name: str, *labels: str) -> float:
         return self.samples[name][labels]
+
+
+def free_port() -> int:
+    """Return a port of loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def http(host: str, port: int, request: bytes) -> tuple[str, bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from cloud_receiver import commands
+from cloud_receiver import commands, quarantine_commands
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.report import ReportError
@@ -87,6 +87,14 @@ def parser() -> argparse.ArgumentParser:
     findings.add_argument("--acknowledge", type=_number, metavar="ID", help="note that a person has seen this finding")
     findings.add_argument("--json", action="store_true")
     _clock(findings)
+
+    quarantine = sub.add_parser("quarantine", help="list and show refused messages").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    ls = _command(quarantine, "ls", quarantine_commands.listed, "list refused messages, newest first, and the counts")
+    quarantine_commands.list_arguments(ls)
+    show = _command(quarantine, "show", quarantine_commands.shown, "show a refused message")
+    quarantine_commands.show_arguments(show)
 
     key = sub.add_parser("key", help="make and show the centre's key").add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in (

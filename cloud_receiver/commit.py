@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from cloud_receiver import gateway_status, schema
-from cloud_receiver.conflict import conflicting_sequences
+from cloud_receiver.conflict import compare
 from cloud_receiver.counters import Counters
 from cloud_receiver.database import insert_statement, reading, writing
 from cloud_receiver.enrolment import Enrolled
@@ -31,6 +31,15 @@ REJECTED = (IntegrityError, DataError, OverflowError)
 
 MISSING_RANGES = 64
 """How many gaps an acknowledgement names (docs/wire.cddl)."""
+
+MAX_RANGES = 4096
+"""Separate ranges of a journal: every transaction reads them, and an honest gateway's window makes a few dozen."""
+
+TALLY_MS = 1000
+"""How long refused messages may be counted in memory alone."""
+
+REPLAY_AFTER_MS = 90_000_000
+"""Default of `intake.replay_after_s`."""
 
 # In the order of diantan_core.RecordBatch's rows, the constants (station, journal) last.
 _TOTALS = ("forward_total_mwh", "reverse_total_mwh")
@@ -75,6 +84,7 @@ class _Transaction:
         self.ledger = Ledger(connection, self.names, now_ms)
         self.counters = Counters()
         self.refused: list[Refused] = []
+        self.verified: list[str] = []
         self.rows: dict[Table, list[Row]] = {table: [] for table in _COLUMNS}
 
     def journal(self, item: Verified) -> int:
@@ -88,6 +98,10 @@ class _Transaction:
     def notice(self, station: int) -> None:
         """Tell the checks that there is something of now."""
         self.rows[schema.dirty].append((station, self.now_ms, self.now_ms))
+
+    def refuse(self, item: Verified, reason: Reason, detail: str) -> None:
+        """Note that a message goes to quarantine though its signature is good."""
+        self.refused.append(Refused(item.topic, item.envelope, reason, detail, item.gateway.name))
 
     def acknowledgements(self) -> list[Acknowledgement]:
         """Return what the store will hold of each journal after the commit."""
@@ -107,8 +121,11 @@ def _owner(item: Verified) -> Owner:
 class Committer:
     """Stores verified batches; one instance serves one receiver process."""
 
-    def __init__(self, engine: Engine, quarantine: Quarantine, counters: Counters) -> None:
+    def __init__(
+        self, engine: Engine, quarantine: Quarantine, counters: Counters, replay_after_ms: int = REPLAY_AFTER_MS
+    ) -> None:
         self._engine = engine
+        self._replay_after_ms = replay_after_ms
         self._quarantine = quarantine
         self._counters = counters
         self._meters = MeterNumbers()
@@ -133,10 +150,11 @@ class Committer:
                     self._take(work, item)
                 self._flush(work)
                 work.ledger.write()
-                gateway_status.store(connection, heard, now_ms)
+                stale = gateway_status.store(connection, heard, now_ms)
+                work.refused += [_stale(item) for item in stale]
                 work.refused += refused
-                if work.refused:
-                    self._quarantine.store(connection, work.refused, now_ms)
+                work.verified += [item.gateway.name for item in heard if item not in stale]
+                self._quarantine.store(connection, work.refused, work.verified, now_ms)
         except BaseException:
             self._meters.rolled_back()
             self._quarantine.rolled_back()
@@ -148,9 +166,31 @@ class Committer:
         self._counters.add(work.counters)
         return work.acknowledgements()
 
+    def only_counts(self, refused: Sequence[Refused], now_ms: int) -> bool:
+        """Return whether there is nothing to store of refused messages, and they are counted now."""
+        if not self._quarantine.only_counts(refused, now_ms, TALLY_MS):
+            return False
+        self._counters.refused.update(item.reason.value for item in refused)
+        return True
+
     def _take(self, work: _Transaction, item: Verified) -> None:
         batch = item.batch
         journal = work.journal(item)
+        ranges = work.ledger.ranges(journal)
+        if len(ranges) >= MAX_RANGES and not ranges.touches(batch.first, batch.first + batch.count - 1):
+            detail = (
+                f"journal {batch.context.hex()} of gateway {item.gateway.name} is received in {len(ranges)} pieces "
+                f"already: sequence {batch.first} would make one more"
+            )
+            work.refuse(item, Reason.FRAGMENTED, detail)
+            return
+        refused = len(work.refused)
+        self._store(work, item, journal)
+        if len(work.refused) == refused:
+            work.verified.append(item.gateway.name)
+
+    def _store(self, work: _Transaction, item: Verified, journal: int) -> None:
+        batch = item.batch
         new = work.ledger.take(journal, batch.first, batch.count)
         fresh = sum(last - first + 1 for first, last in new)
         work.counters.messages += 1
@@ -237,19 +277,28 @@ class Committer:
     def _compare(self, work: _Transaction, item: Verified, journal: int, keys: list[int]) -> None:
         # What this transaction has taken from earlier messages must be visible to the comparison.
         self._flush(work)
-        clash = conflicting_sequences(work.connection, item, journal, keys, work.enrolled)
-        if clash:
+        earlier = compare(work.connection, item, journal, keys, work.enrolled)
+        if earlier.conflicts:
             detail = (
                 f"journal {item.batch.context.hex()} of gateway {item.gateway.name} has other records "
-                f"under {len(clash)} sequences: {', '.join(map(str, clash[:10]))}"
+                f"under {len(earlier.conflicts)} sequences: {', '.join(map(str, earlier.conflicts[:10]))}"
             )
-            work.refused.append(Refused(item.topic, item.envelope, Reason.CONFLICT, detail))
+            work.refuse(item, Reason.CONFLICT, detail)
+        elif earlier.same_ms is not None and work.now_ms - earlier.same_ms > self._replay_after_ms:
+            # A gateway signs anew what it sends again, so the same bytes come from a broker, and soon, or from a thief.
+            age_s = (work.now_ms - earlier.same_ms) // 1000
+            work.refuse(item, Reason.REPLAYED, f"the same message was stored {age_s} s before")
 
     def _flush(self, work: _Transaction) -> None:
         for table, rows in work.rows.items():
             if rows:
                 work.connection.exec_driver_sql(self._insert[table], rows)
                 rows.clear()
+
+
+def _stale(item: Heard) -> Refused:
+    detail = f"a status of journal {item.status.context.hex()}, which the gateway has given up since"
+    return Refused(item.topic, item.envelope, Reason.REPLAYED, detail, item.gateway.name)
 
 
 def _message_row(item: Verified, journal: int, now_ms: int) -> Row:

@@ -54,8 +54,12 @@ class Intake(Section):
     key_refresh_s: Positive = 5
     """How soon a key enrolled or revoked by another process is known here."""
     quarantine_per_minute: Positive = 60
-    """Rows kept per reason and minute; what exceeds it is counted only."""
+    """Rows kept per gateway, reason and minute; what exceeds it is counted only."""
     quarantine_rows: Positive = 100_000
+    quarantine_bytes: Annotated[Whole, Field(ge=65_536)] = 268_435_456
+    """Beyond either the oldest rows are dropped, and counted."""
+    replay_after_s: Positive = 90_000
+    """A message that is stored and comes again so much later was replayed: a broker repeats for a session's life."""
 
 
 class Dispatch(Section):

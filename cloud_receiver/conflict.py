@@ -1,6 +1,8 @@
 """Sequences that come again must bring the same records: a journal restored from a copy would reuse them."""
 
-from sqlalchemy import Connection, select
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
 
 from cloud_receiver.enrolment import Enrolled
 from cloud_receiver.schema import message
@@ -10,31 +12,41 @@ from wire.batch import MAX_RECORDS
 from wire.envelope import open_envelope
 
 
-def conflicting_sequences(
-    connection: Connection, item: Verified, journal: int, keys: list[int], enrolled: Enrolled
-) -> list[int]:
-    """Return the sequences of a batch under which the store has a different record."""
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the store says of sequences that come again."""
+
+    conflicts: list[int]
+    """Sequences under which it has a different record."""
+    same_ms: int | None = None
+    """When it received the very same envelope, if it did."""
+
+
+def compare(connection: Connection, item: Verified, journal: int, keys: list[int], enrolled: Enrolled) -> Earlier:
+    """Compare a batch with what is stored under its sequences."""
     first, last = item.batch.first, item.batch.first + item.batch.count - 1
-    stored = connection.execute(
-        select(message.c.topic, message.c.envelope).where(
-            message.c.journal == journal,
-            message.c.first <= last,
-            message.c.first > first - MAX_RECORDS,
-            message.c.first + message.c.count > first,
-        )
-    ).all()
-    if any(bytes(row.envelope) == item.envelope for row in stored):
-        return []
+    overlapping = (
+        message.c.journal == journal,
+        message.c.first <= last,
+        message.c.first > first - MAX_RECORDS,
+        message.c.first + message.c.count > first,
+    )
+    same = select(func.min(message.c.received_ms)).where(*overlapping, message.c.envelope == item.envelope)
+    same_ms = connection.execute(same).scalar()
+    if same_ms is not None:
+        return Earlier([], same_ms)
+    stored = connection.execute(select(message.c.topic, message.c.envelope).where(*overlapping))
     now = _records(item.batch, keys)
     numbers = dict(zip(item.batch.meters, keys, strict=True))
     clash: set[int] = set()
+    # One at a time: a batch of many records may overlap as many messages.
     for row in stored:
         # What is stored was verified when it came; the ring still has keys that were revoked since.
         batch = decode_batch(open_envelope(bytes(row.envelope), row.topic, enrolled.ring).payload)
         # A meter that only the stored batch names gets a number no meter has: its records differ from any of now.
         before = _records(batch, [numbers.get(name, -1) for name in batch.meters])
         clash.update(sequence for sequence in now.keys() & before.keys() if now[sequence] != before[sequence])
-    return sorted(clash)
+    return Earlier(sorted(clash))
 
 
 def _records(batch: RecordBatch, keys: list[int]) -> dict[int, tuple[str, object]]:

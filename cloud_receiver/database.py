@@ -1,6 +1,6 @@
 """The connection to the store: durable SQLite by default, PostgreSQL by URL; migrations run from inside the package."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -92,6 +93,23 @@ def insert_statement(table: Table, columns: Sequence[str], engine: Engine) -> st
         for number in range(1, len(columns) + 1)
     )
     return f"INSERT INTO {quote.format_table(table)} ({names}) VALUES ({marks})"  # noqa: S608  # names of the schema
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    key: Mapping[str, object],
+    *,
+    add: Mapping[str, int],
+    first: Mapping[str, object] | None = None,
+    last: Mapping[str, object] | None = None,
+) -> None:
+    """Enter a row, or increase that of the key by `add` and set `last`; `first` is what only a new row gets."""
+    values = {**key, **add, **(first or {}), **(last or {})}
+    # One statement: two receivers of one PostgreSQL store may be the first at the same time.
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    changes = {name: table.c[name] + number for name, number in add.items()} | dict(last or {})
+    connection.execute(insert(table).values(values).on_conflict_do_update(index_elements=list(key), set_=changes))
 
 
 def _alembic() -> Config:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from cloud_receiver.enrolment import GatewayRow
-from cloud_receiver.schema import dirty, gateway, gateway_status
+from cloud_receiver.schema import dirty, gateway, gateway_status, journal
 from wire.messages import Status, StatusState
 
 
@@ -18,6 +18,8 @@ class Heard:
     status: Status
     retained: bool
     """Whether the broker had kept it: nobody knows then when it was sent."""
+    topic: str = ""
+    envelope: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,23 @@ class Known:
 _FIELDS = tuple(Known.__dataclass_fields__)
 
 
-def store(connection: Connection, heard: Iterable[Heard], now_ms: int) -> None:
-    """Keep the newest status of each gateway; the checks are told of dropped records."""
+def store(connection: Connection, heard: Iterable[Heard], now_ms: int) -> list[Heard]:
+    """Keep the newest status of each gateway; the checks are told of dropped records.
+
+    Return those that were replayed: they speak of a journal that the gateway had before the one it has.
+    """
+    replayed = []
     items = list(heard)
     numbers = {item.gateway.number for item in items}
     stored = known(connection, numbers)
     latest = dict(stored)
     for item in items:
         before = latest.get(item.gateway.number)
+        if before is not None and _of_former_journal(connection, before, item):
+            # A will says so in good faith: the gateway signed it when it began.
+            if item.status.state != StatusState.OFFLINE:
+                replayed.append(item)
+            continue
         after = _after(before, item, now_ms)
         latest[item.gateway.number] = after
         if after.dropped_ms != (before and before.dropped_ms):
@@ -57,6 +68,7 @@ def store(connection: Connection, heard: Iterable[Heard], now_ms: int) -> None:
             connection.execute(insert(gateway_status).values(gateway=number, **values))
         elif status != stored[number]:
             connection.execute(update(gateway_status).where(gateway_status.c.gateway == number).values(**values))
+    return replayed
 
 
 def known(connection: Connection, numbers: Iterable[int] | None = None) -> dict[int, Known]:
@@ -74,6 +86,24 @@ def by_name(connection: Connection) -> dict[str, Known]:
     """Return the newest status of every gateway that has sent one, by its name."""
     found = known(connection)
     return {row.name: found[row.id] for row in connection.execute(select(gateway)) if row.id in found}
+
+
+def _of_former_journal(connection: Connection, before: Known, item: Heard) -> bool:
+    """Tell by the order in which records of the two journals came first; without records of both nobody knows."""
+    if before.context == item.status.context:
+        return False
+    found = {
+        bytes(row.context): row.first
+        for row in connection.execute(
+            select(journal.c.context, func.min(journal.c.id).label("first"))
+            .where(
+                journal.c.gateway == item.gateway.number,
+                journal.c.context.in_([before.context, item.status.context]),
+            )
+            .group_by(journal.c.context)
+        )
+    }
+    return len(found) == 2 and found[item.status.context] < found[before.context]  # noqa: PLR2004  # both
 
 
 def _after(before: Known | None, item: Heard, now_ms: int) -> Known:

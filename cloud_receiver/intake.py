@@ -6,7 +6,6 @@ never loses one, and what is repeated is dropped by its sequences (design sectio
 
 import asyncio
 import logging
-from collections import Counter, deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -20,9 +19,10 @@ from cloud_receiver.counters import Counters
 from cloud_receiver.database import reading
 from cloud_receiver.enrolment import Enrolled, enrolled
 from cloud_receiver.gateway_status import Heard
-from cloud_receiver.quarantine import Quarantine, Refused
+from cloud_receiver.quarantine import STRANGER, Quarantine, Refused
 from cloud_receiver.refusal import Reason, RefusalError
 from cloud_receiver.verify import Verified, verify, verify_status
+from cloud_receiver.waiting import Waiting
 from wire import topics
 from wire.envelope import Signer
 from wire.messages import Acknowledgement
@@ -32,6 +32,12 @@ log = logging.getLogger(__name__)
 _STATUS = "/status"
 QUEUE_LIMIT = 4000
 """Messages that wait. While the store fails every reconnection brings the unacknowledged ones again."""
+QUEUE_BYTES = 48 * 1024 * 1024
+"""Their bytes: the broker may send a thousand messages of 1 MiB before it waits."""
+PORTION_RECORDS = 16_384
+"""Records that are decoded at the same time: a few bytes can describe 4096 of them."""
+LOG_PAUSE_MS = 10_000
+"""How often one reason of refusal is logged."""
 
 
 class Arrived(Protocol):
@@ -72,9 +78,13 @@ class Intake:
         self._settings = settings
         self.counters = Counters()
         self._committer = Committer(
-            engine, Quarantine(settings.quarantine_per_minute, settings.quarantine_rows), self.counters
+            engine,
+            Quarantine(settings.quarantine_per_minute, settings.quarantine_rows, settings.quarantine_bytes),
+            self.counters,
+            settings.replay_after_s * 1000,
         )
-        self._queue: deque[Arrived] = deque()
+        self._queue = Waiting[Arrived](QUEUE_LIMIT, QUEUE_BYTES, self._lane)
+        self._told: dict[Reason, tuple[int | None, int]] = {}
         self._arrival = asyncio.Event()
         self._stopping = False
         self._enrolled: Enrolled | None = None
@@ -83,12 +93,20 @@ class Intake:
 
     def receive(self, message: Arrived) -> None:
         """Take a message from the link; returns at once."""
-        if len(self._queue) >= QUEUE_LIMIT:
-            # The broker has at most the link's receive maximum on the way: this one is of a connection that ended.
-            self._queue.popleft()
+        for displaced in self._queue.put(message):
+            # Else it would take up room in what the broker sends ahead. The gateway has it, and sends it again.
+            displaced.ack()
             self.counters.displaced += 1
-        self._queue.append(message)
         self._arrival.set()
+
+    def _lane(self, message: Arrived) -> str:
+        return self._named(message.topic)
+
+    def _named(self, topic: str) -> str:
+        """Return the enrolled gateway that a topic names."""
+        levels = topic.split("/", 4)
+        name = levels[3] if len(levels) > 3 else STRANGER  # noqa: PLR2004  # diantan/1/up/{gateway}/…
+        return name if self._enrolled is not None and name in self._enrolled.gateways else STRANGER
 
     def stop(self) -> None:
         """Let `run` end when everything that has arrived is stored."""
@@ -107,11 +125,11 @@ class Intake:
             self._arrival.clear()
             while self._queue:
                 await self._gather()
-                size = min(len(self._queue), self._settings.commit_batches)
-                await self._store([self._queue.popleft() for _ in range(size)])
+                await self._store(self._queue.take(self._settings.commit_batches))
                 await asyncio.sleep(0)
             if self._stopping:
                 break
+        self._count_up()
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=2)
 
@@ -125,12 +143,25 @@ class Intake:
             if len(self._queue) == before:
                 return
 
+    def _count_up(self) -> None:
+        """Write what is counted in memory alone."""
+        try:
+            self._committer.commit((), (), self._keys(), self._clock.now_ms())
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("the last counts of refused messages are lost: %s", cause(error))
+
     async def _store(self, group: list[Arrived]) -> None:
+        while group:
+            done = await self._store_portion(group)
+            group = group[done:]
+
+    async def _store_portion(self, group: list[Arrived]) -> int:
+        """Store as much of a group as one transaction takes; return how many messages that were."""
         wait_ms = self._settings.retry_first_ms
         failures = 0
         while True:
             try:
-                acknowledgements = self._attempt(group)
+                acknowledgements, done = self._attempt(group)
             except (SQLAlchemyError, OSError) as error:
                 self.counters.store_errors += 1
                 failures += 1
@@ -144,7 +175,7 @@ class Intake:
                 if self._stopping:
                     log.warning("stopping with %d messages unacknowledged: the broker keeps them", len(group))
                     self._queue.clear()
-                    return
+                    return len(group)
                 await asyncio.sleep(max(self._clock.to_real_seconds(wait_ms), 0.01))
                 wait_ms = min(wait_ms * 2, self._settings.retry_longest_ms)
                 continue
@@ -153,22 +184,29 @@ class Intake:
             log.info("store works again after %d failures", failures)
         for acknowledgement in acknowledgements:
             self._acknowledge(acknowledgement)
-        for message in group:
+        for message in group[:done]:
             message.ack()
+        return done
 
-    def _attempt(self, group: list[Arrived]) -> list[Acknowledgement]:
+    def _attempt(self, group: list[Arrived]) -> tuple[list[Acknowledgement], int]:
         known = self._keys()
+        done = 0
         batches: list[Verified] = []
         heard: list[Heard] = []
         refused: list[Refused] = []
+        records = 0
 
         def sort(message: Arrived) -> None:
+            nonlocal records
             if message.topic.endswith(_STATUS):
                 heard.append(verify_status(message.topic, message.payload, known, retained=message.retained))
             else:
-                batches.append(verify(message.topic, message.payload, known))
+                item = verify(message.topic, message.payload, known)
+                batches.append(item)
+                records += item.batch.count
 
         for message in group:
+            done += 1
             try:
                 try:
                     sort(message)
@@ -179,20 +217,33 @@ class Intake:
                     known = self._read_keys()
                     sort(message)
             except RefusalError as refusal:
-                refused.append(Refused(message.topic, message.payload, refusal.reason, refusal.detail))
+                named = self._named(message.topic)
+                refused.append(Refused(message.topic, message.payload, refusal.reason, refusal.detail, named))
+            if records >= PORTION_RECORDS:
+                break
         now_ms = self._clock.now_ms()
+        if refused and not batches and not heard and self._committer.only_counts(refused, now_ms):
+            return [], done
         try:
             acknowledgements = self._committer.commit(batches, refused, known, now_ms, heard)
         except REJECTED as error:
             log.error("a group of %d batches can't be stored (%s): storing one by one", len(batches), cause(error))  # noqa: TRY400
             acknowledgements = self._one_by_one(batches, known, now_ms)
             self._committer.commit((), refused, known, now_ms, heard)
-        # One line for many: a hostile sender must not fill the log.
-        for reason, number in Counter(item.reason for item in refused).items():
+        self._tell(refused, now_ms)
+        return acknowledgements, done
+
+    def _tell(self, refused: list[Refused], now_ms: int) -> None:
+        """Log one line for many: a hostile sender must not fill the log."""
+        for reason in dict.fromkeys(item.reason for item in refused):
+            told_ms, total = self._told.get(reason, (None, 0))
+            if told_ms is not None and 0 <= now_ms - told_ms < LOG_PAUSE_MS:
+                continue
+            now = self.counters.refused[reason.value]
+            self._told[reason] = now_ms, now
             first = next(item for item in refused if item.reason is reason)
             # Quoted: anybody may choose a topic, line ends and all.
-            log.warning("refused %d messages (%s), the first on %r: %s", number, reason, first.topic, first.detail)
-        return acknowledgements
+            log.warning("refused %d messages (%s), the first on %r: %s", now - total, reason, first.topic, first.detail)
 
     def _one_by_one(self, batches: list[Verified], known: Enrolled, now_ms: int) -> list[Acknowledgement]:
         """Store the batches that can be stored, and set aside the others: none may keep the rest out, or be lost."""
@@ -226,7 +277,7 @@ class Intake:
 
     def _read_keys(self) -> Enrolled:
         with reading(self._engine) as connection:
-            self._enrolled = enrolled(connection)
+            self._enrolled = enrolled(connection, self._clock.now_ms())
         self._keys_read_ms = self._clock.monotonic_ms()
         return self._enrolled
 

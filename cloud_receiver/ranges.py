@@ -26,6 +26,10 @@ class RangeSet:
         place = bisect_right(self._firsts, number) - 1
         return place >= 0 and number <= self._lasts[place]
 
+    def touches(self, first: int, last: int) -> bool:
+        """Return whether [first, last] overlaps a range or continues one, so that adding it makes none more."""
+        return bisect_left(self._lasts, first - 1) < bisect_right(self._firsts, last + 1)
+
     def add(self, first: int, last: int) -> list[tuple[int, int]]:
         """Enter [first, last]; return the parts of it that were not in the set, in ascending order."""
         if not 1 <= first <= last:

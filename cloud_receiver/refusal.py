@@ -21,6 +21,8 @@ class Reason(StrEnum):
     PAYLOAD = "payload"
     FUTURE_SCHEMA = "future_schema"
     CONFLICT = "conflict"
+    REPLAYED = "replayed"
+    FRAGMENTED = "fragmented"
 
 
 OF_ENVELOPE = {

@@ -207,6 +207,8 @@ event = Table(
     sqlite_with_rowid=False,
 )
 
+# `gateway`: the enrolled one that the topic names, if it does. `count`: for how many messages the row stands.
+# `running`: the bytes kept in all rows before it, dropped ones too.
 quarantine = Table(
     "quarantine",
     metadata,
@@ -218,6 +220,30 @@ quarantine = Table(
     Column("size", BigInteger, nullable=False),
     Column("received_ms", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
+    Column("gateway", String(64)),
+    Column("running", BigInteger, nullable=False, server_default="0"),
+    Index(None, "running"),
+)
+
+# What the quarantine had no room for any more.
+quarantine_dropped = Table(
+    "quarantine_dropped",
+    metadata,
+    Column("reason", String(32), primary_key=True),
+    Column("entries", BigInteger, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)
+
+# What the verification of every message came to: "verified", or the reason why it was refused.
+verification = Table(
+    "verification",
+    metadata,
+    Column("gateway", String(64), primary_key=True),
+    Column("result", String(32), primary_key=True),
+    Column("messages", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
 )
 
 # What the centre dispatched; a corrected factor is a further row with a later `issued_ms`.

@@ -16,6 +16,7 @@ from wire.keys import KEY_ID_BYTES, key_id
 
 MAX_ENVELOPE_BYTES = 1 << 20
 
+_HEADER_BYTES = 32
 _HEADER_ALGORITHM = 1  # RFC 9052, table 2
 _HEADER_KID = 4
 
@@ -249,6 +250,9 @@ def _read_bstr(data: bytes, offset: int, what: str) -> tuple[bytes, int]:
 def _header_fault(protected: bytes) -> EnvelopeError:
     """Say whether unknown protected headers are an algorithm nobody registered, or no headers at all."""
     expected = "expected the protected headers {1: algorithm, 4: key id of 8 bytes}"
+    if len(protected) > _HEADER_BYTES:
+        # Nobody has signed them yet: a general reader would build numbers of any size for anybody.
+        return EnvelopeError(Reason.MALFORMED, f"{expected}, got {len(protected)} bytes")
     try:
         headers = cbor2.loads(protected, max_depth=2, allow_indefinite=False, allow_duplicate_keys=False)
     except (cbor2.CBORError, ValueError, TypeError, ArithmeticError) as error:

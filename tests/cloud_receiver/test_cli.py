@@ -231,7 +231,7 @@ def test_report_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str
 def test_database_upgrade(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["database", "upgrade", "--config", config]) == 0
     assert main(["database", "upgrade", "--config", config]) == 0
-    assert capsys.readouterr().out.splitlines() == ["schema 0002, was none", "schema 0002 is current"]
+    assert capsys.readouterr().out.splitlines() == ["schema 0003, was none", "schema 0003 is current"]
 
 
 def test_a_key_is_shown_without_its_private_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -path core/fuzz -prune -
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python lint format bench wheel lock clean
+.PHONY: help setup demo chaos test test-rust test-python lint format bench wheel lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ setup: $(STAMP)-build ## create the environment from pinned, hash-checked requir
 
 demo: setup ## run one simulated day of a charging station (SESSIONS=FILE replays real sessions)
 	$(BIN)/python -m demo $(if $(SESSIONS),--sessions $(SESSIONS)) $(DEMO_ARGS)
+
+chaos: setup ## kill, cut off and mislead real processes, then count every record (ROUNDS=3 SEED=1)
+	$(BIN)/python -m chaos --rounds $(or $(ROUNDS),3) --seed $(or $(SEED),1) $(CHAOS_ARGS)
 
 test: lint test-rust test-python ## run everything CI runs: lints, types, import contracts, Rust and Python tests
 
@@ -60,5 +63,5 @@ lock: setup ## pin the requirements again from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/compile.sh
 
 clean: ## remove everything the build made
-	rm -rf $(VENV) target dist .demo .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) target dist .demo .chaos .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

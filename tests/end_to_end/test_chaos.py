@@ -1,0 +1,111 @@
+"""The kill matrix: whatever is killed, cut off, filled up or shared, every journalled record is in the store once."""
+
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from chaos import journals
+from chaos.reckoning import Reckoning, reckon
+from chaos.rounds import Result, draw, play
+from demo.files import GATEWAY
+from wire.envelope import KeyRing
+from wire.keys import load_public
+from wire.records import EventCode
+
+pytestmark = [pytest.mark.mosquitto, pytest.mark.usefixtures("mosquitto")]
+
+LEAST_RECORDS = 100
+
+
+def played(directory: Path, seed: int, **lanes: list[str]) -> Result:
+    """Play a round and check what every round must be like."""
+    result = asyncio.run(play(directory, seed, lanes))
+    assert result.reckoning.records > LEAST_RECORDS
+    assert result.unnoticed == ()
+    assert result.reckoning.sound, result.reckoning
+    return result
+
+
+def events(directory: Path) -> set[int]:
+    """Return the codes of the events at the centre."""
+    with closing(sqlite3.connect(directory / "centre" / "receiver.sqlite")) as store:
+        return {code for (code,) in store.execute("SELECT code FROM event")}
+
+
+def test_a_gateway_that_is_killed_halted_misdated_or_full_loses_nothing(tmp_path: Path) -> None:
+    """SIGKILL, SIGSTOP for hours, a clock hours ahead and hours behind, a disk that takes nothing."""
+    faults = ["agent_killed", "agent_stalled", "clock_forward", "clock_back", "gateway_disk_full"]
+    result = played(tmp_path / "round", 1, gateway=faults)
+    assert result.reckoning.reported == {}
+    assert {EventCode.CLOCK_STEPPED, EventCode.STORAGE_FULL} <= events(tmp_path / "round")
+
+
+def test_no_broker_and_no_link_loses_anything_and_a_shared_key_is_noticed(tmp_path: Path) -> None:
+    """Brokers killed, forgetful and wiped; links cut for a day, silent and bad; two gateways with one key."""
+    link = [
+        *("broker_killed", "broker_killed_without_persistence", "broker_wiped"),
+        *("link_silent", "link_cut_for_a_day", "link_bad"),
+    ]
+    result = played(tmp_path / "round", 2, link=link, gateway=["key_shared"])
+    assert result.reckoning.reported == {}
+    assert min(result.link.dropped, result.link.duplicated, result.link.reordered, result.link.cut) > 0
+
+
+def test_a_centre_that_is_killed_doubled_or_full_loses_nothing_and_a_deleted_journal_is_told_of(tmp_path: Path) -> None:
+    """SIGKILL at any moment and before the acknowledgement, two receivers, a disk that takes nothing."""
+    faults = ["receiver_killed_before_acknowledging", "receivers_race", "centre_disk_full", "receiver_killed"]
+    result = played(tmp_path / "round", 3, centre=faults, gateway=["journal_deleted"])
+    (gone,) = result.reckoning.reported.values()
+    assert gone == list(range(gone[0], gone[-1] + 1))
+    the_reckoning_sees_every_kind_of_fault(tmp_path / "round", tmp_path / "spoilt.sqlite")
+
+
+def test_a_round_drawn_from_a_seed(tmp_path: Path) -> None:
+    """What `make chaos` plays, once; the same seed draws the same faults."""
+    assert draw(5) == draw(5) != draw(6)
+    played(tmp_path / "round", 5, **draw(5))
+
+
+def the_reckoning_sees_every_kind_of_fault(directory: Path, spoilt: Path) -> None:
+    """Spoil copies of the store in one way each: a reckoning that can't fail would prove nothing."""
+    store = directory / "centre" / "receiver.sqlite"
+    public = load_public(directory / "gateway.key.pub")
+    assert isinstance(public, Ed25519PublicKey)
+    keys = KeyRing()
+    keys.add(public, GATEWAY)
+    kept = journals.read(directory / "gateway" / "journal.db", deleted=False)
+    old = journals.read(directory / "gateway-buried-1" / "journal.db", deleted=True)
+
+    def after(statement: str) -> Reckoning:
+        shutil.copy(store, spoilt)
+        with closing(sqlite3.connect(spoilt)) as connection, connection:
+            assert connection.execute(statement, {"context": kept.context}).rowcount > 0
+        return reckon(spoilt, [old, kept], keys)
+
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    mine = "journal = (SELECT id FROM journal WHERE context = :context)"
+    one = f"sequence = (SELECT max(sequence) FROM interval WHERE {mine}) AND {mine}"
+    columns = ", ".join("start_ms - 1" if name == "start_ms" else name for name in _columns(store))
+    checks: list[tuple[str, str]] = [
+        (f"DELETE FROM interval WHERE {one}", "lost"),
+        (f"DELETE FROM message WHERE {mine}", "lost"),
+        (f"INSERT INTO interval SELECT {columns} FROM interval WHERE {one}", "doubled"),
+        (f"UPDATE interval SET forward_mwh = forward_mwh + 1 WHERE {one}", "altered"),
+        (f"UPDATE interval SET sequence = sequence + 100000 WHERE {one}", "invented"),
+    ]
+    for statement, kind in checks:
+        found = after(statement)
+        assert getattr(found, kind), statement
+        assert not found.sound
+    assert after("DELETE FROM finding WHERE kind = 'journal_opened'").lost
+
+
+def _columns(store: Path) -> list[str]:
+    with closing(sqlite3.connect(store)) as connection:
+        return [row[1] for row in connection.execute("PRAGMA table_info(interval)")]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from cloud_receiver import commands, quarantine_commands
+from cloud_receiver import commands, prove_command, quarantine_commands
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.report import ReportError
@@ -15,6 +15,7 @@ from cloud_receiver.report_text import Language
 from settings.errors import ConfigError
 from wire.keys import KeyFileError
 from wire.link import LinkError
+from wire.proof import command as verify_command
 from wire.topics import TopicError
 
 CONFIG_VARIABLE = "DIANTAN_RECEIVER_CONFIG"
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage."""
     options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        status: int | None = options.run(options)
     except (
         ConfigError,
         EnrolmentError,
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"diantan-receiver: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    return 0
+    return status or 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,6 +89,8 @@ def parser() -> argparse.ArgumentParser:
     findings.add_argument("--json", action="store_true")
     _clock(findings)
 
+    _proofs(sub)
+
     quarantine = sub.add_parser("quarantine", help="list and show refused messages").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -108,6 +111,16 @@ def parser() -> argparse.ArgumentParser:
     base = sub.add_parser("database", help="look after the store").add_subparsers(required=True, metavar="COMMAND")
     _command(base, "upgrade", commands.database_upgrade, "bring the schema to this program's version")
     return root
+
+
+def _proofs(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    prove = _command(sub, "prove", prove_command.run, "write the signed bytes that prove a meter's readings to a file")
+    prove_command.add_arguments(prove)
+    _clock(prove)
+    # Also without the extra `receiver`: the console script goes there by itself (cloud_receiver.entry).
+    verify = sub.add_parser("verify", help="check such a file: no database, only the public key")
+    verify_command.add_arguments(verify)
+    verify.set_defaults(run=verify_command.run)
 
 
 def _command(

@@ -1,0 +1,85 @@
+"""A store with a day of batches, and the proofs that are exported from it."""
+
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from intake_support import Bench, Message
+from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval
+from sqlalchemy import Engine, insert
+
+from cloud_receiver import database, prove
+from cloud_receiver.registry import Registry
+from cloud_receiver.schema import factor
+from wire.envelope import Signer
+from wire.proof.trust import Keys
+from wire.proof.verdict import Outcome, Verdict
+from wire.records import Record
+
+SOLVE_ID = b"solve-1"
+METERS = ("C01", "C02")
+BATCH = 4
+
+
+@dataclass
+class Centre:
+    """A store and the centre's key."""
+
+    engine: Engine
+    registry: Registry
+    gateway: FakeGateway
+    key: Ed25519PrivateKey
+
+    @property
+    def keys(self) -> Keys:
+        """Trust the centre's key alone."""
+        return Keys([self.key.public_key()])
+
+    def take(self, *batches: tuple[int, list[Record]], gateway: FakeGateway | None = None) -> None:
+        """Take batches in through the intake, as (first sequence, records)."""
+        sender = gateway or self.gateway
+        Bench(self.engine).take(*(Message(sender.topic, sender.envelope(first, list(own))) for first, own in batches))
+
+    def dispatch(self, *slots: int, value: int | None = FACTOR, issued_ms: int = DAY_MS, node: str = "node1") -> None:
+        """Enter factors as the dispatch does."""
+        rows = [
+            {
+                "node": node,
+                "start_ms": DAY_MS + slot * SLOT_MS,
+                "issued_ms": issued_ms,
+                "slot_ms": SLOT_MS,
+                "factor": value,
+                "solve_id": SOLVE_ID,
+            }
+            for slot in slots
+        ]
+        with database.writing(self.engine) as connection:
+            connection.execute(insert(factor), rows)
+
+    def prove(self, first: int = 2, last: int | None = None, meter: str = "C01", gateway: str | None = None) -> bytes:
+        """Return the proof of one slot, or of the slots first..last."""
+        from_ms = DAY_MS + first * SLOT_MS + 1
+        to_ms = from_ms + 1 if last is None else DAY_MS + (last + 1) * SLOT_MS
+        with database.reading(self.engine) as connection:
+            source = prove.find_meter(connection, self.registry, meter, gateway)
+            now_ms = DAY_MS + 86_400_000
+            return prove.make(connection, source, Signer(self.key), from_ms=from_ms, to_ms=to_ms, now_ms=now_ms)
+
+
+def records(slots: int) -> list[Record]:
+    """Return the intervals of two meters, slot after slot."""
+    return [interval(slot, meter) for slot in range(slots) for meter in METERS]
+
+
+def batches(found: list[Record], size: int = BATCH) -> list[tuple[int, list[Record]]]:
+    """Return the records in batches, with the first sequence of each."""
+    return [(first + 1, found[first : first + size]) for first in range(0, len(found), size)]
+
+
+def outcome(verdict: Verdict, name: str) -> Outcome:
+    """Return how the check of that name ended."""
+    return next(check.outcome for check in verdict.checks if check.name == name)
+
+
+def failures(verdict: Verdict) -> list[str]:
+    """Return the names of the checks that failed."""
+    return [check.name for check in verdict.checks if check.outcome is Outcome.FAILED]

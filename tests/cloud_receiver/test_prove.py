@@ -1,0 +1,473 @@
+"""Proofs exported from a store and verified without it; whatever is changed in one, it fails."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from intake_support import Bench, Message
+from proof_support import SOLVE_ID, Centre, batches, failures, outcome, records
+from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, enrol, interval
+from sqlalchemy import Engine
+
+from cloud_receiver import database, enrolment
+from cloud_receiver.registry import Registry
+from wire import topics
+from wire.batch import carbon_of
+from wire.envelope import Signer
+from wire.messages import Factors
+from wire.proof import form
+from wire.proof.form import ProofError, ProofFile, Signed
+from wire.proof.statement import TOPIC, Statement
+from wire.proof.trust import Keys
+from wire.proof.verdict import Outcome
+from wire.proof.verify import verify
+from wire.records import (
+    AdjustmentRecord,
+    EventCode,
+    EventRecord,
+    FactorQuality,
+    FreezeKind,
+    FreezeRecord,
+    FreezeSource,
+    Quality,
+    Record,
+)
+
+CHECKS = [
+    "file",
+    "centre's statement",
+    "contents",
+    "signatures",
+    "context",
+    "enrolment",
+    "factors' signature",
+    "readings",
+    "sequence continuity",
+    "register continuity",
+    "carbon arithmetic",
+    "factor",
+]
+
+
+@pytest.fixture
+def centre(engine: Engine, registry: Registry, gateway: FakeGateway) -> Centre:
+    """Make a store with eight slots of two meters, in batches of four records, and their factors."""
+    made = Centre(engine, registry, gateway, Ed25519PrivateKey.generate())
+    made.take(*batches(records(8)))
+    made.dispatch(*range(8))
+    return made
+
+
+@pytest.fixture
+def bare(engine: Engine, registry: Registry, gateway: FakeGateway) -> Centre:
+    """Make a store without records."""
+    return Centre(engine, registry, gateway, Ed25519PrivateKey.generate())
+
+
+def test_one_reading_is_proved_with_its_neighbours(centre: Centre) -> None:
+    data = centre.prove(2)
+    verdict = verify(data, centre.keys)
+    assert [check.name for check in verdict.checks] == CHECKS
+    assert {check.outcome for check in verdict.checks} == {Outcome.PASSED}
+    assert [item.start_ms for item in verdict.intervals] == [DAY_MS + 2 * SLOT_MS]
+    assert verdict.intervals[0].forward_total_mwh == 3_000_000
+    assert verdict.intervals[0].factor == FACTOR
+    # Slots 0 to 3: the batches of the slot, the one before and the one after.
+    assert len(form.decode(data).batches) == 2
+    assert "3 step(s)" in next(check.text for check in verdict.checks if check.name == "register continuity")
+
+
+def test_the_envelopes_are_those_that_came(centre: Centre) -> None:
+    assert [item.envelope for item in form.decode(centre.prove(0, 7)).batches] == [
+        centre.gateway.envelope(first, own) for first, own in batches(records(8))
+    ]
+
+
+def test_a_range_is_proved(centre: Centre) -> None:
+    verdict = verify(centre.prove(1, 6), centre.keys)
+    assert verdict.proved
+    assert len(verdict.intervals) == 6
+
+
+def test_the_gateways_key_alone_proves_the_reading_and_says_what_it_leaves_open(centre: Centre) -> None:
+    verdict = verify(centre.prove(2), Keys(gateway=[centre.gateway.key.public_key()]))
+    assert verdict.proved
+    open_ = [check.name for check in verdict.checks if check.outcome is Outcome.NOT_CHECKED]
+    assert open_ == ["centre's statement", "enrolment", "factors' signature", "factor"]
+    assert len(verdict.intervals) == 1
+
+
+def test_both_keys_must_agree(centre: Centre) -> None:
+    data = centre.prove(2)
+    assert verify(data, Keys([centre.key.public_key()], [centre.gateway.key.public_key()])).proved
+    other = Ed25519PrivateKey.generate().public_key()
+    assert failures(verify(data, Keys([centre.key.public_key()], [other]))) == ["signatures"]
+    assert failures(verify(data, Keys([other]))) == ["centre's statement"]
+    with pytest.raises(ValueError, match="expected a public key"):
+        verify(data, Keys())
+
+
+def test_a_key_of_the_gateway_does_not_stand_for_the_centres(centre: Centre) -> None:
+    assert not verify(centre.prove(2), Keys([centre.gateway.key.public_key()])).proved
+
+
+# One store for all examples: they only read it.
+READS = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@READS
+@given(data=st.data())
+def test_any_flipped_bit_fails(centre: Centre, data: st.DataObject) -> None:
+    file = bytearray(centre.prove(2))
+    place = data.draw(st.integers(0, 8 * len(file) - 1))
+    file[place // 8] ^= 1 << place % 8
+    for keys in (centre.keys, Keys(gateway=[centre.gateway.key.public_key()])):
+        verdict = verify(bytes(file), keys)
+        assert not verdict.proved
+        assert not verdict.intervals
+
+
+def sealed(body: bytes) -> bytes:
+    """Return the body with a checksum that is right: what somebody who changes a file on purpose would write."""
+    return body + b"\x58\x20" + hashlib.sha256(body).digest()
+
+
+@READS
+@given(data=st.data())
+def test_any_flipped_bit_fails_also_under_a_new_checksum(centre: Centre, data: st.DataObject) -> None:
+    body = bytearray(centre.prove(2)[:-34])
+    place = data.draw(st.integers(0, 8 * len(body) - 1))
+    body[place // 8] ^= 1 << place % 8
+    verdict = verify(sealed(bytes(body)), centre.keys)
+    assert not verdict.proved
+    assert not verdict.intervals
+
+
+def test_the_new_checksum_is_what_makes_the_unchanged_body_valid(centre: Centre) -> None:
+    data = centre.prove(2)
+    assert sealed(data[:-34]) == data
+
+
+@READS
+@given(data=st.data())
+def test_any_other_choice_or_order_of_batches_fails(centre: Centre, data: st.DataObject) -> None:
+    file = form.decode(centre.prove(0, 7))
+    chosen = data.draw(st.lists(st.sampled_from(file.batches), max_size=6).filter(lambda own: own != [*file.batches]))
+    changed = replace(file, batches=tuple(chosen)).encode()
+    assert not verify(changed, centre.keys).proved
+    # Without the statement's word: what is left must still be without a gap, in order, and nothing twice.
+    verdict = verify(restated(centre, file, tuple(chosen)), centre.keys) if chosen else None
+    if verdict is not None:
+        places = [file.batches.index(item) for item in chosen]
+        if places != list(range(places[0], places[0] + len(places))):
+            assert "sequence continuity" in failures(verdict)
+
+
+def restated(centre: Centre, file: ProofFile, chosen: tuple[Signed, ...], **changes: object) -> bytes:
+    """Return the file with other contents and a statement of the centre that fits them: a centre that lies."""
+    statement = Statement.decode(form.unverified_payload(file.statement))
+    held = {item.digest: item for item in statement.batches}
+    spare = statement.batches[0]
+    own = tuple(held.get(item.digest, replace(spare, digest=item.digest)) for item in chosen)
+    messages = tuple(item.digest for item in file.factor_messages)
+    statement = replace(statement, batches=own, factor_messages=messages, **changes)  # type: ignore[arg-type]
+    return replace(file, statement=Signer(centre.key).sign(statement.encode(), TOPIC), batches=chosen).encode()
+
+
+@READS
+@given(size=st.integers(0, 3000), cut=st.binary(max_size=40))
+def test_anything_else_is_no_proof(centre: Centre, size: int, cut: bytes) -> None:
+    data = centre.prove(2)
+    assert failures(verify(cut, centre.keys)) == ["file"]
+    assert failures(verify(data + cut + b"x", centre.keys)) == ["file"]
+    if size < len(data):
+        assert failures(verify(data[:size], centre.keys)) == ["file"]
+    assert failures(verify(sealed(data[:-34] + cut + b"x"), centre.keys)) == ["file"]
+
+
+def test_another_key_fails(centre: Centre) -> None:
+    """Somebody signs the batches anew and puts the own key in place of the gateway's."""
+    file = form.decode(centre.prove(2))
+    forger = FakeGateway("gw1", Ed25519PrivateKey.generate())
+    forged = tuple(Signed(forger.topic, forger.envelope(first, own)) for first, own in batches(records(8))[:2])
+    # Without the centre's key the statement can't be made to fit; with the gateway's key no statement helps.
+    assert "contents" in failures(verify(replace(file, batches=forged).encode(), centre.keys))
+    statement = Statement.decode(form.unverified_payload(file.statement))
+    key = replace(statement.keys[0], public_key=forger.key.public_key().public_bytes_raw())
+    lied = restated(centre, file, forged, keys=(key,))
+    assert failures(verify(lied, Keys(gateway=[centre.gateway.key.public_key()]))) == ["signatures"]
+    by_forger = restated(replace(centre, key=forger.key), file, forged, keys=(key,))
+    assert failures(verify(by_forger, centre.keys)) == ["centre's statement"]
+
+
+@pytest.mark.parametrize("topic", [topics.records("gw2"), topics.status("gw1"), ""])
+def test_another_topic_fails(centre: Centre, topic: str) -> None:
+    file = form.decode(centre.prove(2))
+    moved = (replace(file.batches[0], topic=topic), *file.batches[1:])
+    assert "signatures" in failures(verify(replace(file, batches=moved).encode(), centre.keys))
+
+
+def test_batches_of_another_gateway_fail(centre: Centre) -> None:
+    """The topic, the payload and the claim must name one gateway, even where the centre says otherwise."""
+    file = form.decode(centre.prove(2))
+    impostor = FakeGateway("gw2", centre.gateway.key)
+    strange = tuple(
+        Signed(topic, Signer(impostor.key).sign(impostor.payload(first, own), topic))
+        for topic in (topics.records("gw1"), topics.records("gw2"))
+        for first, own in batches(records(8))[:2]
+    )
+    for chosen in (strange[:2], strange[2:]):
+        assert failures(verify(restated(centre, file, chosen), centre.keys)) == ["context"]
+
+
+def proved_by(bare: Centre, found: list[Record], first: int = 2, last: int | None = None) -> list[str]:
+    """Return which checks fail for records that the gateway itself signed."""
+    bare.take(*batches(found))
+    bare.dispatch(*range(8))
+    return failures(verify(bare.prove(first, last), bare.keys))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"forward_total_mwh": 3_000_001},
+        {"reverse_total_mwh": 1},
+        {"carbon_forward_total_ug": 3 * 570_300_000 - 1},
+        {"carbon_reverse_total_ug": -1},
+    ],
+)
+def test_a_register_that_does_not_go_on_from_the_one_before_fails(bare: Centre, change: dict[str, int]) -> None:
+    found = [replace(item, **change) if place == 2 else item for place, item in enumerate(map(interval, range(8)))]  # type: ignore[arg-type]
+    assert proved_by(bare, list(found)) == ["register continuity"]
+
+
+def test_the_interval_after_the_reading_is_compared_too(bare: Centre) -> None:
+    found = [interval(slot) for slot in range(8)]
+    found[3] = replace(found[3], forward_total_mwh=5)
+    assert proved_by(bare, list(found)) == ["register continuity"]
+
+
+def test_after_a_partial_interval_the_register_begins_anew(bare: Centre) -> None:
+    found: list[Record] = [interval(slot) for slot in range(8)]
+    found[2] = replace(interval(2, quality=Quality.PARTIAL), forward_total_mwh=77)
+    assert proved_by(bare, found) == []
+
+
+@pytest.mark.parametrize(("carbon", "expected"), [(0, []), (999, []), (1000, ["carbon arithmetic"])])
+def test_carbon_is_energy_times_factor_to_less_than_a_microgram(bare: Centre, carbon: int, expected: list[str]) -> None:
+    energy = 1_000_000 + carbon
+    assert (energy * 1) - 1000 * (1_000_000 // 1000) == carbon
+    item = replace(interval(0, energy=energy, factor=1), carbon_forward_ug=1000, carbon_forward_total_ug=1000)
+    bare.take((1, [item]))
+    bare.dispatch(0, value=1)
+    assert failures(verify(bare.prove(0), bare.keys)) == expected
+
+
+def test_a_factor_that_was_never_dispatched_fails(bare: Centre) -> None:
+    bare.take(*batches(records(8)))
+    bare.dispatch(*range(8), value=FACTOR + 1)
+    verdict = verify(bare.prove(2), bare.keys)
+    assert failures(verdict) == ["factor"]
+    bare.dispatch(2, value=FACTOR, issued_ms=DAY_MS + 1)
+    assert verify(bare.prove(2), bare.keys).proved
+    assert failures(verify(bare.prove(3), bare.keys)) == ["factor"]
+
+
+def test_without_factors_of_the_centre_the_factor_is_not_checked(bare: Centre) -> None:
+    bare.take(*batches(records(8)))
+    verdict = verify(bare.prove(2), bare.keys)
+    assert verdict.proved
+    assert outcome(verdict, "factor") is Outcome.NOT_CHECKED
+    assert outcome(verdict, "factors' signature") is Outcome.NOT_CHECKED
+
+
+def adjusted(**changes: object) -> list[Record]:
+    """Return eight intervals, the third with a held factor, and then the adjustment that settles it."""
+    found: list[Record] = [interval(slot) for slot in range(8)]
+    found[2] = replace(interval(2), factor_quality=FactorQuality.HELD)
+    settled = AdjustmentRecord(
+        "C01", DAY_MS + 2 * SLOT_MS, SLOT_MS, 1_000_000, 0, FACTOR, FACTOR + 7, carbon_of(1_000_000, 7), 0, SOLVE_ID
+    )
+    return [*found, replace(settled, **changes)]  # type: ignore[arg-type]
+
+
+def test_an_adjustment_comes_with_the_interval(bare: Centre) -> None:
+    bare.take(*batches(adjusted()))
+    bare.dispatch(2, value=FACTOR + 7)
+    data = bare.prove(2)
+    verdict = verify(data, bare.keys)
+    assert verdict.proved
+    assert len(form.decode(data).batches) == 2  # sequences 1 to 4, and 9
+    factor = next(check for check in verdict.checks if check.name == "factor")
+    assert factor.details == ("1 of 1 interval(s) stand, with their adjustments, at the factor dispatched last",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"carbon_forward_ug": 7002}, ["carbon arithmetic"]),
+        ({"forward_mwh": 1_000_001}, ["carbon arithmetic"]),
+        ({"factor_used": FACTOR + 1, "factor_now": FACTOR + 8}, ["carbon arithmetic", "factor"]),
+        ({"factor_now": FACTOR + 8, "carbon_forward_ug": 8000}, ["factor"]),
+    ],
+)
+def test_a_wrong_adjustment_fails(bare: Centre, changes: dict[str, object], expected: list[str]) -> None:
+    bare.take(*batches(adjusted(**changes)))
+    bare.dispatch(2, value=FACTOR + 7)
+    assert failures(verify(bare.prove(2), bare.keys)) == expected
+
+
+@pytest.mark.parametrize(("total", "expected"), [(3_000_000, []), (3_000_001, ["register continuity"])])
+def test_a_freeze_is_the_register_of_the_interval_that_ends_there(
+    bare: Centre, total: int, expected: list[str]
+) -> None:
+    item = interval(2)
+    freeze = FreezeRecord(
+        *("C01", DAY_MS + 3 * SLOT_MS, FreezeKind.DAILY, total, 0, item.carbon_forward_total_ug, 0),
+        FreezeSource.GATEWAY_MEASURED,
+    )
+    bare.take(*batches([*(interval(slot) for slot in range(8)), freeze]))
+    bare.dispatch(*range(8))
+    verdict = verify(bare.prove(2, 2), bare.keys)
+    assert failures(verdict) == expected
+    assert len(verdict.freezes) == (0 if expected else 1)
+
+
+def test_records_that_have_not_arrived_are_no_proof(bare: Centre) -> None:
+    own = batches(records(8))
+    bare.take(own[0], *own[2:])
+    with pytest.raises(ProofError, match="records 5 to 8 of journal 6a6f75726e616c31 have not arrived"):
+        bare.prove(0, 7)
+
+
+def test_records_that_the_gateway_gave_up_are_told_by_itself(bare: Centre) -> None:
+    own = batches(records(8))
+    dropped = EventRecord(None, DAY_MS, EventCode.RECORDS_DROPPED, {4: 4, 5: 5, 6: 8})
+    bare.take(own[0], *own[2:], (17, [dropped]))
+    bare.dispatch(*range(8))
+    data = bare.prove(0, 7)
+    verdict = verify(data, bare.keys)
+    assert verdict.proved
+    note = next(check.details for check in verdict.checks if check.name == "sequence continuity")
+    assert note == ("journal 6a6f75726e616c31: the gateway gave up 5 to 8, as it says itself",)
+    file = form.decode(data)
+    without = restated(bare, file, file.batches[:-1])
+    assert failures(verify(without, bare.keys)) == ["sequence continuity"]
+
+
+def test_a_batch_that_was_sent_again_in_other_pieces_counts_once(bare: Centre) -> None:
+    found = records(8)
+    bare.take((1, found[:6]), (5, found[4:12]), (9, found[8:16]))
+    bare.dispatch(*range(8))
+    data = bare.prove(0, 7)
+    assert len(form.decode(data).batches) == 3
+    verdict = verify(data, bare.keys)
+    assert verdict.proved
+    assert len(verdict.intervals) == 8
+
+
+def test_two_records_under_one_sequence_fail(bare: Centre) -> None:
+    """As from a journal restored from a copy: the batch that also brought new records shows it."""
+    found = records(8)
+    again = [replace(item, readings=3) for item in found[4:]]  # type: ignore[type-var]
+    bare.take((1, found[:6]), (5, list(again)))
+    bare.dispatch(*range(8))
+    assert failures(verify(bare.prove(0, 7), bare.keys)) == ["sequence continuity"]
+
+
+def test_two_journals_are_continuous_each_by_itself(bare: Centre) -> None:
+    second = replace(bare.gateway, context=b"journal2")
+    bare.take((1, [interval(slot) for slot in range(4)]))
+    bare.take((1, [interval(slot) for slot in range(4, 8)]), gateway=second)
+    bare.dispatch(*range(8))
+    verdict = verify(bare.prove(0, 7), bare.keys)
+    assert verdict.proved
+    assert {item.context for item in verdict.intervals} == {b"journal1", b"journal2"}
+    # The register of a new journal may begin anew.
+    assert "6 step(s)" in next(check.text for check in verdict.checks if check.name == "register continuity")
+
+
+def test_a_gap_in_time_is_told(bare: Centre) -> None:
+    bare.take((1, [interval(slot) for slot in (0, 1, 4, 5)]))
+    bare.dispatch(*range(8))
+    verdict = verify(bare.prove(0, 5), bare.keys)
+    assert verdict.proved
+    readings = next(check for check in verdict.checks if check.name == "readings")
+    assert readings.details == ("1800.000 s of the range have no interval",)
+
+
+def test_both_keys_of_a_rotation_are_enrolled(bare: Centre) -> None:
+    new = replace(bare.gateway, key=Ed25519PrivateKey.generate())
+    with database.writing(bare.engine) as connection:
+        enrolment.add(connection, "gw1", new.key.public_key(), "S1", 1)
+    own = batches(records(8))
+    bare.take(*own[:2])
+    bare.take(*own[2:], gateway=new)
+    bare.dispatch(*range(8))
+    data = bare.prove(0, 7)
+    assert verify(data, bare.keys).proved
+    # One of the two is not enough for the batches of the other.
+    assert failures(verify(data, Keys(gateway=[new.key.public_key()]))) == ["signatures"]
+    assert verify(data, Keys(gateway=[new.key.public_key(), bare.gateway.key.public_key()])).proved
+
+
+def test_a_batch_stored_after_the_revocation_fails_and_one_before_does_not(bare: Centre) -> None:
+    bare.take(*batches(records(8)))
+    with database.writing(bare.engine) as connection:
+        enrolment.revoke(connection, "gw1", None, DAY_MS + 1)
+    data = bare.prove(2)
+    assert verify(data, bare.keys).proved
+    file = form.decode(data)
+    statement = Statement.decode(form.unverified_payload(file.statement))
+    late = replace(statement.batches[0], received_ms=DAY_MS + 60_002)
+    early = replace(statement.keys[0], added_ms=late.received_ms + 1, revoked_ms=None)
+    for changes in ({"batches": (late, *statement.batches[1:])}, {"keys": (early,)}, {"keys": other_key(statement)}):
+        lied = Signer(bare.key).sign(replace(statement, **changes).encode(), TOPIC)  # type: ignore[arg-type]
+        keys = Keys([bare.key.public_key()], [bare.gateway.key.public_key()])
+        assert failures(verify(replace(file, statement=lied).encode(), keys)) == ["enrolment"]
+
+
+def other_key(statement: Statement) -> tuple[object, ...]:
+    key = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    return (replace(statement.keys[0], public_key=key),)
+
+
+def with_messages(centre: Centre, key: Ed25519PrivateKey, node: str = "node1", value: int = FACTOR) -> bytes:
+    """Return a proof with a factor message as it was dispatched, and no factors in the statement."""
+    topic = topics.factor(node)
+    message = Factors(node, SOLVE_ID, DAY_MS, SLOT_MS, DAY_MS, (value,) * 8)
+    file = replace(
+        form.decode(centre.prove(2)), factor_messages=(Signed(topic, Signer(key).sign(message.encode(), topic)),)
+    )
+    return restated(centre, file, file.batches, issues=())
+
+
+def test_factor_messages_as_they_were_dispatched_are_verified_where_included(centre: Centre) -> None:
+    verdict = verify(with_messages(centre, centre.key), centre.keys)
+    assert verdict.proved
+    assert outcome(verdict, "factor") is Outcome.PASSED
+    assert failures(verify(with_messages(centre, centre.key, value=FACTOR + 1), centre.keys)) == ["factor"]
+    assert failures(verify(with_messages(centre, centre.gateway.key), centre.keys)) == ["factors' signature"]
+    assert failures(verify(with_messages(centre, centre.key, "node2"), centre.keys)) == ["factors' signature"]
+    taken = replace(form.decode(with_messages(centre, centre.key)), factor_messages=())
+    assert failures(verify(taken.encode(), centre.keys)) == ["contents"]
+
+
+def test_a_meter_of_several_gateways_is_asked_for(centre: Centre) -> None:
+    second = enrol(centre.engine, "gw2")
+    Bench(centre.engine).take(Message(second.topic, second.envelope(1, [interval(2)])))
+    with pytest.raises(ProofError, match="on gateways gw1, gw2: say which"):
+        centre.prove(2)
+    assert verify(centre.prove(2, gateway="gw2"), centre.keys).proved
+    with pytest.raises(ProofError, match="on gateway gw3"):
+        centre.prove(2, gateway="gw3")
+    with pytest.raises(ProofError, match="no records of a meter 'C99'"):
+        centre.prove(2, meter="C99")
+
+
+def test_what_the_store_does_not_have_is_said(centre: Centre) -> None:
+    with pytest.raises(ProofError, match=r"no interval of meter 'C01' in 2026-07-01T00:30:00\.001"):
+        centre.prove(34)

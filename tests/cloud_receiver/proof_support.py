@@ -1,6 +1,6 @@
 """A store with a day of batches, and the proofs that are exported from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, Message
@@ -11,6 +11,9 @@ from cloud_receiver import database, prove
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import factor
 from wire.envelope import Signer
+from wire.proof import form
+from wire.proof.form import ProofFile, Signed
+from wire.proof.statement import TOPIC, Statement
 from wire.proof.trust import Keys
 from wire.proof.verdict import Outcome, Verdict
 from wire.records import Record
@@ -83,3 +86,22 @@ def outcome(verdict: Verdict, name: str) -> Outcome:
 def failures(verdict: Verdict) -> list[str]:
     """Return the names of the checks that failed."""
     return [check.name for check in verdict.checks if check.outcome is Outcome.FAILED]
+
+
+def filled(engine: Engine, registry: Registry, gateway: FakeGateway) -> Centre:
+    """Return a store with eight slots of two meters, in batches of four records, and their factors."""
+    centre = Centre(engine, registry, gateway, Ed25519PrivateKey.generate())
+    centre.take(*batches(records(8)))
+    centre.dispatch(*range(8))
+    return centre
+
+
+def restated(centre: Centre, file: ProofFile, chosen: tuple[Signed, ...], **changes: object) -> bytes:
+    """Return the file with other contents and a statement of the centre that fits them: a centre that lies."""
+    statement = Statement.decode(form.unverified_payload(file.statement))
+    held = {item.digest: item for item in statement.batches}
+    spare = statement.batches[0]
+    own = tuple(held.get(item.digest, replace(spare, digest=item.digest)) for item in chosen)
+    messages = tuple(item.digest for item in file.factor_messages)
+    statement = replace(statement, batches=own, factor_messages=messages, **changes)  # type: ignore[arg-type]
+    return replace(file, statement=Signer(centre.key).sign(statement.encode(), TOPIC), batches=chosen).encode()

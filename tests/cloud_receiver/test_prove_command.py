@@ -75,7 +75,7 @@ def test_a_time_of_the_station_is_proved_and_verified(
     assert lines[0].startswith("ok    file: ")
     assert (
         "      2026-06-30T16:30:00+00:00  900 s  +1.000000 -0.000000 kWh  register 3.000000 kWh  "
-        "0.570300000 kgCO2  factor 0.570300"
+        "0.570300000 kgCO2  factor 0.570300  measured"
     ) in lines
     assert lines[-1] == "PROVED"
     # The same instant with a zone, and never over the file that is there.

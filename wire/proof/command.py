@@ -88,7 +88,8 @@ def plain_text(verdict: Verdict) -> str:
         lines.append(
             f"      {shown(item.start_ms)}  {item.duration_ms // 1000} s  "
             f"+{_kwh(item.forward_mwh)} -{_kwh(item.reverse_mwh)} kWh  register {_kwh(item.forward_total_mwh)} kWh  "
-            f"{_kg(item.carbon_forward_ug)} kgCO2  factor {_factor(item.factor)}"
+            f"{_kg(item.carbon_forward_ug)} kgCO2  factor {_factor(item.factor)}  "
+            f"{Quality(item.quality).name.lower()}"
         )
     if len(verdict.intervals) > _ROWS:
         lines.append(f"      and {len(verdict.intervals) - _ROWS} more (--json has all)")

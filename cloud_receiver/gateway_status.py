@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from cloud_receiver import gateway_facts
 from cloud_receiver.enrolment import GatewayRow
 from cloud_receiver.schema import dirty, gateway, gateway_status, journal
 from wire.messages import Status, StatusState
@@ -36,6 +37,8 @@ class Known:
     dropped: int
     dropped_ms: int | None
     """When the number of dropped records last rose, by the centre's clock."""
+    facts: str | None
+    """What cloud_receiver.gateway_facts makes of the rest."""
 
 
 _FIELDS = tuple(Known.__dataclass_fields__)
@@ -122,6 +125,8 @@ def _after(before: Known | None, item: Heard, now_ms: int) -> Known:
         *(int(status.state), status.time_ms, seen, status.context, status.next_sequence),
         *(status.unacknowledged, int(status.clock_state), status.dropped),
         now_ms if status.dropped > dropped_before else dropped_ms,
+        # The will has none: those before it are the last ones known.
+        gateway_facts.stored(status, None if item.retained else now_ms) or (before.facts if before and same else None),
     )
 
 

@@ -131,6 +131,7 @@ gateway_status = Table(
     Column("clock_state", SmallInteger, nullable=False),
     Column("dropped", BigInteger, nullable=False),
     Column("dropped_ms", BigInteger),
+    Column("facts", Text),
 )
 
 interval = Table(

@@ -20,6 +20,7 @@ from wire.topics import TopicError
 
 CONFIG_VARIABLE = "DIANTAN_RECEIVER_CONFIG"
 DEFAULT_CONFIG = "receiver.toml"
+_YEAR_HOURS = 8784
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,20 +62,7 @@ def parser() -> argparse.ArgumentParser:
     _clock(run)
     run.add_argument("--log", choices=("human", "json"), default="human", help="form of the log lines on stderr")
 
-    gateway = sub.add_parser("gateway", help="enrol, list and revoke gateways").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-    add = _command(gateway, "add", commands.gateway_add, "enrol a gateway's public key")
-    add.add_argument("gateway")
-    add.add_argument("public_key_file")
-    add.add_argument("--station", required=True, help="station of the registry that the gateway serves")
-    _clock(add)
-    listing = _command(gateway, "list", commands.gateway_list, "list gateways and their keys")
-    listing.add_argument("--json", action="store_true")
-    revoke = _command(gateway, "revoke", commands.gateway_revoke, "revoke a gateway's keys")
-    revoke.add_argument("gateway")
-    revoke.add_argument("--key", metavar="KID", help="only this key (16 hexadecimal digits)")
-    _clock(revoke)
+    _gateway_commands(sub)
 
     report = _command(sub, "report", commands.report, "show a station's day")
     report.add_argument("station")
@@ -113,6 +101,38 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _gateway_commands(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    gateway = sub.add_parser("gateway", help="enrol, list, rotate and revoke gateways").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    add = _command(gateway, "add", commands.gateway_add, "enrol a gateway's public key")
+    add.add_argument("gateway")
+    add.add_argument("public_key_file")
+    add.add_argument("--station", required=True, help="station of the registry that the gateway serves")
+    _clock(add)
+    listing = _command(gateway, "list", commands.gateway_list, "list gateways and their keys")
+    listing.add_argument("--json", action="store_true")
+    _clock(listing)
+    rotate = _command(gateway, "rotate", commands.gateway_rotate, "enrol a gateway's next key beside the present one")
+    rotate.add_argument("gateway")
+    rotate.add_argument("public_key_file")
+    rotate.add_argument(
+        "--overlap-hours",
+        type=_hours,
+        default=168,
+        metavar="HOURS",
+        help="how long the present key is still believed (default: 168, a week)",
+    )
+    _clock(rotate)
+    revoke = _command(gateway, "revoke", commands.gateway_revoke, "end belief in a gateway's keys")
+    revoke.add_argument("gateway")
+    revoke.add_argument("--key", metavar="KID", help="only this key (16 hexadecimal digits)")
+    revoke.add_argument(
+        "--at", metavar="TIME", help="from this time on, with zone (default: now); what came before stays"
+    )
+    _clock(revoke)
+
+
 def _proofs(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     prove = _command(sub, "prove", prove_command.run, "write the signed bytes that prove a meter's readings to a file")
     prove_command.add_arguments(prove)
@@ -146,6 +166,16 @@ def _number(text: str) -> int:
 
 
 _number.__name__ = "number"  # as argparse names it in its message
+
+
+def _hours(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _YEAR_HOURS:
+        raise ValueError(text)
+    return number
+
+
+_hours.__name__ = "number of hours"
 
 
 def _clock(command: argparse.ArgumentParser) -> None:

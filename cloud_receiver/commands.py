@@ -20,6 +20,8 @@ from wire.records import ClockState
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 """Years whose days, in any time zone, are within the range of the store's times."""
 
+_HOUR_MS = 3_600_000
+
 Command: TypeAlias = Callable[[argparse.Namespace], None]
 
 
@@ -74,6 +76,7 @@ def gateway_list(options: argparse.Namespace) -> None:
         rows = enrolment.keys(connection)
         states = gateway_status.by_name(connection)
     engine.dispose()
+    now_ms = clock.from_spec(options.clock).now_ms()
     if options.json:
         content = [
             {
@@ -89,7 +92,7 @@ def gateway_list(options: argparse.Namespace) -> None:
         _say(json.dumps(content, indent=2))
         return
     for row in rows:
-        state = "valid" if row.revoked_ms is None else f"revoked {_time(row.revoked_ms)}"
+        state = _belief(row.revoked_ms, now_ms)
         _say(f"{row.gateway}  {row.station}  {row.kid.hex()}  added {_time(row.added_ms)}  {state}")
     for name in dict.fromkeys(row.gateway for row in rows):
         status = _status(states.get(name))
@@ -100,6 +103,12 @@ def gateway_list(options: argparse.Namespace) -> None:
             f"{name}  {status['state']}  last seen {status['last_seen']}  {status['unacknowledged']} unacknowledged  "
             f"{status['dropped']} dropped  clock {status['clock']}  journal {status['journal']}"
         )
+
+
+def _belief(revoked_ms: int | None, now_ms: int) -> str:
+    if revoked_ms is None:
+        return "valid"
+    return f"revoked {_time(revoked_ms)}" if revoked_ms <= now_ms else f"valid until {_time(revoked_ms)}"
 
 
 def _status(known: gateway_status.Known | None) -> dict[str, object] | None:
@@ -116,19 +125,53 @@ def _status(known: gateway_status.Known | None) -> dict[str, object] | None:
     }
 
 
+def gateway_rotate(options: argparse.Namespace) -> None:
+    """Enrol a gateway's next key beside the present one, which ends after the overlap."""
+    settings, stations = _load(options)
+    public_key = keys.load_public(options.public_key_file)
+    engine = service.prepare(settings, stations)
+    now_ms = clock.from_spec(options.clock).now_ms()
+    with database.writing(engine) as connection:
+        kid, former = enrolment.rotate(
+            connection, options.gateway, public_key, now_ms, options.overlap_hours * _HOUR_MS
+        )
+    engine.dispose()
+    _say(f"gateway {options.gateway}: key {kid.hex()} enrolled")
+    for item, end_ms in former.items():
+        _say(f"gateway {options.gateway}: key {item.hex()} {_belief(end_ms, now_ms)}")
+
+
 def gateway_revoke(options: argparse.Namespace) -> None:
-    """Revoke keys."""
+    """End belief in keys, now or from a time on."""
     settings, _ = _load(options)
     try:
         kid = bytes.fromhex(options.key) if options.key else None
     except ValueError:
         raise enrolment.EnrolmentError(f"--key {options.key!r}: expected 16 hexadecimal digits") from None
+    at_ms = clock.from_spec(options.clock).now_ms() if options.at is None else _instant(options.at)
     engine = database.open_store(settings.centre.database, settings.centre.data_dir)
     database.require_current(engine)
     with database.writing(engine) as connection:
-        kids = enrolment.revoke(connection, options.gateway, kid, clock.from_spec(options.clock).now_ms())
+        kids = enrolment.revoke(connection, options.gateway, kid, at_ms)
+        doubtful = enrolment.doubtful(connection, kids, at_ms)
     engine.dispose()
-    _say(f"gateway {options.gateway}: revoked {', '.join(item.hex() for item in kids)}")
+    from_time = "" if options.at is None else f" from {_time(at_ms)} on"
+    _say(f"gateway {options.gateway}: revoked {', '.join(item.hex() for item in kids)}{from_time}")
+    if doubtful is not None:
+        _say(
+            f"gateway {options.gateway}: {doubtful.messages} messages under it, received {_time(doubtful.first_ms)} to "
+            f"{_time(doubtful.last_ms)}, are stored and doubtful"
+        )
+
+
+def _instant(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise enrolment.EnrolmentError(f"--at {text!r}: expected a time with its zone, as 2026-07-01T08:00:00+08:00")
+    return int(moment.timestamp()) * 1000
 
 
 def report(options: argparse.Namespace) -> None:

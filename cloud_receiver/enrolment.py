@@ -1,11 +1,15 @@
-"""Gateways and their keys in the store: enrolled, listed, revoked; and the key ring that the intake verifies with."""
+"""Gateways and their keys in the store: enrolled, listed, rotated, revoked; and the key ring of the intake.
+
+A key is believed until `revoked_ms`, by the time at which a message reaches the centre: the time that stands in a
+message is the word of whoever holds the key.
+"""
 
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
-from cloud_receiver.schema import gateway, gateway_key, station
+from cloud_receiver.schema import gateway, gateway_key, message, station
 from wire.envelope import KeyRing
 from wire.keys import key_id
 
@@ -32,6 +36,16 @@ class EnrolledKey:
     kid: bytes
     added_ms: int
     revoked_ms: int | None
+    """When belief in it ends or ended; None: not settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """What was taken in under keys after the time from which they are no longer believed."""
+
+    messages: int
+    first_ms: int
+    last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +91,63 @@ def add(connection: Connection, name: str, key: Ed25519PublicKey, station_name: 
     return kid
 
 
-def revoke(connection: Connection, name: str, kid: bytes | None, now_ms: int) -> list[bytes]:
-    """Revoke one key of a gateway, or (kid None) all of them; return the kids."""
-    wanted = (
-        select(gateway_key.c.kid)
-        .join_from(gateway_key, gateway)
-        .where(gateway.c.name == name, gateway_key.c.revoked_ms.is_(None))
+def rotate(
+    connection: Connection, name: str, key: Ed25519PublicKey, now_ms: int, overlap_ms: int
+) -> tuple[bytes, dict[bytes, int]]:
+    """Enrol a gateway's next key, and let the present ones end after the overlap, or sooner if that was settled.
+
+    Return the new kid, and when (ms UTC) each former key ends.
+    """
+    row = connection.execute(
+        select(gateway.c.id, station.c.name)
+        .join_from(gateway, station, station.c.id == gateway.c.station)
+        .where(gateway.c.name == name)
+    ).first()
+    if row is None:
+        raise EnrolmentError(f"gateway {name} is not enrolled")
+    present = select(gateway_key.c.kid, gateway_key.c.revoked_ms).where(
+        gateway_key.c.gateway == row.id, _believed(now_ms)
     )
+    former = {bytes(item.kid): item.revoked_ms for item in connection.execute(present)}
+    if not former:
+        raise EnrolmentError(f"gateway {name} has no valid key to rotate: enrol one with `gateway add`")
+    kid = add(connection, name, key, row.name, now_ms)
+    end_ms = now_ms + overlap_ms
+    ends = {item: end_ms if settled is None else min(settled, end_ms) for item, settled in former.items()}
+    for item, when in ends.items():
+        connection.execute(update(gateway_key).where(gateway_key.c.kid == item).values(revoked_ms=when))
+    return kid, ends
+
+
+def revoke(connection: Connection, name: str, kid: bytes | None, at_ms: int) -> list[bytes]:
+    """End belief in one key of a gateway, or (kid None) in all of them, at `at_ms` (UTC); return the kids.
+
+    What the centre had before that time stays valid. An end is never put off: a key that ends sooner is no key to
+    revoke.
+    """
+    wanted = select(gateway_key.c.kid).join_from(gateway_key, gateway).where(gateway.c.name == name, _believed(at_ms))
     if kid is not None:
         wanted = wanted.where(gateway_key.c.kid == kid)
     kids = list(connection.execute(wanted).scalars())
     if not kids:
         which = "no valid key" if kid is None else f"no valid key {kid.hex()}"
         raise EnrolmentError(f"gateway {name} has {which}")
-    connection.execute(update(gateway_key).where(gateway_key.c.kid.in_(kids)).values(revoked_ms=now_ms))
+    connection.execute(update(gateway_key).where(gateway_key.c.kid.in_(kids)).values(revoked_ms=at_ms))
     return kids
+
+
+def doubtful(connection: Connection, kids: list[bytes], since_ms: int) -> Doubtful | None:
+    """Return what was stored under these keys since a time; None when there is nothing."""
+    row = connection.execute(
+        select(func.count(), func.min(message.c.received_ms), func.max(message.c.received_ms)).where(
+            message.c.kid.in_(kids), message.c.received_ms >= since_ms
+        )
+    ).one()
+    return Doubtful(*row) if row[0] else None
+
+
+def _believed(time_ms: int) -> ColumnElement[bool]:
+    return or_(gateway_key.c.revoked_ms.is_(None), gateway_key.c.revoked_ms > time_ms)
 
 
 def keys(connection: Connection) -> list[EnrolledKey]:
@@ -105,13 +161,13 @@ def keys(connection: Connection) -> list[EnrolledKey]:
     return [EnrolledKey(*row) for row in rows]
 
 
-def enrolled(connection: Connection) -> Enrolled:
-    """Read gateways and keys."""
+def enrolled(connection: Connection, now_ms: int | None = None) -> Enrolled:
+    """Read gateways and keys as they are at a time; without one, a key whose end is settled counts as revoked."""
     names = {row.id: GatewayRow(row.id, row.name, row.station) for row in connection.execute(select(gateway))}
     ring = KeyRing()
     revoked = set()
     for row in connection.execute(select(gateway_key)):
         ring.add(Ed25519PublicKey.from_public_bytes(row.public_key), names[row.gateway].name)
-        if row.revoked_ms is not None:
+        if row.revoked_ms is not None and (now_ms is None or row.revoked_ms <= now_ms):
             revoked.add(bytes(row.kid))
     return Enrolled(ring, {item.name: item for item in names.values()}, frozenset(revoked))

@@ -76,7 +76,7 @@ def test_a_gateway_is_enrolled_listed_and_revoked(
     ]
     assert main(["gateway", "revoke", "--config", config, "gw1", "--key", kid, *clock]) == 0
     assert kid in capsys.readouterr().out
-    assert main(["gateway", "list", "--config", config]) == 0
+    assert main(["gateway", "list", "--config", config, *clock]) == 0
     shown = capsys.readouterr().out
     assert "revoked 2026-06-30T16:00:00+00:00" in shown
     assert "gw1  no status received" in shown
@@ -231,7 +231,7 @@ def test_report_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str
 def test_database_upgrade(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["database", "upgrade", "--config", config]) == 0
     assert main(["database", "upgrade", "--config", config]) == 0
-    assert capsys.readouterr().out.splitlines() == ["schema 0003, was none", "schema 0003 is current"]
+    assert capsys.readouterr().out.splitlines() == ["schema 0004, was none", "schema 0004 is current"]
 
 
 def test_a_key_is_shown_without_its_private_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

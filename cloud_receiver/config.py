@@ -7,6 +7,7 @@ from pydantic import Field
 
 from settings.load import load as load_file
 from settings.values import Flag, Host, Port, Section, Whole
+from supervision.config import Metrics
 
 Positive = Annotated[Whole, Field(ge=1)]
 
@@ -98,6 +99,7 @@ class Settings(Section):
     intake: Intake = Intake()
     dispatch: Dispatch | None = None
     checks: Checks = Checks()
+    metrics: Metrics = Metrics()
 
 
 def load(path: Path) -> Settings:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -43,6 +44,16 @@ class DispatchLink(Publisher, Protocol):
         """Wait until the connection stands."""
 
 
+@dataclass(slots=True)
+class Figures:
+    """What is counted of the dispatch since the process started."""
+
+    done: int = 0
+    failed: int = 0
+    last_ms: int | None = None
+    nodes_without_factor: int = 0
+
+
 class Dispatcher:
     """Publishes the factors of a schedule file slot by slot, by the clock."""
 
@@ -66,6 +77,7 @@ class Dispatcher:
         self._stations = stations or {}
         self._grace_ms = grace_ms
         self._wake = asyncio.Event()
+        self.figures = Figures()
         self._failed = False
         self._issued = 0
         self._ended: dict[str, int | None] = {}
@@ -90,8 +102,11 @@ class Dispatcher:
                 if not self._failed:
                     log.warning("dispatch of factors failed, trying again: %s", str(error).splitlines()[0])
                 self._failed = True
+                self.figures.failed += 1
             else:
                 self._failed = False
+                self.figures.done += 1
+                self.figures.last_ms = self._clock.now_ms()
             await self._rest(retry=self._failed)
 
     async def _rest(self, *, retry: bool) -> None:
@@ -138,6 +153,7 @@ class Dispatcher:
 
     def _tell_ended(self, ended: dict[str, int | None]) -> None:
         """Say once which nodes have no factor for the slot: their gateways hold the last one."""
+        self.figures.nodes_without_factor = len(ended)
         if ended == self._ended:
             return
         for node, last in sorted(ended.items()):

@@ -14,7 +14,10 @@ from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Broker, Settings
 from cloud_receiver.dispatch import Dispatcher
 from cloud_receiver.intake import Intake
+from cloud_receiver.metrics import ReceiverMetrics
 from cloud_receiver.registry import Registry
+from cloud_receiver.watchdog import LifeSigns
+from supervision.systemd import READY, STOPPING, Notifier, feed
 from wire import topics
 from wire.envelope import Signer
 from wire.keys import load_private
@@ -60,7 +63,14 @@ def link_settings(broker: Broker) -> LinkSettings:
 class Service:
     """A receiver; `run` ends after `stop`."""
 
-    def __init__(self, settings: Settings, registry: Registry, clock: Clock, engine: Engine) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        clock: Clock,
+        engine: Engine,
+        notifier: Notifier | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         signer = Signer(load_private(settings.centre.key_file))
@@ -74,6 +84,10 @@ class Service:
         self._intake = Intake(engine, signer, self._link, clock, settings.intake)
         self._dispatcher = self._make_dispatcher(registry, engine, signer) if settings.dispatch else None
         self._runner = Runner(engine, registry, clock, settings.checks, lambda: self._intake.backlog)
+        self._metrics = ReceiverMetrics(
+            settings.metrics, engine, self._intake, self._dispatcher, lambda: self._link.connected
+        )
+        self._notifier = notifier or Notifier()
         self._stop = asyncio.Event()
 
     def _make_dispatcher(self, registry: Registry, engine: Engine, signer: Signer) -> Dispatcher:
@@ -95,7 +109,7 @@ class Service:
             self._dispatcher.wake()
 
     def _received(self, message: Received) -> None:
-        self._intake.receive(message)
+        self._intake.receive(self._metrics.timed(message))
 
     def _connected(self) -> None:
         self.redispatch()
@@ -114,6 +128,10 @@ class Service:
             others.append(asyncio.create_task(self._dispatcher.run(), name="dispatch"))
         if self._settings.checks.enabled:
             others.append(asyncio.create_task(self._runner.run(), name="checks"))
+        if self._notifier.watchdog_s is not None:
+            others.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
+        await self._metrics.start()
+        self._notifier.tell(READY)
         stopped = asyncio.create_task(self._stop.wait(), name="stop")
         log.info("receiver %s runs, broker %s:%d", self._settings.centre.name, *self._where())
         try:
@@ -121,6 +139,8 @@ class Service:
             for task in done - {stopped}:
                 task.result()
         finally:
+            self._notifier.tell(STOPPING)
+            await self._metrics.stop()
             for task in (stopped, *others):
                 task.cancel()
             # What one of them has ended with must not keep the intake from its end.
@@ -129,6 +149,13 @@ class Service:
             await intake
             await self._link.stop()
             log.info("receiver stopped; %s", self._counted())
+
+    def _life_signs(self) -> LifeSigns:
+        return LifeSigns(
+            self._intake,
+            longest_retry_s=self._settings.intake.retry_longest_ms / 1000,
+            seconds=asyncio.get_running_loop().time,
+        )
 
     def _take_back(self) -> None:
         try:
@@ -161,7 +188,7 @@ async def serve(settings: Settings, registry: Registry, clock: Clock) -> None:
     """Run a receiver until SIGTERM or SIGINT; SIGHUP reads the factor schedule again."""
     engine = prepare(settings, registry)
     try:
-        service = Service(settings, registry, clock, engine)
+        service = Service(settings, registry, clock, engine, Notifier.from_environment())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stop)

@@ -1,8 +1,10 @@
 """The receiver as a process, behind a real Mosquitto, with a gateway played by the test."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from metrics_support import free_port, scrape
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval, stored_sequences, until
 from sqlalchemy import Engine, select
 
@@ -336,3 +339,39 @@ def test_factors_are_dispatched_signed_and_retained(centre: Centre) -> None:
         await subscribed(field)
 
     in_the_field(centre, later)
+
+
+def test_a_running_receiver_is_scraped_and_tells_systemd_that_it_lives(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(centre.directory / "notify"))
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", systemd.getsockname())
+        monkeypatch.setenv("WATCHDOG_USEC", "400000")
+        process = centre.start(centre.config(group=f"[metrics]\nport = {port}"))
+        said: list[str] = []
+
+        def fed() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    said.append(systemd.recv(4096).decode())
+            return said.count("WATCHDOG=1") >= 2
+
+        async def scenario(field: Field) -> None:
+            await subscribed(field)
+            await field.send(batch(centre.gateway, 1, 64))
+            await until(lambda: field.acknowledged() == 64)
+            await until(fed)
+            found = await scrape(port)
+            assert found.value("diantan_receiver_records_total", "stored") == 64
+            assert found.value("diantan_receiver_commit_lag_seconds_count") >= 1
+            assert found.value("diantan_receiver_dispatches_total", "done") >= 1
+            assert found.value("diantan_receiver_link_connected") == 1
+
+        in_the_field(centre, scenario)
+        stop(process)
+        fed()
+    assert said.count("READY=1") == 1
+    assert said[-1] == "STOPPING=1"

@@ -1,0 +1,202 @@
+"""The receiver's metrics for Prometheus; docs/monitoring.md has them in a table."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from cloud_receiver import gateway_facts, gateway_status
+from cloud_receiver.counters import Counters
+from cloud_receiver.database import reading
+from cloud_receiver.dispatch import Dispatcher
+from cloud_receiver.findings import CLOSED
+from cloud_receiver.gateway_status import Known
+from cloud_receiver.refusal import Reason
+from cloud_receiver.schema import finding, gateway
+from supervision.config import Metrics
+from supervision.endpoint import MetricsEndpoint
+from supervision.exposition import Family, Histogram, Page
+from wire.connection import Received
+from wire.messages import StatusState
+
+STORE_S: Final = 5.0  # real time: the store is asked once in it, however often Prometheus and others ask
+LAG_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+_MS: Final = 1000
+
+FAMILIES: Final = (
+    Family("diantan_receiver_records_total", "counter", "records taken in: stored, duplicate", ("result",)),
+    Family("diantan_receiver_batches_total", "counter", "batches taken in"),
+    Family("diantan_receiver_refused_total", "counter", "messages refused, by reason of quarantine", ("reason",)),
+    Family("diantan_receiver_set_aside_total", "counter", "batches that the store rejected"),
+    Family("diantan_receiver_displaced_total", "counter", "messages displaced by newer ones while too many waited"),
+    Family("diantan_receiver_messages_waiting", "gauge", "messages that wait to be stored"),
+    Family("diantan_receiver_commit_lag_seconds", "histogram", "from a message's arrival until the broker is told"),
+    Family("diantan_receiver_transactions_total", "counter", "group commits"),
+    Family("diantan_receiver_acknowledgements_total", "counter", "acknowledgements sent to gateways"),
+    Family("diantan_receiver_store_errors_total", "counter", "attempts to store that failed"),
+    Family("diantan_receiver_store_up", "gauge", "1 if the store could be read for this page"),
+    Family("diantan_receiver_link_connected", "gauge", "1 while the broker is there"),
+    Family("diantan_receiver_gateways", "gauge", "enrolled gateways: online, offline, unheard", ("state",)),
+    Family("diantan_receiver_gateway_online", "gauge", "1 unless the gateway's will or goodbye came", ("gateway",)),
+    Family("diantan_receiver_gateway_seen_timestamp_seconds", "gauge", "when it was last heard of", ("gateway",)),
+    Family("diantan_receiver_gateway_unacknowledged", "gauge", "records that it says are unacknowledged", ("gateway",)),
+    Family("diantan_receiver_gateway_dropped", "gauge", "records that it gave up, in this journal", ("gateway",)),
+    Family("diantan_receiver_gateway_backlog_age_seconds", "gauge", "age of its oldest record then", ("gateway",)),
+    Family("diantan_receiver_gateway_meters_overdue", "gauge", "its meters without a good reading", ("gateway",)),
+    Family("diantan_receiver_findings", "gauge", "findings that are not closed", ("kind", "severity")),
+    Family("diantan_receiver_dispatches_total", "counter", "rounds of factor dispatch: done, failed", ("result",)),
+    Family("diantan_receiver_dispatch_timestamp_seconds", "gauge", "when factors were last dispatched"),
+    Family("diantan_receiver_nodes_without_factor", "gauge", "nodes whose schedule has no factor for the slot"),
+)
+
+
+class IntakeFigures(Protocol):
+    """What is told of the intake (cloud_receiver.intake.Intake)."""
+
+    @property
+    def counters(self) -> Counters:
+        """Return its counters."""
+
+    @property
+    def backlog(self) -> int:
+        """Return how many messages wait."""
+
+
+@dataclass(slots=True)
+class _Stored:
+    """What the store says."""
+
+    gateways: dict[str, Known | None] = field(default_factory=dict)
+    findings: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class ReceiverMetrics:
+    """Tells a receiver's metrics, on loopback if a port is configured."""
+
+    def __init__(
+        self,
+        settings: Metrics,
+        engine: Engine,
+        intake: IntakeFigures,
+        dispatcher: Dispatcher | None,
+        connected: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._intake = intake
+        self._dispatcher = dispatcher
+        self._connected = connected
+        self._lag = Histogram(LAG_S)
+        self._endpoint: MetricsEndpoint | None = None
+        self._stored: _Stored | None = None
+        self._asked_s: float | None = None
+
+    async def start(self) -> None:
+        """Listen, if so configured."""
+        if self._settings.port is not None:
+            self._endpoint = MetricsEndpoint(self._settings.host, self._settings.port, self._page)
+            await self._endpoint.start()
+
+    async def stop(self) -> None:
+        """Listen no longer."""
+        if self._endpoint is not None:
+            await self._endpoint.stop()
+
+    def timed(self, message: Received) -> Received:
+        """Return the message such that it is counted how long it takes until the broker is told that it is done."""
+        if self._settings.port is None:
+            return message
+        seconds = asyncio.get_running_loop().time
+        arrived, tell = seconds(), message.ack
+
+        def ack() -> None:
+            self._lag.add(seconds() - arrived)
+            tell()
+
+        return replace(message, ack=ack)
+
+    async def _page(self) -> str:
+        return self.text(asyncio.get_running_loop().time())
+
+    def text(self, now_s: float) -> str:
+        """Return the page at a time of the event loop, with what the store said a few seconds before at most."""
+        if self._asked_s is None or now_s - self._asked_s >= STORE_S:
+            self._asked_s = now_s
+            self._stored = self._ask()
+        page = Page(FAMILIES)
+        self._taken_in(page)
+        page.put("diantan_receiver_link_connected", self._connected())
+        page.put("diantan_receiver_store_up", self._stored is not None)
+        if self._stored is not None:
+            self._put_stored(page, self._stored)
+        if self._dispatcher is not None:
+            figures = self._dispatcher.figures
+            page.put("diantan_receiver_dispatches_total", figures.done, "done")
+            page.put("diantan_receiver_dispatches_total", figures.failed, "failed")
+            page.put("diantan_receiver_nodes_without_factor", figures.nodes_without_factor)
+            if figures.last_ms is not None:
+                page.put("diantan_receiver_dispatch_timestamp_seconds", figures.last_ms / _MS)
+        return page.text()
+
+    def _taken_in(self, page: Page) -> None:
+        counters = self._intake.counters
+        page.put("diantan_receiver_records_total", counters.records, "stored")
+        page.put("diantan_receiver_records_total", counters.duplicates, "duplicate")
+        page.put("diantan_receiver_batches_total", counters.messages)
+        for reason in Reason:
+            page.put("diantan_receiver_refused_total", counters.refused[reason.value], reason.value)
+        page.put("diantan_receiver_set_aside_total", counters.set_aside)
+        page.put("diantan_receiver_displaced_total", counters.displaced)
+        page.put("diantan_receiver_messages_waiting", self._intake.backlog)
+        page.put_histogram("diantan_receiver_commit_lag_seconds", self._lag)
+        page.put("diantan_receiver_transactions_total", counters.transactions)
+        page.put("diantan_receiver_acknowledgements_total", counters.acknowledgements)
+        page.put("diantan_receiver_store_errors_total", counters.store_errors)
+
+    def _ask(self) -> _Stored | None:
+        try:
+            with reading(self._engine) as connection:
+                return _read(connection)
+        except (SQLAlchemyError, OSError):
+            return None  # the page says so, and the log of the intake says why
+
+    def _put_stored(self, page: Page, stored: _Stored) -> None:
+        states = Counter(_state(known) for known in stored.gateways.values())
+        for state in ("online", "offline", "unheard"):
+            page.put("diantan_receiver_gateways", states[state], state)
+        for name, known in stored.gateways.items():
+            if known is None:
+                continue
+            page.put("diantan_receiver_gateway_online", known.state != StatusState.OFFLINE, name)
+            page.put("diantan_receiver_gateway_seen_timestamp_seconds", known.seen_ms / _MS, name)
+            page.put("diantan_receiver_gateway_unacknowledged", known.unacknowledged, name)
+            page.put("diantan_receiver_gateway_dropped", known.dropped, name)
+            facts = gateway_facts.shown(known.facts) or {}
+            if (backlog := facts.get("backlog")) is not None:
+                page.put("diantan_receiver_gateway_backlog_age_seconds", backlog["oldest_age_ms"] / _MS, name)
+            if (overdue := facts.get("overdue")) is not None:
+                page.put("diantan_receiver_gateway_meters_overdue", overdue["overdue"], name)
+        for (kind, severity), count in stored.findings.items():
+            page.put("diantan_receiver_findings", count, kind, severity)
+
+
+def _state(known: Known | None) -> str:
+    if known is None:
+        return "unheard"
+    return "offline" if known.state == StatusState.OFFLINE else "online"
+
+
+def _read(connection: Connection) -> _Stored:
+    known = gateway_status.known(connection)
+    gateways = {row.name: known.get(row.id) for row in connection.execute(select(gateway).order_by(gateway.c.name))}
+    open_ = connection.execute(
+        select(finding.c.kind, finding.c.severity, func.count().label("findings"))
+        .where(finding.c.state != CLOSED)
+        .group_by(finding.c.kind, finding.c.severity)
+        .order_by(finding.c.kind, finding.c.severity)
+    )
+    return _Stored(gateways, {(row.kind, row.severity): row.findings for row in open_})

@@ -1,0 +1,155 @@
+"""The receiver's metrics, scraped over a real socket, and held to the table in the documents."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from intake_support import Bench, Message, batch
+from metrics_support import Scraped, documented, free_port, scrape
+from receiver_support import DAY_MS, FakeGateway
+from sqlalchemy import Engine
+
+from cloud_receiver import database
+from cloud_receiver import metrics as metrics_module
+from cloud_receiver.counters import Counters
+from cloud_receiver.dispatch import Figures
+from cloud_receiver.metrics import FAMILIES, ReceiverMetrics
+from cloud_receiver.refusal import Reason
+from cloud_receiver.schema import finding
+from cloud_receiver.schema import gateway as gateways
+from cloud_receiver.schema import station as stations
+from cloud_receiver.watchdog import LifeSigns
+from supervision.config import Metrics
+from wire import topics
+from wire.connection import Received
+from wire.envelope import Signer
+from wire.messages import Status, StatusState
+from wire.records import ClockState
+from wire.status_facts import Backlog, Overdue
+
+
+def status(gateway: FakeGateway) -> Message:
+    facts = (Backlog(7, 512, 61_000), 3, {0: 2}, -5, Overdue(40, 2, 900_000))
+    told = Status(
+        gateway.name, StatusState.HEALTH, DAY_MS, gateway.context, 9, 4, ClockState.SYNCHRONISED, 2, *facts
+    ).encode()
+    topic = topics.status(gateway.name)
+    return Message(topic, Signer(gateway.key).sign(told, topic))
+
+
+class Dispatch:
+    figures = Figures(5, 2, DAY_MS, 1)
+
+
+def metrics_of(bench: Bench, **settings: Any) -> ReceiverMetrics:
+    return ReceiverMetrics(
+        Metrics(**settings),
+        bench.engine,
+        bench.intake,
+        Dispatch(),  # type: ignore[arg-type]  # only its figures are looked at
+        lambda: True,
+    )
+
+
+def test_what_is_taken_in_is_told(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine)
+    bench.take(batch(gateway, 1, 8), batch(gateway, 5, 8), Message(gateway.topic, b"junk"), status(gateway))
+    with database.writing(engine) as connection:
+        (station,) = connection.execute(stations.select().limit(1)).all()
+        connection.execute(gateways.insert().values(name="gw-unheard", station=station.id, added_ms=1))
+        for number, state in enumerate(["open", "acknowledged", "closed"]):
+            values = dict.fromkeys(("day_ms", "meter", "first_ms", "last_ms", "opened_ms", "updated_ms"), number)
+            values |= {"station": station.id, "kind": "balance_day", "severity": "alarm", "state": state}
+            connection.execute(finding.insert().values(**values, evidence="{}"))
+    port = free_port()
+
+    async def scenario() -> Scraped:
+        metrics = metrics_of(bench, port=port)
+        told: list[str] = []
+        metrics.timed(Received("t", b"", False, lambda: told.append("ack"))).ack()
+        assert told == ["ack"]
+        await metrics.start()
+        try:
+            return await scrape(port)
+        finally:
+            await metrics.stop()
+
+    found = asyncio.run(scenario())
+    assert found.kinds == {family.name: family.kind for family in FAMILIES}
+    assert found.samples["diantan_receiver_records_total"] == {("stored",): 12, ("duplicate",): 4}
+    assert found.value("diantan_receiver_batches_total") == 2
+    refused = found.samples["diantan_receiver_refused_total"]
+    assert set(refused) == {(reason.value,) for reason in Reason}
+    assert {reason for reason, count in refused.items() if count} == {("malformed",)}
+    assert found.value("diantan_receiver_commit_lag_seconds_count") == 1
+    assert found.value("diantan_receiver_store_up") == 1
+    assert found.samples["diantan_receiver_gateways"] == {("online",): 1, ("offline",): 0, ("unheard",): 1}
+    assert found.value("diantan_receiver_gateway_unacknowledged", "gw1") == 4
+    assert found.value("diantan_receiver_gateway_backlog_age_seconds", "gw1") == 61
+    assert found.value("diantan_receiver_gateway_meters_overdue", "gw1") == 2
+    assert found.value("diantan_receiver_gateway_seen_timestamp_seconds", "gw1") == DAY_MS / 1000
+    assert found.samples["diantan_receiver_findings"] == {("balance_day", "alarm"): 2}
+    assert found.samples["diantan_receiver_dispatches_total"] == {("done",): 5, ("failed",): 2}
+    assert found.value("diantan_receiver_dispatch_timestamp_seconds") == DAY_MS / 1000
+    assert found.value("diantan_receiver_nodes_without_factor") == 1
+
+
+def test_the_store_is_asked_once_in_a_while(
+    engine: Engine, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = metrics_of(Bench(engine))
+    asked: list[int] = []
+    read = metrics_module._read
+    monkeypatch.setattr(metrics_module, "_read", lambda connection: (asked.append(1), read(connection))[1])
+    for now_s in (100, 101, 104.9, 105, 109):
+        assert Scraped(metrics.text(now_s)).value("diantan_receiver_store_up") == 1
+    assert len(asked) == 2
+
+
+def test_a_store_that_fails_is_told_and_the_rest_too(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine)
+    bench.take(batch(gateway, 1, 8))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE finding RENAME TO gone")
+    found = Scraped(metrics_of(bench).text(0))
+    assert found.value("diantan_receiver_store_up") == 0
+    assert found.value("diantan_receiver_records_total", "stored") == 8
+    assert "diantan_receiver_gateways" not in found.samples
+
+
+def test_without_a_port_nothing_is_timed(engine: Engine) -> None:
+    message = Received("t", b"", False, lambda: None)
+    assert metrics_of(Bench(engine)).timed(message) is message
+
+
+def test_the_document_has_every_metric() -> None:
+    assert documented("receiver") == {family.name: (family.kind, family.labels, family.meaning) for family in FAMILIES}
+
+
+class Intake:
+    """An intake whose figures the test sets."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.backlog = 0
+
+
+def test_an_intake_that_stores_nothing_while_messages_wait_is_stuck() -> None:
+    intake, now_s = Intake(), 0.0
+    signs = LifeSigns(intake, longest_retry_s=60, seconds=lambda: now_s)
+    assert signs.trouble() is None
+    now_s = 10_000.0
+    assert signs.trouble() is None  # nothing to do
+    intake.backlog = 3
+    assert signs.trouble() is None
+    now_s += 240
+    assert signs.trouble() is None
+    now_s += 1
+    assert signs.trouble() == "the intake is stuck, with 3 messages waiting"
+    for counter in ("transactions", "store_errors"):
+        setattr(intake.counters, counter, 1)
+        assert signs.trouble() is None
+        now_s += 241
+        assert signs.trouble() is not None
+    intake.counters.refused["malformed"] += 1
+    assert signs.trouble() is None

@@ -79,6 +79,24 @@ def test_the_envelopes_are_those_that_came(centre: Centre) -> None:
     ]
 
 
+@pytest.mark.parametrize(("slot", "firsts"), [(0, [1]), (1, [1, 5]), (2, [1, 5]), (3, [5, 9]), (7, [13])])
+def test_the_batches_of_the_intervals_before_and_after_come_along(centre: Centre, slot: int, firsts: list[int]) -> None:
+    own = dict(batches(records(8)))
+    wanted = [centre.gateway.envelope(first, own[first]) for first in firsts]
+    data = centre.prove(slot)
+    assert [item.envelope for item in form.decode(data).batches] == wanted
+    assert verify(data, centre.keys).proved
+
+
+def test_the_batch_that_brought_a_record_first_is_taken(bare: Centre) -> None:
+    found = records(8)
+    bare.take((1, found[:4]), (1, found[:8]))
+    bare.dispatch(*range(8))
+    data = bare.prove(0, 1)
+    assert [item.envelope for item in form.decode(data).batches][:1] == [bare.gateway.envelope(1, found[:4])]
+    assert verify(data, bare.keys).proved
+
+
 def test_a_range_is_proved(centre: Centre) -> None:
     verdict = verify(centre.prove(1, 6), centre.keys)
     assert verdict.proved
@@ -330,9 +348,11 @@ def other_key(statement: Statement) -> tuple[object, ...]:
     return (replace(statement.keys[0], public_key=key),)
 
 
-def with_messages(centre: Centre, key: Ed25519PrivateKey, node: str = "node1", value: int = FACTOR) -> bytes:
+def with_messages(
+    centre: Centre, key: Ed25519PrivateKey, node: str = "node1", value: int = FACTOR, topic_node: str | None = None
+) -> bytes:
     """Return a proof with a factor message as it was dispatched, and no factors in the statement."""
-    topic = topics.factor(node)
+    topic = topics.factor(topic_node or node)
     message = Factors(node, SOLVE_ID, DAY_MS, SLOT_MS, DAY_MS, (value,) * 8)
     file = replace(
         form.decode(centre.prove(2)), factor_messages=(Signed(topic, Signer(key).sign(message.encode(), topic)),)
@@ -347,6 +367,8 @@ def test_factor_messages_as_they_were_dispatched_are_verified_where_included(cen
     assert failures(verify(with_messages(centre, centre.key, value=FACTOR + 1), centre.keys)) == ["factor"]
     assert failures(verify(with_messages(centre, centre.gateway.key), centre.keys)) == ["factors' signature"]
     assert failures(verify(with_messages(centre, centre.key, "node2"), centre.keys)) == ["factors' signature"]
+    other_topic = with_messages(centre, centre.key, topic_node="node2")
+    assert failures(verify(other_topic, centre.keys)) == ["factors' signature"]
     taken = replace(form.decode(with_messages(centre, centre.key)), factor_messages=())
     assert failures(verify(taken.encode(), centre.keys)) == ["contents"]
 

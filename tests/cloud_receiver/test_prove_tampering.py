@@ -122,3 +122,13 @@ def test_batches_of_another_gateway_fail(centre: Centre) -> None:
     )
     for chosen in (strange[:2], strange[2:]):
         assert failures(verify(restated(centre, file, chosen), centre.keys)) == ["context"]
+
+
+def test_batches_that_the_gateway_signed_for_another_topic_fail(centre: Centre) -> None:
+    file = form.decode(centre.prove(2))
+    topic = topics.live("gw1")
+    elsewhere = tuple(
+        Signed(topic, Signer(centre.gateway.key).sign(centre.gateway.payload(first, own), topic))
+        for first, own in batches(records(8))[:2]
+    )
+    assert failures(verify(restated(centre, file, elsewhere), centre.keys)) == ["context"]

@@ -10,7 +10,17 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import clock
-from cloud_receiver import config, database, enrolment, gateway_status, logs, registry, report_text, service
+from cloud_receiver import (
+    config,
+    database,
+    enrolment,
+    gateway_facts,
+    gateway_status,
+    logs,
+    registry,
+    report_text,
+    service,
+)
 from cloud_receiver import findings as finding_store
 from cloud_receiver import report as reports
 from wire import keys, topics
@@ -103,6 +113,8 @@ def gateway_list(options: argparse.Namespace) -> None:
             f"{name}  {status['state']}  last seen {status['last_seen']}  {status['unacknowledged']} unacknowledged  "
             f"{status['dropped']} dropped  clock {status['clock']}  journal {status['journal']}"
         )
+        if (facts := gateway_facts.line(states[name].facts)) is not None:
+            _say(f"{name}  {facts}")
 
 
 def _belief(revoked_ms: int | None, now_ms: int) -> str:
@@ -122,6 +134,7 @@ def _status(known: gateway_status.Known | None) -> dict[str, object] | None:
         "clock": ClockState(known.clock_state).name.lower(),
         "journal": known.context.hex(),
         "next_sequence": known.next_sequence,
+        "facts": gateway_facts.shown(known.facts),
     }
 
 

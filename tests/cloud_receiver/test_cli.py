@@ -15,6 +15,7 @@ from cloud_receiver.enrolment import GatewayRow
 from cloud_receiver.gateway_status import Heard
 from wire.messages import Status, StatusState
 from wire.records import ClockState
+from wire.status_facts import Backlog, Overdue
 
 REGISTRY = """
 [[station]]
@@ -102,12 +103,29 @@ def test_the_state_of_a_gateway_is_listed(
         "clock": "stepped",
         "journal": "6a6f75726e616c31",
         "next_sequence": 9,
+        "facts": None,
     }
 
 
-def store_status(directory: Path) -> None:
+def test_the_facts_that_a_gateway_tells_are_listed(
+    config: str, public_key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gateway", "add", "--config", config, "gw1", public_key, "--station", "S1"]) == 0
+    store_status(tmp_path, Backlog(5, 400, 61_000), 3, {0: 2}, 0, Overdue(40, 1, 900_000, (("C01", 905_000),)))
+    capsys.readouterr()
+    assert main(["gateway", "list", "--config", config]) == 0
+    assert (
+        "gw1  backlog 5 records, 400 bytes, the oldest 61 s old  3 batches resent  dropped 2 storage  "
+        "clock offset 0 ms, -1000 ms to the centre  1 of 40 meters overdue ('C01' 905 s)\n"
+    ) in capsys.readouterr().out
+    assert main(["gateway", "list", "--config", config, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)[0]["status"]["facts"]
+    assert facts["overdue"]["worst"] == [{"meter": "C01", "age_ms": 905_000}]
+
+
+def store_status(directory: Path, *facts: object) -> None:
     engine = database.open_store("sqlite:///receiver.sqlite", directory)
-    status = Status("gw1", StatusState.HEALTH, 1_782_835_200_000, b"journal1", 9, 5, ClockState.STEPPED, 2)
+    status = Status("gw1", StatusState.HEALTH, 1_782_835_200_000, b"journal1", 9, 5, ClockState.STEPPED, 2, *facts)  # type: ignore[arg-type]  # as given
     with database.writing(engine) as connection:
         heard = Heard(GatewayRow(1, "gw1", 1), status, retained=False)
         gateway_status.store(connection, [heard], 1_782_835_201_000)

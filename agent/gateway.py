@@ -180,12 +180,12 @@ class Gateway:
             *(asyncio.create_task(watched(self._clock, line), name=f"line {line.name}") for line in self.lines),
             *self._housekeeping(),
         ]
-        if self._notifier.watchdog_s is not None:
-            tasks.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
         await self.link.start()
         await self.metrics.start()
         self._notifier.tell(READY)
+        if self._notifier.watchdog_s is not None:
+            tasks.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
         try:
             done, _ = await asyncio.wait({keeping, stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -128,10 +128,10 @@ class Service:
             others.append(asyncio.create_task(self._dispatcher.run(), name="dispatch"))
         if self._settings.checks.enabled:
             others.append(asyncio.create_task(self._runner.run(), name="checks"))
-        if self._notifier.watchdog_s is not None:
-            others.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
         await self._metrics.start()
         self._notifier.tell(READY)
+        if self._notifier.watchdog_s is not None:
+            others.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
         stopped = asyncio.create_task(self._stop.wait(), name="stop")
         log.info("receiver %s runs, broker %s:%d", self._settings.centre.name, *self._where())
         try:

@@ -1,8 +1,11 @@
 """The watchdog is fed while lines make progress and the journal is written, and not when either is stuck."""
 
 import asyncio
+import os
 import random
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,6 +116,7 @@ def test_a_gateway_is_ready_fed_and_stopping(
 
     said = asyncio.run(scenario())
     assert said.count("READY=1") == said.count("STOPPING=1") == 1
+    assert said[0] == "READY=1"
     assert said[-1] == "STOPPING=1"
     assert set(said) == {"READY=1", "WATCHDOG=1", "STOPPING=1"}
 
@@ -175,3 +179,21 @@ def test_a_gateway_whose_disk_hangs_starves_the_watchdog(
                 await until(lambda: "WATCHDOG=1" in heard(systemd))
 
     asyncio.run(scenario())
+
+
+def test_the_program_tells_systemd_that_asks_for_it(site: Any, systemd: socket.socket) -> None:
+    """As a process of its own, with the environment that systemd gives; no meter and no broker is there."""
+    config = site.configure(broker_port=1, meter_ports=[1])
+    environment = {**os.environ, "NOTIFY_SOCKET": systemd.getsockname(), "WATCHDOG_USEC": "400000"}
+    command = [sys.executable, "-m", "agent.cli", "run", "--config", str(config)]
+    systemd.settimeout(60)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            said = [systemd.recv(4096).decode() for _ in range(3)]
+            assert said == ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
+        finally:
+            process.terminate()
+        while said[-1] != "STOPPING=1":
+            said.append(systemd.recv(4096).decode())
+        assert process.wait(60) == 0
+    assert set(said) == {"READY=1", "WATCHDOG=1", "STOPPING=1"}

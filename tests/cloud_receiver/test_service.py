@@ -373,5 +373,6 @@ def test_a_running_receiver_is_scraped_and_tells_systemd_that_it_lives(
         in_the_field(centre, scenario)
         stop(process)
         fed()
+    assert said[0] == "READY=1"
     assert said.count("READY=1") == 1
     assert said[-1] == "STOPPING=1"

@@ -71,7 +71,7 @@ def _show(seed: int, result: Result) -> None:
             shown = ", ".join(map(str, sequences[:_SHOWN]))
             print(f"  {what}: {len(sequences)} of journal {journal}: {shown}", file=sys.stderr)
     for what in result.unnoticed:
-        print(f"  not noticed: {what}", file=sys.stderr)
+        print(f"  not as it should be: {what}", file=sys.stderr)
 
 
 def _count(by_journal: dict[str, list[int]]) -> int:

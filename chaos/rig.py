@@ -39,6 +39,10 @@ _QUIET_S = 0.5
 _FIRST_RECORDS = 20
 
 
+class LateError(DemoError):
+    """Something did not come about in its time, though every process lived."""
+
+
 class Rig:
     """Everything that runs; leaving the context ends it."""
 
@@ -125,12 +129,12 @@ class Rig:
         return ring
 
     async def until(self, what: str, ready: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
-        """Wait until something has come about while every process lives; DemoError."""
+        """Wait until something has come about; LateError, or DemoError when a process ends."""
         deadline = time.monotonic() + limit_s
         while not ready():
             self._programs.check()
             if time.monotonic() > deadline:
-                raise DemoError(f"{what}: not within {limit_s:.0f} s")
+                raise LateError(f"{what}: not within {limit_s:.0f} s")
             await asyncio.sleep(_STEP_S)
 
     def start_receiver(self, name: str = "receiver") -> None:
@@ -200,7 +204,7 @@ class Rig:
         await self.until("the centre has caught up", lambda: self.delivered(self.gateway, reached[1] + 1))
         return time.monotonic() - begun
 
-    async def settle(self) -> list[Kept]:
+    async def settle(self, *, deliver: bool = True) -> list[Kept]:
         """Let no more be metered, deliver the rest, stop the gateways and return all their journals."""
         if self._station is not None:
             self._programs.running.remove(self._station)
@@ -211,12 +215,13 @@ class Rig:
             for other in self.gateways:
                 if other is not gateway:
                     other.stop()
-            while gateway.runs or not self.delivered(gateway):
+            while deliver and (gateway.runs or not self.delivered(gateway)):
                 if not gateway.runs:
                     gateway.start()
                 await self.until("the rest is delivered", partial(self.delivered, gateway))
                 await asyncio.sleep(_QUIET_S)
                 gateway.stop()
+        self.gateway.stop()
         return [kept for gateway in self.gateways for kept in gateway.kept()]
 
 

@@ -1,6 +1,7 @@
 """One round: faults drawn from a seed, then the reckoning."""
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from chaos.faults import FAULTS, LANES
 from chaos.reckoning import Reckoning, reckon
 from chaos.relay import Counts
-from chaos.rig import Rig
+from chaos.rig import LateError, Rig
 
 _MOST = 2  # faults of a lane in a round
 
@@ -21,9 +22,9 @@ class Result:
 
     faults: tuple[str, ...]
     reckoning: Reckoning
-    recovery_s: float  # from the end of the faults until the centre had every record made until then
+    recovery_s: float  # from the end of the faults until the centre had every record made until then; inf: never
     link: Counts  # what the bad link did to messages
-    unnoticed: tuple[str, ...]  # what should have been told of and was not
+    unnoticed: tuple[str, ...]  # what should have come about or been told of and was not
 
     @property
     def sound(self) -> bool:
@@ -49,9 +50,14 @@ async def play(directory: Path, seed: int, lanes: dict[str, list[str]]) -> Resul
                     group.create_task(_in_turn(rig, names))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None  # the first that failed; the others were cancelled
-        recovery_s = await rig.recovered()
-        unnoticed = await _unnoticed(rig)
-        journals = await rig.settle()
+        try:
+            recovery_s = await rig.recovered()
+            unnoticed = await _unnoticed(rig)
+            journals = await rig.settle()
+        except LateError as error:
+            # What never arrives is lost: the reckoning names it.
+            recovery_s, unnoticed = math.inf, (str(error),)
+            journals = await rig.settle(deliver=False)
         reckoning = reckon(rig.store, journals, rig.keys())
         link = rig.uplink.counts
     faults = tuple(name for names in lanes.values() for name in names)

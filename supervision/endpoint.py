@@ -53,7 +53,8 @@ class MetricsEndpoint:
             log.error("no metrics: %s:%d can't be listened on: %s", self.host, self.port, error)  # noqa: TRY400  # one line
             return False
         self.port = self._server.sockets[0].getsockname()[1]
-        log.info("metrics on http://%s:%d%s", self.host, self.port, PATH)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        log.info("metrics on http://%s:%d%s", host, self.port, PATH)
         return True
 
     async def stop(self) -> None:

@@ -1,6 +1,7 @@
 """The metrics endpoint on a real socket: what it answers, and what it bears."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -45,6 +46,24 @@ def test_a_scrape_gets_the_page() -> None:
         assert body == b""
 
     served(scenario)
+
+
+def test_it_listens_on_loopback_of_ipv6_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+
+    async def run() -> None:
+        served = MetricsEndpoint("::1", 0, page)
+        if not await served.start():
+            pytest.skip("no IPv6 loopback here")
+        try:
+            assert (await scrape(served.port, "::1")).value("a") == 1
+        finally:
+            await served.stop()
+
+    asyncio.run(run())
+    assert "metrics on http://[::1]:" in caplog.text
 
 
 @pytest.mark.parametrize(

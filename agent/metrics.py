@@ -27,6 +27,9 @@ FAMILIES: Final = (
     Family("diantan_agent_line_probes_total", "counter", "requests made only to see what is still coming", ("line",)),
     Family("diantan_agent_line_connects_total", "counter", "connections made", ("line",)),
     Family("diantan_agent_line_unreachable_total", "counter", "requests that found no connection", ("line",)),
+    Family(
+        "diantan_agent_line_steps_total", "counter", "things the line did, waits included; 0 a minute: hung", ("line",)
+    ),
     Family("diantan_agent_line_silent_meters", "gauge", "meters that don't answer", ("line",)),
     Family("diantan_agent_line_unreliable_meters", "gauge", "meters that answer now and then", ("line",)),
     Family("diantan_agent_line_load_ratio", "gauge", "what the polls want of the line's time", ("line",)),
@@ -111,16 +114,18 @@ class AgentMetrics:
         return page.text()
 
     def _lines(self, page: Page) -> None:
-        for line, figures in self._gateway.health.line_figures().items():
+        for line in self._gateway.lines:
+            page.put("diantan_agent_line_steps_total", line.steps, line.name)
+        for name, figures in self._gateway.health.line_figures().items():
             for result in _RESULTS:
-                page.put("diantan_agent_line_replies_total", figures[result], line, result)
-            page.put("diantan_agent_line_probes_total", figures["probes"], line)
-            page.put("diantan_agent_line_connects_total", figures["connects"], line)
-            page.put("diantan_agent_line_unreachable_total", figures["unreachable"], line)
-            page.put("diantan_agent_line_silent_meters", figures["silent_meters"], line)
-            page.put("diantan_agent_line_unreliable_meters", figures["unreliable_meters"], line)
-            page.put("diantan_agent_line_load_ratio", figures["load_percent"] / _PERCENT, line)
-            page.put("diantan_agent_line_attempts_ratio", figures["attempts_permille"] / _PERMILLE, line)
+                page.put("diantan_agent_line_replies_total", figures[result], name, result)
+            page.put("diantan_agent_line_probes_total", figures["probes"], name)
+            page.put("diantan_agent_line_connects_total", figures["connects"], name)
+            page.put("diantan_agent_line_unreachable_total", figures["unreachable"], name)
+            page.put("diantan_agent_line_silent_meters", figures["silent_meters"], name)
+            page.put("diantan_agent_line_unreliable_meters", figures["unreliable_meters"], name)
+            page.put("diantan_agent_line_load_ratio", figures["load_percent"] / _PERCENT, name)
+            page.put("diantan_agent_line_attempts_ratio", figures["attempts_permille"] / _PERMILLE, name)
         late = self._gateway.health.lateness()
         bounds = [bound / _MS for bound in LATENESS_MS]
         page.put_histogram("diantan_agent_poll_lateness_seconds", Histogram(bounds, late.counts, late.total_ms / _MS))

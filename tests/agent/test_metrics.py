@@ -34,6 +34,7 @@ def test_a_working_gateway_tells_how_it_is(site: Any, responder: Any, fast_clock
                 assert found.value("diantan_agent_line_replies_total", "line-2", "timeout") >= 2
                 assert found.value("diantan_agent_line_replies_total", "line-2", "ok") == 0
                 assert found.value("diantan_agent_line_silent_meters", "line-2") == 1
+                assert found.value("diantan_agent_line_steps_total", "line-2") >= 2
                 assert found.value("diantan_agent_meters") == 2
                 assert found.value("diantan_agent_meters_overdue") >= 1
                 assert set(found.samples["diantan_agent_meter_last_reading_timestamp_seconds"]) == {("meter-1",)}

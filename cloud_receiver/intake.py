@@ -32,10 +32,15 @@ log = logging.getLogger(__name__)
 _STATUS = "/status"
 QUEUE_LIMIT = 4000
 """Messages that wait. While the store fails every reconnection brings the unacknowledged ones again."""
-QUEUE_BYTES = 48 * 1024 * 1024
+QUEUE_BYTES = 32 * 1024 * 1024
 """Their bytes: the broker may send a thousand messages of 1 MiB before it waits."""
 PORTION_RECORDS = 16_384
 """Records that are decoded at the same time: a few bytes can describe 4096 of them."""
+FLOOD_PATIENCE = 4
+"""How many times larger a group of messages grows, and longer, where most of the last one were refused.
+
+A flood would else fill the groups, and every few good batches would pay for a flush of the disk.
+"""
 LOG_PAUSE_MS = 10_000
 """How often one reason of refusal is logged."""
 
@@ -84,6 +89,7 @@ class Intake:
             settings.replay_after_s * 1000,
         )
         self._queue = Waiting[Arrived](QUEUE_LIMIT, QUEUE_BYTES, self._lane)
+        self._patience = 1
         self._told: dict[Reason, tuple[int | None, int]] = {}
         self._arrival = asyncio.Event()
         self._stopping = False
@@ -125,7 +131,7 @@ class Intake:
             self._arrival.clear()
             while self._queue:
                 await self._gather()
-                await self._store(self._queue.take(self._settings.commit_batches))
+                await self._store(self._queue.take(self._settings.commit_batches * self._patience))
                 await asyncio.sleep(0)
             if self._stopping:
                 break
@@ -135,9 +141,9 @@ class Intake:
 
     async def _gather(self) -> None:
         """Wait while more arrives, so that a group shares one flush of the disk; no longer than `commit_wait_ms`."""
-        for _ in range(self._settings.commit_wait_ms):
+        for _ in range(self._settings.commit_wait_ms * self._patience):
             before = len(self._queue)
-            if before >= self._settings.commit_batches or self._stopping:
+            if before >= self._settings.commit_batches * self._patience or self._stopping:
                 return
             await asyncio.sleep(0.001)
             if len(self._queue) == before:
@@ -219,8 +225,9 @@ class Intake:
             except RefusalError as refusal:
                 named = self._named(message.topic)
                 refused.append(Refused(message.topic, message.payload, refusal.reason, refusal.detail, named))
-            if records >= PORTION_RECORDS:
+            if records >= PORTION_RECORDS or len(batches) >= self._settings.commit_batches:
                 break
+        self._patience = FLOOD_PATIENCE if len(refused) > done // 2 else 1
         now_ms = self._clock.now_ms()
         if refused and not batches and not heard and self._committer.only_counts(refused, now_ms):
             return [], done

@@ -33,6 +33,7 @@ MAX_PACKET_BYTES = (1 << 20) + (1 << 16)  # an envelope of 1 MiB, its topic and 
 _REFUSED = 0x80  # reason codes from here on are failures (MQTT 5, 2.4)
 _UNSUPPORTED_VERSION = 0x84
 _MISC_PERIOD_S = 1.0
+_READ_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Connection:
         self._window = settings.window
         self._socket: Any = None
         self._writing = False
+        self._arrived = 0
         self._timer: asyncio.TimerHandle | None = None
         self._client = self._make_client(protocol, will)
         self._protocol = protocol
@@ -186,7 +188,12 @@ class Connection:
             self._loop.remove_writer(self._socket)
 
     def _read(self) -> None:
-        self._guarded(self._client.loop_read)
+        # paho reads one packet at a time; going through the event loop for each costs as much as a small packet.
+        for _ in range(_READ_AT_ONCE):
+            before = self._arrived
+            self._guarded(self._client.loop_read)
+            if self._arrived == before:
+                break
         # What TLS has already decrypted never makes the socket readable.
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             self._loop.call_soon(self._read_again)
@@ -229,6 +236,7 @@ class Connection:
         self._end(str(reason))
 
     def _received(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        self._arrived += 1
         try:
             topic = message.topic
         except UnicodeDecodeError:

@@ -45,6 +45,7 @@ lint: setup ## check format, lints, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy deploy/mosquitto/certificates.py
 	$(BIN)/lint-imports
 
 format: setup ## rewrite the sources in the project's format

@@ -12,6 +12,7 @@ BENCHES = {
     "serial_line": "requests a second on a 9600-baud line beside the line's limit, and beside plain pymodbus",
     "late_replies": "wrong and old values over a link that stalls, beside plain pymodbus",
     "receiver_intake": "records a second through Mosquitto into SQLite, beside plain executemany",
+    "hostile_input": "good gateways' rate with and without a flood of hostile messages, and the receiver's memory",
 }
 
 

@@ -173,6 +173,11 @@ class Committer:
         self._counters.refused.update(item.reason.value for item in refused)
         return True
 
+    @property
+    def uncounted(self) -> bool:
+        """Return whether there are counts in memory alone."""
+        return self._quarantine.uncounted
+
     def _take(self, work: _Transaction, item: Verified) -> None:
         batch = item.batch
         journal = work.journal(item)

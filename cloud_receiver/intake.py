@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
-from cloud_receiver.commit import REJECTED, Committer, cause
+from cloud_receiver.commit import REJECTED, TALLY_MS, Committer, cause
 from cloud_receiver.config import Intake as IntakeSettings
 from cloud_receiver.counters import Counters
 from cloud_receiver.database import reading
@@ -127,7 +127,7 @@ class Intake:
     async def run(self) -> None:
         """Store what arrives until `stop`."""
         while True:
-            await self._arrival.wait()
+            await self._next()
             self._arrival.clear()
             while self._queue:
                 await self._gather()
@@ -138,6 +138,17 @@ class Intake:
         self._count_up()
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=2)
+
+    async def _next(self) -> None:
+        """Wait for a message, or the end; what is counted in memory alone is written when none comes."""
+        while self._committer.uncounted:
+            try:
+                await asyncio.wait_for(self._arrival.wait(), TALLY_MS / 1000)
+            except TimeoutError:
+                self._count_up()
+            else:
+                return
+        await self._arrival.wait()
 
     async def _gather(self) -> None:
         """Wait while more arrives, so that a group shares one flush of the disk; no longer than `commit_wait_ms`."""
@@ -154,7 +165,7 @@ class Intake:
         try:
             self._committer.commit((), (), self._keys(), self._clock.now_ms())
         except (SQLAlchemyError, OSError) as error:
-            log.warning("the last counts of refused messages are lost: %s", cause(error))
+            log.warning("the counts of refused messages are not written: %s", cause(error))
 
     async def _store(self, group: list[Arrived]) -> None:
         while group:

@@ -69,6 +69,11 @@ class Quarantine:
         """Forget it: the same messages come again."""
         self._state = copy(self._before)
 
+    @property
+    def uncounted(self) -> bool:
+        """Return whether there are counts that are not in the store."""
+        return bool(self._state.tally)
+
     def only_counts(self, refused: Sequence[Refused], now_ms: int, pause_ms: int) -> bool:
         """Count refused messages none of which would be written, if the last count was written not long ago.
 

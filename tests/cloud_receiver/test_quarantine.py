@@ -1,12 +1,13 @@
 """The quarantine: bounded, counted, and shown; and what only shows against what came before."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from intake_support import FAST, Bench, Message, batch
-from receiver_support import FakeGateway, enrol, interval, stored_sequences
+from receiver_support import FakeGateway, enrol, interval, stored_sequences, until
 from sqlalchemy import Engine, event
 
 from cloud_receiver import commit
@@ -96,6 +97,23 @@ def test_what_is_counted_in_memory_is_written_at_the_end(engine: Engine, gateway
     bench = Bench(engine, FAST.model_copy(update={"quarantine_per_minute": 1, "commit_batches": 1}))
     bench.take(*(junk(gateway, number) for number in range(20)))
     assert results(bench) == {("gw1", "malformed"): 20}
+
+
+def test_what_is_counted_in_memory_is_written_when_nothing_comes(
+    engine: Engine, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud_receiver.intake.TALLY_MS", 1)
+    bench = Bench(engine, FAST.model_copy(update={"quarantine_per_minute": 1, "commit_batches": 1}))
+
+    async def run() -> None:
+        task = asyncio.create_task(bench.intake.run())
+        for number in range(20):
+            bench.intake.receive(junk(gateway, number))
+        await until(lambda: results(bench) == {("gw1", "malformed"): 20})
+        bench.intake.stop()
+        await task
+
+    asyncio.run(run())
 
 
 def test_a_message_that_comes_again_later_than_a_broker_would_send_it_was_replayed(

@@ -57,6 +57,15 @@ def test_membership(runs: list[tuple[int, int]], number: int) -> None:
     assert (number in ranges) == (number in spread(list(ranges)))
 
 
+@given(runs, st.integers(1, 80), st.integers(1, 10))
+def test_what_touches_makes_no_range_more(runs: list[tuple[int, int]], first: int, count: int) -> None:
+    ranges = RangeSet((begin, begin + number - 1) for begin, number in runs)
+    touches = ranges.touches(first, first + count - 1)
+    before = len(ranges)
+    ranges.add(first, first + count - 1)
+    assert touches == (len(ranges) <= before)
+
+
 @pytest.mark.parametrize(("first", "last"), [(0, 3), (5, 4), (-1, -1)])
 def test_a_range_that_is_none_is_refused(first: int, last: int) -> None:
     with pytest.raises(ValueError, match="expected 1 <= first <= last"):

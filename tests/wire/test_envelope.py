@@ -122,6 +122,16 @@ def test_other_headers_are_malformed(protected: bytes) -> None:
     assert refused(cbor2.dumps(cbor2.CBORTag(18, [protected, {}, b"x", bytes(64)]))).reason is Reason.MALFORMED
 
 
+def test_headers_of_any_size_are_not_even_read() -> None:
+    # A general reader would make a rational of these two numbers, for minutes.
+    number = b"\xc2\x5a\x00\x06\x00\x00" + b"\xff" * (6 << 16)
+    headers = b"\xd8\x1e\x82" + number + number[:-1] + b"\xfe"
+    envelope = b"\xd2\x84\x5a" + len(headers).to_bytes(4, "big") + headers + b"\xa0\x40\x40"
+    with pytest.raises(EnvelopeError, match=f"got {len(headers)} bytes") as caught:
+        open_envelope(envelope, "topic", KeyRing())
+    assert caught.value.reason is Reason.MALFORMED
+
+
 def test_other_forms_of_the_same_envelope_are_malformed() -> None:
     tag = cbor2.loads(Signer(KEY).sign(b"x", TOPIC))
     protected, _, payload, signature = tag.value

@@ -188,8 +188,10 @@ class Connection:
             self._loop.remove_writer(self._socket)
 
     def _read(self) -> None:
-        # paho reads one packet at a time; going through the event loop for each costs as much as a small packet.
-        for _ in range(_READ_AT_ONCE):
+        # paho reads one packet at a time, or as many as it has publishes on the way; going through the event loop for
+        # each costs as much as a small packet. No more at once, though: whoever handles the messages needs his turn.
+        start = self._arrived
+        while self._arrived - start < _READ_AT_ONCE:
             before = self._arrived
             self._guarded(self._client.loop_read)
             if self._arrived == before:

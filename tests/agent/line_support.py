@@ -11,6 +11,7 @@ and read through the driver while the link stalls; `Watch` says what each value 
 
 import asyncio
 import os
+import random
 import selectors
 import tty
 from collections import deque
@@ -250,3 +251,28 @@ class Watch:
             self.old.append(f"{name}: {values}, {before} asked before")
         else:
             self.right += 1
+
+
+def bad_delays(source: random.Random) -> Iterator[float]:
+    """Yield what a bad link does: mostly nothing, now and then a stall of any length up to several time-outs."""
+    while True:
+        yield source.choice((0.0, 0.0, 0.0, source.uniform(0, 2), source.choice((0.29, 0.3, 0.31, 0.6, 0.9))))
+
+
+def spoilt(source: random.Random, reply: bytes, *, repeat: bool = True) -> list[tuple[float, bytes]]:
+    """Return a reply, now and then lost, twisted, cut in two with a pause, with noise around it, or (`repeat`) twice."""
+    match source.randrange(12):
+        case 0:
+            return []
+        case 1:
+            where = source.randrange(len(reply))
+            return [(0.0, reply[:where] + bytes((reply[where] ^ 1 << source.randrange(8),)) + reply[where + 1 :])]
+        case 2:
+            where = source.randrange(len(reply))
+            return [(0.0, reply[:where]), (source.uniform(0, 0.8), reply[where:])]
+        case 3:
+            return [(0.0, source.randbytes(source.randrange(1, 6)) + reply + source.randbytes(source.randrange(3)))]
+        case 4 if repeat:
+            return [(0.0, reply), (source.uniform(0, 1.2), reply)]
+        case _:
+            return [(0.0, reply)]

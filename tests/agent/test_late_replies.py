@@ -8,14 +8,14 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from line_support import FarEnd, MemoryChannel, Watch, over_pty, over_tcp, run_virtual
+from line_support import FarEnd, MemoryChannel, Watch, bad_delays, over_pty, over_tcp, run_virtual, spoilt
 from modbus_support import Meters, places, read_out
 
 from agent.bus import LineBus
@@ -86,29 +86,6 @@ def test_a_link_that_is_slow_for_good_yields_nothing_rather_than_old_values(bloc
     assert counters.late >= 20
 
 
-def delays(source: random.Random) -> Iterator[float]:
-    """Yield what a bad link does: mostly nothing, now and then a stall of any length up to several time-outs."""
-    while True:
-        yield source.choice((0.0, 0.0, 0.0, source.uniform(0, 2), source.choice((0.29, 0.3, 0.31, 0.6, 0.9))))
-
-
-def spoilt(source: random.Random, reply: bytes) -> list[tuple[float, bytes]]:
-    """Return a reply, now and then lost, twisted, cut in two with a pause, or with noise around it."""
-    match source.randrange(12):
-        case 0:
-            return []
-        case 1:
-            where = source.randrange(len(reply))
-            return [(0.0, reply[:where] + bytes((reply[where] ^ 1 << source.randrange(8),)) + reply[where + 1 :])]
-        case 2:
-            where = source.randrange(len(reply))
-            return [(0.0, reply[:where]), (source.uniform(0, 0.8), reply[where:])]
-        case 3:
-            return [(0.0, source.randbytes(source.randrange(1, 6)) + reply + source.randbytes(source.randrange(3)))]
-        case _:
-            return [(0.0, reply)]
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 2**32),
@@ -121,7 +98,7 @@ def spoilt(source: random.Random, reply: bytes) -> list[tuple[float, bytes]]:
 def test_no_bad_link_ever_yields_a_wrong_or_old_value(seed: int, blocks: list[Block]) -> None:
     """Any mixture of stalls, losses, noise and cut frames, on any plan of blocks."""
     source = random.Random(seed)
-    far = FarEnd(Meters(units=(1, 2, 3)).answer, delays(source), lambda reply: spoilt(source, reply))
+    far = FarEnd(Meters(units=(1, 2, 3)).answer, bad_delays(source), lambda reply: spoilt(source, reply, repeat=False))
     watch, _ = run_virtual(poll(MemoryChannel(far), far, "rtu", blocks, 60))
     proven(watch)
 

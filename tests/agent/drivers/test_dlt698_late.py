@@ -7,14 +7,14 @@ it was read.
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 from dlt698_support import NOW, ONE, TWO, ZONE, Meters, Site, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from line_support import FarEnd, MemoryChannel, Watch, over_pty, over_tcp, run_virtual
+from line_support import FarEnd, MemoryChannel, Watch, bad_delays, over_pty, over_tcp, run_virtual, spoilt
 
 from agent.bus import LineBus
 from agent.channels.base import Channel
@@ -99,31 +99,6 @@ def test_a_link_that_is_slow_for_good_yields_nothing_rather_than_old_values(read
     assert counters.late >= 20
 
 
-def delays(source: random.Random) -> Iterator[float]:
-    """Yield what a bad link does: mostly nothing, now and then a stall of any length up to several time-outs."""
-    while True:
-        yield source.choice((0.0, 0.0, 0.0, source.uniform(0, 2), source.choice((0.29, 0.3, 0.31, 0.6, 0.9))))
-
-
-def spoilt(source: random.Random, reply: bytes) -> list[tuple[float, bytes]]:
-    """Return a reply, now and then lost, sent twice, twisted, cut in two with a pause, or with noise around it."""
-    match source.randrange(12):
-        case 0:
-            return []
-        case 1:
-            where = source.randrange(len(reply))
-            return [(0.0, reply[:where] + bytes((reply[where] ^ 1 << source.randrange(8),)) + reply[where + 1 :])]
-        case 2:
-            where = source.randrange(len(reply))
-            return [(0.0, reply[:where]), (source.uniform(0, 0.8), reply[where:])]
-        case 3:
-            return [(0.0, source.randbytes(source.randrange(1, 6)) + reply + source.randbytes(source.randrange(3)))]
-        case 4:
-            return [(0.0, reply), (source.uniform(0, 1.2), reply)]
-        case _:
-            return [(0.0, reply)]
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 2**32),
@@ -134,7 +109,7 @@ def test_no_bad_link_ever_yields_a_wrong_or_old_value(seed: int, kind: str, read
     """Any mixture of stalls, losses, repetitions, noise and cut frames, on any plan of reads."""
     source = random.Random(seed)
     meters = fresh(kind)
-    far = meters.far(delays(source), spoil=lambda reply: spoilt(source, reply))
+    far = meters.far(bad_delays(source), spoil=lambda reply: spoilt(source, reply))
     watch, _ = run_virtual(poll(MemoryChannel(far), meters, far, reads, 60))
     proven(watch)
 

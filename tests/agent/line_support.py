@@ -260,7 +260,7 @@ def bad_delays(source: random.Random) -> Iterator[float]:
 
 
 def spoilt(source: random.Random, reply: bytes, *, repeat: bool = True) -> list[tuple[float, bytes]]:
-    """Return a reply, now and then lost, twisted, cut in two with a pause, with noise around it, or (`repeat`) twice."""
+    """Return a reply, at times lost, twisted, cut in two by a pause, with noise around it, or (`repeat`) twice."""
     match source.randrange(12):
         case 0:
             return []

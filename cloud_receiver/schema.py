@@ -53,7 +53,7 @@ gateway_key = Table(
     metadata,
     Column("kid", LargeBinary(8), primary_key=True),
     Column("gateway", BigInteger, ForeignKey("gateway.id"), nullable=False),
-    Column("public_key", LargeBinary(32), nullable=False),
+    Column("public_key", LargeBinary(65), nullable=False),
     Column("added_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
 )
@@ -70,7 +70,8 @@ meter = Table(
     UniqueConstraint("gateway", "name"),
 )
 
-# A gateway's journal: one context of sequence numbers that never repeat.
+# A gateway's journal: one context of sequence numbers that never repeat. `told_next`: the highest next sequence that
+# the gateway has told of it, 0 where it never did.
 journal = Table(
     "journal",
     metadata,
@@ -78,6 +79,7 @@ journal = Table(
     Column("gateway", BigInteger, ForeignKey("gateway.id"), nullable=False),
     Column("context", LargeBinary(8), nullable=False),
     Column("opened_ms", BigInteger, nullable=False),
+    Column("told_next", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("gateway", "context"),
 )
 
@@ -258,6 +260,42 @@ factor = Table(
     Column("factor", BigInteger),
     Column("solve_id", LargeBinary(32), nullable=False),
     sqlite_with_rowid=False,
+)
+
+# The signed messages in which the centre dispatched factors, as far as they are needed to prove each of them.
+factor_message = Table(
+    "factor_message",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("first_start_ms", BigInteger, primary_key=True),
+    Column("issued_ms", BigInteger, primary_key=True),
+    Column("slot_ms", BigInteger, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("topic", String(256), nullable=False),
+    Column("kid", LargeBinary(8), nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+)
+
+# Commands to gateways (wire.commands) and what became of them; a row is never deleted, it is the audit (审计).
+# `published`: how often; `outcome` and the reply's columns are null until the gateway has answered.
+command = Table(
+    "command",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("gateway", BigInteger, ForeignKey("gateway.id"), nullable=False),
+    Column("verb", SmallInteger, nullable=False),
+    Column("author", String(64), nullable=False),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("published", Integer, nullable=False, server_default="0"),
+    Column("published_ms", BigInteger),
+    Column("outcome", SmallInteger),
+    Column("reply_ms", BigInteger),
+    Column("reply_kid", LargeBinary(8)),
+    Column("reply", LargeBinary),
+    Index(None, "expires_ms"),
+    Index(None, "gateway", "issued_ms"),
 )
 
 # What the intake and the dispatch tell the checks: this station and time span is to be checked, `due_ms` or at once.

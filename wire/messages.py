@@ -1,23 +1,13 @@
 """The small messages: acknowledgement, factors, status and live values (docs/wire.cddl); batches are in wire.batch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from wire import strict
-from wire.domain import (
-    INT64_MAX,
-    MAX_NAME_BYTES,
-    MAX_SEQUENCE,
-    MAX_SOLVE_ID_BYTES,
-    MAX_TIME_MS,
-    RecordError,
-    check_factor,
-    octets,
-    text,
-    whole,
-)
+from wire import fields
+from wire.domain import INT64_MAX, MAX_NAME_BYTES, MAX_TIME_MS, RecordError, check_factor, text, whole
+from wire.fields import CONTEXT_BYTES, SCHEMA_VERSION, Fields, MessageError
 from wire.records import ClockState
 from wire.status_facts import (
     Backlog,
@@ -29,17 +19,23 @@ from wire.status_facts import (
     overdue_parts,
 )
 
-SCHEMA_VERSION = 1
-CONTEXT_BYTES = 8
+__all__ = [
+    "CONTEXT_BYTES",
+    "MAX_MISSING",
+    "SCHEMA_VERSION",
+    "Acknowledgement",
+    "Factors",
+    "Live",
+    "MessageError",
+    "Status",
+    "StatusState",
+]
+
 MAX_MISSING = 64  # ranges in one acknowledgement: the rest follows in a later one
 MAX_SLOTS = 4096
 MAX_SLOT_MS = 86_400_000
 MAX_METERS = 4096
 MAX_POINTS = 1024
-
-
-class MessageError(ValueError):
-    """A message that is not what docs/wire.cddl says; the text names the message, the field and what came."""
 
 
 class StatusState(IntEnum):
@@ -50,26 +46,6 @@ class StatusState(IntEnum):
     HEALTH = 2
 
 
-def _integer(low: int, high: int) -> Callable[[object, str], int]:
-    return lambda value, what: whole(value, what, low, high)
-
-
-_time = _integer(0, MAX_TIME_MS)
-_count = _integer(0, MAX_SEQUENCE)
-
-
-def _name(value: object, what: str) -> str:
-    return text(value, what, MAX_NAME_BYTES)
-
-
-def _context(value: object, what: str) -> bytes:
-    return octets(value, what, CONTEXT_BYTES, CONTEXT_BYTES)
-
-
-def _solve_id(value: object, what: str) -> bytes:
-    return octets(value, what, 1, MAX_SOLVE_ID_BYTES)
-
-
 def _clock_state(value: object, what: str) -> ClockState:
     return ClockState(whole(value, what, 0, max(ClockState)))
 
@@ -78,26 +54,13 @@ def _status_state(value: object, what: str) -> StatusState:
     return StatusState(whole(value, what, 0, max(StatusState)))
 
 
-def _sequence_of(value: object, what: str, maximum: int, minimum: int = 0) -> list[object]:
-    if not isinstance(value, (list, tuple)):
-        raise RecordError(f"{what}: expected an array, got {type(value).__name__}")
-    if not minimum <= len(value) <= maximum:
-        raise RecordError(f"{what}: expected {minimum} to {maximum} items, got {len(value)}")
-    return list(value)
-
-
 def _missing(value: object, what: str) -> tuple[tuple[int, int], ...]:
-    ranges: list[tuple[int, int]] = []
-    for index, item in enumerate(_sequence_of(value, what, MAX_MISSING)):
-        low, high = _sequence_of(item, f"{what}[{index}]", 2, 2)
-        start = whole(low, f"{what}[{index}] start", ranges[-1][1] + 2 if ranges else 1, MAX_SEQUENCE)
-        ranges.append((start, whole(high, f"{what}[{index}] end", start, MAX_SEQUENCE)))
-    return tuple(ranges)
+    return fields.ranges(value, what, MAX_MISSING)
 
 
 def _factors(value: object, what: str) -> tuple[int | None, ...]:
     factors: list[int | None] = []
-    for index, item in enumerate(_sequence_of(value, what, MAX_SLOTS, 1)):
+    for index, item in enumerate(fields.items(value, what, MAX_SLOTS, 1)):
         check_factor(item, f"{what}[{index}]")
         factors.append(item)  # type: ignore[arg-type]  # check_factor just said so
     return tuple(factors)
@@ -105,9 +68,9 @@ def _factors(value: object, what: str) -> tuple[int | None, ...]:
 
 def _meters(value: object, what: str) -> tuple[tuple[str, int, Mapping[str, int]], ...]:
     meters = []
-    for index, item in enumerate(_sequence_of(value, what, MAX_METERS)):
+    for index, item in enumerate(fields.items(value, what, MAX_METERS)):
         here = f"{what}[{index}]"
-        meter, time_ms, values = _sequence_of(item, here, 3, 3)
+        meter, time_ms, values = fields.items(item, here, 3, 3)
         if not isinstance(values, Mapping):
             raise RecordError(f"{here} values: expected a map, got {type(values).__name__}")
         if len(values) > MAX_POINTS:
@@ -116,64 +79,43 @@ def _meters(value: object, what: str) -> tuple[tuple[str, int, Mapping[str, int]
             text(point, f"{here} point", MAX_NAME_BYTES): whole(amount, f"{here} {point}", -INT64_MAX - 1, INT64_MAX)
             for point, amount in values.items()
         }
-        meters.append((_name(meter, f"{here} meter"), _time(time_ms, f"{here} time_ms"), points))
+        meters.append((fields.name(meter, f"{here} meter"), fields.time(time_ms, f"{here} time_ms"), points))
     return tuple(meters)
 
 
-_Fields = tuple[tuple[int, str, Callable[[object, str], object]], ...]
-
-_ACKNOWLEDGEMENT: _Fields = (
-    (1, "gateway", _name),
-    (2, "context", _context),
-    (3, "up_to", _count),
+_ACKNOWLEDGEMENT: Fields = (
+    (1, "gateway", fields.name),
+    (2, "context", fields.context),
+    (3, "up_to", fields.count),
     (4, "missing", _missing),
-    (5, "time_ms", _time),
-    (6, "highest", _count),
+    (5, "time_ms", fields.time),
+    (6, "highest", fields.count),
 )
-_FACTORS: _Fields = (
-    (1, "node", _name),
-    (2, "solve_id", _solve_id),
-    (3, "issued_ms", _time),
-    (4, "slot_ms", _integer(1, MAX_SLOT_MS)),
-    (5, "first_start_ms", _time),
+_FACTORS: Fields = (
+    (1, "node", fields.name),
+    (2, "solve_id", fields.solve_id),
+    (3, "issued_ms", fields.time),
+    (4, "slot_ms", fields.integer(1, MAX_SLOT_MS)),
+    (5, "first_start_ms", fields.time),
     (6, "factors", _factors),
 )
-_STATUS: _Fields = (
-    (1, "gateway", _name),
+_STATUS: Fields = (
+    (1, "gateway", fields.name),
     (2, "state", _status_state),
-    (3, "time_ms", _time),
-    (4, "context", _context),
-    (5, "next_sequence", _count),
-    (6, "unacknowledged", _count),
+    (3, "time_ms", fields.time),
+    (4, "context", fields.context),
+    (5, "next_sequence", fields.count),
+    (6, "unacknowledged", fields.count),
     (7, "clock_state", _clock_state),
-    (8, "dropped", _count),
+    (8, "dropped", fields.count),
     (9, "backlog", check_backlog),
-    (10, "resent", _count),
+    (10, "resent", fields.count),
     (11, "dropped_by", check_dropped_by),
-    (12, "clock_offset_ms", _integer(-MAX_TIME_MS, MAX_TIME_MS)),
+    (12, "clock_offset_ms", fields.integer(-MAX_TIME_MS, MAX_TIME_MS)),
     (13, "overdue", check_overdue),
 )
 _TOLD_SINCE: Mapping[int, object] = dict.fromkeys((9, 10, 11, 12, 13))  # a gateway that doesn't tell them yet: None
-_LIVE: _Fields = ((1, "gateway", _name), (2, "time_ms", _time), (3, "meters", _meters))
-
-
-def _encode(message: object, fields: _Fields, optional: Mapping[int, object] | None = None) -> bytes:
-    """Check each field and return the message's bytes; of the `optional` ones, those that are not None."""
-    kind = type(message).__name__
-    value: dict[int, object] = {0: SCHEMA_VERSION}
-    for key, name, check in fields:
-        field = _travelling(getattr(message, name))
-        if field is None and optional and key in optional:
-            continue
-        try:
-            checked = _travelling(check(field, name))
-        except RecordError as error:
-            raise MessageError(f"{kind}: {error}") from error
-        value[key] = int(checked) if isinstance(checked, int) else checked
-    data = strict.dump(value)
-    if len(data) > strict.MAX_MESSAGE_BYTES:
-        raise MessageError(f"{kind}: expected at most {strict.MAX_MESSAGE_BYTES} bytes, got {len(data)}")
-    return data
+_LIVE: Fields = ((1, "gateway", fields.name), (2, "time_ms", fields.time), (3, "meters", _meters))
 
 
 def _travelling(field: object) -> object:
@@ -183,35 +125,6 @@ def _travelling(field: object) -> object:
         case Overdue():
             return overdue_parts(field)
     return field
-
-
-def _decode(data: bytes, kind: str, fields: _Fields, defaults: Mapping[int, object]) -> list[object]:
-    """Return the fields' values; keys that are not among them are a later writer's and are ignored."""
-    try:
-        value = strict.load(data)
-    except strict.StrictError as error:
-        raise MessageError(f"{kind}: {error}") from error
-    if not isinstance(value, dict):
-        raise MessageError(f"{kind}: expected a map, got {type(value).__name__}")
-    for key in value:
-        # True equals 1 in Python: a map with the key true would pass for one with the key 1.
-        if type(key) is not int:
-            raise MessageError(f"{kind}: expected integer keys, got {type(key).__name__} {str(key)[:40]!r}")
-    version = value.get(0)
-    if type(version) is not int or version != SCHEMA_VERSION:
-        raise MessageError(f"{kind}: expected schema version {SCHEMA_VERSION} at key 0, got {version!r:.40}")
-    result: list[object] = []
-    for key, name, check in fields:
-        if key not in value and key not in defaults:
-            raise MessageError(f"{kind}: {name} (key {key}) is missing")
-        if key not in value and defaults[key] is None:
-            result.append(None)
-            continue
-        try:
-            result.append(check(value.get(key, defaults.get(key)), f"{name} (key {key})"))
-        except RecordError as error:
-            raise MessageError(f"{kind}: {error}") from error
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +141,12 @@ class Acknowledgement:
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
         _check_order(self)
-        return _encode(self, _ACKNOWLEDGEMENT)
+        return fields.encode(self, _ACKNOWLEDGEMENT)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return the message in the bytes; MessageError when they are not one."""
-        message = cls(*_decode(data, cls.__name__, _ACKNOWLEDGEMENT, {6: 0}))  # type: ignore[arg-type]  # checked by field
+        message = cls(*fields.decode(data, cls.__name__, _ACKNOWLEDGEMENT, {6: 0}))  # type: ignore[arg-type]  # checked by field
         _check_order(message)
         return message
 
@@ -263,12 +176,12 @@ class Factors:
 
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
-        return _encode(self, _FACTORS)
+        return fields.encode(self, _FACTORS)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return the message in the bytes; MessageError when they are not one."""
-        return cls(*_decode(data, cls.__name__, _FACTORS, {}))  # type: ignore[arg-type]  # checked field by field
+        return cls(*fields.decode(data, cls.__name__, _FACTORS, {}))  # type: ignore[arg-type]  # checked field by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,12 +204,12 @@ class Status:
 
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
-        return _encode(self, _STATUS, _TOLD_SINCE)
+        return fields.encode(self, _STATUS, _TOLD_SINCE, _travelling)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return the message in the bytes; MessageError when they are not one."""
-        return cls(*_decode(data, cls.__name__, _STATUS, {8: 0, **_TOLD_SINCE}))  # type: ignore[arg-type]  # checked field by field
+        return cls(*fields.decode(data, cls.__name__, _STATUS, {8: 0, **_TOLD_SINCE}))  # type: ignore[arg-type]  # checked field by field
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,9 +222,9 @@ class Live:
 
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
-        return _encode(self, _LIVE)
+        return fields.encode(self, _LIVE)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return the message in the bytes; MessageError when they are not one."""
-        return cls(*_decode(data, cls.__name__, _LIVE, {}))  # type: ignore[arg-type]  # checked field by field
+        return cls(*fields.decode(data, cls.__name__, _LIVE, {}))  # type: ignore[arg-type]  # checked field by field

@@ -70,6 +70,8 @@ class EventCode(IntEnum):
     FACTOR_REJECTED = 203
     FACTOR_MISSING = 204
     STORAGE_FULL = 205
+    COMMAND = 206
+    CONFIGURATION = 207
 
 
 class DetailKey(IntEnum):
@@ -89,6 +91,10 @@ class DetailKey(IntEnum):
     STEP = 12  # of the clock, ms; negative: it went back
     DEVIATION = 13  # of a meter's clock from the gateway's, ms; negative: it is slow
     FREEZE = 14  # the time of a freeze, ms UTC
+    COMMAND = 15  # its id, hexadecimal
+    VERB = 16  # wire.orders.Verb; of a command that this program does not know, the number that came
+    OUTCOME = 17  # wire.commands.Outcome
+    DIGEST = 18  # SHA-256 of a configuration, hexadecimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,16 @@ def status(gateway: str) -> str:
     return f"{ROOT}/up/{checked_name(gateway)}/status"
 
 
+def reply(gateway: str) -> str:
+    """Return the topic of a gateway's replies to commands."""
+    return f"{ROOT}/up/{checked_name(gateway)}/reply"
+
+
+def command(gateway: str) -> str:
+    """Return the topic on which the centre commands a gateway."""
+    return f"{ROOT}/down/{checked_name(gateway)}/command"
+
+
 def acknowledgement(gateway: str) -> str:
     """Return the topic on which the centre acknowledges a gateway's records."""
     return f"{ROOT}/down/{checked_name(gateway)}/ack"
@@ -46,13 +56,14 @@ def factor(node: str) -> str:
 ALL_RECORDS = f"{ROOT}/up/+/records"
 ALL_LIVE = f"{ROOT}/up/+/live"
 ALL_STATUS = f"{ROOT}/up/+/status"
+ALL_REPLIES = f"{ROOT}/up/+/reply"
 
-_UP = re.compile(rf"{re.escape(ROOT)}/up/([^/]+)/(records|live|status)")
+_UP = re.compile(rf"{re.escape(ROOT)}/up/([^/]+)/(records|live|status|reply)")
 
 
 def parse_up(topic: str) -> tuple[str, str]:
-    """Return (gateway, kind) of an upward topic, kind being records, live or status; else raise TopicError."""
+    """Return (gateway, kind) of an upward topic, kind being records, live, status or reply; else raise TopicError."""
     match = _UP.fullmatch(topic)
     if not match:
-        raise TopicError(f"topic {topic!r}: expected {ROOT}/up/GATEWAY/(records|live|status)")
+        raise TopicError(f"topic {topic!r}: expected {ROOT}/up/GATEWAY/(records|live|status|reply)")
     return checked_name(match[1]), match[2]

@@ -13,7 +13,9 @@ import pytest
 
 from wire import envelope, keys, row
 from wire.batch import RecordBatchMessage, encode_batch
+from wire.commands import Command, Outcome, Reply
 from wire.messages import Acknowledgement, Factors, Live, Status, StatusState
+from wire.orders import Configure, ConfigureAction, Order, Read, ReadDay, Resend, TellStatus, Verb
 from wire.records import (
     AdjustmentRecord,
     ClockState,
@@ -26,6 +28,17 @@ from wire.records import (
     IntervalRecord,
     Quality,
     Record,
+)
+from wire.results import (
+    Configuration,
+    ConfigurationState,
+    DayRead,
+    Figures,
+    MeterRead,
+    Resent,
+    Result,
+    SlotFactor,
+    StoredFreeze,
 )
 from wire.status_facts import Backlog, Overdue
 
@@ -56,7 +69,7 @@ RECORDS: list[Record] = [
     EventRecord(None, NOW, EventCode.CONTEXT_OPENED, {1: 5, 7: "x"}),
     EventRecord("m1", NOW, EventCode.RESET),
 ]
-BATCHES = {
+BATCHES: dict[str, list[Record]] = {
     "all kinds": RECORDS,
     "one interval": RECORDS[:1],
     "one meter without a factor": [interval("m", 1, None), interval("m", 2, None)],
@@ -64,7 +77,7 @@ BATCHES = {
     "events of the gateway": [RECORDS[-2]],
     "adjustments": RECORDS[14:16],
 }
-MESSAGES = {
+MESSAGES: dict[str, Acknowledgement | Factors | Status | Live] = {
     "acknowledgement": Acknowledgement("gw", CONTEXT, 4, ((6, 7), (9, 9)), NOW),
     "factors": Factors("node", b"s", NOW, 900_000, NOW, (1, None, 2**32 - 1)),
     "status": Status(
@@ -77,6 +90,28 @@ MESSAGES = {
     ),
     "live": Live("gw", NOW, (("m", NOW, {"power": -5, "voltage_a": 230_000}), ("n", NOW, {}))),
 }
+ID = bytes(16)
+DIGEST = bytes(32)
+ORDERS = [
+    Read("m", ("power",)),
+    ReadDay("2026-07-01", ("m",), from_meters=True),
+    Resend(CONTEXT, 1, 9),
+    TellStatus(),
+    Configure(ConfigureAction.SHOW),
+    Configure(ConfigureAction.SET, "a = 1", DIGEST, 60),
+]
+FREEZE = FreezeRecord("m1", NOW, FreezeKind.DAILY, 1, 2, 3, 10**15, FreezeSource.METER)
+RESULTS = [
+    (Verb.READ, MeterRead("m", NOW, {"power": -5}, {"voltage_a": "no value"})),
+    (
+        Verb.READ_DAY,
+        DayRead((StoredFreeze(0, FREEZE),), (SlotFactor(NOW, None, NOW, b"s"), SlotFactor(NOW, 1, NOW, b"s")), {}),
+    ),
+    (Verb.RESEND, Resent(((1, 2),), ((3, 3), (5, 9)))),
+    (Verb.STATUS, Figures({"version": "1", "line.a.ok": 2})),
+    (Verb.CONFIGURE, Configuration(ConfigurationState.FILE, DIGEST)),
+    (Verb.CONFIGURE, Configuration(ConfigurationState.ON_TRIAL, DIGEST, DIGEST, "a = 1", ("a: b",))),
+]
 
 
 def batch(records: list[Record]) -> bytes:
@@ -92,6 +127,27 @@ def test_batches(name: str) -> None:
 @pytest.mark.parametrize("name", MESSAGES)
 def test_messages(name: str) -> None:
     schema(name).validate_cbor(MESSAGES[name].encode())
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: type(order).__name__)
+def test_commands(order: Order) -> None:
+    schema("command").validate_cbor(Command("gw", ID, NOW, NOW + 1, order).encode())
+
+
+@pytest.mark.parametrize(("verb", "result"), RESULTS, ids=lambda item: getattr(item, "name", ""))
+def test_replies(verb: Verb, result: Result) -> None:
+    schema("reply").validate_cbor(Reply("gw", ID, NOW, Outcome.DONE, "", verb, result).encode())
+    schema("reply").validate_cbor(Reply("gw", ID, NOW, Outcome.REFUSED, "no").encode())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{2: bytes(15)}, {3: "x"}, {5: -1}, {6: []}],
+)
+def test_the_validator_notices_a_wrong_command(changes: dict[int, Any]) -> None:
+    data = Command("gw", ID, NOW, NOW + 1, TellStatus()).encode()
+    with pytest.raises(pycddl.ValidationError):
+        schema("command").validate_cbor(cbor2.dumps({**cbor2.loads(data), **changes}))
 
 
 def test_record_bodies() -> None:

@@ -15,6 +15,7 @@ def test_upward_topics_come_apart(gateway: str) -> None:
         ("records", topics.records(gateway)),
         ("live", topics.live(gateway)),
         ("status", topics.status(gateway)),
+        ("reply", topics.reply(gateway)),
     ):
         assert topics.parse_up(topic) == (gateway, kind)
 
@@ -22,13 +23,23 @@ def test_upward_topics_come_apart(gateway: str) -> None:
 def test_the_topics_are_those_of_the_design() -> None:
     assert topics.records("gw") == "diantan/1/up/gw/records"
     assert topics.acknowledgement("gw") == "diantan/1/down/gw/ack"
+    assert topics.command("gw") == "diantan/1/down/gw/command"
+    assert topics.reply("gw") == "diantan/1/up/gw/reply"
     assert topics.factor("node") == "diantan/1/factor/node"
     assert topics.ALL_RECORDS == "diantan/1/up/+/records"
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "+", "#", "a+", "-a", ".a", "a b", "a\n", "电", "a" * 65, "\x00"])
 def test_names_that_are_no_level_are_refused(name: str) -> None:
-    for build in (topics.records, topics.live, topics.status, topics.acknowledgement, topics.factor):
+    for build in (
+        topics.records,
+        topics.live,
+        topics.status,
+        topics.acknowledgement,
+        topics.factor,
+        topics.command,
+        topics.reply,
+    ):
         with pytest.raises(topics.TopicError):
             build(name)
 

@@ -31,7 +31,7 @@ def test_a_gateway_and_the_centre_have_what_they_need(broker: SecureBroker) -> N
     async def test() -> None:
         up = [topics.records("gw1"), topics.live("gw1"), topics.status("gw1")]
         down = [topics.acknowledgement("gw1"), topics.factor("node1")]
-        all_up = (topics.ALL_RECORDS, topics.ALL_LIVE, topics.ALL_STATUS)
+        all_up = (topics.ALL_RECORDS, topics.ALL_LIVE, topics.ALL_STATUS, topics.ALL_REPLIES)
         async with (
             connected(broker.settings(CENTRE), *all_up) as centre,
             connected(broker.settings("gw1"), *down) as gateway,

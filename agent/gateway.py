@@ -170,7 +170,8 @@ class Gateway:
         if self.writer.next_sequence == 1:
             context = self.writer.journal.header.context.hex()
             log.info("new journal, context %s", context)
-            self._event(EventCode.CONTEXT_OPENED)
+            former = self.writer.journal.former
+            self._event(EventCode.CONTEXT_OPENED, None if former is None else former.details())
         self._begin_time()
         self.link.subscribe(self._acknowledgements, 1)
         self.link.subscribe(self.factors.topic, 1)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Self
 
 from agent import journal_schema as schema
 from agent.adjust import adjustments
+from agent.journal_former import Former, forget
 from agent.journal_schema import JournalError
 from wire.records import (
     AdjustmentRecord,
@@ -119,6 +120,7 @@ class Journal:
         self.created = created
         self.connection = connection
         self.header = self._read_header()
+        self.former: Former | None = None  # the journal before, until this one has a record that tells of it
 
     @classmethod
     def open(cls, path: Path, *, now_ms: int, entropy: Callable[[int], bytes]) -> Self:
@@ -142,6 +144,10 @@ class Journal:
                 schema.upgrade(connection)
             journal = cls(path, connection, created=created)
             connection.execute("UPDATE header SET closed_cleanly = 0")
+            if journal.header.next_sequence == 1:
+                journal.former = Former.of_trace(path)
+            else:
+                forget(path)
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
@@ -199,6 +205,9 @@ class Journal:
             self._roll_back()
             raise
         written = following - self.header.next_sequence
+        if written and self.former is not None:
+            self.former = None
+            forget(self.path)
         self.header.next_sequence, self.header.acknowledged, self.header.sent = following, new_acknowledged, new_sent
         return written
 

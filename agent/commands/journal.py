@@ -60,6 +60,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _set_aside(arguments: argparse.Namespace) -> int:
     from agent.config_file import load_config  # noqa: PLC0415
+    from agent.journal_former import Former  # noqa: PLC0415
     from agent.journal_schema import JournalError  # noqa: PLC0415
     from agent.run_command import locked  # noqa: PLC0415
     from clock import from_spec  # noqa: PLC0415
@@ -71,10 +72,20 @@ def _set_aside(arguments: argparse.Namespace) -> int:
             raise JournalError(f"{path}: there is no journal")
         stamp = datetime.fromtimestamp(from_spec("system").now_ms() / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
         target = path.with_name(f"{path.name}.aside-{stamp}")
+        former, earlier = Former.of_journal(path), Former.of_trace(path)
+        # One without a record has not told the centre of the journal before it: that is still to be told.
+        if earlier is not None and (former is None or not former.last_sequence):
+            former = earlier
+        elif former is not None:
+            former.leave(path)
         # The write-ahead log belongs to the file: what it holds may be the newest records.
         for suffix in ("", "-wal", "-shm"):
             part = path.with_name(path.name + suffix)
             if part.exists():
                 part.rename(target.with_name(target.name + suffix))
     show(f"{path} is now {target}")
+    if former is None:
+        show("its context and last record can't be read: the centre will be told neither")
+    else:
+        show(f"context {former.context.hex()}, last record {former.last_sequence}: the next run tells the centre")
     return 0

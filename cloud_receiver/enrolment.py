@@ -6,12 +6,11 @@ message is the word of whoever holds the key.
 
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from cloud_receiver.schema import gateway, gateway_key, message, station
 from wire.envelope import KeyRing
-from wire.keys import key_id
+from wire.keys import PublicKey, key_id, public_bytes, public_from_bytes
 
 
 class EnrolmentError(Exception):
@@ -66,7 +65,7 @@ def station_number(connection: Connection, name: str) -> int:
     return int(number)
 
 
-def add(connection: Connection, name: str, key: Ed25519PublicKey, station_name: str, now_ms: int) -> bytes:
+def add(connection: Connection, name: str, key: PublicKey, station_name: str, now_ms: int) -> bytes:
     """Enrol a gateway's public key and return its kid; a gateway may have several keys (rotation)."""
     kid = key_id(key)
     known = connection.execute(
@@ -86,13 +85,13 @@ def add(connection: Connection, name: str, key: Ed25519PublicKey, station_name: 
     else:
         gateway_number = row.id
     connection.execute(
-        insert(gateway_key).values(kid=kid, gateway=gateway_number, public_key=key.public_bytes_raw(), added_ms=now_ms)
+        insert(gateway_key).values(kid=kid, gateway=gateway_number, public_key=public_bytes(key), added_ms=now_ms)
     )
     return kid
 
 
 def rotate(
-    connection: Connection, name: str, key: Ed25519PublicKey, now_ms: int, overlap_ms: int
+    connection: Connection, name: str, key: PublicKey, now_ms: int, overlap_ms: int
 ) -> tuple[bytes, dict[bytes, int]]:
     """Enrol a gateway's next key, and let the present ones end after the overlap, or sooner if that was settled.
 
@@ -167,7 +166,7 @@ def enrolled(connection: Connection, now_ms: int | None = None) -> Enrolled:
     ring = KeyRing()
     revoked = set()
     for row in connection.execute(select(gateway_key)):
-        ring.add(Ed25519PublicKey.from_public_bytes(row.public_key), names[row.gateway].name)
+        ring.add(public_from_bytes(row.public_key), names[row.gateway].name)
         if row.revoked_ms is not None and (now_ms is None or row.revoked_ms <= now_ms):
             revoked.add(bytes(row.kid))
     return Enrolled(ring, {item.name: item for item in names.values()}, frozenset(revoked))

@@ -12,9 +12,21 @@ import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from wire.keys import KEY_ID_BYTES, key_id
+from wire import sm2
+from wire.keys import KEY_ID_BYTES, PrivateKey, PublicKey, key_id
 
 MAX_ENVELOPE_BYTES = 1 << 20
+
+EDDSA = -8
+"""COSE algorithm EdDSA, here with Ed25519 (RFC 9053, section 2.2)."""
+
+SM2_WITH_SM3 = -66_037
+"""COSE algorithm SM2 with SM3: Diantan's own number, as COSE has none.
+
+It is of the range for private use, below -65536 (RFC 9053, section 8.1): -65536 - 501, after the last arc of the
+signature's object identifier 1.2.156.10197.1.501 (GM/T 0006-2012). r || s of 32 bytes each; the user id in Z_A is
+`wire.sm2_library.USER_ID`.
+"""
 
 _HEADER_BYTES = 32
 _HEADER_ALGORITHM = 1  # RFC 9052, table 2
@@ -51,6 +63,7 @@ class Algorithm:
     sign: Callable[[Any, bytes], bytes]
     verifier: Callable[[Any], Callable[[bytes, bytes], None]]  # of a public key; raises InvalidSignature
     kid: Callable[[Any], bytes]
+    available: Callable[[], bool] = lambda: True  # whether its library is installed
 
 
 _algorithms: dict[int, Algorithm] = {}
@@ -70,20 +83,33 @@ def _protected(algorithm: int, kid: bytes) -> bytes:
     return cbor2.dumps({_HEADER_ALGORITHM: algorithm, _HEADER_KID: kid}, canonical=True)
 
 
-def _ed25519_verifier(key: Ed25519PublicKey) -> Callable[[bytes, bytes], None]:
+def _verifier(key: PublicKey) -> Callable[[bytes, bytes], None]:
     return key.verify
 
 
 register(
     Algorithm(
-        id=-8,  # EdDSA, RFC 9053, section 2.2
+        id=EDDSA,
         name="EdDSA (Ed25519)",
         private_type=Ed25519PrivateKey,
         public_type=Ed25519PublicKey,
         signature_bytes=64,
         sign=lambda key, data: key.sign(data),
-        verifier=_ed25519_verifier,
+        verifier=_verifier,
         kid=key_id,
+    )
+)
+register(
+    Algorithm(
+        id=SM2_WITH_SM3,
+        name="SM2 with SM3",
+        private_type=sm2.Sm2PrivateKey,
+        public_type=sm2.Sm2PublicKey,
+        signature_bytes=sm2.SIGNATURE_BYTES,
+        sign=lambda key, data: key.sign(data),
+        verifier=_verifier,
+        kid=key_id,
+        available=sm2.available,
     )
 )
 
@@ -107,7 +133,7 @@ def _to_be_signed(protected: bytes, topic: str, payload: bytes) -> bytes:
 class Signer:
     """Signs with one private key."""
 
-    def __init__(self, private_key: Ed25519PrivateKey) -> None:
+    def __init__(self, private_key: PrivateKey) -> None:
         for algorithm in _algorithms.values():
             if isinstance(private_key, algorithm.private_type):
                 break
@@ -141,7 +167,7 @@ class KeyRing:
     def __init__(self) -> None:
         self._entries: dict[bytes, _Entry] = {}
 
-    def add(self, public_key: Ed25519PublicKey, owner: str) -> bytes:
+    def add(self, public_key: PublicKey, owner: str) -> bytes:
         """Trust a key as its owner's and return its key id; ValueError when that id is another owner's or key's."""
         for algorithm in _algorithms.values():
             if isinstance(public_key, algorithm.public_type):
@@ -199,9 +225,7 @@ def open_envelope(envelope: bytes, topic: str, keys: KeyRing) -> Opened:
     if offset != len(envelope):
         raise EnvelopeError(Reason.MALFORMED, f"{len(envelope) - offset} bytes behind the signature")
     kid = protected[-KEY_ID_BYTES:]
-    algorithm = _by_prefix.get(protected[:-KEY_ID_BYTES])
-    if algorithm is None:
-        raise _header_fault(protected)
+    algorithm = _algorithm(protected)
     if len(signature) != algorithm.signature_bytes:
         raise EnvelopeError(
             Reason.MALFORMED, f"expected a signature of {algorithm.signature_bytes} bytes, got {len(signature)}"
@@ -220,6 +244,15 @@ def open_envelope(envelope: bytes, topic: str, keys: KeyRing) -> Opened:
             Reason.BAD_SIGNATURE, f"not signed by key {kid.hex()} of {entry.owner!r} for topic {topic!r}"
         ) from None
     return Opened(payload, kid, entry.owner)
+
+
+def _algorithm(protected: bytes) -> Algorithm:
+    algorithm = _by_prefix.get(protected[:-KEY_ID_BYTES])
+    if algorithm is None:
+        raise _header_fault(protected)
+    if not algorithm.available():
+        raise EnvelopeError(Reason.WRONG_ALGORITHM, f"the library for {algorithm.name} is not installed here")
+    return algorithm
 
 
 _HEAD_BYTES = {0x58: 1, 0x59: 2, 0x5A: 4}

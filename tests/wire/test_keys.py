@@ -87,30 +87,30 @@ def test_another_algorithms_key_is_refused(tmp_path: Path) -> None:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     path.chmod(0o600)
-    with pytest.raises(KeyFileError, match="expected an Ed25519 private key"):
+    with pytest.raises(KeyFileError, match="expected an Ed25519 or SM2 private key"):
         load_private(path)
     public = tmp_path / "ec.pub"
     public.write_bytes(
         key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
-    with pytest.raises(KeyFileError, match="expected an Ed25519 public key"):
+    with pytest.raises(KeyFileError, match="expected an Ed25519 or SM2 public key"):
         load_public(public)
 
 
 def test_a_key_of_a_curve_the_library_does_not_know_is_refused(tmp_path: Path) -> None:
-    # An SM2 key differs from one of P-256 in its curve's name, an object identifier of the same length.
-    p256, sm2 = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a811ccf5501822d")
+    # Of the same length as P-256's: c2pnb163v1, a curve nobody uses any more.
+    p256, other = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030001")
     key = generate_private_key(SECP256R1())
     private = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    path = tmp_path / "sm2.key"
+    path = tmp_path / "other.key"
     for der, kind, load in ((private, "PRIVATE KEY", load_private), (public, "PUBLIC KEY", load_public)):
-        body = base64.encodebytes(der.replace(p256, sm2)).decode()
+        body = base64.encodebytes(der.replace(p256, other)).decode()
         path.write_text(f"-----BEGIN {kind}-----\n{body}-----END {kind}-----\n")
         path.chmod(0o600)
-        with pytest.raises(KeyFileError, match=rf"sm2.key: expected .*PEM {kind.lower()}: Curve 1.2.156.10197.1.301"):
+        with pytest.raises(KeyFileError, match=rf"other.key: expected .*PEM {kind.lower()}: Curve 1.2.840.10045.3.0.1"):
             load(path)
 
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from diantan_core import DecodeError, RecordBatch, decode_batch
 from wire import topics
 from wire.envelope import EnvelopeError, KeyRing, open_envelope
-from wire.keys import key_id
+from wire.keys import PublicKey, key_id
 from wire.messages import Factors, MessageError
 from wire.proof.form import ProofError, ProofFile, unverified_payload
 from wire.proof.statement import TOPIC, Issue, Statement, StatementError
@@ -28,8 +28,8 @@ _SHOWN = 10
 class Keys:
     """The public keys that whoever verifies trusts: nothing in a file makes a key trusted by itself."""
 
-    centre: Sequence[Ed25519PublicKey] = ()
-    gateway: Sequence[Ed25519PublicKey] = ()
+    centre: Sequence[PublicKey] = ()
+    gateway: Sequence[PublicKey] = ()
 
     def ring(self, owner: str) -> KeyRing:
         """Return the centre's or the gateway's keys as a ring."""

@@ -8,7 +8,6 @@ from agent.config import AgentConfig, Meter
 from agent.config_file import Loaded
 from agent.config_lines import address_of
 from agent.connection import connection
-from agent.drivers.base import Driver
 from agent.line import Line
 from agent.line_meter import LineMeter, LineSettings
 from agent.metering import Metering
@@ -16,6 +15,7 @@ from agent.reading import Reading
 from agent.schedule import phase
 from agent.spare import Errand
 from clock import Clock
+from fieldbus.drivers.base import Driver
 from profiles import Point, Profile
 from wire.connection import LinkSettings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.config import AgentConfig, Line, Meter
 from agent.config_lines import address_of, unaddressed
-from agent.drivers.base import Address
+from fieldbus.drivers.base import Address
 from profiles import Profile, ProfileError
 from profiles import load as load_profile
 from settings.errors import ConfigError

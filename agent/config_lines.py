@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from agent.config_values import KilowattHours, Kilowatts
-from agent.drivers.base import Address
+from fieldbus.drivers.base import Address
 from profiles import Profile
 from settings.values import Exact, Host, PlainName, Port, Section, Whole
 

@@ -4,19 +4,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from agent.bus import LineBus
-from agent.channels.base import Channel
-from agent.channels.listen import Dlt698Sorter, ListenChannel
-from agent.channels.serial import SerialChannel
-from agent.channels.tcp import TcpChannel
 from agent.config_lines import DialInLine, Line, ModbusTcpLine, SerialLine, TcpLine, address_of
-from agent.drivers.base import Address, Driver
-from agent.drivers.dlt645 import PREAMBLE, Dlt645Driver
-from agent.drivers.dlt698 import Dlt698Driver
-from agent.drivers.modbus import ModbusDriver
-from agent.line_timing import LineTiming
 from agent.timing import socket_seconds
 from clock import Clock
+from fieldbus.bus import LineBus
+from fieldbus.channels.base import Channel
+from fieldbus.channels.listen import Dlt698Sorter, ListenChannel
+from fieldbus.channels.serial import SerialChannel
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.drivers.base import Address, Driver
+from fieldbus.drivers.dlt645 import PREAMBLE, Dlt645Driver
+from fieldbus.drivers.dlt698 import Dlt698Driver
+from fieldbus.drivers.modbus import ModbusDriver
+from fieldbus.line_timing import LineTiming
 from profiles import Profile
 
 # Measured at 9600 Bd on a machine with all cores busy: with 0.05 s, one frame in 200 is cut in two by a stall; with

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from agent.exchange import LineError, NoReplyError
 from agent.line_meter import LineMeter
 from agent.spare import Allowance, Errand
 from clock import Clock
+from fieldbus.exchange import LineError, NoReplyError
 from profiles.model import CodecError
 
 LOOK_MS: Final = 1_000  # between two looks for an errand: a line has many more polls

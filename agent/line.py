@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from agent.errands import Errands
-from agent.exchange import BadReplyError, Bus, LineDownError, LineError
 from agent.line_meter import SILENT_AFTER, Lateness, LineMeter, LineSettings
 from agent.logs import log
 from agent.poll import Poller
@@ -13,6 +12,7 @@ from agent.schedule import boundary_before, next_poll, silence_delay
 from agent.spare import Allowance, Errand
 from agent.timing import at_least_real
 from clock import Clock
+from fieldbus.exchange import BadReplyError, Bus, LineDownError, LineError
 from profiles.model import CodecError
 
 LONGEST_SLEEP_MS: Final = 10_000  # how late a step of the wall clock may be noticed by a waiting line

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.drivers.base import Address, Driver
+from fieldbus.drivers.base import Address, Driver
 from profiles import Block, Profile
 
 SILENT_AFTER: Final = 3  # polls in a row that brought no reading, before it is said that a meter is silent

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from agent.bus import LineBus
 from agent.config_lines import DialInLine, Line
-from agent.exchange import LineDownError
+from fieldbus.bus import LineBus
+from fieldbus.exchange import LineDownError
 
 LONGEST_WAIT_S: Final = 180.0  # meters dial in again a minute or two after they lost their connection
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from agent.exchange import LineError, RefusedError, UnsupportedError
 from agent.line_meter import FACTOR, LineMeter
 from agent.logs import log
 from agent.reading import Reading
+from fieldbus.exchange import LineError, RefusedError, UnsupportedError
 from profiles import Block
 from profiles.model import CodecError, NoValueError
 

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 from agent.config_lines import Line, address_of
-from agent.drivers.base import Address
 from agent.shown import text_of, unit_of
+from fieldbus.drivers.base import Address
 from profiles import Point, Profile
 from profiles.dlt645.codec import decode as decode_item
 from profiles.dlt645.model import ItemPoint

@@ -14,12 +14,12 @@ from agent.commands.output import UsageError, say
 from agent.config_file import load_config
 from agent.config_lines import Line, Meter, address_of, unaddressed
 from agent.connection import connection
-from agent.drivers.base import Address
-from agent.exchange import LineError, RefusedError, Traced
 from agent.line_spec import DEFAULT_TIMEZONE, find_line
 from agent.opened import connect
 from agent.shown import text_of, unit_of
 from clock import Clock
+from fieldbus.drivers.base import Address
+from fieldbus.exchange import LineError, RefusedError, Traced
 from profiles import Point, Profile, ProfileError, load
 from profiles.dlt645.plan import ItemBlock
 from profiles.dlt698.plan import ObjectsBlock

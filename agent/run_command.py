@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.bus import LineBus
 from agent.config_file import Loaded, load_config
 from agent.gateway import Gateway
 from agent.journal import Journal
 from agent.logs import log
 from agent.trace import line_trace
 from clock import Clock
+from fieldbus.bus import LineBus
 from settings.errors import ConfigError
 from supervision.systemd import Notifier
 

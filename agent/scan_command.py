@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from agent.config_lines import Line, ModbusTcpLine, SerialLine
 from agent.connection import Connection, connection
-from agent.drivers.base import Driver, Found
-from agent.drivers.modbus import ModbusDriver
-from agent.exchange import LineDownError, LineError
 from agent.opened import connect
 from agent.suggest import Candidate, Suggestion, suggest
 from clock import Clock
+from fieldbus.drivers.base import Driver, Found
+from fieldbus.drivers.modbus import ModbusDriver
+from fieldbus.exchange import LineDownError, LineError
 
 # The usual rates and forms of an octet, the likeliest first: DL/T meters have even parity, many Modbus ones none.
 USUAL: Final[Sequence[tuple[int, str]]] = (
@@ -105,7 +105,7 @@ async def _driver_scan(carried: Connection, driver: Driver, scan: Scan, progress
 
 
 def _dlt(driver: Driver, scan: Scan, progress: Progress) -> AsyncIterator[Found]:
-    from agent.drivers.dlt645 import Dlt645Driver  # noqa: PLC0415 - only where the line carries it
+    from fieldbus.drivers.dlt645 import Dlt645Driver  # noqa: PLC0415 - only where the line carries it
 
     if isinstance(driver, Dlt645Driver):
         return driver.scan(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from agent.drivers.base import Driver, Found
-from agent.exchange import LineDownError, LineError, NoReplyError
+from fieldbus.drivers.base import Driver, Found
+from fieldbus.exchange import LineDownError, LineError, NoReplyError
 from profiles import Point, Profile, ProfileError, load, names
 from profiles.model import CodecError
 from profiles.points import Quantity

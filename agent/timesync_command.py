@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from agent.commands.output import say
 from agent.connection import Connection, connection
-from agent.drivers.base import Driver
-from agent.exchange import LineError
 from agent.line_spec import Target
 from agent.opened import connect
 from agent.read_command import Asked
 from clock import Clock
+from fieldbus.drivers.base import Driver
+from fieldbus.exchange import LineError
 from profiles.model import CodecError
 
 CLOCK_POINT: Final = "device_time"

@@ -8,8 +8,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from agent.config_lines import Line, ModbusTcpLine
-from agent.exchange import Traced
 from agent.profile_names import names_of
+from fieldbus.exchange import Traced
 from profiles import Profile
 from protocols import PROTOCOLS, Explained, Explainer
 from protocols.explained import Direction

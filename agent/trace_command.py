@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.build import polled_points
-from agent.channels.base import Channel
-from agent.channels.serial import SerialChannel
-from agent.channels.tcp import TcpChannel
 from agent.commands.output import CommandError, UsageError
 from agent.config_lines import DialInLine, Line, Meter, SerialLine, address_of
 from agent.connection import connection, timing
-from agent.drivers.base import Driver
-from agent.exchange import LineDownError, LineError
 from agent.line_spec import Target
 from agent.opened import connect
 from agent.trace import LineTrace
 from clock import Clock
+from fieldbus.channels.base import Channel
+from fieldbus.channels.serial import SerialChannel
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.drivers.base import Driver
+from fieldbus.exchange import LineDownError, LineError
 from profiles import Block
 from profiles.model import CodecError
 

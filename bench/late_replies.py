@@ -16,12 +16,12 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.framer.rtu import FramerRTU
 
-from agent.bus import LineBus
-from agent.channels.tcp import TcpChannel
-from agent.drivers.modbus import ModbusDriver
-from agent.exchange import LineError
-from agent.line_timing import LineTiming
 from clock import SystemClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.drivers.modbus import ModbusDriver
+from fieldbus.exchange import LineError
+from fieldbus.line_timing import LineTiming
 
 TIMEOUT_S = 0.3
 STALLS_S = (0.5, 1.0, 1.5)

@@ -7,11 +7,11 @@ import asyncio
 import json
 import sys
 
-from agent.bus import LineBus
-from agent.channels.tcp import TcpChannel
-from agent.drivers.modbus import ModbusDriver
-from agent.line_timing import LineTiming
 from clock import SystemClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.drivers.modbus import ModbusDriver
+from fieldbus.line_timing import LineTiming
 
 
 async def _poll(port: int, count: int, period_s: float, phase_s: float) -> None:

@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 
 from pymodbus.client import AsyncModbusSerialClient
 
-from agent.bus import LineBus
-from agent.channels.serial import SerialChannel
-from agent.drivers.base import Driver
-from agent.drivers.dlt645 import Dlt645Driver
-from agent.drivers.dlt698 import Dlt698Driver
-from agent.drivers.modbus import ModbusDriver
-from agent.line_timing import FRAME_PAUSE_CHARACTERS, LineTiming
 from bench.line_meters import ADDRESS, TIMEZONE
 from bench.slow_line import BITS
 from clock import SystemClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.serial import SerialChannel
+from fieldbus.drivers.base import Driver
+from fieldbus.drivers.dlt645 import Dlt645Driver
+from fieldbus.drivers.dlt698 import Dlt698Driver
+from fieldbus.drivers.modbus import ModbusDriver
+from fieldbus.line_timing import FRAME_PAUSE_CHARACTERS, LineTiming
 from profiles import load
 
 BAUD = 9600

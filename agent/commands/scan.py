@@ -129,8 +129,8 @@ def _wanted(arguments: argparse.Namespace, target: "Target") -> "Scan":
 
 
 async def _work(lines: list["Line"], scan: "Scan", clock: Clock) -> tuple["Line", list["Meter"]]:
-    from agent.exchange import LineDownError  # noqa: PLC0415
     from agent.scan_command import scan_line  # noqa: PLC0415
+    from fieldbus.exchange import LineDownError  # noqa: PLC0415
 
     progress = Progress(clock)
     if not sys.stderr.isatty():

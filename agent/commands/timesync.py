@@ -86,8 +86,8 @@ def _each(arguments: argparse.Namespace, clock: Clock) -> int:
 
 def _all(arguments: argparse.Namespace, clock: Clock) -> int:
     from agent import timesync_command  # noqa: PLC0415
-    from agent.exchange import LineError  # noqa: PLC0415
     from agent.line_spec import find_line  # noqa: PLC0415
+    from fieldbus.exchange import LineError  # noqa: PLC0415
 
     target = find_line(arguments.line, arguments.config)
     protocols = _protocols(arguments, target)

@@ -7,16 +7,16 @@ from typing import Any
 
 from line_support import FarEnd, MemoryChannel, run_virtual
 
-from agent.bus import LineBus
-from agent.exchange import (
+from clock import ManualClock
+from fieldbus.bus import LineBus
+from fieldbus.exchange import (
     Heard,
     LineError,
     Noise,
     Request,
     Traced,
 )
-from agent.line_timing import LineTiming
-from clock import ManualClock
+from fieldbus.line_timing import LineTiming
 
 TIMEOUT_S = 0.3
 

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from line_support import FarEnd, MemoryChannel, over_pty, over_tcp, run_virtual
 
-from agent.bus import LineBus
-from agent.channels.base import Channel
-from agent.drivers.dlt645 import Dlt645Driver
-from agent.line_timing import LineTiming
 from clock import ManualClock
 from diantan_core import Dlt645Frame, Dlt645Parser, dlt645_parse
+from fieldbus.bus import LineBus
+from fieldbus.channels.base import Channel
+from fieldbus.drivers.dlt645 import Dlt645Driver
+from fieldbus.line_timing import LineTiming
 from firmware_sim.circuit import Circuit
 from firmware_sim.curves import ConstantCurve
 from firmware_sim.faces.dlt645 import Dlt645Face

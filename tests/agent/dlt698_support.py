@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 from line_support import FarEnd, MemoryChannel, run_virtual
 
-from agent.bus import LineBus
-from agent.channels.base import Channel
-from agent.drivers.dlt698 import Dlt698Driver
-from agent.line_timing import LineTiming
 from clock import ManualClock
 from diantan_core import Dlt698Frame, Dlt698Parser, dlt698_decode_apdu, dlt698_encode_apdu
+from fieldbus.bus import LineBus
+from fieldbus.channels.base import Channel
+from fieldbus.drivers.dlt698 import Dlt698Driver
+from fieldbus.line_timing import LineTiming
 from firmware_sim.faces.dlt698 import Dlt698Face
 from firmware_sim.meter import Row
 from profiles import Profile, load

@@ -8,12 +8,12 @@ from typing import Any
 
 from agent.build import line_meter
 from agent.config import Meter
-from agent.exchange import LineCounters, LineDownError, LineError, NoReplyError
 from agent.line import Line
 from agent.line_meter import LineSettings
 from agent.reading import Reading
 from agent.spare import Errand
 from clock import ManualClock
+from fieldbus.exchange import LineCounters, LineDownError, LineError, NoReplyError
 from profiles import Block, Command, load
 from profiles.modbus.model import RegisterCommand
 from profiles.modbus.plan import ReadBlock

@@ -20,10 +20,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from agent.channels.base import Channel
-from agent.channels.serial import SerialChannel
-from agent.channels.tcp import TcpChannel
-from agent.exchange import LineDownError, LineError
+from fieldbus.channels.base import Channel
+from fieldbus.channels.serial import SerialChannel
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.exchange import LineDownError, LineError
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import pytest
 from bus_support import GAP_S, TIMEOUT_S, Line, Toy, after, answer, on, scripted
 from line_support import VirtualLoop, run_virtual
 
-from agent.exchange import (
+from fieldbus.exchange import (
     BadReplyError,
     Heard,
     LineDownError,
@@ -16,7 +16,7 @@ from agent.exchange import (
     RefusedError,
     Request,
 )
-from agent.line_timing import LineTiming
+from fieldbus.line_timing import LineTiming
 
 
 def test_answers_come_to_their_requests() -> None:

@@ -7,7 +7,7 @@ import pytest
 from bus_support import GAP_S, TIMEOUT_S, Line, Toy, after, answer, on
 from line_support import VirtualLoop
 
-from agent.exchange import (
+from fieldbus.exchange import (
     BadReplyError,
     Heard,
     Noise,

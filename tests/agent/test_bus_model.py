@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from line_support import run_virtual
 
-from agent.bus import LineBus
-from agent.channels.base import Channel
-from agent.exchange import Heard, LineDownError, LineError, Noise, Request
-from agent.line_timing import LineTiming
 from clock import ManualClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.base import Channel
+from fieldbus.exchange import Heard, LineDownError, LineError, Noise, Request
+from fieldbus.line_timing import LineTiming
 
 LENGTH: Final = 5
 METERS: Final = "ABC"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from bus_support import GAP_S, TIMEOUT_S, Line, after, answer, on, scripted
 
-from agent.line_timing import LineTiming
+from fieldbus.line_timing import LineTiming
 
 
 def test_a_late_reply_is_dropped_and_a_like_one_is_probed_for() -> None:

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from agent.channels.listen import ListenChannel
-from agent.channels.serial import SerialChannel
-from agent.channels.tcp import TcpChannel
 from agent.config_file import Loaded, load_config
 from agent.config_lines import address_of
 from agent.connection import connection, timing
-from agent.line_timing import LineTiming
 from clock import SystemClock
+from fieldbus.channels.listen import ListenChannel
+from fieldbus.channels.serial import SerialChannel
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.line_timing import LineTiming
 from settings.errors import ConfigError
 
 MIXED = """

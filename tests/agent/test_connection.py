@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from agent.config_lines import TcpLine
 from agent.connection import connection
-from agent.drivers.dlt645 import Dlt645Driver
 from clock import ManualClock
+from fieldbus.drivers.dlt645 import Dlt645Driver
 from profiles import load
 
 

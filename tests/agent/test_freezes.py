@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.exchange import NoReplyError
 from agent.freezes import FreezeSettings, MeterFreezes, midnights_between
 from agent.reading import Reading
+from fieldbus.exchange import NoReplyError
 from profiles import load
 from wire.records import (
     DetailKey,

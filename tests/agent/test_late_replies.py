@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from line_support import FarEnd, MemoryChannel, Watch, bad_delays, over_pty, over_tcp, run_virtual, spoilt
 from modbus_support import Meters, places, read_out
 
-from agent.bus import LineBus
-from agent.channels.base import Channel
-from agent.drivers.modbus import ModbusDriver
-from agent.exchange import LineCounters
-from agent.line_timing import LineTiming
 from clock import SystemClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.base import Channel
+from fieldbus.drivers.modbus import ModbusDriver
+from fieldbus.exchange import LineCounters
+from fieldbus.line_timing import LineTiming
 
 Kind = Literal["rtu", "tcp"]
 Block = tuple[int, int, int]  # unit, address, registers

@@ -6,8 +6,8 @@ import itertools
 import pytest
 from line_bench import MINUTE, PROFILE, SLOT, START, Bench
 
-from agent.exchange import BadReplyError, LineDownError, NoReplyError, RefusedError
 from agent.line_meter import Lateness
+from fieldbus.exchange import BadReplyError, LineDownError, NoReplyError, RefusedError
 from profiles import Block
 from profiles.model import CodecError
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from line_bench import MINUTE, PROFILE, SLOT, START, ZONE, Bench
 
-from agent.exchange import LineError, NoReplyError, RefusedError
 from agent.spare import Errand
+from fieldbus.exchange import LineError, NoReplyError, RefusedError
 from profiles import Block, Command
 from profiles.model import CodecError
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.line_timing import LineTiming
+from fieldbus.line_timing import LineTiming
 
 
 @pytest.mark.parametrize(

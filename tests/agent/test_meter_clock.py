@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from agent.exchange import RefusedError
 from agent.meter_clock import MeterClock
+from fieldbus.exchange import RefusedError
 from profiles import load
 from wire.records import DetailKey, EventCode
 

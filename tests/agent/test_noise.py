@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from agent.exchange import Heard, Noise
-from agent.noise import Burst
+from fieldbus.exchange import Heard, Noise
+from fieldbus.noise import Burst
 
 A: Any = object()
 B: Any = object()

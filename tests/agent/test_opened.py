@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from agent.exchange import LineDownError
 from agent.line_spec import parse_spec
 from agent.opened import connect
+from fieldbus.exchange import LineDownError
 
 
 class Bus:

@@ -3,11 +3,11 @@
 import tomllib
 
 from agent.config_lines import LINES
-from agent.drivers.base import Found
 from agent.line_spec import parse_spec
 from agent.scan_command import Meter
 from agent.scan_config import configuration
 from agent.suggest import Suggestion
+from fieldbus.drivers.base import Found
 
 GOOD = Suggestion("dlt645-three-phase", "high", "all read")
 

@@ -9,14 +9,14 @@ from dlt698_support import Meters as Meters698
 from line_support import FarEnd, MemoryChannel, Watch, run_virtual
 from modbus_support import Meters, places, read_out
 
-from agent.bus import LineBus
-from agent.drivers.dlt645 import Dlt645Driver
-from agent.drivers.dlt698 import Dlt698Driver
-from agent.drivers.modbus import ModbusDriver
-from agent.exchange import LineCounters
-from agent.line_timing import LineTiming
 from clock import SystemClock
 from diantan_core import Dlt645Frame, Dlt645Parser, dlt645_build, dlt645_parse
+from fieldbus.bus import LineBus
+from fieldbus.drivers.dlt645 import Dlt645Driver
+from fieldbus.drivers.dlt698 import Dlt698Driver
+from fieldbus.drivers.modbus import ModbusDriver
+from fieldbus.exchange import LineCounters
+from fieldbus.line_timing import LineTiming
 
 TIMEOUT_S = 0.3
 METER_645 = "000000000645"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent.drivers.base import Found
-from agent.exchange import NoReplyError, RefusedError
 from agent.suggest import Suggestion, candidates, suggest
+from fieldbus.drivers.base import Found
+from fieldbus.exchange import NoReplyError, RefusedError
 from firmware_sim.layout import AddressError, Layout
 from firmware_sim.registers import RegisterMap
 from profiles import load

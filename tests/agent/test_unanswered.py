@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from agent.exchange import REFUSED, Heard, Request
-from agent.unanswered import Unanswered, Verdict
+from fieldbus.exchange import REFUSED, Heard, Request
+from fieldbus.unanswered import Unanswered, Verdict
 
 FRAMING: Any = None
 KEEP_S = 60.0

@@ -17,10 +17,10 @@ from gateway_support import Running, until
 
 from agent import watchdog
 from agent.config_file import load_config
-from agent.exchange import LineCounters
 from agent.gateway import Gateway
 from agent.journal import Journal
 from agent.watchdog import PATIENCE_S, LifeSigns
+from fieldbus.exchange import LineCounters
 from supervision.systemd import Notifier
 
 PATIENCE = PATIENCE_S + 4

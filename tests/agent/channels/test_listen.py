@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from line_support import until
 
-from agent.channels import listen
-from agent.channels.listen import Dlt698Sorter, ListenChannel
-from agent.exchange import LineDownError
 from diantan_core import Dlt698Frame
+from fieldbus.channels import listen
+from fieldbus.channels.listen import Dlt698Sorter, ListenChannel
+from fieldbus.exchange import LineDownError
 
 ONE = "000000000001"
 TWO = "000000000002"

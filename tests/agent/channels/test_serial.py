@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from line_support import FarEnd, over_pty, until
 
-from agent.channels.serial import SerialChannel
-from agent.exchange import LineDownError
+from fieldbus.channels.serial import SerialChannel
+from fieldbus.exchange import LineDownError
 
 
 @asynccontextmanager

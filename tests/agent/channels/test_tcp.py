@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 from line_support import FarEnd, over_tcp, until
 
-from agent.channels.tcp import TcpChannel
-from agent.exchange import LineDownError
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.exchange import LineDownError
 
 
 async def collected(into: bytearray, length: int) -> bytes:

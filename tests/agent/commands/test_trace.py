@@ -15,11 +15,11 @@ from bench_line import BenchLine, Pty, Shown
 
 from agent import cli
 from agent.config_lines import ModbusTcpLine
-from agent.exchange import Traced
 from agent.line_spec import parse_spec
 from agent.trace import line_trace
 from clock import SystemClock
 from diantan_core import Dlt645Frame, dlt645_build
+from fieldbus.exchange import Traced
 from profiles import load
 
 CLOCK = SystemClock()

@@ -21,9 +21,9 @@ from dlt645_support import (
 )
 from line_support import FarEnd
 
-from agent.exchange import BadReplyError, LineError, NoReplyError, RefusedError
-from agent.line_timing import LineTiming
 from diantan_core import Dlt645Frame, Dlt645Parser, dlt645_build, dlt645_parse
+from fieldbus.exchange import BadReplyError, LineError, NoReplyError, RefusedError
+from fieldbus.line_timing import LineTiming
 from firmware_sim.faces.dlt645 import Dlt645Face
 from profiles import load
 from profiles.dlt645.codec import quantise

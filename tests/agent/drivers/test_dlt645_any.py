@@ -17,8 +17,8 @@ from dlt645_support import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.exchange import LineError
 from diantan_core import Dlt645Frame, dlt645_build
+from fieldbus.exchange import LineError
 from firmware_sim.faces.dlt645 import Dlt645Face
 from profiles import Point, load
 from profiles.dlt645.codec import quantise

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.drivers.dlt645_framing import Dlt645Framing, device, signature
-from agent.exchange import Heard, Noise
 from diantan_core import Dlt645Frame, dlt645_build
+from fieldbus.drivers.dlt645_framing import Dlt645Framing, device, signature
+from fieldbus.exchange import Heard, Noise
 
 ONE = "000000000001"
 READ = {"kind": "read", "di": 0x00010000}

@@ -20,9 +20,9 @@ from dlt645_support import (
 )
 from line_support import FarEnd, Watch
 
-from agent.exchange import NoReplyError, RefusedError
-from agent.line_timing import LineTiming
 from diantan_core import Dlt645Frame, Dlt645Parser, dlt645_build, dlt645_parse
+from fieldbus.exchange import NoReplyError, RefusedError
+from fieldbus.line_timing import LineTiming
 
 STALLS = (0.5, 1.0, 1.5)
 REFUSAL = dlt645_build(ONE, {"kind": "read", "reply": True, "error": 0x02}).encode()

@@ -11,12 +11,12 @@ from dlt645 import MeterClientService, MeterServerService
 from dlt645_support import NOW, ZONE, face, meter, served
 from line_support import FarEnd, over_tcp
 
-from agent.bus import LineBus
-from agent.channels.tcp import TcpChannel
-from agent.drivers.dlt645 import Dlt645Driver
-from agent.exchange import RefusedError
-from agent.line_timing import LineTiming
 from clock import ManualClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.drivers.dlt645 import Dlt645Driver
+from fieldbus.exchange import RefusedError
+from fieldbus.line_timing import LineTiming
 from profiles import load
 
 SET, WIRE = "112233445566", "665544332211"

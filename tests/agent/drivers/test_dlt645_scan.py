@@ -7,10 +7,10 @@ import pytest
 from dlt645_support import ONE, TWO, Site, face, run, served
 from line_support import FarEnd
 
-from agent.drivers.base import ScanLimitError
-from agent.drivers.dlt645_scan import Progress
-from agent.line_timing import LineTiming
 from diantan_core import Dlt645Frame, Dlt645Parser, dlt645_build, dlt645_parse
+from fieldbus.drivers.base import ScanLimitError
+from fieldbus.drivers.dlt645_scan import Progress
+from fieldbus.line_timing import LineTiming
 
 
 def found_by(

@@ -11,8 +11,8 @@ import pytest
 from dlt698_support import NOW, ONE, TWO, ZONE, Meters, Site, apdu, by_hand, carbon, reply_to, run
 from line_support import FarEnd, over_pty, over_tcp
 
-from agent.exchange import BadReplyError, NoReplyError, RefusedError, UnsupportedError
 from diantan_core import Dlt698Frame
+from fieldbus.exchange import BadReplyError, NoReplyError, RefusedError, UnsupportedError
 from firmware_sim.circuit import Circuit
 from firmware_sim.curves import ConstantCurve
 from firmware_sim.faces.dlt698 import Dlt698Face

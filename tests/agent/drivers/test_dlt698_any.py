@@ -8,9 +8,9 @@ from dlt698_support import NOW, ONE, ZONE, Meters, Site, apdu, by_hand, carbon, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.drivers.base import ScanLimitError
-from agent.exchange import LineError
 from diantan_core import Dlt698EncodeError, Dlt698Frame
+from fieldbus.drivers.base import ScanLimitError
+from fieldbus.exchange import LineError
 from profiles import Block
 from profiles.dlt698.plan import RecordBlock
 from profiles.model import CodecError

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from dlt698_support import NOW, ONE, ZONE, Meters, Site, apdu, by_hand, carbon, long_block, reply_to, run
 
-from agent.exchange import BadReplyError, NoReplyError, RefusedError
 from diantan_core import Dlt698Frame, dlt698_decode_apdu, dlt698_encode_apdu
+from fieldbus.exchange import BadReplyError, NoReplyError, RefusedError
 from profiles.dlt698.model import Proxy
 from profiles.dlt698.moments import date_time_s
 from profiles.dlt698.plan import ObjectsBlock

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from dlt698_support import NOW, ONE, TIMING, TWO, ZONE, Meters
 
-from agent.bus import LineBus
-from agent.channels.listen import ListenChannel
-from agent.drivers.dlt698 import Dlt698Driver
-from agent.exchange import LineDownError
 from clock import ManualClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.listen import ListenChannel
+from fieldbus.drivers.dlt698 import Dlt698Driver
+from fieldbus.exchange import LineDownError
 from firmware_sim.faces.dlt698 import Dlt698Face
 
 

@@ -7,11 +7,11 @@ from dlt698_support import NOW, ONE, TWO, ZONE, apdu, reply_to
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.drivers.dlt698_framing import Dlt698Framing
-from agent.drivers.dlt698_link import Heartbeats
-from agent.drivers.dlt698_message import Message, device
-from agent.exchange import Heard, Noise
 from diantan_core import Dlt698Frame, dlt698_decode_apdu, dlt698_encode_apdu
+from fieldbus.drivers.dlt698_framing import Dlt698Framing
+from fieldbus.drivers.dlt698_link import Heartbeats
+from fieldbus.drivers.dlt698_message import Message, device
+from fieldbus.exchange import Heard, Noise
 from profiles import load
 from profiles.dlt698.moments import date_time, date_time_s
 

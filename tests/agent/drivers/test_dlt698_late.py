@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from line_support import FarEnd, MemoryChannel, Watch, bad_delays, over_pty, over_tcp, run_virtual, spoilt
 
-from agent.bus import LineBus
-from agent.channels.base import Channel
-from agent.drivers.dlt698 import Dlt698Driver
-from agent.exchange import LineCounters, NoReplyError
-from agent.line_timing import LineTiming
 from clock import SystemClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.base import Channel
+from fieldbus.drivers.dlt698 import Dlt698Driver
+from fieldbus.exchange import LineCounters, NoReplyError
+from fieldbus.line_timing import LineTiming
 
 TIMEOUT_S = 0.3
 STALLS_S = (0.5, 1.0, 1.5)

@@ -10,9 +10,9 @@ import pytest
 from dlt698_support import NOW, ONE, ZONE, Meters, Site, apdu, by_hand, long_block, reply_to, run
 from line_support import FarEnd
 
-from agent.drivers.dlt698_framing import Dlt698Framing
-from agent.exchange import BadReplyError, NoReplyError
 from diantan_core import Dlt698Frame, Dlt698Parser, dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu
+from fieldbus.drivers.dlt698_framing import Dlt698Framing
+from fieldbus.exchange import BadReplyError, NoReplyError
 from profiles import Block, load
 from profiles.dlt698.model import ObjectCommand
 from profiles.dlt698.plan import RecordBlock

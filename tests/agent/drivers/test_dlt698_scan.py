@@ -8,8 +8,8 @@ import pytest
 from dlt698_support import NOW, ONE, TWO, ZONE, Meters, Site, apdu, by_hand, reply_to, run
 from line_support import FarEnd
 
-from agent.drivers.base import Found, ScanLimitError
 from diantan_core import Dlt698Frame
+from fieldbus.drivers.base import Found, ScanLimitError
 
 # Time, and finding meters
 

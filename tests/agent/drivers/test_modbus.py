@@ -10,12 +10,12 @@ from line_support import FarEnd, MemoryChannel, run_virtual
 from modbus_support import Meters, crc, places, read_out
 
 import profiles
-from agent.bus import LineBus
-from agent.drivers.base import Found
-from agent.drivers.modbus import ModbusDriver
-from agent.exchange import BadReplyError, LineDownError, LineError, NoReplyError, RefusedError, UnsupportedError
-from agent.line_timing import LineTiming
 from clock import ManualClock
+from fieldbus.bus import LineBus
+from fieldbus.drivers.base import Found
+from fieldbus.drivers.modbus import ModbusDriver
+from fieldbus.exchange import BadReplyError, LineDownError, LineError, NoReplyError, RefusedError, UnsupportedError
+from fieldbus.line_timing import LineTiming
 from profiles.modbus.model import RegisterCommand
 from profiles.modbus.plan import ReadBlock
 

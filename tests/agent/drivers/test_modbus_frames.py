@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modbus_support import crc
 
-from agent.drivers import modbus_frames
-from agent.drivers.modbus_frames import MbapFraming, RtuFraming, read_signature
-from agent.exchange import Heard, Noise
+from fieldbus.drivers import modbus_frames
+from fieldbus.drivers.modbus_frames import MbapFraming, RtuFraming, read_signature
+from fieldbus.exchange import Heard, Noise
 
 
 def rtu(text: str) -> bytes:

@@ -9,12 +9,12 @@ from dlt698 import ConnectionProfile, Data, Oad, Server, ServerOptions
 from dlt698 import protocol as theirs
 from dlt698_support import NOW, ZONE
 
-from agent.bus import LineBus
-from agent.channels.tcp import TcpChannel
-from agent.drivers.dlt698 import Dlt698Driver
-from agent.exchange import RefusedError
-from agent.line_timing import LineTiming
 from clock import ManualClock
+from fieldbus.bus import LineBus
+from fieldbus.channels.tcp import TcpChannel
+from fieldbus.drivers.dlt698 import Dlt698Driver
+from fieldbus.exchange import RefusedError
+from fieldbus.line_timing import LineTiming
 from profiles import load
 from profiles.dlt698.plan import ObjectsBlock
 from profiles.dlt698.profile import Dlt698Profile

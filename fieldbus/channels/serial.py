@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 import serial
 
-from agent.channels.base import Channel, reason
-from agent.exchange import LineDownError
+from fieldbus.channels.base import Channel, reason
+from fieldbus.exchange import LineDownError
 
 Parity = Literal["even", "odd", "none"]
 

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from agent.drivers.dlt698_message import Message
-from agent.exchange import BadReplyError
 from diantan_core import dlt698_encode_apdu
+from fieldbus.drivers.dlt698_message import Message
+from fieldbus.exchange import BadReplyError
 
 _MOST_BLOCKS: Final = 1024
 _LARGEST_REPLY: Final = 60_000  # octets of joined blocks; the codec takes 65535

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from agent.drivers.dlt698_message import Message
-from agent.exchange import BadReplyError, Heard, RefusedError
 from diantan_core import dlt698_dar_name
+from fieldbus.drivers.dlt698_message import Message
+from fieldbus.exchange import BadReplyError, Heard, RefusedError
 
 ERROR_RESPONSE: Final = 0x100
 """Added to the code of an ERROR-Response, to tell it from a DAR."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agent.exchange import Framing, Heard, Noise
+from fieldbus.exchange import Framing, Heard, Noise
 
 
 class Burst:

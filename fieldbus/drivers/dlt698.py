@@ -7,14 +7,14 @@ from itertools import count
 from types import MappingProxyType
 from typing import Any, Final
 
-from agent.drivers.base import MOST_REQUESTS, Address, Found, ScanLimitError
-from agent.drivers.dlt698_blocks import Blocks
-from agent.drivers.dlt698_framing import Dlt698Framing
-from agent.drivers.dlt698_message import PROTOCOL, Message, device
-from agent.drivers.dlt698_reply import of_get, of_next, of_result, of_set, wants_association
-from agent.drivers.dlt698_request import ADDRESS, MeterState, Requests
-from agent.exchange import BadReplyError, Bus, LineDownError, LineError, NoReplyError, RefusedError, UnsupportedError
 from diantan_core import dlt698_decode_data, dlt698_encode_apdu
+from fieldbus.drivers.base import MOST_REQUESTS, Address, Found, ScanLimitError
+from fieldbus.drivers.dlt698_blocks import Blocks
+from fieldbus.drivers.dlt698_framing import Dlt698Framing
+from fieldbus.drivers.dlt698_message import PROTOCOL, Message, device
+from fieldbus.drivers.dlt698_reply import of_get, of_next, of_result, of_set, wants_association
+from fieldbus.drivers.dlt698_request import ADDRESS, MeterState, Requests
+from fieldbus.exchange import BadReplyError, Bus, LineDownError, LineError, NoReplyError, RefusedError, UnsupportedError
 from profiles import Block, Command, Profile
 from profiles.dlt698.model import Association, ObjectCommand
 from profiles.dlt698.moments import date_time_s

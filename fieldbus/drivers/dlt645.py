@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from fractions import Fraction
 from typing import Any, Final, cast
 
-from agent.drivers import dlt645_scan
-from agent.drivers.base import MOST_REQUESTS, Address, Found
-from agent.drivers.dlt645_framing import (
+from diantan_core import Dlt645Error, Dlt645Frame, Dlt645Message, dlt645_build
+from fieldbus.drivers import dlt645_scan
+from fieldbus.drivers.base import MOST_REQUESTS, Address, Found
+from fieldbus.drivers.dlt645_framing import (
     CHANGE_BAUD,
     FREEZE,
     PROTOCOL,
@@ -25,10 +26,9 @@ from agent.drivers.dlt645_framing import (
     device,
     signature,
 )
-from agent.drivers.dlt645_known import Known
-from agent.drivers.dlt645_wild import Wild
-from agent.exchange import REFUSED, BadReplyError, Bus, Heard, LineError, NoReplyError, RefusedError, Request
-from diantan_core import Dlt645Error, Dlt645Frame, Dlt645Message, dlt645_build
+from fieldbus.drivers.dlt645_known import Known
+from fieldbus.drivers.dlt645_wild import Wild
+from fieldbus.exchange import REFUSED, BadReplyError, Bus, Heard, LineError, NoReplyError, RefusedError, Request
 from profiles import Block, Command
 from profiles.dlt645.formats import DataItem, di_text, parse_format
 from profiles.dlt645.model import Dlt645Command, ItemPoint, Query, SyncStep
@@ -115,7 +115,7 @@ class Dlt645Driver:
         most_requests: int = MOST_REQUESTS,
         thorough: bool = False,
     ) -> AsyncIterator[Found]:
-        """Look for meters by wildcard and shortened addresses; see `agent.drivers.dlt645_scan.scan`."""
+        """Look for meters by wildcard and shortened addresses; see `fieldbus.drivers.dlt645_scan.scan`."""
         return dlt645_scan.scan(self, progress=progress, most_requests=most_requests, thorough=thorough)
 
     # What this protocol has besides

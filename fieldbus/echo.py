@@ -1,7 +1,7 @@
 """Our own requests, heard again, as by a two-wire adapter that does not mute its receiver (回波)."""
 
-from agent.exchange import Heard, Request
-from agent.unanswered import Unanswered
+from fieldbus.exchange import Heard, Request
+from fieldbus.unanswered import Unanswered
 
 
 class Echo:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from agent.exchange import LineError
+from fieldbus.exchange import LineError
 from profiles import Block, Command
 
 MOST_REQUESTS: Final = 5_000  # of one search for meters: noise must not keep it busy for ever
@@ -29,7 +29,7 @@ class ScanLimitError(LineError):
 
 
 class Driver(Protocol):
-    """One protocol on one line; every method raises a LineError (agent.exchange) when the meter gave no answer."""
+    """One protocol on one line; every method raises a LineError (fieldbus.exchange) when the meter gave no answer."""
 
     @property
     def protocol(self) -> str:

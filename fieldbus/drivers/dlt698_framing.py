@@ -4,16 +4,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final
 
-from agent.drivers.dlt698_link import answer
-from agent.drivers.dlt698_message import (
-    PROTOCOL,
-    Device,
-    Message,
-    UnreadableError,
-    device,
-    open_message,
-)
-from agent.exchange import Heard, Noise
 from diantan_core import (
     Dlt698FragmentError,
     Dlt698Frame,
@@ -22,6 +12,16 @@ from diantan_core import (
     Dlt698Reassembler,
     dlt698_encode_apdu,
 )
+from fieldbus.drivers.dlt698_link import answer
+from fieldbus.drivers.dlt698_message import (
+    PROTOCOL,
+    Device,
+    Message,
+    UnreadableError,
+    device,
+    open_message,
+)
+from fieldbus.exchange import Heard, Noise
 
 REPORT_RESPONSE: Final = 0x03  # control field: to the server, which began; user data
 _MOST_UNFINISHED: Final = 32  # meters whose fragmented messages are collected at a time

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from functools import cache, partial
 from typing import Final
 
-from agent.exchange import Heard, Noise
+from fieldbus.exchange import Heard, Noise
 
 PROTOCOL: Final = "modbus"
 ERROR: Final = 0x80  # in the function code of an exception

@@ -4,8 +4,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent.exchange import Heard, Noise
 from diantan_core import Dlt645Error, Dlt645Frame, Dlt645Message, Dlt645Noise, Dlt645Parser, dlt645_parse
+from fieldbus.exchange import Heard, Noise
 
 PROTOCOL: Final = "dlt645"
 READ, READ_NEXT, READ_ADDRESS, WRITE, WRITE_ADDRESS, FREEZE, CHANGE_BAUD = 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17

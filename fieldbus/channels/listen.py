@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Final, Protocol
 
-from agent.channels.base import Channel, reason
-from agent.channels.tcp import keep_alive
-from agent.drivers.dlt698_link import Heartbeats
-from agent.exchange import LineDownError
 from diantan_core import Dlt698Frame, Dlt698Parser
+from fieldbus.channels.base import Channel, reason
+from fieldbus.channels.tcp import keep_alive
+from fieldbus.drivers.dlt698_link import Heartbeats
+from fieldbus.exchange import LineDownError
 
 _MOST_CONNECTIONS: Final = 1024
 _MOST_SENSELESS: Final = 16384  # octets without a frame; the bus takes more from a line before it hangs up

@@ -4,8 +4,8 @@ import asyncio
 import socket
 from typing import Any
 
-from agent.channels.base import Channel, reason
-from agent.exchange import LineDownError
+from fieldbus.channels.base import Channel, reason
+from fieldbus.exchange import LineDownError
 
 
 class TcpChannel(Channel):

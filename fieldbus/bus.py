@@ -7,9 +7,10 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import Final
 
-from agent.channels.base import Channel
-from agent.echo import Echo
-from agent.exchange import (
+from clock import Clock
+from fieldbus.channels.base import Channel
+from fieldbus.echo import Echo
+from fieldbus.exchange import (
     REFUSED,
     BadReplyError,
     Framing,
@@ -23,10 +24,9 @@ from agent.exchange import (
     Request,
     Traced,
 )
-from agent.hearing import Hearing
-from agent.line_timing import LineTiming
-from agent.unanswered import Unanswered, Verdict
-from clock import Clock
+from fieldbus.hearing import Hearing
+from fieldbus.line_timing import LineTiming
+from fieldbus.unanswered import Unanswered, Verdict
 
 _LOOK_AGAIN_S: Final = 0.01  # whether another master has its answer
 _PROBES: Final = 2  # the second only where the first was refused like something else that may still come

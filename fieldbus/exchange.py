@@ -146,7 +146,7 @@ class Traced:
 
 
 class Bus(Protocol):
-    """A line's one owner of its channel: one request at a time (agent.bus.LineBus)."""
+    """A line's one owner of its channel: one request at a time (fieldbus.bus.LineBus)."""
 
     counters: LineCounters
 

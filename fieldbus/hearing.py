@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from agent.exchange import Framing, Heard, Noise
-from agent.noise import Burst
+from fieldbus.exchange import Framing, Heard, Noise
+from fieldbus.noise import Burst
 
 
 class Hearing:

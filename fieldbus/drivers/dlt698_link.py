@@ -6,8 +6,8 @@ out when a connection has been silent for too long.
 
 from typing import Any, Final
 
-from agent.drivers.dlt698_message import Message, UnreadableError, open_message
 from diantan_core import Dlt698Frame, dlt698_encode_apdu
+from fieldbus.drivers.dlt698_message import Message, UnreadableError, open_message
 from profiles.dlt698.moments import date_time
 
 LINK_RESPONSE: Final = 0x01  # control field: to the server, which began; link management

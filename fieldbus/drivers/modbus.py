@@ -18,9 +18,9 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
-from agent.drivers import modbus_identity
-from agent.drivers.base import Address, Found
-from agent.drivers.modbus_frames import (
+from fieldbus.drivers import modbus_identity
+from fieldbus.drivers.base import Address, Found
+from fieldbus.drivers.modbus_frames import (
     ERROR,
     HEADER,
     PROTOCOL,
@@ -31,7 +31,7 @@ from agent.drivers.modbus_frames import (
     read_signature,
     signature,
 )
-from agent.exchange import (
+from fieldbus.exchange import (
     REFUSED,
     BadReplyError,
     Bus,

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from agent.exchange import REFUSED, Heard, Request
+from fieldbus.exchange import REFUSED, Heard, Request
 
 
 class Verdict(Enum):

@@ -5,11 +5,11 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from agent.drivers.dlt698_framing import CONFIRMED, Dlt698Framing
-from agent.drivers.dlt698_message import PIIDS, PROTOCOL, Device, Message, Signature, device
-from agent.drivers.dlt698_reply import of_get, verifier
-from agent.exchange import Bus, Heard, Request
 from diantan_core import Dlt698Frame, dlt698_encode_apdu
+from fieldbus.drivers.dlt698_framing import CONFIRMED, Dlt698Framing
+from fieldbus.drivers.dlt698_message import PIIDS, PROTOCOL, Device, Message, Signature, device
+from fieldbus.drivers.dlt698_reply import of_get, verifier
+from fieldbus.exchange import Bus, Heard, Request
 from profiles.dlt698.model import Association, Proxy
 from profiles.dlt698.plan import FRAME_OCTETS
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from agent.drivers.dlt645_framing import Said
-from agent.exchange import Heard
 from diantan_core import dlt645_matches
+from fieldbus.drivers.dlt645_framing import Said
+from fieldbus.exchange import Heard
 
 
 @dataclass(slots=True, eq=False)  # hashed as the one it is: no other request has its signature

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.drivers.base import MOST_REQUESTS, Found, ScanLimitError
-from agent.drivers.dlt645_framing import PROTOCOL, READ, READ_ADDRESS
-from agent.exchange import LineDownError, LineError, RefusedError
 from diantan_core import Dlt645Error, dlt645_decode, dlt645_shortened
+from fieldbus.drivers.base import MOST_REQUESTS, Found, ScanLimitError
+from fieldbus.drivers.dlt645_framing import PROTOCOL, READ, READ_ADDRESS
+from fieldbus.exchange import LineDownError, LineError, RefusedError
 
 if TYPE_CHECKING:
-    from agent.drivers.dlt645 import Dlt645Driver
+    from fieldbus.drivers.dlt645 import Dlt645Driver
 
 _ADDRESS: Final = 0x0400_0401
 _DIGITS: Final = 12

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from cloud_receiver import gateway_facts
 from cloud_receiver.enrolment import GatewayRow
-from cloud_receiver.schema import dirty, gateway, gateway_status, journal
+from cloud_receiver.received import Owner, note_told
+from cloud_receiver.schema import dirty, gateway, gateway_status, journal, received_range
 from wire.messages import Status, StatusState
 
 
@@ -65,6 +66,7 @@ def store(connection: Connection, heard: Iterable[Heard], now_ms: int) -> list[H
         latest[item.gateway.number] = after
         if after.dropped_ms != (before and before.dropped_ms):
             connection.execute(insert(dirty).values(station=item.gateway.station, first_ms=now_ms, last_ms=now_ms))
+    _note_told(connection, items, now_ms)
     for number, status in sorted(latest.items()):
         values = {name: getattr(status, name) for name in _FIELDS}
         if number not in stored:
@@ -72,6 +74,19 @@ def store(connection: Connection, heard: Iterable[Heard], now_ms: int) -> list[H
         elif status != stored[number]:
             connection.execute(update(gateway_status).where(gateway_status.c.gateway == number).values(**values))
     return replayed
+
+
+def _note_told(connection: Connection, items: Iterable[Heard], now_ms: int) -> None:
+    """Keep how far each journal has got, as its gateway says: what is never received of it can then be named."""
+    told: dict[Owner, int] = {}
+    openable: set[Owner] = set()
+    for item in items:
+        owner = item.gateway.number, item.status.context
+        told[owner] = max(told.get(owner, 0), item.status.next_sequence)
+        # A will may come long after the gateway has begun another journal.
+        if item.status.state != StatusState.OFFLINE:
+            openable.add(owner)
+    note_told(connection, told, openable, now_ms)
 
 
 def known(connection: Connection, numbers: Iterable[int] | None = None) -> dict[int, Known]:
@@ -102,6 +117,7 @@ def _of_former_journal(connection: Connection, before: Known, item: Heard) -> bo
             .where(
                 journal.c.gateway == item.gateway.number,
                 journal.c.context.in_([before.context, item.status.context]),
+                journal.c.id.in_(select(received_range.c.journal)),
             )
             .group_by(journal.c.context)
         )

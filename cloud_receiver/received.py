@@ -5,12 +5,12 @@ locks on the journals' rows, taken in the order of their numbers (PostgreSQL), s
 batch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, tuple_, update
 
 from cloud_receiver.ranges import RangeSet
-from cloud_receiver.schema import journal, received_range
+from cloud_receiver.schema import dirty, gateway, journal, received_range
 
 Owner = tuple[int, bytes]
 """A gateway's number and the context of one of its journals."""
@@ -35,32 +35,48 @@ class Ledger:
         wanted = sorted(set(owners))
         self._numbers: dict[Owner, int] = {}
         self.opened: set[Owner] = set()
-        """Journals seen for the first time."""
-        if wanted:
-            self._find(wanted)
-            for gateway, context in wanted:
-                if (gateway, context) not in self._numbers:
-                    statement = insert(journal).values(gateway=gateway, context=context, opened_ms=now_ms)
-                    found = connection.execute(statement.returning(journal.c.id)).scalar_one()
-                    self._numbers[gateway, context] = found
-                    self.opened.add((gateway, context))
+        """Journals of which no record had been received."""
+        told = self._find(wanted) if wanted else {}
         self._ranges = {number: RangeSet() for number in self._numbers.values()}
         rows = connection.execute(
             select(received_range).where(received_range.c.journal.in_(self._ranges)).order_by(received_range.c.first)
         )
         for row in rows:
             self._ranges[row.journal].add(row.first, row.last)
+        for gateway_number, context in wanted:
+            if not self._ranges.get(self._numbers.get((gateway_number, context), 0)):
+                self._open((gateway_number, context), now_ms, told.get((gateway_number, context), 0))
         self._before = {number: dict(ranges) for number, ranges in self._ranges.items()}
 
-    def _find(self, wanted: list[Owner]) -> None:
+    def _find(self, wanted: list[Owner]) -> dict[Owner, int]:
+        """Return the next sequence that was told of each journal that is known."""
         rows = self._connection.execute(
-            select(journal.c.id, journal.c.gateway, journal.c.context)
+            select(journal.c.id, journal.c.gateway, journal.c.context, journal.c.told_next)
             .where(tuple_(journal.c.gateway, journal.c.context).in_(wanted))
             .order_by(journal.c.id)
             .with_for_update()
         )
+        told = {}
         for row in rows:
             self._numbers[row.gateway, bytes(row.context)] = row.id
+            told[row.gateway, bytes(row.context)] = row.told_next
+        return told
+
+    def _open(self, owner: Owner, now_ms: int, told_next: int) -> None:
+        """Enter a journal whose first records come now.
+
+        One that was only told of is entered anew: the numbers of journals with records are in the order in which
+        their records came first.
+        """
+        if (only_told := self._numbers.get(owner)) is not None:
+            notice(self._connection, [only_told])
+            self._connection.execute(delete(journal).where(journal.c.id == only_told))
+            del self._ranges[only_told]
+        values = {"gateway": owner[0], "context": owner[1], "opened_ms": now_ms, "told_next": told_next}
+        number = self._connection.execute(insert(journal).values(values).returning(journal.c.id)).scalar_one()
+        self._numbers[owner] = number
+        self._ranges[number] = RangeSet()
+        self.opened.add(owner)
 
     def number(self, owner: Owner) -> int:
         """Return the journal's number."""
@@ -75,10 +91,15 @@ class Ledger:
         return self._ranges[number]
 
     def write(self) -> None:
-        """Write what has changed."""
+        """Write what has changed; the checks are told where that changes what was lost with a journal."""
         gone, grown, new = [], [], []
+        changed, begun = set(), set()
         for number, ranges in self._ranges.items():
             before, now = self._before[number], dict(ranges)
+            if before != now:
+                changed.add(number)
+                if before and 1 in now and 1 not in before:
+                    begun.add(number)  # its first event came late: it tells which journal was before
             gone += [{"of": number, "at": first} for first in before.keys() - now.keys()]
             for first, last in now.items():
                 if first not in before:
@@ -88,3 +109,49 @@ class Ledger:
         for statement, rows in ((_DELETE, gone), (_UPDATE, grown), (_INSERT, new)):
             if rows:
                 self._connection.execute(statement, rows)
+        if changed:
+            notice(self._connection, changed, begun)
+
+
+def notice(connection: Connection, changed: Iterable[int], begun: Iterable[int] = ()) -> None:
+    """Tell the checks to look again at what replaced the journals `changed`, and at how the journals `begun` began."""
+    later = journal.alias("later")
+    rows = connection.execute(
+        select(gateway.c.station, later.c.opened_ms)
+        .join_from(journal, later, and_(later.c.gateway == journal.c.gateway, later.c.id >= journal.c.id))
+        .join(gateway, gateway.c.id == journal.c.gateway)
+        .where(journal.c.id.in_(set(changed)), or_(later.c.id > journal.c.id, journal.c.id.in_(set(begun))))
+        .distinct()
+    ).all()
+    if rows:
+        values = [{"station": row.station, "first_ms": row.opened_ms, "last_ms": row.opened_ms} for row in rows]
+        connection.execute(insert(dirty), values)
+
+
+def note_told(connection: Connection, told: Mapping[Owner, int], openable: Iterable[Owner], now_ms: int) -> None:
+    """Keep the highest next sequence that a gateway has told of each journal.
+
+    A journal of which no record came is entered where it is in `openable`, or its gateway has no other.
+    """
+    if not told:
+        return
+    rows = connection.execute(
+        select(journal.c.id, journal.c.gateway, journal.c.context, journal.c.told_next).where(
+            journal.c.gateway.in_({number for number, _ in told})
+        )
+    ).all()
+    known = {(row.gateway, bytes(row.context)): row for row in rows}
+    grown = set()
+    for owner, following in sorted(told.items()):
+        row = known.get(owner)
+        if row is None:
+            if owner in openable or not any(number == owner[0] for number, _ in known):
+                values = {"gateway": owner[0], "context": owner[1], "opened_ms": now_ms, "told_next": following}
+                connection.execute(insert(journal).values(values))
+        elif following > row.told_next:
+            # In the database's own terms: another receiver may have been told more meanwhile.
+            raised = update(journal).where(journal.c.id == row.id, journal.c.told_next < following)
+            connection.execute(raised.values(told_next=following))
+            grown.add(row.id)
+    if grown:
+        notice(connection, grown)

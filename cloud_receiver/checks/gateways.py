@@ -3,14 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from cloud_receiver.checks.day import Draft
+from cloud_receiver.checks.journals import losses, replaced
 from cloud_receiver.checks.model import SLOT_MS, STATION, Kind, Severity
-from cloud_receiver.ranges import RangeSet
-from cloud_receiver.schema import event, gateway, gateway_status, journal, message, received_range, set_aside
+from cloud_receiver.schema import event, gateway, gateway_status, journal, message, set_aside
 from wire.records import DetailKey, EventCode
 
 _SHOWN = {
@@ -18,7 +17,6 @@ _SHOWN = {
     DetailKey.FIRST_SEQUENCE: "first_sequence",
     DetailKey.LAST_SEQUENCE: "last_sequence",
 }
-_RANGES_SHOWN = 64
 
 
 def findings(connection: Connection, station: int, day_ms: int, end_ms: int) -> list[Draft]:
@@ -83,64 +81,28 @@ def _dropped(connection: Connection, station: int, day_ms: int, end_ms: int) -> 
         )
 
 
-def _replaced(connection: Connection, station: int, day_ms: int, end_ms: int) -> Iterator[Any]:
-    """Find journals that are not their gateway's first, each with the one before."""
-    former = journal.alias("former")
-    last = (
-        select(func.max(former.c.id))
-        .where(former.c.gateway == journal.c.gateway, former.c.id < journal.c.id)
-        .scalar_subquery()
-    )
-    before = journal.alias("before")
-    yield from connection.execute(
-        select(
-            journal.c.opened_ms,
-            journal.c.id,
-            journal.c.context,
-            before.c.id.label("former_id"),
-            before.c.context.label("former"),
-            gateway.c.name,
-        )
-        .join(gateway, gateway.c.id == journal.c.gateway)
-        .join(before, before.c.id == last)
-        .where(gateway.c.station == station, journal.c.opened_ms >= day_ms, journal.c.opened_ms < end_ms)
-        .order_by(journal.c.id)
-    )
-
-
 def _opened(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
-    """Find journals that are not their gateway's first: what the one before had not sent is lost, from where on."""
-    for row in _replaced(connection, station, day_ms, end_ms):
-        ranges = RangeSet(
-            (found.first, found.last)
-            for found in connection.execute(
-                select(received_range.c.first, received_range.c.last).where(received_range.c.journal == row.former_id)
-            )
-        )
-        yield (
-            row.opened_ms,
-            {
-                "gateway": row.name,
-                "journal": bytes(row.context).hex(),
-                "journal_before": bytes(row.former).hex(),
-                "missing": [[first, last] for first, last in ranges.missing(_RANGES_SHOWN)],
-                "lost_from": ranges.highest() + 1,
-            },
-        )
+    """Find journals that are not their gateway's first: what those before had not delivered is lost."""
+    for item in replaced(connection, station, day_ms, end_ms):
+        for loss in losses(connection, item):
+            context = item.journal.context.hex()
+            yield item.journal.opened_ms, {"gateway": item.gateway, "journal": context, **loss.detail()}
 
 
 def _shared(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
     """Find journals whose gateway went on with the one before: no gateway does, so there are two with one key."""
-    for row in _replaced(connection, station, day_ms, end_ms):
-        begun = _message(connection, row.id, message.c.first)
-        latest = _message(connection, row.former_id, message.c.first.desc())
+    for item in replaced(connection, station, day_ms, end_ms):
+        if item.former is None:
+            continue
+        begun = _message(connection, item.journal.number, message.c.first)
+        latest = _message(connection, item.former.number, message.c.first.desc())
         # By arrival and by the gateway's clock: a late delivery fails the one, a clock put right the other.
         if begun and latest and latest.id > begun.id and latest.created_ms > begun.created_ms:
             yield (
-                row.opened_ms,
+                item.journal.opened_ms,
                 {
-                    "gateway": row.name,
-                    "journals": [bytes(row.former).hex(), bytes(row.context).hex()],
+                    "gateway": item.gateway,
+                    "journals": [item.former.context.hex(), item.journal.context.hex()],
                     "first_sequence": latest.first,
                     "count": latest.count,
                 },

@@ -7,11 +7,11 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, Message, batch
-from receiver_support import DAY_MS, FakeGateway, stored_sequences
+from receiver_support import DAY_MS, FakeGateway, interval, stored_sequences
 from sqlalchemy import Engine
 
 from cloud_receiver.refusal import Reason
-from cloud_receiver.schema import dirty, gateway_status, quarantine
+from cloud_receiver.schema import dirty, gateway_status, journal, quarantine
 from wire import topics
 from wire.envelope import Signer
 from wire.messages import Status, StatusState
@@ -72,6 +72,35 @@ def test_dropped_records_are_told_to_the_checks_once(engine: Engine, gateway: Fa
     bench.take(status(gateway, 1, dropped=1, context=b"journal2"))
     assert bench.rows(gateway_status)[0].dropped_ms == DAY_MS + 1000
     assert len(bench.rows(dirty)) == 2
+
+
+def told(bench: Bench) -> dict[bytes, int]:
+    return {bytes(row.context): row.told_next for row in bench.rows(journal)}
+
+
+def test_how_far_a_journal_has_got_is_kept_of_each(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine)
+    bench.take(status(gateway, 5), status(gateway, 3))
+    assert told(bench) == {b"journal1": 5}
+    # With its first records it stays; what is older, or of a journal given up since, never lowers or hides it.
+    bench.take(batch(gateway, 1, 2), status(gateway, 9), status(gateway, 1, state=StatusState.OFFLINE))
+    bench.take(Message(gateway.topic, gateway.envelope(1, [interval(0)], context=b"journal2")))
+    bench.take(status(gateway, 2, context=b"journal2"), status(gateway, 12))
+    assert told(bench) == {b"journal1": 12, b"journal2": 2}
+    assert [row.reason for row in bench.rows(quarantine)] == [Reason.REPLAYED]
+
+
+def test_a_journal_that_was_only_told_of_makes_no_status_of_another_a_replayed_one(
+    engine: Engine, gateway: FakeGateway
+) -> None:
+    """A thief may play a status that the centre never got: it must not lock out the journal in use."""
+    bench = Bench(engine)
+    bench.take(batch(gateway, 1, 2), status(gateway, 3))
+    bench.take(status(gateway, 700, context=b"journal0"))
+    bench.take(status(gateway, 4))
+    assert bench.rows(quarantine) == []
+    (row,) = bench.rows(gateway_status)
+    assert (bytes(row.context), row.next_sequence) == (b"journal1", 4)
 
 
 def other_status(gateway: FakeGateway, payload: bytes) -> Message:

@@ -14,6 +14,7 @@ from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Checks
 from cloud_receiver.findings import Finding
 from cloud_receiver.registry import Registry
+from cloud_receiver.schema import journal
 from wire import topics
 from wire.batch import RecordBatchMessage, encode_batch
 from wire.envelope import Signer
@@ -59,8 +60,11 @@ def test_a_second_journal_is_a_finding(bench: Bench, gateway: FakeGateway, regis
             "gateway": "gw1",
             "journal": b"journal2".hex(),
             "journal_before": b"journal1".hex(),
-            "missing": [],
-            "lost_from": 4,
+            "received_to": 3,
+            "told_to": 3,
+            "lost": [],
+            "lost_count": 0,
+            "extent": "at least",
         }
     ]
     # It stays: what was lost stays lost.
@@ -68,12 +72,124 @@ def test_a_second_journal_is_a_finding(bench: Bench, gateway: FakeGateway, regis
     assert [found.id for found in check(bench, registry)] == [item.id]
 
 
+def told(gateway: FakeGateway, following: int, context: bytes, state: StatusState = StatusState.HEALTH) -> Message:
+    """Return a status that tells the next sequence of a journal."""
+    topic = topics.status(gateway.name)
+    said = Status(gateway.name, state, DAY_MS, context, following, 0, ClockState.SYNCHRONISED, 0)
+    return Message(topic, Signer(gateway.key).sign(said.encode(), topic))
+
+
+def begun(gateway: FakeGateway, context: bytes, former: bytes | None = None, last: int = 0, slot: int = 9) -> Message:
+    """Return the first batch of a journal, whose event may name the one before it."""
+    names: dict[DetailKey, int | str] = (
+        {} if former is None else {DetailKey.PREVIOUS_CONTEXT: former.hex(), DetailKey.LAST_SEQUENCE: last}
+    )
+    opened = EventRecord(None, DAY_MS, EventCode.CONTEXT_OPENED, {int(key): value for key, value in names.items()})
+    return Message(gateway.topic, gateway.envelope(1, [opened, interval(slot)], context=context))
+
+
+def losses(bench: Bench, registry: Registry) -> list[tuple[str, int, int, list[list[int]], str]]:
+    """Return (journal, received to, told to, lost, extent) of the findings about journals that others replaced."""
+    return [
+        (each["journal_before"], each["received_to"], each["told_to"], each["lost"], each["extent"])
+        for item in check(bench, registry)
+        if item.kind == "journal_opened"
+        for each in details(item)
+    ]
+
+
+ONE, TWO, THREE = b"journal1", b"journal2", b"journal3"
+
+
 def test_what_a_replaced_journal_had_not_sent_is_named(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
-    bench.take(batch(gateway, 1, 3), batch(gateway, 10, 2))
-    bench.take(Message(gateway.topic, gateway.envelope(1, [interval(9)], context=b"journal2")))
+    bench.take(told(gateway, 16, ONE, StatusState.BIRTH), batch(gateway, 1, 3), batch(gateway, 10, 2))
+    bench.take(told(gateway, 21, ONE), told(gateway, 16, ONE, StatusState.OFFLINE))
+    bench.take(begun(gateway, TWO))
+    assert losses(bench, registry) == [(ONE.hex(), 11, 20, [[4, 9], [12, 20]], "at least")]
+
+
+def test_every_gap_is_named_however_many(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
+    bench.take(*(batch(gateway, 2 * number, 1) for number in range(1, 91)))
+    bench.take(begun(gateway, TWO))
+    assert losses(bench, registry) == [
+        (ONE.hex(), 180, 180, [[number, number] for number in range(1, 180, 2)], "at least")
+    ]
+
+
+def test_a_journal_of_which_nothing_came_but_its_statuses_is_lost_as_far_as_it_told(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    bench.take(batch(gateway, 1, 3))
+    bench.take(told(gateway, 1, TWO, StatusState.BIRTH), told(gateway, 8, TWO))
+    bench.take(begun(gateway, THREE))
+    assert losses(bench, registry) == [
+        (ONE.hex(), 3, 3, [], "at least"),
+        (TWO.hex(), 0, 7, [[1, 7]], "at least"),
+    ]
+    # Its records were only late: the loss is taken back, also where they are of another day.
+    bench.clock.wall_ms += 72 * HOUR_MS
+    late = [interval(number) for number in range(200, 207)]
+    bench.take(Message(gateway.topic, gateway.envelope(1, late, context=TWO)))
+    assert [found for found in losses(bench, registry) if found[3]] == []
+
+
+def test_a_journal_is_told_of_with_its_first_records_whenever_its_status_came(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    bench.take(batch(gateway, 1, 3), told(gateway, 5, TWO))
+    assert losses(bench, registry) == []
+    bench.clock.wall_ms += 24 * HOUR_MS
+    bench.take(begun(gateway, TWO), told(gateway, 9, THREE, StatusState.OFFLINE))
+    assert losses(bench, registry) == [(ONE.hex(), 3, 3, [], "at least")]
     (item,) = [found for found in check(bench, registry) if found.kind == "journal_opened"]
-    (found,) = details(item)
-    assert (found["missing"], found["lost_from"]) == ([[4, 9]], 12)
+    assert item.day_ms == DAY_MS + 24 * HOUR_MS
+    # The will spoke of a journal of which nobody knows when it was: it is not made the newest.
+    assert [bytes(row.context) for row in bench.rows(journal)] == [ONE, TWO]
+
+
+def test_where_the_next_journal_names_the_end_the_loss_is_exact(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    bench.take(batch(gateway, 1, 3), told(gateway, 6, ONE))
+    bench.take(begun(gateway, TWO, ONE, 12))
+    assert losses(bench, registry) == [(ONE.hex(), 3, 12, [[4, 12]], "exact")]
+
+
+def test_an_end_that_can_not_be_is_not_believed(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
+    """A journal whose newest part is destroyed takes itself for shorter than the centre knows it was."""
+    bench.take(batch(gateway, 1, 5), told(gateway, 9, ONE))
+    bench.take(begun(gateway, TWO, ONE, 4))
+    assert losses(bench, registry) == [(ONE.hex(), 5, 8, [[6, 8]], "at least")]
+
+
+def test_a_named_journal_that_nobody_had_heard_of_is_lost_whole(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    bench.take(begun(gateway, TWO, ONE, 12))
+    assert losses(bench, registry) == [(ONE.hex(), 0, 12, [[1, 12]], "exact")]
+
+
+def test_the_first_event_may_come_after_later_records(bench: Bench, gateway: FakeGateway, registry: Registry) -> None:
+    bench.take(batch(gateway, 1, 3))
+    bench.take(Message(gateway.topic, gateway.envelope(3, [interval(9)], context=TWO)))
+    assert losses(bench, registry) == [(ONE.hex(), 3, 3, [], "at least")]
+    bench.clock.wall_ms += 48 * HOUR_MS
+    bench.take(begun(gateway, TWO, ONE, 5, slot=96))
+    assert losses(bench, registry) == [(ONE.hex(), 3, 5, [[4, 5]], "exact")]
+
+
+def test_what_comes_late_of_a_replaced_journal_is_no_longer_called_lost(
+    bench: Bench, gateway: FakeGateway, registry: Registry
+) -> None:
+    bench.take(batch(gateway, 1, 3))
+    bench.take(begun(gateway, TWO, ONE, 8))
+    assert losses(bench, registry) == [(ONE.hex(), 3, 8, [[4, 8]], "exact")]
+    # Days later, of records of another day than that of the finding.
+    bench.clock.wall_ms += 72 * HOUR_MS
+    bench.take(Message(gateway.topic, gateway.envelope(4, [interval(200), interval(201)], context=ONE)))
+    assert losses(bench, registry) == [(ONE.hex(), 5, 8, [[6, 8]], "exact")]
+    bench.take(told(gateway, 12, ONE))
+    assert losses(bench, registry) == [(ONE.hex(), 5, 11, [[6, 11]], "at least")]
 
 
 def kinds(bench: Bench, registry: Registry) -> set[str]:

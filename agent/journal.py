@@ -43,6 +43,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCommand:
+    """What is kept of a command (命令) from the centre, so that it is done at most once; `outcome` None: under way."""
+
+    id: bytes
+    issued_ms: int
+    expires_ms: int
+    verb: int
+    outcome: int | None = None
+    reply: bytes | None = None  # the payload; Journal.commands leaves it out
+
+
+@dataclass(frozen=True, slots=True)
 class Append:
     """Records, and the integrator states (by meter) that follow from the same readings."""
 
@@ -51,6 +63,8 @@ class Append:
     serial_numbers: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, bytes] = field(default_factory=dict)  # agent.notes, by meter
     clock_state: ClockState = ClockState.UNKNOWN  # set by the writer
+    command: StoredCommand | None = None  # put in the place of what was kept of the same one
+    on_kept: Callable[[], None] | None = None  # called by the writer when all this is on the disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +111,7 @@ class Header:
     acknowledged: int
     sent: int
     dropped: int
+    centre_ms: int
 
 
 def to_row(record: Record) -> Row:
@@ -167,11 +182,13 @@ class Journal:
         finally:
             self.connection.close()
 
-    def commit(self, operations: Sequence[Operation], *, acknowledged: int = 0, sent: int = 0) -> int:
+    def commit(
+        self, operations: Sequence[Operation], *, acknowledged: int = 0, sent: int = 0, centre_ms: int = 0
+    ) -> int:
         """Write operations in their order, in one transaction; return the number of records written.
 
-        `acknowledged` and `sent` are the highest sequences known to be; they never fall. StorageFullError leaves
-        everything as it was, to be tried again.
+        `acknowledged` and `sent` are the highest sequences known to be, `centre_ms` the newest time that the centre
+        signed; they never fall. StorageFullError leaves everything as it was, to be tried again.
         """
         connection = self.connection
         try:
@@ -193,9 +210,10 @@ class Journal:
                 following += len(rows)
             new_acknowledged = max(self.header.acknowledged, min(acknowledged, following - 1))
             new_sent = max(self.header.sent, sent)
+            new_centre = max(self.header.centre_ms, centre_ms)
             connection.execute(
-                "UPDATE header SET next_sequence = ?, acknowledged = ?, sent = ?",
-                (following, new_acknowledged, new_sent),
+                "UPDATE header SET next_sequence = ?, acknowledged = ?, sent = ?, centre_ms = ?",
+                (following, new_acknowledged, new_sent, new_centre),
             )
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -209,6 +227,7 @@ class Journal:
             self.former = None
             forget(self.path)
         self.header.next_sequence, self.header.acknowledged, self.header.sent = following, new_acknowledged, new_sent
+        self.header.centre_ms = new_centre
         return written
 
     def read(self, first: int, limit: int) -> Run:
@@ -245,6 +264,21 @@ class Journal:
         """Return the stored factors in order of time."""
         rows = self.connection.execute("SELECT start_ms, factor, solve_id, issued_ms FROM factors ORDER BY start_ms")
         return [StoredFactor(*row) for row in rows]
+
+    def commands(self) -> list[StoredCommand]:
+        """Return the commands that are kept, without their replies, in the order of their issue."""
+        rows = self.connection.execute(
+            "SELECT id, issued_ms, expires_ms, verb, outcome FROM commands ORDER BY issued_ms, id"
+        )
+        return [StoredCommand(*row) for row in rows]
+
+    def reply(self, command: bytes) -> bytes | None:
+        """Return the reply that is kept for a command, by its id."""
+        try:
+            row = self.connection.execute("SELECT reply FROM commands WHERE id = ?", (command,)).fetchone()
+        except sqlite3.Error as error:
+            raise schema.translated(error, self.path) from error
+        return None if row is None else row[0]
 
     def prune(self, now_ms: int | None, *, keep_days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
         """Forget what is older than `keep_days`, and the oldest beyond `max_bytes`; a few thousand records a call.
@@ -302,7 +336,7 @@ class Journal:
 
     def _read_header(self) -> Header:
         row = self.connection.execute(
-            "SELECT context, created_ms, next_sequence, acknowledged, sent, dropped FROM header"
+            "SELECT context, created_ms, next_sequence, acknowledged, sent, dropped, centre_ms FROM header"
         ).fetchone()
         if row is None:
             raise schema.damaged(self.path, "it has no header")
@@ -326,6 +360,14 @@ class Journal:
             "INSERT INTO meters (meter, notes) VALUES (?, ?) ON CONFLICT (meter) DO UPDATE SET notes = excluded.notes",
             operation.notes.items(),
         )
+        if (command := operation.command) is not None:
+            # What has expired by the centre's own time can't be believed again, so it need not be remembered.
+            self.connection.execute("DELETE FROM commands WHERE expires_ms < ?", (self.header.centre_ms,))
+            self.connection.execute(
+                "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id)"
+                " DO UPDATE SET outcome = excluded.outcome, reply = excluded.reply",
+                (command.id, command.issued_ms, command.expires_ms, command.verb, command.outcome, command.reply),
+            )
 
     def _take_factors(self, update: FactorUpdate) -> list[Row]:
         rows = [

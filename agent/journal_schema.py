@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 APPLICATION_ID: Final = 0x4454_4A4C  # "DTJL", so that `file` and we recognise a journal
 
 KIND_INTERVAL: Final = 0
@@ -14,7 +14,17 @@ KIND_EVENT: Final = 3
 
 # start_ms: an interval's or adjustment's start, a freeze's or event's time. clock_state: when the record was made
 # (wire.records). body: wire.row. notes: what is still to be asked of a meter (agent.notes); version 1 had none.
-_TABLES: Final = """
+# centre_ms: the newest time that the centre has signed to this gateway. commands: what the centre ordered; outcome is
+# NULL until it is known, reply the payload (wire.commands) that answers it. Version 2 had neither.
+_COMMANDS: Final = """CREATE TABLE commands (
+    id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
+    issued_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    verb INTEGER NOT NULL,
+    outcome INTEGER,
+    reply BLOB
+) STRICT"""
+_TABLES: Final = f"""
 CREATE TABLE header (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     context BLOB NOT NULL CHECK (length(context) = 8),
@@ -23,7 +33,8 @@ CREATE TABLE header (
     acknowledged INTEGER NOT NULL,
     sent INTEGER NOT NULL,
     dropped INTEGER NOT NULL,
-    closed_cleanly INTEGER NOT NULL
+    closed_cleanly INTEGER NOT NULL,
+    centre_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE records (
     sequence INTEGER PRIMARY KEY,
@@ -48,10 +59,14 @@ CREATE TABLE factors (
     solve_id BLOB NOT NULL,
     issued_ms INTEGER NOT NULL
 ) STRICT;
+{_COMMANDS};
 """
 
 
-_UPGRADES: Final = {1: "ALTER TABLE meters ADD COLUMN notes BLOB"}  # by the version from which each leads to the next
+_UPGRADES: Final = {  # by the version from which each leads to the next
+    1: ("ALTER TABLE meters ADD COLUMN notes BLOB",),
+    2: ("ALTER TABLE header ADD COLUMN centre_ms INTEGER NOT NULL DEFAULT 0", _COMMANDS),
+}
 
 
 class JournalError(Exception):
@@ -108,7 +123,7 @@ def create(connection: sqlite3.Connection, context: bytes, now_ms: int) -> None:
     try:
         for statement in _TABLES.split(";"):
             connection.execute(statement)
-        connection.execute("INSERT INTO header VALUES (1, ?, ?, 1, 0, 0, 0, 0)", (context, now_ms))
+        connection.execute("INSERT INTO header VALUES (1, ?, ?, 1, 0, 0, 0, 0, 0)", (context, now_ms))
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     except BaseException:
@@ -125,7 +140,8 @@ def upgrade(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for step in range(version, SCHEMA_VERSION):
-            connection.execute(_UPGRADES[step])
+            for statement in _UPGRADES[step]:
+                connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     except BaseException:
         connection.rollback()

@@ -52,6 +52,7 @@ class JournalWriter:
         self._idle.set()
         self._acknowledged = journal.header.acknowledged
         self._sent = journal.header.sent
+        self._centre_ms = journal.header.centre_ms
         self.full = False  # the last attempt to write failed for want of space
         self.attempts = 0  # transactions that came to an end, well or not
 
@@ -98,6 +99,13 @@ class JournalWriter:
         """Remember the highest sequence that was published."""
         self._sent = max(self._sent, last)
 
+    def note_centre_time(self, time_ms: int) -> None:
+        """Remember the newest time that the centre has signed; written with the next transaction.
+
+        Losing it costs as little: the centre signs something every few seconds.
+        """
+        self._centre_ms = max(self._centre_ms, time_ms)
+
     def store_counters(self) -> None:
         """Have the counters written if they changed and nothing else is about to carry them."""
         stored = self.journal.header
@@ -133,7 +141,9 @@ class JournalWriter:
             self._executor.shutdown()
 
     def _commit(self, operations: list[Operation]) -> int:
-        return self.journal.commit(operations, acknowledged=self._acknowledged, sent=self._sent)
+        return self.journal.commit(
+            operations, acknowledged=self._acknowledged, sent=self._sent, centre_ms=self._centre_ms
+        )
 
     async def _write_some(self) -> None:
         group = list(itertools.islice(self._queue, _TOGETHER))
@@ -172,3 +182,5 @@ class JournalWriter:
         for operation in group:
             self._queue.popleft()
             self._queued_records -= len(operation.rows)
+            if isinstance(operation, Append) and operation.on_kept is not None:
+                operation.on_kept()

@@ -1,7 +1,6 @@
 """The journal: sequences, transactions, crashes, a full disk, damage, retention."""
 
 import os
-import random
 import shutil
 import signal
 import sqlite3
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from journal_support import SLOT, START, append, entropy, interval, opened
 
 from agent import journal_schema
 from agent.journal import DAY_MS, Append, FactorUpdate, Journal, event, to_row
@@ -22,48 +22,8 @@ from agent.journal_schema import JournalError, StorageFullError
 from agent.metering import Metering
 from agent.reading import Reading
 from diantan_core import FactorSchedule
-from wire.records import AdjustmentRecord, ClockState, EventCode, FactorQuality, IntervalRecord, Quality
+from wire.records import AdjustmentRecord, ClockState, EventCode, IntervalRecord
 from wire.row import RecordError
-
-START = 1_767_196_800_000
-SLOT = 900_000
-
-
-def entropy(length: int) -> bytes:
-    """Return another context each time."""
-    return random.Random().randbytes(length)
-
-
-def opened(directory: Path) -> Journal:
-    """Open the journal in a directory."""
-    return Journal.open(directory / "journal.db", now_ms=START, entropy=entropy)
-
-
-def interval(slot: int = 0, meter: str = "m", energy: int = 10**7, factor: int | None = 500_000) -> IntervalRecord:
-    """Return an interval of a register that rises by `energy` in each slot."""
-    carbon = energy * (factor or 0) // 1000
-    return IntervalRecord(
-        meter,
-        START + slot * SLOT,
-        SLOT,
-        energy,
-        0,
-        energy * (slot + 1),
-        0,
-        factor,
-        FactorQuality.UNDEFINED if factor is None else FactorQuality.HELD,
-        carbon,
-        0,
-        carbon * (slot + 1),
-        0,
-        15,
-        Quality.MEASURED,
-    )
-
-
-def append(*records: Any, **states: bytes) -> Append:
-    """Return an operation."""
-    return Append([to_row(record) for record in records], states)
 
 
 def test_sequences_start_at_1_and_go_on_after_reopening(tmp_path: Path) -> None:
@@ -113,58 +73,6 @@ def test_records_and_state_are_one_transaction(tmp_path: Path) -> None:
     assert journal.header.next_sequence == 2
     assert journal.commit([append(interval(1))]) == 1
     journal.close()
-
-
-def of_the_first_version(directory: Path) -> Journal:
-    """Return a closed journal as version 1 left it."""
-    journal = opened(directory)
-    journal.commit([append(interval(0), m=b"one")])
-    journal.connection.execute("ALTER TABLE meters DROP COLUMN notes")
-    journal.connection.execute("PRAGMA user_version = 1")
-    journal.close()
-    return journal
-
-
-def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    """Nothing of it is lost, and what is still to be asked of meters can be kept from then on."""
-    journal = of_the_first_version(tmp_path)
-    assert verify(journal.path).problems == []  # readers do not change it
-    journal = opened(tmp_path)
-    assert journal.states() == {"m": (b"one", None)}
-    assert journal.notes() == {}
-    journal.commit([Append(notes={"m": b"wish", "n": b"other"}), Append((), {"m": b"two"})])
-    journal.close()
-    journal = opened(tmp_path)
-    assert journal.notes() == {"m": b"wish", "n": b"other"}
-    assert journal.states()["m"] == (b"two", None)
-    assert journal.read(1, 10).records == [interval(0)]
-    journal.close()
-
-
-_DIE_IN_UPGRADE = """
-import os, sqlite3, sys
-from agent import journal_schema
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-journal_schema.prepare(connection)
-connection.create_function("die", 0, lambda: os._exit(9))
-journal_schema._UPGRADES[2] = "SELECT die()"
-journal_schema.SCHEMA_VERSION = 3
-journal_schema.upgrade(connection)
-"""
-
-
-def test_a_power_cut_in_the_middle_of_an_upgrade_costs_nothing(tmp_path: Path) -> None:
-    """The tables are changed and their version is not yet: then neither is."""
-    journal = of_the_first_version(tmp_path)
-    died = subprocess.run([sys.executable, "-c", _DIE_IN_UPGRADE, journal.path], check=False)
-    assert died.returncode == 9
-    journal = opened(tmp_path)
-    assert journal.states() == {"m": (b"one", None)}
-    journal.commit([Append(notes={"m": b"wish"})])
-    assert journal.notes() == {"m": b"wish"}
-    assert journal.read(1, 10).records == [interval(0)]
-    journal.close()
-    assert verify(journal.path).problems == []
 
 
 def test_acknowledgement_never_falls_and_never_passes_the_records(tmp_path: Path) -> None:

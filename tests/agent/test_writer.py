@@ -36,6 +36,35 @@ async def settle(writer: JournalWriter) -> None:
         await writer.flush()
 
 
+def test_whoever_asks_is_told_when_it_is_on_the_disk(tmp_path: Path) -> None:
+    """Not before; and the centre's newest time goes with whatever is written next."""
+
+    async def scenario() -> None:
+        journal = opened(tmp_path)
+        writer = JournalWriter(journal, ManualClock(), lambda: 0, memory_records=10)
+        kept: list[int] = []
+        commit = journal.commit
+
+        def committing(operations: Any, **counters: int) -> int:
+            assert not kept
+            return commit(operations, **counters)
+
+        journal.commit = committing  # type: ignore[method-assign]
+        task = asyncio.create_task(writer.run())
+        writer.note_centre_time(9)
+        writer.note_centre_time(8)
+        writer.submit(Append(gap(1).rows, on_kept=lambda: kept.append(journal.header.next_sequence)))
+        await settle(writer)
+        assert kept == [2]
+        assert journal.header.centre_ms == 9
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        journal.commit = commit  # type: ignore[method-assign]
+        await writer.close()
+
+    asyncio.run(scenario())
+
+
 def test_operations_are_written_in_order(tmp_path: Path) -> None:
     """However they are grouped into transactions; whoever waits is told."""
 

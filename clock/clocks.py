@@ -1,4 +1,4 @@
-"""Clocks: the system's, an accelerated one that several processes share, and one that a test moves by hand."""
+"""Clocks: the system's, an accelerated one that several processes share, and wrong ones for trials and tests."""
 
 import asyncio
 import heapq
@@ -6,6 +6,7 @@ import itertools
 import math
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 
@@ -100,6 +101,53 @@ class SimulatedClock:
         return f"simulated:{self.origin_ms}:{self.speed}:{self.anchor_ms}{until}"
 
 
+@dataclass(frozen=True, slots=True)
+class SteppedClock:
+    """A clock whose wall time is wrong by what a file says: for trials of a system clock that jumps while programs run.
+
+    The file holds a whole number of ms, positive for a clock that is ahead; absent or unreadable it is right. Its own
+    time, by which it sleeps, goes on evenly.
+    """
+
+    inner: "SystemClock | SimulatedClock"
+    file: Path
+
+    def now_ms(self) -> int:
+        """Return the time in ms UTC, as wrong as the file says at this moment."""
+        try:
+            ahead_ms = int(self.file.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            ahead_ms = 0
+        return self.inner.now_ms() + ahead_ms
+
+    def monotonic_ms(self) -> int:
+        """Return the inner clock's own time."""
+        return self.inner.monotonic_ms()
+
+    async def sleep_ms(self, duration_ms: float) -> None:
+        """Wait for a duration of the inner clock's own time."""
+        await self.inner.sleep_ms(duration_ms)
+
+    def to_real_seconds(self, duration_ms: float) -> float:
+        """Return how many real seconds a duration of the inner clock takes."""
+        return self.inner.to_real_seconds(duration_ms)
+
+    def from_real_seconds(self, real_s: float) -> float:
+        """Return how many ms of the inner clock pass in so many real seconds."""
+        return self.inner.from_real_seconds(real_s)
+
+    def set_ahead(self, ahead_ms: int) -> None:
+        """Make the clock wrong by so much, in every program that has it; readers see the old number or the new one."""
+        new = self.file.with_name(f"{self.file.name}.new")
+        new.write_text(str(ahead_ms), encoding="ascii")
+        new.rename(self.file)
+
+    def spec(self) -> str:
+        """Return the text that `from_spec` turns back into this clock."""
+        inner = "system" if isinstance(self.inner, SystemClock) else self.inner.spec()
+        return f"stepped:{self.file}:{inner}"
+
+
 @dataclass(slots=True)
 class ManualClock:
     """A clock that stands still until a test moves it; sleepers wake in the order of their deadlines."""
@@ -160,18 +208,30 @@ async def _settle(rounds: int = 10) -> None:
 
 
 _SIMULATED_PARTS = (4, 5)
+_SIMULATED = "simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]"
 
 
 def from_spec(spec: str) -> Clock:
-    """Return the clock that a `--clock` option names: `system`, or `simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]`.
+    """Return the clock that a `--clock` option names.
 
-    Raises ValueError, which says what was expected and what came.
+    `system`; `simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]`; or `stepped:FILE:` and one of these, whose wall time is
+    then wrong by the ms in a file. Raises ValueError, which says what was expected and what came.
     """
+    kind, _, rest = spec.partition(":")
+    if kind != "stepped":
+        return _even(spec)
+    file, _, inner = rest.partition(":")
+    if not file:
+        raise ValueError(f"clock: expected 'stepped:FILE:' and another clock, got {spec!r}")
+    return SteppedClock(_even(inner), Path(file))
+
+
+def _even(spec: str) -> SystemClock | SimulatedClock:
     if spec == "system":
         return SystemClock()
     parts = spec.split(":")
     if len(parts) not in _SIMULATED_PARTS or parts[0] != "simulated":
-        raise ValueError(f"clock: expected 'system' or 'simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]', got {spec!r}")
+        raise ValueError(f"clock: expected 'system' or '{_SIMULATED}', got {spec!r}")
     try:
         origin_ms, speed, anchor_ms, *until = (int(part) for part in parts[1:])
     except ValueError:

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clock import Clock, ManualClock, SimulatedClock, SystemClock, from_spec
+from clock import Clock, ManualClock, SimulatedClock, SteppedClock, SystemClock, from_spec
 
 
 def test_the_system_clock_is_the_systems() -> None:
@@ -61,7 +62,13 @@ def test_a_simulated_clock_slows_down_where_it_is_told_to() -> None:
     assert clock.from_real_seconds(2) == 2000
 
 
-@pytest.mark.parametrize("spec", ["", "sytem", "simulated", "simulated:1:2", "simulated:1:2:3:4:5", "simulated:a:2:3"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("", "sytem", "simulated", "simulated:1:2", "simulated:1:2:3:4:5", "simulated:a:2:3", "system:1"),
+        *("stepped", "stepped:", "stepped::system", "stepped:file", "stepped:file:", "stepped:a:stepped:b:system"),
+    ],
+)
 def test_a_wrong_specification_is_named(spec: str) -> None:
     with pytest.raises(ValueError, match="clock: "):
         from_spec(spec)
@@ -75,6 +82,27 @@ def test_the_speed_is_at_least_one() -> None:
 def test_the_system_clock_has_a_specification() -> None:
     clock: Clock = from_spec("system")
     assert isinstance(clock, SystemClock)
+
+
+@pytest.mark.parametrize("inner", [SystemClock(), SimulatedClock(5, 960, 7), SimulatedClock(5, 960, 7, 9)])
+def test_a_stepped_clock_is_wrong_by_what_its_file_says(
+    inner: SystemClock | SimulatedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "monotonic_ns", lambda: 1_000_000_000)
+    monkeypatch.setattr(time, "time_ns", lambda: 2_000_000_000)
+    clock = SteppedClock(inner, tmp_path / "ahead")
+    twin = from_spec(clock.spec())
+    assert (twin.now_ms(), twin.monotonic_ms()) == (inner.now_ms(), inner.monotonic_ms())
+    for ahead_ms in (7_200_000, -3_600_000, 0):
+        clock.set_ahead(ahead_ms)
+        # In the middle of the run of whoever has it, and without any time passing.
+        assert twin.now_ms() == clock.now_ms() == inner.now_ms() + ahead_ms
+        assert twin.monotonic_ms() == inner.monotonic_ms()
+    (tmp_path / "ahead").write_text("soon")
+    assert twin.now_ms() == inner.now_ms()
+    assert twin.to_real_seconds(1920) == inner.to_real_seconds(1920)
+    assert twin.from_real_seconds(2) == inner.from_real_seconds(2)
+    asyncio.run(twin.sleep_ms(0))
 
 
 def test_a_manual_clock_wakes_sleepers_in_the_order_of_their_deadlines() -> None:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from agent.config_lines import AnyLine, Line, Meter, shared_ports
 from agent.config_values import FactorValue
+from agent.drain import OLDEST_SHARE
 from settings.errors import ConfigError
 from settings.values import Exact, Flag, Host, Name, PlainName, Port, Section, Whole, Zone
 from supervision.config import Metrics
@@ -78,6 +79,20 @@ class UplinkConfig(Section):
     linger_seconds: Exact = Field(default=Decimal(2), ge=0, le=3600)
     timeout_seconds: Whole = Field(default=30, ge=1)
     longest_timeout_seconds: Whole = Field(default=600, ge=1)
+    drain_records_per_second: Whole = Field(default=0, ge=0)  # of a backlog; 0: as fast as the window allows
+
+    def problems(self, meters: int, interval_s: int) -> list[str]:
+        """Return what is wrong beside so many meters; the oldest of a backlog have only a part of the rate."""
+        rate, most = self.drain_records_per_second, OLDEST_SHARE * meters
+        if not rate or rate * interval_s > most:
+            return []
+        # The oldest of a backlog have one part in so many: that alone must be faster than the journal fills.
+        problem = (
+            f"uplink.drain_records_per_second: {meters} meters make {meters} records in {interval_s} s, so a backlog "
+            f"would grow faster than it drains: expected more than {most}/{interval_s} ({OLDEST_SHARE} times as much, "
+            f"since its oldest records have one part in {OLDEST_SHARE}), or 0 for no limit, got {rate}"
+        )
+        return [problem]
 
 
 class Reporting(Section):
@@ -130,6 +145,7 @@ class AgentConfig(Section):
             doubled = sorted({name for name in names if names.count(name) > 1})
             problems += [f"{kind} {name!r} is there more than once" for name in doubled]
         problems += shared_ports(self.line)
+        problems += self.uplink.problems(sum(len(line.meter) for line in self.line), 60 * self.interval.minutes)
         problems += [
             f"meter {meter.id!r}: poll_seconds {meter.poll_seconds} is longer than the interval"
             for line in self.line

@@ -113,6 +113,7 @@ class Gateway:
                 float(1000 * config.uplink.linger_seconds),
                 1000.0 * config.uplink.timeout_seconds,
                 1000.0 * config.uplink.longest_timeout_seconds,
+                config.uplink.drain_records_per_second,
             ),
             self.writer,
             self.link,

@@ -2,12 +2,16 @@
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from agent.journal_schema import StorageFullError
+from agent.drain import Kind, Run
+from agent.journal import Journal
+from agent.journal_schema import StorageFullError, translated
 from agent.logs import log
+from agent.spans import Spans, without
 from agent.timing import at_least_real
 from agent.window import Batch, Window
 from agent.writer import JournalWriter
@@ -42,6 +46,18 @@ class UplinkSettings:
     linger_ms: float
     timeout_ms: float
     longest_timeout_ms: float
+    drain_per_second: int = 0  # records of the backlog; 0: as fast as the window allows
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """What becomes of sequences that the centre wants once more (补传); ranges ascend, both ends included.
+
+    Sequences that were never given to a record are in neither.
+    """
+
+    queued: tuple[tuple[int, int], ...]  # on their way, or as soon as it is their turn
+    gone: tuple[tuple[int, int], ...]  # no longer in the journal
 
 
 class Uplink:
@@ -73,11 +89,15 @@ class Uplink:
         self._waiting_since: float | None = None
         self.window = Window(
             writer.journal.header.acknowledged,
+            writer.next_sequence,
             batch=settings.batch,
             size=settings.window,
             timeouts_ms=self._timeouts_ms,
             chance=chance,
+            drain_per_second=settings.drain_per_second,
         )
+        self.stale = 0  # acknowledgements that came again, or after a newer one
+        self._newest: Acknowledgement | None = None
 
     def _timeouts_ms(self) -> tuple[float, float]:
         first = at_least_real(self._clock, self._settings.timeout_ms, TIMEOUT_FLOOR_S)
@@ -90,6 +110,7 @@ class Uplink:
 
     def records_written(self) -> None:
         """Look again: the journal has grown."""
+        self.window.grown(self._writer.next_sequence, self._clock.monotonic_ms())
         self._wake.set()
 
     def connected(self) -> None:
@@ -123,10 +144,44 @@ class Uplink:
             )
             return False
         now = self._clock.monotonic_ms()
-        if self.window.acknowledge(message.up_to, message.missing, now, highest=message.highest):
+        stale = self._is_stale(message)
+        if self.window.acknowledge(message.up_to, message.missing, now, highest=message.highest, stale=stale):
             self._writer.note_acknowledged(self.window.acknowledged)
         self._wake.set()
         return True
+
+    def _is_stale(self, message: Acknowledgement) -> bool:
+        """Return whether a message is not the newest of its centre, by the centre's own clock; count it then.
+
+        Receivers that share a gateway have clocks a little apart. One that is behind is taken for stale now and then:
+        what it says is stored counts all the same, only what is missing waits for the next message, or the time-out.
+        """
+        newest = self._newest
+        if newest is None or (message.time_ms >= newest.time_ms and message != newest):
+            self._newest = message
+            return False
+        self.stale += 1
+        log.debug("acknowledgement of %d ms is not the newest: nothing is sent again for it", message.time_ms)
+        return True
+
+    async def resend(self, first: int, last: int) -> Resend:
+        """Send records once more, acknowledged or not, behind fresh ones; ValueError unless 1 <= first <= last.
+
+        They go through the same window and rate as a backlog, each until an acknowledgement has it that came after.
+        A restart of the program forgets those that have not left. StorageFullError when the journal can't be read.
+        """
+        if not 1 <= first <= last:
+            raise ValueError(f"resend of {first} to {last}: expected 1 <= first <= last")
+        last = min(last, self._writer.next_sequence - 1)
+        if last < first:
+            return Resend((), ())
+        queued = await self._writer.call(_held, self._writer.journal, first, last)
+        gone: Spans = [(first, last)]
+        for low, high in queued:
+            gone = without(gone, low, high)
+            self.window.again(low, high)
+        self._wake.set()
+        return Resend(tuple(queued), tuple(gone))
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -159,18 +214,24 @@ class Uplink:
         """Send; return the ms until there may be more to do, or None."""
         if len(self._under_way) >= 2 * self._settings.window:
             return None  # the broker takes nothing: more copies would only fill the memory
+        self.window.grown(self._writer.next_sequence, self._clock.monotonic_ms())
+        while (run := self.window.next_fresh(partial=self._lingered())) is not None:
+            await self._send(run, None)
         for batch in self.window.due(self._clock.monotonic_ms()):
-            await self._send(batch.first, batch.count, batch)
-        while (run := self.window.room_for(self._writer.next_sequence, partial=self._lingered())) is not None:
+            if self.window.wanted_again(batch, batch.first):
+                await self._send(Run(batch.first, batch.count, batch.kind), batch)
+        while (run := self._next_run()) is not None:
             if not self._link.connected:
                 return None
-            await self._send(*run, None)
-            self._waiting_since = None
+            await self._send(run, None)
         now = self._clock.monotonic_ms()
         waits = [due - now for due in [self.window.next_due_ms()] if due is not None]
         if self._waiting_since is not None and self.window.has_room:
             waits.append(self._waiting_since + self._settings.linger_ms - now)
         return min(waits, default=None)
+
+    def _next_run(self) -> Run | None:
+        return self.window.next_run(self._clock.monotonic_ms(), partial=self._lingered())
 
     def _lingered(self) -> bool:
         """Return whether the records that don't fill a batch have waited long enough for others."""
@@ -182,34 +243,60 @@ class Uplink:
             self._waiting_since = now
         return now - self._waiting_since >= self._settings.linger_ms
 
-    async def _send(self, first: int, count: int, again: Batch | None) -> None:
-        start, records, clock_state = await self._writer.call(self._writer.journal.read, first, count)
-        if start > first or not records:
-            lost_until = start if records else first + count
+    async def _send(self, run: Run, again: Batch | None) -> None:
+        start, records, clock_state = await self._writer.call(self._writer.journal.read, run.first, run.count)
+        last = run.first + run.count - 1
+        gone_to = min(start - 1, last) if records else last
+        if gone_to >= run.first:
             log.error(
                 "records %d to %d are no longer in the journal and can't be sent",
-                first,
-                lost_until - 1,
+                run.first,
+                gone_to,
                 extra={"about": "uplink"},
             )
-            self.window.skip(lost_until)
+            self.window.give_up(run.first, gone_to)
             return
-        message = RecordBatchMessage(self._settings.gateway, self._context, first, self._now_ms(), clock_state, records)
+        # An acknowledgement may have come while the journal was read.
+        if again is None and not self.window.wanted(run):
+            return
+        if again is not None:
+            if not self.window.wanted_again(again, run.first):
+                return
+            records = records[: again.count]
+        message = RecordBatchMessage(
+            self._settings.gateway, self._context, run.first, self._now_ms(), clock_state, records
+        )
         envelope = self._signer.sign(encode_batch(message), self._topic)
         now = self._clock.monotonic_ms()
         if again is None:
-            self.window.sent(first, len(records), now)
+            self.window.sent(replace(run, count=len(records)), now)
+            if run.kind is Kind.FRESH:
+                self._waiting_since = None
         else:
-            self.window.sent_again(again, now)
+            self.window.sent_again(again, len(records), now)
         # The broker's receipt proves nothing about the centre (QoS 1 loses acknowledged messages), so nobody waits for
         # it; a message the link lost is due again as soon as the link is back.
         future = self._link.publish(self._topic, envelope, _QOS)
         self._under_way.add(future)
         future.add_done_callback(self._taken)
-        self._writer.note_sent(first + len(records) - 1)
+        self._writer.note_sent(self.window.sent_to)
 
     def _taken(self, future: "asyncio.Future[None]") -> None:
         self._under_way.discard(future)
         self._wake.set()
         if not future.cancelled() and (error := future.exception()) is not None:
             log.debug("batch not taken by the broker: %s", error)
+
+
+def _held(journal: Journal, first: int, last: int) -> Spans:
+    """Return which of the sequences the journal holds; it forgets from its beginning, so they are one run."""
+    try:
+        (low,) = journal.connection.execute(
+            "SELECT min(sequence) FROM records WHERE sequence BETWEEN ? AND ?", (first, last)
+        ).fetchone()
+        (high,) = journal.connection.execute(
+            "SELECT max(sequence) FROM records WHERE sequence BETWEEN ? AND ?", (first, last)
+        ).fetchone()
+    except sqlite3.Error as error:
+        raise translated(error, journal.path) from error
+    return [] if low is None else [(low, high)]

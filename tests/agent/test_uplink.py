@@ -7,16 +7,25 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import cbor2
+import pytest
+
 from agent.journal import Append, Journal, event, to_row
-from agent.uplink import Uplink, UplinkSettings
+from agent.uplink import Resend, Uplink, UplinkSettings
 from agent.writer import JournalWriter
 from clock import ManualClock
-from wire import keys
+from wire import keys, topics
 from wire.connection import LinkError
 from wire.envelope import KeyRing, Signer
+from wire.messages import Acknowledgement
 from wire.records import EventCode
 
 SETTINGS = UplinkSettings("gw-1", batch=10, window=3, linger_ms=0.0, timeout_ms=1000.0, longest_timeout_ms=1000.0)
+
+
+CENTRE = keys.generate()
+RING = KeyRing()
+RING.add(CENTRE.public_key(), "centre")
 
 
 class Mute:
@@ -25,10 +34,13 @@ class Mute:
     def __init__(self) -> None:
         self.connected = True
         self.futures: list[asyncio.Future[None]] = []
+        self.sent: list[tuple[int, int]] = []  # (first, count) of each batch
 
-    def publish(self, _topic: str, _payload: bytes, _qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
+    def publish(self, _topic: str, payload: bytes, _qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
         """Keep."""
         assert not retain
+        batch = cbor2.loads(cbor2.loads(payload).value[2])
+        self.sent.append((batch[3], batch[4]))
         self.futures.append(asyncio.get_running_loop().create_future())
         return self.futures[-1]
 
@@ -46,7 +58,7 @@ async def sending(
         writer,
         link,
         Signer(keys.generate()),
-        KeyRing(),
+        RING,
         clock=clock,
         now_ms=lambda: 0,
         chance=random.Random(1),
@@ -58,6 +70,23 @@ async def sending(
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await writer.close()
+
+
+class Taking(Mute):
+    """A link to a broker that takes everything."""
+
+    def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
+        """Take."""
+        future = super().publish(topic, payload, qos, retain=retain)
+        future.set_result(None)
+        return future
+
+
+def acknowledge(uplink: Uplink, up_to: int, *missing: tuple[int, int], time_ms: int, highest: int = 0) -> None:
+    """Bring an acknowledgement of the centre."""
+    topic = topics.acknowledgement("gw-1")
+    message = Acknowledgement("gw-1", uplink._context, up_to, missing, time_ms, highest)
+    assert uplink.acknowledgement(topic, Signer(CENTRE).sign(message.encode(), topic))
 
 
 async def turns(writer: JournalWriter) -> None:
@@ -107,5 +136,55 @@ def test_waiting_for_an_acknowledgement_costs_nothing(tmp_path: Path) -> None:
             uplink.window.next_due_ms = counted  # type: ignore[method-assign]  # counts how often it looks
             await turns(writer)
             assert looked == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_the_centre_asks_for_is_sent_once_more(tmp_path: Path) -> None:
+    """Acknowledged or not; what the journal has forgotten is named, what was never written is in neither list."""
+
+    async def scenario() -> None:
+        clock, link = ManualClock(), Taking()
+        async with sending(tmp_path, link, clock, records=40) as (uplink, writer):
+            await turns(writer)
+            acknowledge(uplink, 40, time_ms=1)
+            assert (uplink.window.acknowledged, link.sent) == (40, [(1, 10)])
+            await writer.call(writer.journal.connection.execute, "DELETE FROM records WHERE sequence <= 8")
+            link.sent.clear()
+            assert await uplink.resend(5, 22) == Resend(queued=((9, 22),), gone=((5, 8),))
+            assert await uplink.resend(41, 50) == Resend((), ())
+            assert await uplink.resend(1, 3) == Resend((), gone=((1, 3),))
+            await turns(writer)
+            assert link.sent == [(9, 10), (19, 4)]
+            await clock.advance(3100)
+            await turns(writer)
+            assert sorted(link.sent) == [(9, 10), (9, 10), (19, 4), (19, 4)]
+            acknowledge(uplink, 40, time_ms=10)
+            await turns(writer)
+            await clock.advance(60_000)
+            await turns(writer)
+            assert sorted(link.sent) == [(9, 10), (9, 10), (19, 4), (19, 4)]
+            assert len(uplink.window) == 0
+            with pytest.raises(ValueError, match="resend of 3 to 2"):
+                await uplink.resend(3, 2)
+
+    asyncio.run(scenario())
+
+
+def test_an_old_acknowledgement_does_not_end_what_was_asked_for_again(tmp_path: Path) -> None:
+    """It was written before the centre had a reason to ask, and may come late or be replayed."""
+
+    async def scenario() -> None:
+        clock, link = ManualClock(), Taking()
+        async with sending(tmp_path, link, clock, records=10) as (uplink, writer):
+            await turns(writer)
+            acknowledge(uplink, 10, time_ms=100)
+            await uplink.resend(1, 10)
+            await turns(writer)
+            acknowledge(uplink, 10, time_ms=99)
+            acknowledge(uplink, 10, time_ms=100)
+            assert (uplink.stale, len(uplink.window)) == (2, 1)
+            acknowledge(uplink, 10, time_ms=101)
+            assert len(uplink.window) == 0
 
     asyncio.run(scenario())

@@ -6,43 +6,58 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.drain import Kind, Run
 from agent.window import Window
 
 
-def window(acknowledged: int = 0, **changes: Any) -> Window:
-    """Return a window of 3 batches of 10."""
+def window(acknowledged: int = 0, following: int | None = None, **changes: Any) -> Window:
+    """Return a window of 3 batches of 10 over a journal that begins or goes on after `acknowledged`."""
     values = {"batch": 10, "size": 3, "timeouts_ms": lambda: (1000.0, 8000.0), "chance": random.Random(1)}
-    return Window(acknowledged, **{**values, **changes})
+    return Window(acknowledged, acknowledged + 1 if following is None else following, **{**values, **changes})
+
+
+def fresh(w: Window, next_sequence: int, *, partial: bool = True, now: float = 0) -> tuple[int, int] | None:
+    """Let the journal grow and return (first, count) of the next new batch."""
+    w.grown(next_sequence, now)
+    run = w.next_run(now, partial=partial)
+    assert run is None or run.kind is Kind.FRESH
+    return None if run is None else (run.first, run.count)
+
+
+def send(w: Window, first: int, count: int, now: float = 0) -> None:
+    """Send fresh records."""
+    w.grown(first + count, now)
+    w.sent(Run(first, count, Kind.FRESH), now)
 
 
 def test_sends_full_batches_at_once_and_the_rest_when_asked() -> None:
     """A part of a batch waits for the linger time."""
     w = window()
-    assert w.room_for(next_sequence=15, partial=False) == (1, 10)
-    w.sent(1, 10, 0)
-    assert w.room_for(next_sequence=15, partial=False) is None
-    assert w.room_for(next_sequence=15, partial=True) == (11, 4)
+    assert fresh(w, 15, partial=False) == (1, 10)
+    send(w, 1, 10)
+    assert fresh(w, 15, partial=False) is None
+    assert fresh(w, 15) == (11, 4)
 
 
 def test_stops_when_the_window_is_full() -> None:
     """A centre that does not answer gets a few batches, not the whole journal."""
     w = window()
     for first in (1, 11, 21):
-        w.sent(first, 10, 0)
-    assert w.room_for(next_sequence=100, partial=True) is None
+        send(w, first, 10)
+    assert fresh(w, 100) is None
     assert w.acknowledge(10, (), 0)
-    assert w.room_for(next_sequence=100, partial=True) == (31, 10)
+    assert fresh(w, 100) == (31, 10)
 
 
 def test_goes_on_after_the_stored_acknowledgement() -> None:
     """What is acknowledged is not sent again after a restart."""
-    assert window(acknowledged=40).room_for(next_sequence=45, partial=True) == (41, 4)
+    assert fresh(window(acknowledged=40), 45) == (41, 4)
 
 
 def test_time_out_doubles_with_jitter_from_above_up_to_the_longest() -> None:
     """Never earlier than the time-out, never later than one and a half times it."""
     w = window()
-    w.sent(1, 10, 0)
+    send(w, 1, 10)
     now = 0.0
     waits = []
     for _ in range(6):
@@ -52,35 +67,99 @@ def test_time_out_doubles_with_jitter_from_above_up_to_the_longest() -> None:
         waits.append(due - now)
         now = due
         (batch,) = w.due(now)
-        w.sent_again(batch, now)
+        w.sent_again(batch, batch.count, now)
     for wait, least in zip(waits, (1000, 2000, 4000, 8000, 8000, 8000), strict=True):
         assert least <= wait <= 1.5 * least
     assert w.resent == 6
 
 
-def test_missing_ranges_are_sent_again_soon_and_only_they() -> None:
-    """Out of order: the third batch arrived, the second did not."""
-    w = window()
-    for first in (1, 11, 21):
-        w.sent(first, 10, 0)
-    assert w.acknowledge(10, [(11, 20)], 500)
+def test_what_others_overtook_is_sent_again_soon_and_only_that() -> None:
+    """The third batch arrived, the second did not; the fourth was sent after it and may be on its way."""
+    w = window(size=4)
+    for first in (1, 11, 21, 31):
+        send(w, first, 10)
+    assert w.acknowledge(10, [(11, 20)], 500, highest=30)
     assert [batch.first for batch in w.due(500)] == [11]
     assert len(w) == 2
 
 
-def test_a_batch_named_missing_is_given_the_time_to_arrive() -> None:
-    """The acknowledgement may have crossed it on the way."""
+def test_a_batch_that_is_only_behind_a_gap_is_not_sent_again() -> None:
+    """While a backlog drains from both ends, most of what is under way lies in a gap of what the centre has."""
+    w = window(0, 1001, size=8)
+    w.acknowledge(0, (), 0)
+    drained(w, 1)
+    w.acknowledge(10, (), 1)
+    runs = drained(w, 6)
+    assert (991, 10) in runs
+    assert (11, 10) in runs
+    assert runs.index((991, 10)) < runs.index((11, 10))
+    w.acknowledge(10, [(11, 990)], 500, highest=1000)
+    assert w.due(999) == []
+
+
+def drained(w: Window, count: int, now: float = 0) -> list[tuple[int, int]]:
+    """Send the next batches."""
+    runs = []
+    for _ in range(count):
+        run = w.next_run(now, partial=True)
+        assert run is not None
+        w.sent(run, now)
+        runs.append((run.first, run.count))
+    return runs
+
+
+def test_an_overtaken_batch_is_given_the_time_to_arrive() -> None:
+    """Two receivers may have taken one batch each, and one of them is slower."""
     w = window(timeouts_ms=lambda: (8000.0, 8000.0))
-    w.sent(1, 10, 0)
-    w.acknowledge(0, [(1, 10)], 10)
+    send(w, 1, 10)
+    send(w, 11, 10)
+    w.acknowledge(0, [(1, 10)], 10, highest=20)
     assert w.due(999) == []
     assert [batch.first for batch in w.due(1000)] == [1]
+
+
+def test_what_is_missing_in_an_old_message_is_no_reason_to_send() -> None:
+    """What it has is true for ever, what it misses was so when it was written."""
+    w = window(size=4)
+    for first in (1, 11, 21, 31):
+        send(w, first, 10)
+    w.acknowledge(10, [(11, 20)], 500, highest=30, stale=True)
+    assert w.due(999) == []
+    assert [batch.first for batch in w.due(3000)] == [11, 31]
+
+
+def test_the_arrival_of_a_repeated_batch_proves_only_its_first_sending() -> None:
+    """Which copy arrived is not known: what was sent between the two may still be on its way."""
+    w = window()
+    send(w, 1, 10)
+    (batch,) = w.due(1500)
+    send(w, 11, 10, 1500)
+    w.sent_again(batch, 10, 1501)
+    w.grown(31, 1600)
+    w.sent(Run(21, 10, Kind.FRESH), 1600)
+    w.acknowledge(10, [(11, 15)], 1700, highest=16)
+    assert 11 not in [batch.first for batch in w.due(2400)]
+
+
+def test_a_centre_that_answers_again_is_not_kept_waiting() -> None:
+    """After a long silence the pauses are long; one sign of life ends that for all batches."""
+    w = window()
+    send(w, 1, 10)
+    send(w, 11, 10)
+    now = 0.0
+    for _ in range(6):
+        now = max(batch.due_ms for batch in w.due(1e9))
+        for batch in w.due(now):
+            w.sent_again(batch, batch.count, now)
+    assert min(batch.due_ms for batch in w.due(1e9)) >= now + 8000
+    w.acknowledge(10, (), now + 100)
+    assert [batch.first for batch in w.due(now + 1500)] == [11]
 
 
 def test_late_acknowledgement_changes_nothing() -> None:
     """A smaller `up_to` is an old message."""
     w = window()
-    w.sent(1, 10, 0)
+    send(w, 1, 10)
     assert w.acknowledge(10, (), 0)
     assert not w.acknowledge(5, [(6, 10)], 0)
     assert (w.acknowledged, len(w)) == (10, 0)
@@ -89,7 +168,7 @@ def test_late_acknowledgement_changes_nothing() -> None:
 def test_acknowledgement_inside_a_batch_keeps_it_under_way() -> None:
     """A batch is done when its last record is stored."""
     w = window()
-    w.sent(1, 10, 0)
+    send(w, 1, 10)
     assert w.acknowledge(9, (), 0)
     assert len(w) == 1
     assert w.acknowledge(10, (), 0)
@@ -100,14 +179,14 @@ def test_the_centre_may_know_more_than_the_stored_acknowledgement() -> None:
     """After a crash the counter is old: what the centre has is not sent again."""
     w = window(acknowledged=5)
     assert w.acknowledge(37, (), 0)
-    assert w.room_for(next_sequence=40, partial=True) == (38, 2)
+    assert fresh(w, 40) == (38, 2)
 
 
 def test_when_the_link_is_back_everything_under_way_is_due() -> None:
     """The broker may have lost it with the connection."""
     w = window()
     for first in (1, 11):
-        w.sent(first, 10, 0)
+        send(w, first, 10)
     w.link_back(5)
     assert [batch.first for batch in w.due(5)] == [1, 11]
 
@@ -115,18 +194,25 @@ def test_when_the_link_is_back_everything_under_way_is_due() -> None:
 def test_dropped_records_are_not_waited_for() -> None:
     """The journal gave up records before 15."""
     w = window()
-    w.sent(1, 10, 0)
-    w.skip(15)
+    send(w, 1, 10)
+    w.give_up(1, 14)
     assert len(w) == 0
-    assert w.room_for(next_sequence=16, partial=True) == (15, 1)
+    assert fresh(w, 16) == (15, 1)
+
+
+def test_a_hole_in_the_journal_costs_only_what_is_in_it() -> None:
+    """The backlog before and behind it is still sent."""
+    w = window(0, 101)
+    w.give_up(41, 60)
+    assert w.drain.waiting == [(1, 40), (61, 100)]
 
 
 def test_what_is_left_of_a_batch_under_way_is_sent() -> None:
     """The journal gave up its first records: the others still have to arrive."""
     w = window()
-    w.sent(1, 10, 0)
-    w.sent(11, 10, 0)
-    w.skip(5)
+    send(w, 1, 10)
+    send(w, 11, 10)
+    w.give_up(1, 4)
     assert [(batch.first, batch.count) for batch in w.due(2000)] == [(5, 6), (11, 10)]
     w.acknowledge(10, (), 0)
     assert len(w) == 1
@@ -135,16 +221,16 @@ def test_what_is_left_of_a_batch_under_way_is_sent() -> None:
 def test_a_gap_that_can_never_be_filled_does_not_end_delivery() -> None:
     """The journal gave up records that the centre will name missing for ever; also after a restart."""
     w = window()
-    w.skip(15)
+    w.give_up(1, 14)
     for first in (15, 25, 35):
-        w.sent(first, 10, 0)
-    assert w.room_for(next_sequence=100, partial=True) is None
+        send(w, first, 10)
+    assert fresh(w, 100) is None
     assert w.acknowledge(0, [(1, 14), (25, 34)], 0, highest=44)
-    assert (w.acknowledged, len(w)) == (24, 2)
+    assert (w.acknowledged, len(w)) == (24, 1)
     assert w.acknowledge(0, [(1, 14)], 0, highest=44)
     assert (w.acknowledged, len(w)) == (44, 0)
     w = window(acknowledged=44)
-    w.sent(45, 10, 0)
+    send(w, 45, 10)
     assert not w.acknowledge(0, [(1, 14)], 0, highest=44)
     assert not w.acknowledge(0, [(1, 14), (45, 50)], 0, highest=54)
     assert w.acknowledge(0, [(1, 14)], 0, highest=54)
@@ -154,8 +240,8 @@ def test_a_gap_that_can_never_be_filled_does_not_end_delivery() -> None:
 def test_a_centre_that_does_not_tell_its_highest_is_understood() -> None:
     """It said nothing of what lies above the last missing range."""
     w = window()
-    w.skip(15)
-    w.sent(15, 10, 0)
+    w.give_up(1, 14)
+    send(w, 15, 10)
     assert w.acknowledge(0, [(1, 14)], 0)
     assert (w.acknowledged, len(w)) == (14, 1)
 
@@ -164,9 +250,9 @@ def test_time_outs_follow_the_clock() -> None:
     """What is long on a fast clock would be hours once it runs at real speed."""
     timeouts = (1e6, 1e6)
     w = window(timeouts_ms=lambda: timeouts)
-    w.sent(1, 10, 0)
+    send(w, 1, 10)
     timeouts = (1000.0, 8000.0)
-    w.sent(11, 10, 0)
+    send(w, 11, 10)
     assert [batch.first for batch in w.due(1500)] == [11]
 
 
@@ -179,16 +265,17 @@ def test_everything_arrives_over_any_link_that_loses_and_reorders(seed: int, tot
     stored: set[int] = set()
     under_way: list[tuple[int, int]] = []
     now = 0.0
-    for _ in range(20_000):
+    for _ in range(3000):
         if w.acknowledged == total:
             break
         now += 200
+        w.grown(total + 1, now)
         for batch in w.due(now):
-            w.sent_again(batch, now)
+            w.sent_again(batch, batch.count, now)
             under_way.append((batch.first, batch.count))
-        while (run := w.room_for(total + 1, partial=True)) is not None:
-            w.sent(*run, now)
-            under_way.append(run)
+        while (run := w.next_run(now, partial=True)) is not None:
+            w.sent(run, now)
+            under_way.append((run.first, run.count))
         chance.shuffle(under_way)
         while under_way and chance.random() < 0.7:
             first, count = under_way.pop()

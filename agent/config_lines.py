@@ -1,4 +1,4 @@
-"""Lines and meters in the configuration: which keys each transport has, and which of them go together."""
+"""Lines and meters in the gateway's configuration: the meters of each line, and which of their keys go together."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -7,12 +7,25 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from agent.config_values import KilowattHours, Kilowatts
-from fieldbus.drivers.base import Address
-from profiles import Profile
-from settings.values import Exact, Host, PlainName, Port, Section, Whole
+from fieldbus import lines
+from fieldbus.addressing import address_of, unaddressed
+from fieldbus.lines import Baud
+from settings.values import Exact, PlainName, Section, Whole
 
-# DL/T 645-2007 names 600 to 19200; Modbus meters go further.
-Baud = Literal[300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200]
+__all__ = [
+    "LINES",
+    "AnyLine",
+    "Baud",
+    "DialInLine",
+    "Line",
+    "Meter",
+    "ModbusTcpLine",
+    "SerialLine",
+    "TcpLine",
+    "address_of",
+    "shared_ports",
+    "unaddressed",
+]
 
 
 class Meter(Section):
@@ -32,105 +45,48 @@ class Meter(Section):
     points: list[str] | None = None
 
 
-Preamble = Annotated[Whole, Field(ge=0, le=32)]  # octets FEH that wake a DL/T 645 meter before a request (前导字节)
+Meters = Annotated[list[Meter], Field(min_length=1)]
 
 
-class _Line(Section):
-    """What every line has, whatever carries it."""
+class ModbusTcpLine(lines.ModbusTcpLine):
+    """Modbus TCP with its meters."""
 
-    name: PlainName
-    timeout_ms: Whole = Field(default=1000, ge=10, le=60_000)  # until the reply begins
-    gap_ms: Whole | None = Field(default=None, ge=5, le=10_000)  # silence that ends a broken frame; None: by transport
-    pause_between_requests_ms: Whole = Field(default=0, ge=0, le=10_000)
-    late_reply_seconds: Whole = Field(default=60, ge=1, le=3600)
-    longest_silence_seconds: Whole = Field(default=300, ge=1, le=3600)
-    meter: list[Meter] = Field(min_length=1)
+    meter: Meters
 
 
-class ModbusTcpLine(_Line):
-    """Modbus TCP (MBAP), as chargers and gateways with an Ethernet port speak it."""
+class TcpLine(lines.TcpLine):
+    """A transparent connection with the meters behind it."""
 
-    transport: Literal["modbus-tcp"]
-    host: Host
-    port: Port = 502
-    pause_after_connect_ms: Whole = Field(default=0, ge=0, le=60_000)
+    meter: Meters
 
 
-class TcpLine(_Line):
-    """A transparent connection (透明传输) to a serial server or DTU, with the frames of a serial line."""
+class SerialLine(lines.SerialLine):
+    """A serial port with its meters."""
 
-    transport: Literal["tcp"]
-    host: Host
-    port: Port
-    baud: Baud | None = None  # of the line behind it, for the timing; None: not known
-    preamble: Preamble = 4
-    pause_after_connect_ms: Whole = Field(default=0, ge=0, le=60_000)
+    meter: Meters
 
 
-class SerialLine(_Line):
-    """A serial port (RS-485) of this machine."""
+class DialInLine(lines.DialInLine):
+    """A port on which meters dial in, and which of them."""
 
-    transport: Literal["serial"]
-    device: str = Field(min_length=1)
-    baud: Baud = 9600
-    parity: Literal["none", "even", "odd"] = "even"
-    data_bits: Literal[8] = 8  # Modbus RTU and both DL/T protocols use every bit of an octet
-    stop_bits: Literal[1, 2] = 1
-    preamble: Preamble = 4
-
-
-class DialInLine(_Line):
-    """A port on which meters, or a DTU that stands for some, connect to us (DL/T 698.45: LINK, then CONNECT)."""
-
-    transport: Literal["dial-in"]
-    host: Host = "0.0.0.0"  # noqa: S104 - the meter comes from the mobile network; a narrower one can be configured
-    port: Port
-    timeout_ms: Whole = Field(default=5000, ge=10, le=60_000)  # a mobile network lies between
+    meter: Meters
 
 
 Line = ModbusTcpLine | TcpLine | SerialLine | DialInLine
 AnyLine = Annotated[Line, Field(discriminator="transport")]
-LINES: Final[dict[str, type[_Line]]] = {
+LINES: Final[dict[str, type[Line]]] = {
     "modbus-tcp": ModbusTcpLine,
     "tcp": TcpLine,
     "serial": SerialLine,
     "dial-in": DialInLine,
 }
 
-_ADDRESS_DIGITS: Final = 12  # DL/T 645-2007: six octets BCD; a DL/T 698.45 server address has as many by default
 
-
-def address_of(meter: Meter, protocol: str) -> Address:
-    """Return where a driver finds the meter: a Modbus unit, or the digits of its communication address in full."""
-    return meter.unit if protocol == "modbus" else (meter.address or "").lower().zfill(_ADDRESS_DIGITS)
-
-
-def unaddressed(line: Line, meter: Meter, profile: Profile) -> list[str]:
-    """Return what keeps a meter from being asked on this line, each as `key: why`."""
-    protocol = profile.protocol
-    problems = []
-    if isinstance(line, ModbusTcpLine) and protocol != "modbus":
-        problems.append(f"profile: {profile.name} is for {protocol}, transport 'modbus-tcp' carries modbus")
-    if protocol == "modbus":
-        if meter.address is not None:
-            problems.append("address: a Modbus meter has a unit")
-        return problems
-    if "unit" in meter.model_fields_set:
-        problems.append(f"unit: a meter on {protocol} has an address")
-    if meter.address is None:
-        problems.append(f"address: is missing; a meter on {protocol} has one of up to {_ADDRESS_DIGITS} digits")
-    elif protocol == "dlt645" and not (meter.address.isdecimal() and len(meter.address) <= _ADDRESS_DIGITS):
-        problems.append(f"address: expected 1 to {_ADDRESS_DIGITS} digits, got {meter.address!r}")
-    elif len(meter.address) > _ADDRESS_DIGITS and len(meter.address) % 2:
-        problems.append(f"address: expected whole octets, two hexadecimal digits each, got {meter.address!r}")
-    return problems
-
-
-def shared_ports(lines: Sequence[Line]) -> list[str]:
+def shared_ports(all_lines: Sequence[Line]) -> list[str]:
     """Return which lines would have to own the same port: of this machine, or of a serial server."""
     owners: dict[str, str] = {}
     problems = []
-    for line in lines:
+    for line in all_lines:
         if isinstance(line, SerialLine):
             port = line.device
         elif isinstance(line, DialInLine):

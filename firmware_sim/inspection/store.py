@@ -1,0 +1,114 @@
+"""The record (原始记录) of a run, written as it goes: one line of JSON a finished load point or item.
+
+An interrupted run goes on from it. A line that was being written when the power went is dropped; the file is never
+rewritten.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from firmware_sim.inspection.result import ItemResult, PointResult, Reading, Step, Verdict
+
+FORMAT: Final = 1
+
+
+class StoreError(Exception):
+    """The record can't be used; the text names the file and says why."""
+
+
+class Record:
+    """A run's results, of the plan whose digest is given."""
+
+    def __init__(self, path: Path, plan: str) -> None:
+        """Open the record, or begin one; StoreError for one of another plan or form, OSError."""
+        self.path = path
+        self.items: dict[str, ItemResult] = {}
+        self.points: dict[str, dict[str, PointResult]] = {}
+        self._file = None
+        whole = self._load(plan) if path.exists() else 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab")
+        self._file.truncate(whole)
+        if not whole:
+            self._write({"format": FORMAT, "plan": plan})
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def point(self, item: str, result: PointResult) -> None:
+        """Keep a finished load point."""
+        self.points.setdefault(item, {})[result.key] = result
+        self._write({"point": item, **_plain(result)})
+
+    def item(self, result: ItemResult) -> None:
+        """Keep a finished item; the last word on it counts."""
+        self.items[result.id] = result
+        self._write({"item": result.id, **_plain(result)})
+
+    def known(self, item: str) -> Mapping[str, PointResult]:
+        """Return the load points of an item that need not be measured again."""
+        return self.points.get(item, {})
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _load(self, plan: str) -> int:
+        """Read what is there; return how many bytes of it are whole lines."""
+        whole = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                self._take(number, line, plan)
+                whole += len(line)
+        return whole
+
+    def _take(self, number: int, line: bytes, plan: str) -> None:
+        try:
+            entry = json.loads(line)
+            if number == 1:
+                self._check_head(entry, plan)
+            elif "point" in entry:
+                item = entry.pop("point")
+                result = _point(entry)
+                self.points.setdefault(item, {})[result.key] = result
+            else:
+                del entry["item"]
+                result_of_item = _item(entry)
+                self.items[result_of_item.id] = result_of_item
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(f"{self.path}: line {number} is not one of a record of inspection: {error}") from error
+
+    def _check_head(self, entry: Mapping[str, Any], plan: str) -> None:
+        if entry["format"] != FORMAT:
+            raise StoreError(f"{self.path}: expected a record of form {FORMAT}, got {entry['format']!r:.20}")
+        if entry["plan"] != plan:
+            raise StoreError(f"{self.path}: is the record of another plan, or the plan has changed since: begin anew")
+
+
+def _plain(result: PointResult | ItemResult) -> dict[str, Any]:
+    return dataclasses.asdict(result)
+
+
+def _point(fields: dict[str, Any]) -> PointResult:
+    return PointResult(**{**fields, "readings": tuple(Reading(**reading) for reading in fields["readings"])})
+
+
+def _item(fields: dict[str, Any]) -> ItemResult:
+    return ItemResult(
+        **{
+            **fields,
+            "verdict": Verdict(fields["verdict"]),
+            "steps": tuple(Step(**step) for step in fields["steps"]),
+            "points": tuple(_point(point) for point in fields["points"]),
+        }
+    )

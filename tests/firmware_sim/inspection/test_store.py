@@ -1,0 +1,79 @@
+"""The record of a run: what was finished is there after any interruption, and nothing of another plan."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_sim.inspection.result import ItemResult, PointResult, Reading, Step, Verdict
+from firmware_sim.inspection.store import Record, StoreError
+
+READING = Reading(
+    *("carbon", "fixed", "register", 1, "0.5", "0.5L", "10Itr", 5000, "balanced", 220_000, "120000"),
+    *(None, "27500", "27501", "0.003636", "1", "0.01"),
+)
+POINT = PointResult(
+    "220000/balanced/0.5L/10Itr/0.5", (READING, replace(READING, run=2)), "0.003636", "+0.0", "0.1", "1", True
+)
+ITEM = ItemResult(
+    "metering.carbon.fixed", Verdict.PASSED, 1, 2, (Step("a", "b", "c", good=True),), (POINT,), "注", {"limit": "1"}
+)
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    record = Record(tmp_path / "new" / "record.jsonl", "plan")
+    record.point(ITEM.id, POINT)
+    record.item(ITEM)
+    record.close()
+    again = Record(tmp_path / "new" / "record.jsonl", "plan")
+    assert again.items == {ITEM.id: ITEM}
+    assert again.known(ITEM.id) == {POINT.key: POINT}
+    assert again.known("other") == {}
+    again.close()
+
+
+def test_the_last_word_on_an_item_counts(tmp_path: Path) -> None:
+    record = Record(tmp_path / "record.jsonl", "plan")
+    record.item(replace(ITEM, verdict=Verdict.ERROR))
+    record.item(ITEM)
+    record.close()
+    again = Record(tmp_path / "record.jsonl", "plan")
+    assert again.items[ITEM.id].verdict is Verdict.PASSED
+    again.close()
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_a_line_that_was_being_written_is_dropped_and_written_again(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "record.jsonl"
+    record = Record(path, "plan")
+    record.point(ITEM.id, POINT)
+    before = path.stat().st_size
+    record.item(ITEM)
+    record.close()
+    path.write_bytes(path.read_bytes()[: before + cut])
+    torn = Record(path, "plan")
+    assert (torn.items, torn.known(ITEM.id)) == ({}, {POINT.key: POINT})
+    torn.item(ITEM)
+    torn.close()
+    again = Record(path, "plan")
+    assert again.items == {ITEM.id: ITEM}
+    again.close()
+
+
+def test_a_record_of_another_plan_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    Record(path, "plan").close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another plan"):
+        Record(path, "other")
+    assert path.read_bytes() == before
+
+
+@given(st.binary(max_size=60))
+def test_what_is_no_record_is_refused_by_line(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.mktemp("record") / "record.jsonl"
+    path.write_bytes(data + b"\n")
+    with pytest.raises(StoreError, match="line 1"):
+        Record(path, "plan")

@@ -265,7 +265,7 @@ def test_everything_arrives_over_any_link_that_loses_and_reorders(seed: int, tot
     stored: set[int] = set()
     under_way: list[tuple[int, int]] = []
     now = 0.0
-    for _ in range(3000):
+    for _ in range(20_000):
         if w.acknowledged == total:
             break
         now += 200

@@ -1,6 +1,7 @@
 """Dispatch of carbon factors (电碳因子下发): at every slot start, per node, one signed retained message.
 
-What is dispatched is stored first: a check compares with what was sent, never with what should have been.
+What is dispatched is signed and stored first, and published as it is stored: a check compares with what was sent, never
+with what should have been, and a proof has the bytes that gateways got.
 """
 
 import asyncio
@@ -12,18 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
-from cloud_receiver import factor_schedule
+from cloud_receiver import factor_messages, factor_schedule
 from cloud_receiver.config import Dispatch
 from cloud_receiver.database import writing
+from cloud_receiver.factor_messages import SLOT_MS, Dispatched
 from cloud_receiver.factor_schedule import Schedule
 from cloud_receiver.intake import Publisher
-from cloud_receiver.schema import dirty, factor
+from cloud_receiver.schema import dirty
 from settings.errors import ConfigError
-from wire import topics
 from wire.envelope import Signer
 from wire.link import LinkError
 from wire.messages import Factors
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 RETRY_MS = 5000
 RETRY_FLOOR_S = 0.1
 """An accelerated clock must not turn the wait before another attempt into a busy loop."""
-SLOT_MS = 900_000
-"""Factors are dispatched for slots of 15 minutes; a gateway takes no others."""
 
 
 class DispatchLink(Publisher, Protocol):
@@ -79,7 +78,6 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self.figures = Figures()
         self._failed = False
-        self._issued = 0
         self._ended: dict[str, int | None] = {}
         """Nodes without a factor for the slot, and the start of their last slot that has one."""
         self._stamp: tuple[int, int] | None = None
@@ -129,8 +127,11 @@ class Dispatcher:
         shifted = now_ms + self._settings.lead_ms
         return SLOT_MS - shifted % SLOT_MS
 
-    def messages(self, now_ms: int) -> list[Factors]:
-        """Return the message of each node at this time, and enter in the store what is new in them."""
+    def messages(self, now_ms: int) -> list[Dispatched]:
+        """Return the message of each node at this time, signed and in the store.
+
+        What the newest message of a node says already is not signed anew: it is published again as it is.
+        """
         shifted = now_ms + self._settings.lead_ms
         newest = shifted - shifted % SLOT_MS + self._settings.lead_slots * SLOT_MS
         result = []
@@ -142,12 +143,10 @@ class Dispatcher:
                 if last != newest:
                     ended[node] = last
                 if run is not None and last is not None:
-                    # The newest issue of a slot counts, so this must be it even after the clock was set back.
-                    issued = max(now_ms, 1 + max(self._issued, _last_issue(connection, node, run[0], last)))
-                    result.append(Factors(node, self.schedule.solve_id, issued, SLOT_MS, run[0], run[1]))
-            for message in result:
-                self._store(connection, message)
-        self._issued = max((self._issued, *(message.issued_ms for message in result)))
+                    issued = factor_messages.next_issue(connection, node, run[0], last, now_ms)
+                    message = Factors(node, self.schedule.solve_id, issued, SLOT_MS, run[0], run[1])
+                    standing = factor_messages.standing(connection, self._signer, message)
+                    result.append(standing or self._enter(connection, message))
         self._tell_ended(ended)
         return result
 
@@ -162,36 +161,17 @@ class Dispatcher:
                 log.warning("the factor schedule has no factor of node %s for this slot; %s", node, until)
         self._ended = ended
 
-    def _store(self, connection: Connection, message: Factors) -> None:
-        last_ms = message.first_start_ms + (len(message.factors) - 1) * message.slot_ms
-        dispatched = latest(connection, message.node, message.first_start_ms, last_ms)
-        rows = [
-            {
-                "node": message.node,
-                "start_ms": start,
-                "issued_ms": message.issued_ms,
-                "slot_ms": message.slot_ms,
-                "factor": value,
-                "solve_id": message.solve_id,
-            }
-            for place, value in enumerate(message.factors)
-            if (start := message.first_start_ms + place * message.slot_ms) not in dispatched
-            or dispatched[start] != value
-        ]
-        if rows:
-            connection.execute(insert(factor), rows)
-        corrected = [start for start, value in dispatched.items() if value != message.factors[_place(message, start)]]
+    def _enter(self, connection: Connection, message: Factors) -> Dispatched:
+        entered, corrected = factor_messages.enter(connection, self._signer, message)
         if corrected:
             # When gateways have had their time, it is checked that every interval was adjusted.
             span = {"first_ms": min(corrected), "last_ms": max(corrected), "due_ms": message.issued_ms + self._grace_ms}
             for station in self._stations.get(message.node, ()):
                 connection.execute(insert(dirty).values(station=station, **span))
+        return entered
 
-    async def _publish(self, messages: list[Factors]) -> None:
-        sent = []
-        for message in messages:
-            topic = topics.factor(message.node)
-            sent.append(self._link.publish(topic, self._signer.sign(message.encode(), topic), 1, retain=True))
+    async def _publish(self, messages: list[Dispatched]) -> None:
+        sent = [self._link.publish(item.topic, item.envelope, 1, retain=True) for item in messages]
         if sent:
             results = await asyncio.gather(*sent, return_exceptions=True)
             for result in results:
@@ -226,32 +206,3 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def _utc(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes")
-
-
-def _place(message: Factors, start_ms: int) -> int:
-    return (start_ms - message.first_start_ms) // message.slot_ms
-
-
-def _last_issue(connection: Connection, node: str, first_ms: int, last_ms: int) -> int:
-    """Return when a factor of these slots was last issued, 0 if none was."""
-    newest = select(func.max(factor.c.issued_ms)).where(
-        factor.c.node == node, factor.c.start_ms.between(first_ms, last_ms)
-    )
-    return connection.execute(newest).scalar() or 0
-
-
-def latest(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, int | None]:
-    """Return the factor last dispatched for each slot that starts in [first_ms, last_ms], by slot start."""
-    return {start: found[max(found)] for start, found in issued(connection, node, first_ms, last_ms).items()}
-
-
-def issued(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, dict[int, int | None]]:
-    """Return every factor dispatched for the slots that start in [first_ms, last_ms], by slot start and issue."""
-    result: dict[int, dict[int, int | None]] = {}
-    for row in connection.execute(
-        select(factor.c.start_ms, factor.c.issued_ms, factor.c.factor).where(
-            factor.c.node == node, factor.c.start_ms.between(first_ms, last_ms)
-        )
-    ):
-        result.setdefault(row.start_ms, {})[row.issued_ms] = row.factor
-    return result

@@ -1,12 +1,14 @@
 """Exporting a proof of a meter's readings (计量证明): which signed batches of the store it takes (docs/proof.md)."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, select
 
-from cloud_receiver.dispatch import SLOT_MS
+from cloud_receiver import factor_messages
+from cloud_receiver.factor_messages import SLOT_MS
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import adjustment, factor, freeze, gateway, gateway_key, interval, journal, message, station
 from cloud_receiver.schema import meter as meter_table
@@ -16,7 +18,7 @@ from wire.envelope import Signer
 from wire.proof.form import ProofError, ProofFile, Signed, unverified_payload
 from wire.proof.statement import TOPIC, Enrolment, Held, Issue, Statement
 from wire.proof.times import shown
-from wire.records import DetailKey, EventCode
+from wire.records import DetailKey, EventCode, FactorQuality
 
 _LONGEST_INTERVAL_MS = 86_400_000
 """How long before the range an interval that reaches into it can begin: none spans a local midnight."""
@@ -78,6 +80,8 @@ def make(connection: Connection, source: Source, signer: Signer, *, from_ms: int
         wanted = [(sequence, sequence) for owner, sequence in single if owner == number]
         rows += _messages(connection, number, [*wanted, *([spans[number]] if number in spans else [])])
     batches = [Signed(row.topic, bytes(row.envelope)) for row in rows]
+    issues = _issues(connection, source.node, chosen)
+    messages = factor_messages.proving(connection, source.node, _by_slot(issues))
     statement = Statement(
         source.gateway,
         source.station,
@@ -88,14 +92,18 @@ def make(connection: Connection, source: Source, signer: Signer, *, from_ms: int
         _keys(connection, source, {bytes(row.kid) for row in rows}),
         tuple(Held(item.digest, row.received_ms) for item, row in zip(batches, rows, strict=True)),
         source.node,
-        _issues(connection, source.node, chosen),
+        issues,
+        tuple(item.digest for item in messages),
     )
-    return ProofFile(signer.sign(statement.encode(), TOPIC), tuple(batches)).encode()
+    return ProofFile(signer.sign(statement.encode(), TOPIC), tuple(batches), tuple(messages)).encode()
 
 
 def _intervals(connection: Connection, source: Source, from_ms: int, to_ms: int) -> Sequence[_Row]:
     return connection.execute(
-        select(interval.c.journal, interval.c.sequence, interval.c.start_ms, interval.c.duration_ms)
+        select(
+            *(interval.c.journal, interval.c.sequence, interval.c.start_ms, interval.c.duration_ms),
+            *(interval.c.factor, interval.c.factor_quality),
+        )
         .where(
             interval.c.station == source.station_number,
             interval.c.meter == source.number,
@@ -244,8 +252,9 @@ def _keys(connection: Connection, source: Source, kids: set[bytes]) -> tuple[Enr
 
 
 def _issues(connection: Connection, node: str, chosen: Sequence[_Row]) -> tuple[Issue, ...]:
-    """Return every factor that was dispatched for the slots of the intervals."""
+    """Return every factor that was dispatched for the slots of the intervals, and for those whose factor they held."""
     slots = {row.start_ms - row.start_ms % SLOT_MS for row in chosen}
+    slots |= _held_from(connection, node, [row for row in chosen if row.factor_quality == FactorQuality.HELD])
     rows = connection.execute(
         select(factor)
         .where(factor.c.node == node, factor.c.start_ms.between(min(slots), max(slots)))
@@ -256,3 +265,31 @@ def _issues(connection: Connection, node: str, chosen: Sequence[_Row]) -> tuple[
         for row in rows
         if row.start_ms in slots
     )
+
+
+def _held_from(connection: Connection, node: str, held: Sequence[_Row]) -> set[int]:
+    """Return for each interval with a held factor (沿用) the last slot before its own that had this factor."""
+    if not held:
+        return set()
+    last_ms = max(row.start_ms for row in held)
+    starts: dict[int, list[int]] = {}
+    for row in connection.execute(
+        select(factor.c.start_ms, factor.c.factor)
+        .where(factor.c.node == node, factor.c.factor.in_({row.factor for row in held}), factor.c.start_ms < last_ms)
+        .order_by(factor.c.start_ms)
+    ):
+        starts.setdefault(row.factor, []).append(row.start_ms)
+    found = set()
+    for row in held:
+        before = starts.get(row.factor, [])
+        place = bisect_left(before, row.start_ms - row.start_ms % SLOT_MS)
+        if place:
+            found.add(before[place - 1])
+    return found
+
+
+def _by_slot(issues: Iterable[Issue]) -> dict[int, dict[int, int | None]]:
+    result: dict[int, dict[int, int | None]] = {}
+    for issue in issues:
+        result.setdefault(issue.start_ms, {})[issue.issued_ms] = issue.factor
+    return result

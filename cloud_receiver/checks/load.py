@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from cloud_receiver.checks.model import SLOT_MS, AdjustmentRow, Context, IntervalRow, Slot
-from cloud_receiver.dispatch import issued
+from cloud_receiver.factor_messages import issued
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import adjustment, gateway, interval, meter, station
 

@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, Message
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, delete
 
-from cloud_receiver import database, prove
+from cloud_receiver import database, factor_messages, prove
 from cloud_receiver.registry import Registry
-from cloud_receiver.schema import factor
+from cloud_receiver.schema import factor_message
 from wire.envelope import Signer
+from wire.keys import PrivateKey
+from wire.messages import Factors
 from wire.proof import form
 from wire.proof.form import ProofFile, Signed
 from wire.proof.statement import TOPIC, Statement
 from wire.proof.trust import Keys
-from wire.proof.verdict import Outcome, Verdict
+from wire.proof.verdict import Check, Outcome, Verdict
 from wire.records import Record
 
 SOLVE_ID = b"solve-1"
@@ -30,7 +32,7 @@ class Centre:
     engine: Engine
     registry: Registry
     gateway: FakeGateway
-    key: Ed25519PrivateKey
+    key: PrivateKey
 
     @property
     def keys(self) -> Keys:
@@ -42,21 +44,16 @@ class Centre:
         sender = gateway or self.gateway
         Bench(self.engine).take(*(Message(sender.topic, sender.envelope(first, list(own))) for first, own in batches))
 
-    def dispatch(self, *slots: int, value: int | None = FACTOR, issued_ms: int = DAY_MS, node: str = "node1") -> None:
-        """Enter factors as the dispatch does."""
-        rows = [
-            {
-                "node": node,
-                "start_ms": DAY_MS + slot * SLOT_MS,
-                "issued_ms": issued_ms,
-                "slot_ms": SLOT_MS,
-                "factor": value,
-                "solve_id": SOLVE_ID,
-            }
-            for slot in slots
-        ]
+    def dispatch(
+        self, *slots: int, value: int | None = FACTOR, issued_ms: int = DAY_MS, node: str = "node1", kept: bool = True
+    ) -> None:
+        """Enter factors of consecutive slots as the dispatch does; not `kept`: as it did before it kept messages."""
+        assert list(slots) == list(range(slots[0], slots[-1] + 1))
+        message = Factors(node, SOLVE_ID, issued_ms, SLOT_MS, DAY_MS + slots[0] * SLOT_MS, (value,) * len(slots))
         with database.writing(self.engine) as connection:
-            connection.execute(insert(factor), rows)
+            factor_messages.enter(connection, Signer(self.key), message)
+            if not kept:
+                connection.execute(delete(factor_message).where(factor_message.c.issued_ms == issued_ms))
 
     def prove(self, first: int = 2, last: int | None = None, meter: str = "C01", gateway: str | None = None) -> bytes:
         """Return the proof of one slot, or of the slots first..last."""
@@ -78,14 +75,19 @@ def batches(found: list[Record], size: int = BATCH) -> list[tuple[int, list[Reco
     return [(first + 1, found[first : first + size]) for first in range(0, len(found), size)]
 
 
+def check(verdict: Verdict, name: str) -> Check:
+    """Return the check of that name."""
+    return next(item for item in verdict.checks if item.name == name)
+
+
 def outcome(verdict: Verdict, name: str) -> Outcome:
     """Return how the check of that name ended."""
-    return next(check.outcome for check in verdict.checks if check.name == name)
+    return check(verdict, name).outcome
 
 
 def failures(verdict: Verdict) -> list[str]:
     """Return the names of the checks that failed."""
-    return [check.name for check in verdict.checks if check.outcome is Outcome.FAILED]
+    return [item.name for item in verdict.checks if item.outcome is Outcome.FAILED]
 
 
 def filled(engine: Engine, registry: Registry, gateway: FakeGateway) -> Centre:

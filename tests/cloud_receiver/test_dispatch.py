@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from receiver_support import DAY_MS, SLOT_MS
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, update
 
 from clock import ManualClock
 from cloud_receiver import database
 from cloud_receiver.config import Dispatch
-from cloud_receiver.dispatch import Dispatcher, latest
+from cloud_receiver.dispatch import Dispatcher
+from cloud_receiver.factor_messages import latest
+from cloud_receiver.schema import factor_message
 from settings.errors import ConfigError
 from wire import topics
 from wire.envelope import KeyRing, Signer, open_envelope
@@ -27,6 +30,7 @@ class FakeLink:
 
     def __init__(self) -> None:
         self.messages: list[Factors] = []
+        self.published: list[bytes] = []
         self.attempts = 0
         self.broken = False
         self.up = asyncio.Event()
@@ -47,6 +51,7 @@ class FakeLink:
         message = Factors.decode(open_envelope(payload, topic, ring).payload)
         assert topic == topics.factor(message.node)
         self.messages.append(message)
+        self.published.append(payload)
         future.set_result(None)
         return future
 
@@ -115,8 +120,8 @@ def test_a_lead_brings_the_factor_before_its_slot(
     settings: dict[str, int], expected: int, engine: Engine, tmp_path: Path
 ) -> None:
     bench = Bench(engine, tmp_path, **settings)
-    (message,) = bench.dispatcher.messages(bench.clock.now_ms())
-    assert newest(message) == expected
+    (item,) = bench.dispatcher.messages(bench.clock.now_ms())
+    assert newest(item.message) == expected
 
 
 def test_with_a_lead_the_dispatcher_wakes_that_much_earlier(engine: Engine, tmp_path: Path) -> None:
@@ -242,11 +247,77 @@ def test_a_schedule_that_has_ended_or_has_a_gap_is_told_once(
 def test_a_correction_after_the_clock_was_set_back_is_newer_than_what_was_sent(engine: Engine, tmp_path: Path) -> None:
     bench = Bench(engine, tmp_path)
     now = bench.clock.now_ms()
-    bench.dispatcher.messages(now)
-    # Sent again unchanged, as after a reconnection: gateways know this issue, the store does not.
-    (again,) = bench.dispatcher.messages(now + 600_000)
-    (later,) = bench.dispatcher.messages(now + 1000)
-    assert later.issued_ms > again.issued_ms
+    (first,) = bench.dispatcher.messages(now)
+    bench.write({slot: f"0.000{slot:03}" for slot in range(200)} | {200: "0.1"})
+    bench.dispatcher._reload()
+    (later,) = bench.dispatcher.messages(now - SLOT_MS)  # nothing new for a slot, but another schedule
+    assert later.message.solve_id != first.message.solve_id
+    assert later.message.issued_ms == first.message.issued_ms + 1
+
+
+def stored_envelopes(engine: Engine) -> list[bytes]:
+    with database.reading(engine) as connection:
+        rows = connection.execute(select(factor_message.c.envelope).order_by(factor_message.c.issued_ms)).scalars()
+        return [bytes(row) for row in rows]
+
+
+def test_what_is_published_is_what_is_stored_and_is_not_signed_anew(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        task = asyncio.create_task(dispatcher.run())
+        await settle()
+        await bench.clock.advance(60_000)
+        dispatcher.wake()  # as a reconnection does
+        await settle()
+        task.cancel()
+
+    asyncio.run(scenario(bench.dispatcher))
+    # After a restart, too.
+    asyncio.run(scenario(Dispatcher(engine, Signer(KEY), bench.link, bench.clock, Dispatch(schedule=bench.path))))
+    (envelope,) = stored_envelopes(engine)
+    assert bench.link.published == [envelope] * 4
+
+
+def test_what_cannot_be_stored_is_not_published(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    with database.writing(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON factor_message BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+
+    async def scenario() -> None:
+        task = asyncio.create_task(bench.dispatcher.run())
+        await settle()
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert (bench.link.published, bench.dispatcher.figures.failed) == ([], 1)
+    # The factors and their message are one transaction.
+    assert bench.stored() == {}
+
+
+def test_under_a_new_key_the_same_factors_are_signed_anew(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    now = bench.clock.now_ms()
+    (before,) = bench.dispatcher.messages(now)
+    key = Ed25519PrivateKey.generate()
+    again = Dispatcher(engine, Signer(key), bench.link, bench.clock, Dispatch(schedule=bench.path))
+    (after,) = again.messages(now)
+    assert after.message == replace(before.message, issued_ms=before.message.issued_ms + 1)
+    ring = KeyRing()
+    ring.add(key.public_key(), "centre")
+    assert Factors.decode(open_envelope(after.envelope, after.topic, ring).payload) == after.message
+
+
+def test_a_stored_message_that_nobody_can_read_is_not_published_again(engine: Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    now = bench.clock.now_ms()
+    (before,) = bench.dispatcher.messages(now)
+    with database.writing(engine) as connection:
+        connection.execute(update(factor_message).values(envelope=b"rubbish"))
+    (after,) = bench.dispatcher.messages(now)
+    assert after.message.issued_ms == before.message.issued_ms + 1
 
 
 def test_a_clock_set_back_does_not_hide_a_newer_issue(engine: Engine, tmp_path: Path) -> None:
@@ -254,8 +325,8 @@ def test_a_clock_set_back_does_not_hide_a_newer_issue(engine: Engine, tmp_path: 
     bench.dispatcher.messages(DAY_MS + 100 * SLOT_MS)
     bench.write(dict.fromkeys(range(101), "0.7"))
     again = Dispatcher(engine, Signer(KEY), bench.link, bench.clock, Dispatch(schedule=bench.path))
-    (message,) = again.messages(DAY_MS + 99 * SLOT_MS)
-    assert message.issued_ms == DAY_MS + 100 * SLOT_MS + 1
+    (item,) = again.messages(DAY_MS + 99 * SLOT_MS)
+    assert item.message.issued_ms == DAY_MS + 100 * SLOT_MS + 1
     assert bench.stored()[99] == 700_000
 
 

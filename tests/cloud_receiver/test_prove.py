@@ -5,27 +5,22 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, Message
-from proof_support import SOLVE_ID, Centre, batches, failures, filled, outcome, records, restated
+from proof_support import Centre, batches, failures, filled, records, restated
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, enrol, interval
 from sqlalchemy import Engine
 
 from cloud_receiver import database, enrolment
 from cloud_receiver.registry import Registry
-from wire import topics
-from wire.batch import carbon_of
 from wire.envelope import Signer
-from wire.messages import Factors
 from wire.proof import form
-from wire.proof.form import ProofError, Signed
+from wire.proof.form import ProofError
 from wire.proof.statement import TOPIC, Statement
 from wire.proof.trust import Keys
 from wire.proof.verdict import Outcome
 from wire.proof.verify import verify
 from wire.records import (
-    AdjustmentRecord,
     EventCode,
     EventRecord,
-    FactorQuality,
     FreezeKind,
     FreezeRecord,
     FreezeSource,
@@ -41,6 +36,7 @@ CHECKS = [
     "context",
     "enrolment",
     "factors' signature",
+    "factors as dispatched",
     "readings",
     "sequence continuity",
     "register continuity",
@@ -107,7 +103,7 @@ def test_the_gateways_key_alone_proves_the_reading_and_says_what_it_leaves_open(
     verdict = verify(centre.prove(2), Keys(gateway=[centre.gateway.key.public_key()]))
     assert verdict.proved
     open_ = [check.name for check in verdict.checks if check.outcome is Outcome.NOT_CHECKED]
-    assert open_ == ["centre's statement", "enrolment", "factors' signature", "factor"]
+    assert open_ == ["centre's statement", "enrolment", "factors' signature", "factors as dispatched", "factor"]
     assert len(verdict.intervals) == 1
 
 
@@ -166,71 +162,6 @@ def test_carbon_is_energy_times_factor_to_less_than_a_microgram(bare: Centre, ca
     bare.take((1, [item]))
     bare.dispatch(0, value=1)
     assert failures(verify(bare.prove(0), bare.keys)) == expected
-
-
-def test_a_factor_that_was_never_dispatched_fails(bare: Centre) -> None:
-    bare.take(*batches(records(8)))
-    bare.dispatch(*range(8), value=FACTOR + 1)
-    verdict = verify(bare.prove(2), bare.keys)
-    assert failures(verdict) == ["factor"]
-    bare.dispatch(2, value=FACTOR, issued_ms=DAY_MS + 1)
-    assert verify(bare.prove(2), bare.keys).proved
-    assert failures(verify(bare.prove(3), bare.keys)) == ["factor"]
-
-
-def test_without_factors_of_the_centre_the_factor_is_not_checked(bare: Centre) -> None:
-    bare.take(*batches(records(8)))
-    verdict = verify(bare.prove(2), bare.keys)
-    assert verdict.proved
-    assert outcome(verdict, "factor") is Outcome.NOT_CHECKED
-    assert outcome(verdict, "factors' signature") is Outcome.NOT_CHECKED
-
-
-def adjusted(**changes: object) -> list[Record]:
-    """Return eight intervals, the third with a held factor, and then the adjustment that settles it."""
-    found: list[Record] = [interval(slot) for slot in range(8)]
-    found[2] = replace(interval(2), factor_quality=FactorQuality.HELD)
-    settled = AdjustmentRecord(
-        "C01", DAY_MS + 2 * SLOT_MS, SLOT_MS, 1_000_000, 0, FACTOR, FACTOR + 7, carbon_of(1_000_000, 7), 0, SOLVE_ID
-    )
-    return [*found, replace(settled, **changes)]  # type: ignore[arg-type]
-
-
-def test_an_adjustment_comes_with_the_interval(bare: Centre) -> None:
-    bare.take(*batches(adjusted()))
-    bare.dispatch(2, value=FACTOR + 7)
-    data = bare.prove(2)
-    verdict = verify(data, bare.keys)
-    assert verdict.proved
-    assert len(form.decode(data).batches) == 2  # sequences 1 to 4, and 9
-    factor = next(check for check in verdict.checks if check.name == "factor")
-    assert factor.details == ("1 of 1 interval(s) stand, with their adjustments, at the factor dispatched last",)
-
-
-def test_intervals_of_a_batch_that_is_there_for_an_adjustment_are_no_gap(bare: Centre) -> None:
-    found = adjusted()
-    bare.take(*batches([*found[:8], *(interval(slot) for slot in range(8, 14)), found[8], interval(14)]))
-    bare.dispatch(2, value=FACTOR + 7)
-    verdict = verify(bare.prove(2), bare.keys)
-    assert verdict.proved
-    registers = next(check for check in verdict.checks if check.name == "register continuity")
-    assert registers.details == ()
-    assert "5 step(s)" in registers.text  # slots 0 to 3 around the reading, 12 to 14 around the adjustment
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"carbon_forward_ug": 7002}, ["carbon arithmetic"]),
-        ({"forward_mwh": 1_000_001}, ["carbon arithmetic"]),
-        ({"factor_used": FACTOR + 1, "factor_now": FACTOR + 8}, ["carbon arithmetic", "factor"]),
-        ({"factor_now": FACTOR + 8, "carbon_forward_ug": 8000}, ["factor"]),
-    ],
-)
-def test_a_wrong_adjustment_fails(bare: Centre, changes: dict[str, object], expected: list[str]) -> None:
-    bare.take(*batches(adjusted(**changes)))
-    bare.dispatch(2, value=FACTOR + 7)
-    assert failures(verify(bare.prove(2), bare.keys)) == expected
 
 
 @pytest.mark.parametrize(("total", "expected"), [(3_000_000, []), (3_000_001, ["register continuity"])])
@@ -346,31 +277,6 @@ def test_a_batch_stored_after_the_revocation_fails_and_one_before_does_not(bare:
 def other_key(statement: Statement) -> tuple[object, ...]:
     key = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     return (replace(statement.keys[0], public_key=key),)
-
-
-def with_messages(
-    centre: Centre, key: Ed25519PrivateKey, node: str = "node1", value: int = FACTOR, topic_node: str | None = None
-) -> bytes:
-    """Return a proof with a factor message as it was dispatched, and no factors in the statement."""
-    topic = topics.factor(topic_node or node)
-    message = Factors(node, SOLVE_ID, DAY_MS, SLOT_MS, DAY_MS, (value,) * 8)
-    file = replace(
-        form.decode(centre.prove(2)), factor_messages=(Signed(topic, Signer(key).sign(message.encode(), topic)),)
-    )
-    return restated(centre, file, file.batches, issues=())
-
-
-def test_factor_messages_as_they_were_dispatched_are_verified_where_included(centre: Centre) -> None:
-    verdict = verify(with_messages(centre, centre.key), centre.keys)
-    assert verdict.proved
-    assert outcome(verdict, "factor") is Outcome.PASSED
-    assert failures(verify(with_messages(centre, centre.key, value=FACTOR + 1), centre.keys)) == ["factor"]
-    assert failures(verify(with_messages(centre, centre.gateway.key), centre.keys)) == ["factors' signature"]
-    assert failures(verify(with_messages(centre, centre.key, "node2"), centre.keys)) == ["factors' signature"]
-    other_topic = with_messages(centre, centre.key, topic_node="node2")
-    assert failures(verify(other_topic, centre.keys)) == ["factors' signature"]
-    taken = replace(form.decode(with_messages(centre, centre.key)), factor_messages=())
-    assert failures(verify(taken.encode(), centre.keys)) == ["contents"]
 
 
 def test_a_meter_of_several_gateways_is_asked_for(centre: Centre) -> None:

@@ -1,6 +1,7 @@
 """`prove` and `verify` as commands: files, keys, answers, exit status; `verify` needs nothing of the centre."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,13 +11,13 @@ import pytest
 from intake_support import Bench, Message
 from proof_support import SOLVE_ID, batches, records
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway
-from sqlalchemy import insert
+from sqlalchemy import Connection
 
-from cloud_receiver import database, enrolment
+from cloud_receiver import database, enrolment, factor_messages
 from cloud_receiver.cli import main
-from cloud_receiver.schema import factor
 from wire import keys
 from wire.envelope import Signer
+from wire.messages import Factors
 from wire.proof import form
 from wire.proof.statement import TOPIC, Statement
 
@@ -49,12 +50,15 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     engine = database.open_store("sqlite:///receiver.sqlite", tmp_path)
     with database.writing(engine) as connection:
         enrolment.add(connection, "gw1", gateway.key.public_key(), "S1", 0)
-        for slot in range(8):
-            row = {"node": "node1", "start_ms": DAY_MS + slot * SLOT_MS, "issued_ms": DAY_MS, "slot_ms": SLOT_MS}
-            connection.execute(insert(factor).values(**row, factor=FACTOR, solve_id=SOLVE_ID))
+        dispatch(connection, "centre.key", DAY_MS, FACTOR, 8)
     Bench(engine).take(*(Message(gateway.topic, gateway.envelope(first, own)) for first, own in batches(records(8))))
     engine.dispose()
     return str(path)
+
+
+def dispatch(connection: Connection, key_file: str, issued_ms: int, value: int, slots: int = 1) -> None:
+    message = Factors("node1", SOLVE_ID, issued_ms, SLOT_MS, DAY_MS, (value,) * slots)
+    factor_messages.enter(connection, Signer(keys.load_private(key_file)), message)
 
 
 def prove(config: str, *arguments: str) -> int:
@@ -122,6 +126,40 @@ def test_the_pinned_key_is_taken_where_none_is_given(
     assert main(["verify", "one.proof", "--gateway-key", "gw1.key.pub"]) == 0
     assert "PROVED, except for what was not checked: centre's statement, " in capsys.readouterr().out
     assert main(["verify", "one.proof", "--key", "gw1.key.pub"]) == 1
+
+
+def test_a_proof_of_after_a_change_of_the_centres_key(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prove(config, "C01", "2026-07-01T00:05", "-o", "before.proof") == 0
+    assert main(["key", "new", "new.key"]) == 0
+    Path(config).write_text('[centre]\nkey_file = "new.key"\n')
+    engine = database.open_store("sqlite:///receiver.sqlite", tmp_path)
+    with database.writing(engine) as connection:
+        dispatch(connection, "new.key", DAY_MS + 3_600_000, FACTOR + 1)
+    engine.dispose()
+    assert prove(config, "C01", "2026-07-01T00:05", "-o", "after.proof") == 0
+    capsys.readouterr()
+    for arguments in (
+        ("--key", "new.key.pub", "--former-key", "centre.key.pub"),
+        ("--key", "new.key.pub", "--key", "centre.key.pub"),
+    ):
+        assert main(["verify", "after.proof", *arguments]) == 0
+        assert capsys.readouterr().out.endswith("\nPROVED\n")
+    assert main(["verify", "after.proof", "--key", "new.key.pub"]) == 0
+    shown = capsys.readouterr().out
+    assert "PROVED, except for what was not checked: factors' signature, factors as dispatched\n" in shown
+    assert f"no trusted key has the id {keys.key_id(keys.load_public('centre.key.pub')).hex()}" in shown
+    # A former key vouches for what it dispatched, not for a proof.
+    assert main(["verify", "before.proof", "--key", "new.key.pub", "--former-key", "centre.key.pub"]) == 1
+    assert "FAIL  centre's statement" in capsys.readouterr().out
+    assert main(["verify", "after.proof", "--former-key", "centre.key.pub"]) == 1
+    assert "--former-key needs the centre's present key" in capsys.readouterr().err
+    # Both may be pinned.
+    monkeypatch.setenv("DIANTAN_CENTRE_KEY", os.pathsep.join(["new.key.pub", "centre.key.pub"]))
+    for file in ("before.proof", "after.proof"):
+        assert main(["verify", file]) == 0
+        assert capsys.readouterr().out.endswith("\nPROVED\n")
 
 
 @pytest.mark.parametrize(

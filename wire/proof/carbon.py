@@ -1,8 +1,9 @@
 """Carbon recomputed exactly in integers, and the factor used against the one the centre signed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from wire.proof.contents import Adjustment, Contents, Interval
+from wire.proof.dispatched import Dispatched
 from wire.proof.statement import Issue
 from wire.proof.times import shown
 from wire.proof.verdict import Check, failed, not_checked, passed
@@ -74,19 +75,23 @@ def _key(item: Interval | Adjustment) -> Key:
     return item.context, item.start_ms, item.duration_ms
 
 
-def factors(contents: Contents, intervals: list[Interval], issues: Iterable[Issue]) -> Check:
+def factors(
+    contents: Contents,
+    intervals: list[Interval],
+    dispatched: Dispatched | None,
+    received: Mapping[tuple[bytes, int], int],
+) -> Check:
     """Check the factors of intervals and of their adjustments against those that the centre signed.
 
     A factor that claims to be dispatched (下发), and one that an adjustment brought, must have been dispatched for
-    that slot; a held (沿用) or default (缺省) one claims nothing.
+    that slot; a held (沿用) one for an earlier slot. A default (缺省) or undefined (未定义) one claims nothing.
+    `received`: when the centre stored a record, by journal and sequence.
     """
     name = "factor"
-    known: dict[tuple[int, int], list[Issue]] = {}
-    for issue in issues:
-        known.setdefault((issue.slot_ms, issue.start_ms), []).append(issue)
-    if not known:
+    issues = [] if dispatched is None else dispatched.issues()
+    if dispatched is None or not issues:
         return not_checked(name, "there are no factors that are known to be signed by the centre")
-    lengths = sorted({slot_ms for slot_ms, _ in known})
+    known = _Known(issues)
     wanted = {_key(item) for item in intervals}
     adjusted = {_key(item): item for item in contents.adjustments}
     claims = [
@@ -94,7 +99,7 @@ def factors(contents: Contents, intervals: list[Interval], issues: Iterable[Issu
         for item in intervals
         if item.factor_quality == FactorQuality.DISPATCHED
     ]
-    dispatched = len(claims)
+    claiming = len(claims)
     claims += [
         (f"adjustment {item.sequence}", item.start_ms, item.factor_now)
         for item in contents.adjustments
@@ -102,18 +107,52 @@ def factors(contents: Contents, intervals: list[Interval], issues: Iterable[Issu
     ]
     faults = []
     for who, start_ms, factor in claims:
-        slot = [issue.factor for issue in _slot(known, lengths, start_ms)]
+        slot = [issue.factor for issue in known.slot(start_ms)]
         if factor not in slot:
-            was = ", ".join(map(str, slot)) or "none"
+            was = ", ".join(map(str, dict.fromkeys(slot))) or "none"
             faults.append(f"{who}, {shown(start_ms)}: used {factor} mg/kWh as dispatched, dispatched was {was}")
+    held = [item for item in intervals if item.factor_quality == FactorQuality.HELD]
+    strange = [item for item in held if not known.earlier(item.start_ms, item.factor)]
+    # A file without messages may be of before the centre put in what was held: then nothing is said of it.
+    if dispatched.messages or dispatched.unverified:
+        faults += [
+            f"sequence {item.sequence}, {shown(item.start_ms)}: held {item.factor} mg/kWh, "
+            "which was dispatched for no slot before"
+            for item in strange
+        ]
     if faults:
-        return failed(name, "a factor that is said to be dispatched never was", tuple(faults[:_SHOWN]))
-    settled = sum(_settled(item, adjusted.get(_key(item)), _slot(known, lengths, item.start_ms)) for item in intervals)
-    return passed(
-        name,
-        f"{dispatched} interval(s) used the factor that the centre says it dispatched",
-        (f"{settled} of {len(intervals)} interval(s) stand, with their adjustments, at the factor dispatched last",),
-    )
+        return failed(name, "a factor that is said to come from the centre never did", tuple(faults[:_SHOWN]))
+    settled = sum(_settled(item, adjusted.get(_key(item)), known.slot(item.start_ms)) for item in intervals)
+    notes = [f"{settled} of {len(intervals)} interval(s) stand, with their adjustments, at the factor dispatched last"]
+    if held and not strange:
+        notes.append(f"{len(held)} interval(s) held a factor that was dispatched for a slot before")
+    elif strange:
+        notes.append(f"{len(strange)} interval(s) held a factor of which the file has nothing")
+    notes += _times(intervals, known, received)
+    return passed(name, f"{claiming} interval(s) used a factor that the centre dispatched for their slot", (*notes,))
+
+
+def _times(intervals: list[Interval], known: "_Known", received: Mapping[tuple[bytes, int], int]) -> list[str]:
+    """Return what is odd of when factors were issued and intervals stored: both by the centre's clock.
+
+    It is no fault: factors take their time to a gateway, and a clock that was set back leaves issues ahead of it.
+    """
+    early = passed_by = 0
+    for item in intervals:
+        stored = received.get((item.context, item.sequence))
+        if stored is None:
+            continue
+        own = [issue for issue in known.slot(item.start_ms) if issue.issued_ms <= stored]
+        if item.factor_quality == FactorQuality.DISPATCHED:
+            early += item.factor not in {issue.factor for issue in own}
+        else:
+            passed_by += any(issue.factor is not None and issue.issued_ms < item.end_ms for issue in own)
+    notes = []
+    if early:
+        notes.append(f"{early} interval(s) were stored before their factor was issued, by the centre's clock")
+    if passed_by:
+        notes.append(f"{passed_by} interval(s) did without the factor that was issued before they ended")
+    return notes
 
 
 def _settled(interval: Interval, adjustment: Adjustment | None, slot: list[Issue]) -> bool:
@@ -121,5 +160,24 @@ def _settled(interval: Interval, adjustment: Adjustment | None, slot: list[Issue
     return bool(slot) and max(slot, key=lambda issue: issue.issued_ms).factor == now
 
 
-def _slot(known: dict[tuple[int, int], list[Issue]], lengths: list[int], time_ms: int) -> list[Issue]:
-    return [issue for length in lengths for issue in known.get((length, time_ms - time_ms % length), ())]
+class _Known:
+    """The centre's factors by slot and by value."""
+
+    def __init__(self, issues: Iterable[Issue]) -> None:
+        self._slots: dict[tuple[int, int], list[Issue]] = {}
+        self._first: dict[int | None, int] = {}
+        for issue in issues:
+            self._slots.setdefault((issue.slot_ms, issue.start_ms), []).append(issue)
+            self._first[issue.factor] = min(issue.start_ms, self._first.get(issue.factor, issue.start_ms))
+        self._lengths = sorted({slot_ms for slot_ms, _ in self._slots})
+
+    def slot(self, time_ms: int) -> list[Issue]:
+        """Return what was dispatched for the slot of an instant."""
+        return [
+            issue for length in self._lengths for issue in self._slots.get((length, time_ms - time_ms % length), ())
+        ]
+
+    def earlier(self, time_ms: int, factor: int | None) -> bool:
+        """Return whether the factor was dispatched for a slot that had ended by then."""
+        first = self._first.get(factor)
+        return first is not None and any(first + length <= time_ms for length in self._lengths)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from wire.keys import KeyFileError, load_public
+from wire.keys import KeyFileError, PublicKey, load_public
 from wire.proof.contents import Interval
 from wire.proof.form import MAX_FILE_BYTES
 from wire.proof.times import shown
@@ -36,7 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="FILE",
         help=f"the centre's public key, by default the file in ${PINNED_VARIABLE}"
-        f"{f' ({pinned})' if pinned else ''}; may be repeated for former keys",
+        f"{f' ({pinned})' if pinned else ''}; may be repeated",
+    )
+    parser.add_argument(
+        "--former-key",
+        action="append",
+        metavar="FILE",
+        help="a public key that the centre had before: believed for factors that were dispatched under it, but not for "
+        "the proof itself; may be repeated",
     )
     parser.add_argument(
         "--gateway-key",
@@ -52,19 +59,25 @@ def run(options: argparse.Namespace) -> int:
 
     KeyFileError, OSError or ValueError when a file can't be read or no key is given.
     """
-    pinned = os.environ.get(PINNED_VARIABLE)
-    # A gateway's key alone is a choice of its own; the pinned one would then be a surprise.
-    centre = options.key or ([pinned] if pinned and not options.gateway_key else [])
+    pinned = [path for path in os.environ.get(PINNED_VARIABLE, "").split(os.pathsep) if path]
+    # A gateway's key alone is a choice of its own; the pinned ones would then be a surprise.
+    centre = options.key or ([] if options.gateway_key else pinned)
+    if options.former_key and not centre:
+        raise ValueError("--former-key needs the centre's present key beside it: give --key")
     if not centre and not options.gateway_key:
         raise ValueError(
             f"no key to verify with: give --key (the centre's public key), --gateway-key, or set ${PINNED_VARIABLE}"
         )
-    keys = Keys([load_public(path) for path in centre], [load_public(path) for path in options.gateway_key or ()])
+    keys = Keys(*(_loaded(paths) for paths in (centre, options.gateway_key, options.former_key)))
     with Path(options.file).open("rb") as file:
         data = file.read(MAX_FILE_BYTES + 1)
     verdict = verify(data, keys)
     print(json_text(verdict) if options.json else plain_text(verdict))  # noqa: T201  # a command's answer
     return 0 if verdict.proved else 1
+
+
+def _loaded(paths: Sequence[str] | None) -> list[PublicKey]:
+    return [load_public(path) for path in paths or ()]
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "python -m wire.proof") -> int:

@@ -22,7 +22,8 @@ TOPIC = "diantan/1/proof"
 """external_aad of the statement's signature. Nothing is ever published there."""
 
 DIGEST_BYTES = 32
-PUBLIC_KEY_BYTES = 32
+PUBLIC_KEY_BYTES = (32, 65)
+"""Of an Ed25519 key and of an SM2 point (wire.keys.public_bytes)."""
 
 Item = TypeVar("Item")
 
@@ -75,7 +76,7 @@ class Statement:
     """The carbon node (碳流节点) whose factors apply."""
     issues: tuple[Issue, ...]
     factor_messages: tuple[bytes, ...] = ()
-    """SHA-256 of the envelopes of dispatched factors that the file holds."""
+    """SHA-256 of the envelopes of dispatched factors that the file holds, by their issue."""
 
     def encode(self) -> bytes:
         """Return the statement's bytes; StatementError when a field can't travel or they exceed 1 MiB."""
@@ -149,8 +150,11 @@ def _parts(value: object, what: str, count: int) -> list[object]:
 
 def _enrolment(value: object, what: str) -> Enrolment:
     key, added, revoked = _parts(value, what, 3)
+    data = octets(key, f"{what} key", min(PUBLIC_KEY_BYTES), max(PUBLIC_KEY_BYTES))
+    if len(data) not in PUBLIC_KEY_BYTES:
+        raise RecordError(f"{what} key: expected 32 bytes (Ed25519) or 65 (SM2), got {len(data)}")
     return Enrolment(
-        octets(key, f"{what} key", PUBLIC_KEY_BYTES, PUBLIC_KEY_BYTES),
+        data,
         _time(added, f"{what} added"),
         None if revoked is None else _time(revoked, f"{what} revoked"),
     )

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import TypeAlias
 
 from diantan_core import DecodeError, RecordBatch, decode_batch
 from wire import topics
 from wire.envelope import EnvelopeError, KeyRing, open_envelope
-from wire.keys import PublicKey, key_id
-from wire.messages import Factors, MessageError
+from wire.keys import InvalidKeyError, MissingLibraryError, PublicKey, key_id, public_from_bytes
+from wire.proof import dispatched
+from wire.proof.dispatched import Dispatched
 from wire.proof.form import ProofError, ProofFile, unverified_payload
-from wire.proof.statement import TOPIC, Issue, Statement, StatementError
+from wire.proof.statement import TOPIC, Enrolment, Statement, StatementError
 from wire.proof.times import shown
 from wire.proof.verdict import Check, failed, not_checked, passed
 
@@ -30,11 +30,15 @@ class Keys:
 
     centre: Sequence[PublicKey] = ()
     gateway: Sequence[PublicKey] = ()
+    former: Sequence[PublicKey] = ()
+    """Keys that the centre had before: for what it dispatched with them, and never for its statement of today."""
 
-    def ring(self, owner: str) -> KeyRing:
-        """Return the centre's or the gateway's keys as a ring."""
+    def ring(self, owner: str, *, former: bool = False) -> KeyRing:
+        """Return the centre's or the gateway's keys as a ring, with the centre's former ones where asked for."""
         ring = KeyRing()
         for key in self.centre if owner == CENTRE else self.gateway:
+            ring.add(key, owner)
+        for key in self.former if former else ():
             ring.add(key, owner)
         return ring
 
@@ -48,7 +52,18 @@ class Signatures:
     signed_statement: bool = False
     """Whether the centre's signature of the statement was verified."""
     batches: list[RecordBatch] = field(default_factory=list)
-    issues: list[Issue] = field(default_factory=list)
+    dispatched: Dispatched | None = None
+    """The factors that the centre vouches for; None without its key."""
+
+    def received(self) -> dict[tuple[bytes, int], int]:
+        """Return when the centre first stored each record, by journal and sequence (its own clock, ms UTC)."""
+        result: dict[tuple[bytes, int], int] = {}
+        if self.statement is not None and self.signed_statement:
+            for batch, held in zip(self.batches, self.statement.batches, strict=False):
+                for sequence in range(batch.first, batch.first + batch.count):
+                    place = (batch.context, sequence)
+                    result[place] = min(held.received_ms, result.get(place, held.received_ms))
+        return result
 
 
 def examine(file: ProofFile, keys: Keys) -> Signatures:
@@ -58,9 +73,11 @@ def examine(file: ProofFile, keys: Keys) -> Signatures:
     if result.statement is None:
         return result
     result.checks.append(_contents(file, result.statement, signed=result.signed_statement))
-    kids = _batches(file, _gateway_ring(keys, result.statement), result)
-    result.checks.append(_enrolment(kids, result))
-    result.checks.append(_factor_messages(file, keys, result))
+    stated, unusable = _stated_keys(result.statement)
+    ring = keys.ring(GATEWAY) if keys.gateway else _stated_ring(stated)
+    kids = _batches(file, ring, result, () if keys.gateway else unusable)
+    result.checks.append(_enrolment(kids, stated, result))
+    _factors(file, keys, ring, result)
     return result
 
 
@@ -103,17 +120,31 @@ def _contents(file: ProofFile, statement: Statement, *, signed: bool) -> Check:
     return passed(name, text if signed else f"{text}, which is not checked itself")
 
 
-def _gateway_ring(keys: Keys, statement: Statement) -> KeyRing:
-    """Return the keys that batches are verified with: those given, else those that the centre says are enrolled."""
-    if keys.gateway:
-        return keys.ring(GATEWAY)
-    ring = KeyRing()
+_StatedKeys: TypeAlias = dict[bytes, tuple[PublicKey, Enrolment]]
+
+
+def _stated_keys(statement: Statement) -> tuple[_StatedKeys, tuple[str, ...]]:
+    """Return the keys that the centre says are the gateway's, by key id, and what is wrong with those it can't have."""
+    result: _StatedKeys = {}
+    unusable = []
     for item in statement.keys:
-        ring.add(Ed25519PublicKey.from_public_bytes(item.public_key), GATEWAY)
+        try:
+            key = public_from_bytes(item.public_key)
+        except (InvalidKeyError, MissingLibraryError) as error:
+            unusable.append(f"a key of the gateway in the statement: {error}")
+        else:
+            result[key_id(key)] = (key, item)
+    return result, tuple(unusable)
+
+
+def _stated_ring(stated: _StatedKeys) -> KeyRing:
+    ring = KeyRing()
+    for key, _ in stated.values():
+        ring.add(key, GATEWAY)
     return ring
 
 
-def _batches(file: ProofFile, ring: KeyRing, result: Signatures) -> list[bytes]:
+def _batches(file: ProofFile, ring: KeyRing, result: Signatures, unusable: Sequence[str]) -> list[bytes]:
     """Verify and read the batches; return the ids of the keys that signed them, none when one batch is not genuine."""
     statement = result.statement
     assert statement is not None
@@ -139,7 +170,7 @@ def _batches(file: ProofFile, ring: KeyRing, result: Signatures) -> list[bytes]:
             foreign.append(f"batch {number}: made by gateway {batch.gateway!r}, expected {statement.gateway!r}")
     if unsigned:
         text = "a batch is not signed by a trusted key of the gateway for its topic"
-        result.checks.append(failed("signatures", text, tuple(unsigned[:_SHOWN])))
+        result.checks.append(failed("signatures", text, (*unusable, *unsigned)[:_SHOWN]))
     else:
         text = f"{len(kids)} batch(es) signed by {', '.join(sorted({kid.hex() for kid in kids}))} for topic {topic}"
         result.checks.append(passed("signatures", text))
@@ -154,7 +185,7 @@ def _batches(file: ProofFile, ring: KeyRing, result: Signatures) -> list[bytes]:
     return kids
 
 
-def _enrolment(kids: list[bytes], result: Signatures) -> Check:
+def _enrolment(kids: list[bytes], stated: _StatedKeys, result: Signatures) -> Check:
     name = "enrolment"
     statement = result.statement
     assert statement is not None
@@ -162,14 +193,14 @@ def _enrolment(kids: list[bytes], result: Signatures) -> Check:
         return not_checked(name, "the centre's word for it is needed, and no key of the centre was given")
     if not kids:
         return not_checked(name, "no batch is known to be genuine")
-    stated = {key_id(Ed25519PublicKey.from_public_bytes(item.public_key)): item for item in statement.keys}
     faults = []
     for kid, held in zip(kids, statement.batches, strict=False):
-        enrolment = stated.get(kid)
         when = f"a batch was stored {shown(held.received_ms)}"
-        if enrolment is None:
+        if kid not in stated:
             faults.append(f"{when}, its key {kid.hex()} is not one that the centre enrolled")
-        elif held.received_ms < enrolment.added_ms:
+            continue
+        enrolment = stated[kid][1]
+        if held.received_ms < enrolment.added_ms:
             faults.append(f"{when}, before its key {kid.hex()} was enrolled ({shown(enrolment.added_ms)})")
         elif enrolment.revoked_ms is not None and held.received_ms > enrolment.revoked_ms + REVOCATION_GRACE_MS:
             faults.append(f"{when}, after its key {kid.hex()} was revoked ({shown(enrolment.revoked_ms)})")
@@ -178,48 +209,20 @@ def _enrolment(kids: list[bytes], result: Signatures) -> Check:
     spans = [
         f"key {kid.hex()} since {shown(item.added_ms)}"
         + ("" if item.revoked_ms is None else f", until {shown(item.revoked_ms)}")
-        for kid, item in stated.items()
+        for kid, (_, item) in stated.items()
     ]
     text = f"enrolled at the centre for gateway {statement.gateway} of station {statement.station}"
     return passed(name, text, tuple(spans))
 
 
-def _factor_messages(file: ProofFile, keys: Keys, result: Signatures) -> Check:
+def _factors(file: ProofFile, keys: Keys, gateway: KeyRing, result: Signatures) -> None:
     """Take over the factors that the centre signed: those of its statement, and dispatched messages that were kept."""
-    name = "factors' signature"
     statement = result.statement
     assert statement is not None
     if not keys.centre:
-        return not_checked(name, "no key of the centre was given")
-    ring = keys.ring(CENTRE)
-    faults = []
-    for number, item in enumerate(file.factor_messages, 1):
-        try:
-            message = Factors.decode(open_envelope(item.envelope, item.topic, ring).payload)
-            if message.node != statement.node or item.topic != topics.factor(statement.node):
-                faults.append(f"factor message {number}: of node {message.node!r}, expected {statement.node!r}")
-                continue
-        except (EnvelopeError, MessageError, topics.TopicError) as error:
-            faults.append(f"factor message {number}: {error}")
-            continue
-        result.issues += [
-            Issue(
-                message.first_start_ms + place * message.slot_ms,
-                message.slot_ms,
-                message.issued_ms,
-                value,
-                message.solve_id,
-            )
-            for place, value in enumerate(message.factors)
-        ]
-    if faults:
-        return failed(name, "a factor message is not signed by the centre for its node", tuple(faults[:_SHOWN]))
-    result.issues += statement.issues
-    if not result.issues:
-        return not_checked(name, "the proof has no factors")
-    text = f"{len(statement.issues)} factor(s) of node {statement.node} in the centre's statement"
-    if file.factor_messages:
-        return passed(
-            name, f"{text}, {len(file.factor_messages)} message(s) as they were dispatched, signed by the centre"
-        )
-    return passed(name, f"{text}, signed when the proof was exported; the file has no message as it was dispatched")
+        text = "no key of the centre was given"
+        result.checks += [not_checked("factors' signature", text), not_checked("factors as dispatched", text)]
+        return
+    ring = keys.ring(CENTRE, former=True)
+    check, result.dispatched = dispatched.read(file.factor_messages, statement.node, statement.issues, ring, gateway)
+    result.checks += [check, dispatched.compare(result.dispatched)]

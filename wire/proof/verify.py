@@ -32,7 +32,7 @@ def verify(data: bytes, keys: Keys) -> Verdict:
     checks.append(continuity.sequences(contents, statement.from_ms, statement.to_ms))
     checks.append(continuity.registers(contents))
     checks.append(carbon.arithmetic(contents))
-    checks.append(carbon.factors(contents, intervals, signatures.issues))
+    checks.append(carbon.factors(contents, intervals, signatures.dispatched, signatures.received()))
     verdict = Verdict(tuple(checks), _claim(statement), tuple(intervals), tuple(freezes))
     # What is not proved is not shown as if it were.
     return verdict if verdict.proved else Verdict(verdict.checks, verdict.claim)

@@ -19,7 +19,7 @@ NOW = 1_790_000_000_000
 FILE = ProofFile(b"statement", (Signed("a/b", b"1"), Signed("a/b", bytes(300))), (Signed("c", b""),))
 STATEMENT = Statement(
     *("gw1", "S1", "C01", NOW, NOW + 1, NOW + 2),
-    (Enrolment(bytes(32), NOW, None), Enrolment(bytes(range(32)), NOW, NOW + 5)),
+    (Enrolment(bytes(32), NOW, None), Enrolment(b"\x04" + bytes(64), NOW, NOW + 5)),
     (Held(bytes(32), NOW),),
     "node1",
     (Issue(NOW, 900_000, NOW, 570_300, b"s"), Issue(NOW, 900_000, NOW + 1, None, b"t" * 32)),
@@ -54,6 +54,10 @@ def test_files_and_statements_are_what_the_grammar_says() -> None:
     schema("statement").validate_cbor(STATEMENT.encode())
     wrong = cbor2.loads(STATEMENT.encode())
     wrong[4] = "x"
+    with pytest.raises(pycddl.ValidationError):
+        schema("statement").validate_cbor(cbor2.dumps(wrong))
+    wrong = cbor2.loads(STATEMENT.encode())
+    wrong[7][0][0] = bytes(64)
     with pytest.raises(pycddl.ValidationError):
         schema("statement").validate_cbor(cbor2.dumps(wrong))
 
@@ -117,6 +121,8 @@ def test_a_statement_comes_back_as_it_was_written() -> None:
         (5, NOW, "to_ms: expected more than"),
         (7, [], "keys"),
         (7, [[bytes(31), 1, None]], r"keys\[0\] key"),
+        (7, [[bytes(33), 1, None]], r"keys\[0\] key: expected 32 bytes \(Ed25519\) or 65 \(SM2\), got 33"),
+        (7, [[bytes(66), 1, None]], r"keys\[0\] key"),
         (7, [[bytes(32), 1]], "an array of 3"),
         (8, [[bytes(32), -1]], "received"),
         (8, {}, "batches"),

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from agent.config import AgentConfig, Line, Meter
 from agent.config_lines import address_of, unaddressed
 from fieldbus.drivers.base import Address
 from profiles import Profile, ProfileError
 from profiles import load as load_profile
 from settings.errors import ConfigError
-from settings.load import load
+from settings.files import LARGEST, ContentError, read_octets, toml_of
+from settings.load import beside
+from settings.problems import lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,40 @@ class Loaded:
 
 def load_config(path: Path) -> Loaded:
     """Return the checked configuration; file names in it are relative to the file's own directory."""
-    config = _with_profile_paths(load(path, AgentConfig), path.absolute().parent)
-    profiles, problems = _profiles(path, config)
-    problems += _missing_files(path, config)
+    return check_file(path, read_document(path))
+
+
+def read_document(path: Path) -> bytes:
+    """Return the content of a configuration's file; ConfigError."""
+    try:
+        return read_octets(path, LARGEST)
+    except OSError as error:
+        raise ConfigError([f"{path}: can't be read: {error.strerror or error}"]) from None
+    except ContentError as error:
+        raise ConfigError([f"{path}: {error}"]) from None
+
+
+def check_file(path: Path, content: bytes) -> Loaded:
+    """Return the checked configuration that a file's content is; ConfigError names the file."""
+    try:
+        return check_document(content, path.absolute().parent)
+    except ConfigError as error:
+        raise ConfigError([f"{path}: {problem}" for problem in error.problems]) from None
+
+
+def check_document(content: bytes, directory: Path) -> Loaded:
+    """Return the checked configuration of a document whose file names are relative to `directory`.
+
+    ConfigError has every mistake by its key; no file is named, since the document may be none yet.
+    """
+    document = toml_of(content)
+    try:
+        checked = AgentConfig.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(lines_of(document, error, AgentConfig)) from None
+    config = _with_profile_paths(beside(checked, directory), directory)
+    profiles, problems = _profiles(config)
+    problems += _missing_files(config)
     if problems:
         raise ConfigError(problems)
     return Loaded(config, profiles)
@@ -47,7 +82,7 @@ def _with_profile_path(meter: Meter, base: Path) -> Meter:
     return meter.model_copy(update={"profile": str(base / meter.profile)}) if is_file else meter
 
 
-def _profiles(path: Path, config: AgentConfig) -> tuple[dict[str, Profile], list[str]]:
+def _profiles(config: AgentConfig) -> tuple[dict[str, Profile], list[str]]:
     found: dict[str, Profile] = {}
     problems: list[str] = []
     # 200 meters of one model share one profile.
@@ -63,13 +98,11 @@ def _profiles(path: Path, config: AgentConfig) -> tuple[dict[str, Profile], list
                     cache[identity] = error
             profile = cache[identity]
             if isinstance(profile, ProfileError):
-                problems += [f"{path}: {key}.profile: {problem}" for problem in profile.problems]
+                problems += [f"{key}.profile: {problem}" for problem in profile.problems]
                 continue
-            problems += [
-                f"{path}: {key}.{text}" for text in [*_unfit(meter, profile), *unaddressed(line, meter, profile)]
-            ]
+            problems += [f"{key}.{text}" for text in [*_unfit(meter, profile), *unaddressed(line, meter, profile)]]
             found[meter.id] = profile
-        problems += [f"{path}: line[{line.name}]: {text}" for text in _doubled(line, found)]
+        problems += [f"line[{line.name}]: {text}" for text in _doubled(line, found)]
     return found, problems
 
 
@@ -100,7 +133,7 @@ def _unfit(meter: Meter, profile: Profile) -> list[str]:
     return problems
 
 
-def _missing_files(path: Path, config: AgentConfig) -> list[str]:
+def _missing_files(config: AgentConfig) -> list[str]:
     broker = config.broker
     files = {
         "gateway.key_file": config.gateway.key_file,
@@ -110,4 +143,4 @@ def _missing_files(path: Path, config: AgentConfig) -> list[str]:
         "broker.cert_file": broker.cert_file,
         "broker.key_file": broker.key_file,
     }
-    return [f"{path}: {key}: no such file: {file}" for key, file in files.items() if file and not file.is_file()]
+    return [f"{key}: no such file: {file}" for key, file in files.items() if file and not file.is_file()]

@@ -9,6 +9,7 @@ from typing import Final
 
 from agent import build
 from agent.config_file import Loaded
+from agent.configuration import Configurator
 from agent.factors import FactorBook
 from agent.facts import MEASURE_MS, Facts
 from agent.health import Health
@@ -52,11 +53,19 @@ class Gateway:
     """One running agent."""
 
     def __init__(
-        self, loaded: Loaded, journal: Journal, clock: Clock, *, chance: random.Random, notifier: Notifier | None = None
+        self,
+        loaded: Loaded,
+        journal: Journal,
+        clock: Clock,
+        *,
+        chance: random.Random,
+        notifier: Notifier | None = None,
+        configurator: Configurator | None = None,
     ) -> None:
         """Put the parts together; MeteringError or KeyFileError when a stored state or a key can't be used."""
         config = loaded.config
         self.config = config
+        self.configurator = configurator
         self._clock = clock
         states = journal.states()
         self.metering = build.build_metering(loaded, states)
@@ -183,12 +192,12 @@ class Gateway:
             *self._housekeeping(),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
-        await self.link.start()
-        await self.metrics.start()
-        self._notifier.tell(READY)
-        if self._notifier.watchdog_s is not None:
-            tasks.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
         try:
+            await self.link.start()
+            await self.metrics.start()
+            self._notifier.tell(READY)
+            if self._notifier.watchdog_s is not None:
+                tasks.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
             done, _ = await asyncio.wait({keeping, stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._notifier.tell(STOPPING)
@@ -308,10 +317,14 @@ class Gateway:
 
     def _message(self, received: Received) -> None:
         try:
+            heard = False
             if received.topic == self._acknowledgements:
-                self.uplink.acknowledgement(received.topic, received.payload)
+                heard = self.uplink.acknowledgement(received.topic, received.payload)
             elif received.topic == self.factors.topic:
-                self.factors.message(received.topic, received.payload)
+                heard = self.factors.message(received.topic, received.payload)
+            # What the broker kept may be from long ago: it does not show that the centre is there.
+            if heard and not received.retained and self.configurator is not None:
+                self.configurator.heard_centre()
         except Exception:
             log.exception("a message could not be handled", extra={"about": received.topic})
         # Also what was refused: the broker would only bring it again.

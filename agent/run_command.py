@@ -1,23 +1,31 @@
-"""`diantan-agent run`: one gateway until SIGTERM or SIGINT."""
+"""`diantan-agent run`: one gateway until SIGTERM or SIGINT, and again with each configuration that the centre sends."""
 
 import asyncio
 import fcntl
 import random
 import secrets
 import signal
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
-from agent.config_file import Loaded, load_config
+from agent.config_file import Loaded
+from agent.configuration.base import BaseFile
+from agent.configuration.configurator import Configurator, Reach
+from agent.configuration.keeper import STOPPED, Chosen, Keeper
 from agent.gateway import Gateway
 from agent.journal import Journal
+from agent.journal_schema import JournalError
 from agent.logs import log
 from agent.trace import line_trace
 from clock import Clock
 from fieldbus.bus import LineBus
 from settings.errors import ConfigError
-from supervision.systemd import Notifier
+from supervision.systemd import STOPPING, Notifier
+from wire.tasks import end
+
+_RELOADING: Final = "RELOADING=1"
 
 
 class AlreadyRunningError(Exception):
@@ -37,38 +45,117 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def run(path: Path, clock: Clock, trace: Collection[str] = ()) -> None:
-    """Run the gateway that a configuration describes until it is told to stop.
+    """Run the gateway with the configuration in force until it is told to stop.
 
-    The frames of the lines named in `trace` are shown with their meaning as they pass; ConfigError for unknown names.
+    That is the file at `path`, or what the centre sent over it. The frames of the lines named in `trace` are shown with
+    their meaning as they pass; ConfigError for unknown names.
     """
-    loaded = load_config(path)
-    config = loaded.config
-    names = [line.name for line in config.line]
+    base = BaseFile.read(path)
+    with locked(base.data_dir):
+        keeper = Keeper(base, base.store, clock.now_ms)
+        chosen = keeper.choose()
+        _check_names(path, chosen.loaded, trace)
+        while _go_on(keeper, chosen, clock, trace):
+            chosen = keeper.choose()
+
+
+def _check_names(path: Path, loaded: Loaded, trace: Collection[str]) -> None:
+    names = [line.name for line in loaded.config.line]
     if unknown := [name for name in trace if name not in names]:
         raise ConfigError([f"{path}: no line {name!r}; there are {', '.join(names)}" for name in unknown])
-    with locked(config.gateway.data_dir):
-        journal = Journal.open(config.journal_file, now_ms=clock.now_ms(), entropy=secrets.token_bytes)
-        log.info(
-            "gateway %s: %d lines, %d meters, records from %d",
-            config.gateway.id,
-            len(config.line),
-            sum(len(line.meter) for line in config.line),
-            journal.header.next_sequence,
-        )
-        try:
-            asyncio.run(_work(loaded, journal, clock, trace))
-        finally:
-            journal.connection.close()
 
 
-async def _work(loaded: Loaded, journal: Journal, clock: Clock, trace: Collection[str]) -> None:
-    stop = asyncio.Event()
+def _go_on(keeper: Keeper, chosen: Chosen, clock: Clock, trace: Collection[str]) -> bool:
+    """Run once; return whether to run again. What ends a trial is a reason to go back, and no other end is one."""
+    try:
+        again = _run_once(keeper, chosen, clock, trace)
+    except Exception as error:
+        if not keeper.fail_run(str(error) or type(error).__name__):
+            raise
+        log.info("what ended the trial:", exc_info=error)
+        return True
+    if not again:
+        keeper.fail_run(STOPPED)
+    return again
+
+
+def _run_once(keeper: Keeper, chosen: Chosen, clock: Clock, trace: Collection[str]) -> bool:
+    config = chosen.loaded.config
+    journal = Journal.open(config.journal_file, now_ms=clock.now_ms(), entropy=secrets.token_bytes)
+    log.info(
+        "gateway %s: %d lines, %d meters, records from %d",
+        config.gateway.id,
+        len(config.line),
+        sum(len(line.meter) for line in config.line),
+        journal.header.next_sequence,
+    )
+    try:
+        return asyncio.run(_work(keeper, chosen, journal, clock, trace))
+    except BaseException:
+        # Where the gateway did not come to close it: one that was not closed is checked at length when it is opened.
+        with suppress(JournalError):
+            journal.close()
+        raise
+    finally:
+        journal.connection.close()
+
+
+async def _work(keeper: Keeper, chosen: Chosen, journal: Journal, clock: Clock, trace: Collection[str]) -> bool:
+    told_to_stop, ending = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        told_to_stop.set()
+        ending.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    gateway = Gateway(loaded, journal, clock, chance=random.SystemRandom(), notifier=Notifier.from_environment())
-    _show_frames(gateway, loaded, trace)
-    await gateway.run(stop)
+        loop.add_signal_handler(number, stop)
+    configurator = Configurator(keeper, chosen, clock)
+    gateway = Gateway(
+        chosen.loaded,
+        journal,
+        clock,
+        chance=random.SystemRandom(),
+        notifier=_Notifier(
+            Notifier.from_environment(),
+            lambda: not told_to_stop.is_set() and _another_run(keeper, configurator),
+        ),
+        configurator=configurator,
+    )
+    _show_frames(gateway, chosen.loaded, trace)
+    reach = Reach(lambda: gateway.link.connected, lambda: gateway.link.trouble)
+    beside = {
+        asyncio.create_task(configurator.run(gateway.writer, reach), name="configuration"),
+        asyncio.create_task(_set_after(configurator.restart, ending), name="restart"),
+    }
+    try:
+        await gateway.run(ending)
+    finally:
+        await end(beside)
+    return not told_to_stop.is_set()
+
+
+async def _set_after(first: asyncio.Event, then: asyncio.Event) -> None:
+    await first.wait()
+    then.set()
+
+
+def _another_run(keeper: Keeper, configurator: Configurator) -> bool:
+    """Return whether the gateway will be started again: asked to, or because its end is that of a trial."""
+    return configurator.restart.is_set() or keeper.state.on_trial is not None
+
+
+class _Notifier(Notifier):
+    """Says that the gateway reloads where it starts again: a program that says that it stops is killed in the end."""
+
+    def __init__(self, systemd: Notifier, another_run: Callable[[], bool]) -> None:
+        super().__init__(watchdog_s=systemd.watchdog_s)
+        self._systemd = systemd
+        self._another_run = another_run
+
+    def tell(self, *messages: str) -> None:
+        """Send the messages."""
+        self._systemd.tell(*(_RELOADING if said == STOPPING and self._another_run() else said for said in messages))
 
 
 def _show_frames(gateway: Gateway, loaded: Loaded, trace: Collection[str]) -> None:

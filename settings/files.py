@@ -20,14 +20,19 @@ class ContentError(ValueError):
         self.found = found
 
 
-def read_text(path: Path, largest: int) -> str:
-    """Return the text of a file of at most `largest` bytes; OSError, ContentError."""
+def read_octets(path: Path, largest: int) -> bytes:
+    """Return the content of a file of at most `largest` bytes; OSError, ContentError."""
     with path.open("rb") as stream:
         # Not by the size the system states: a device or a pipe has none and may never end.
         content = stream.read(largest + 1)
     if len(content) > largest:
         raise ContentError(f"at most {largest} bytes", "more")
-    return decoded(content)
+    return content
+
+
+def read_text(path: Path, largest: int) -> str:
+    """Return the text of a file of at most `largest` bytes; OSError, ContentError."""
+    return decoded(read_octets(path, largest))
 
 
 def decoded(content: bytes) -> str:
@@ -42,12 +47,22 @@ def decoded(content: bytes) -> str:
 def read_toml(path: Path, largest: int = LARGEST) -> dict[str, Any]:
     """Return a TOML document, its decimal numbers exact; ConfigError names the file."""
     try:
-        return tomllib.loads(read_text(path, largest), parse_float=Decimal)
+        return toml_of(read_octets(path, largest))
     except OSError as error:
         raise ConfigError([f"{path}: can't be read: {error.strerror or error}"]) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{path}: not TOML: {error}"]) from None
     except ContentError as error:
         raise ConfigError([f"{path}: {error}"]) from None
+    except ConfigError as error:
+        raise ConfigError([f"{path}: {problem}" for problem in error.problems]) from None
+
+
+def toml_of(content: bytes) -> dict[str, Any]:
+    """Return octets as a TOML document, its decimal numbers exact; ConfigError, which names no file."""
+    try:
+        return tomllib.loads(decoded(content), parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"not TOML: {error}"]) from None
+    except ContentError as error:
+        raise ConfigError([str(error)]) from None
     except RecursionError:
-        raise ConfigError([f"{path}: not TOML: too many values inside one another"]) from None
+        raise ConfigError(["not TOML: too many values inside one another"]) from None

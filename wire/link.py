@@ -53,6 +53,7 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
         self._told: set[str] = set()
+        self.trouble: str | None = None  # why the last attempt to connect failed; None: it did not
 
     @property
     def connected(self) -> bool:
@@ -146,6 +147,7 @@ class Link:
 
     def _opened(self, connection: Connection) -> None:
         self._told.clear()
+        self.trouble = None
         version = "5" if self._protocol == MQTTProtocolVersion.MQTTv5 else "3.1.1"
         logger.info("connected to %s with MQTT %s", self._where, version)
         self._connection = connection
@@ -170,6 +172,7 @@ class Link:
 
     def _tell(self, reason: str) -> None:
         """Log each reason once until the next connection: a broker may be away for days."""
+        self.trouble = reason
         if reason not in self._told:
             self._told.add(reason)
             logger.warning("%s; trying again until it works", reason)

@@ -145,6 +145,12 @@ def _status(gateway: str) -> Status:
     return Status(gateway, StatusState.BIRTH, 1, b"hostile!", 1, 0, ClockState.SYNCHRONISED)
 
 
+def _of_algorithm(number: int, envelope: bytes) -> bytes:
+    protected, *others = cbor2.loads(envelope).value
+    headers = cbor2.loads(protected) | {1: number}
+    return cbor2.dumps(cbor2.CBORTag(18, [cbor2.dumps(headers, canonical=True), *others]))
+
+
 def corpus(
     gateway: str, good: bytes, *, signer: Signer, stranger: Signer, other: str, other_signer: Signer
 ) -> list[Hostile]:
@@ -181,7 +187,7 @@ def corpus(
         Hostile("signed by another gateway", topic, other_signer.sign(good, topic), only[Reason.FOREIGN_KEY]),
         Hostile("names another gateway", elsewhere, other_signer.sign(good, elsewhere), only[Reason.GATEWAY_MISMATCH]),
         Hostile("of a key nobody enrolled", topic, stranger.sign(good, topic), only[Reason.UNKNOWN_KEY]),
-        Hostile("an algorithm nobody knows", topic, envelope.replace(b"\x01\x27\x04", b"\x01\x26\x04", 1), UNSIGNED),
+        Hostile("an algorithm nobody knows", topic, _of_algorithm(-7, envelope), UNSIGNED),
         Hostile("bytes behind the signature", topic, envelope + b"\x00", UNSIGNED),
         Hostile("an unprotected header", topic, envelope.replace(b"\xa0", b"\xa1\x01\x01", 1), UNSIGNED),
     ]

@@ -13,7 +13,7 @@ from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.report import ReportError
 from cloud_receiver.report_text import Language
 from settings.errors import ConfigError
-from wire.keys import KeyFileError
+from wire.keys import ALGORITHMS, KeyFileError
 from wire.link import LinkError
 from wire.proof import command as verify_command
 from wire.topics import TopicError
@@ -90,10 +90,17 @@ def parser() -> argparse.ArgumentParser:
     key = sub.add_parser("key", help="make and show the centre's key").add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in (
         ("new", commands.key_new, "write a new private key to FILE and its public key to FILE.pub"),
-        ("show", commands.key_show, "show the id and the public key of a key file"),
+        ("show", commands.key_show, "show the id, the algorithm and the public key of a key file"),
     ):
         item = key.add_parser(name, help=text)
         item.add_argument("file", metavar="FILE")
+        if name == "new":
+            item.add_argument(
+                "--algorithm",
+                choices=ALGORITHMS,
+                default="ed25519",
+                help="sm2: SM2 with SM3 (国密), which needs the extra `sm2` here and at gateways (default: ed25519)",
+            )
         item.set_defaults(run=function)
 
     base = sub.add_parser("database", help="look after the store").add_subparsers(required=True, metavar="COMMAND")

@@ -240,7 +240,7 @@ def findings(options: argparse.Namespace) -> None:
 
 def key_new(options: argparse.Namespace) -> None:
     """Make a key pair."""
-    private_key = keys.generate()
+    private_key = keys.generate(options.algorithm)
     keys.save_private(private_key, options.file)
     keys.save_public(private_key.public_key(), f"{options.file}.pub")
     _say(f"key {keys.key_id(private_key.public_key()).hex()}: {options.file} and {options.file}.pub")
@@ -254,7 +254,9 @@ def key_show(options: argparse.Namespace) -> None:
         if "private key" not in str(error):
             raise
         public_key = keys.load_private(options.file).public_key()
-    _say(f"key id      {keys.key_id(public_key).hex()}\npublic key  {public_key.public_bytes_raw().hex()}")
+    _say(f"key id      {keys.key_id(public_key).hex()}")
+    _say(f"algorithm   {keys.algorithm_name(public_key)}")
+    _say(f"public key  {keys.public_bytes(public_key).hex()}")
 
 
 def database_upgrade(options: argparse.Namespace) -> None:

@@ -4,13 +4,17 @@ A key is believed until `revoked_ms`, by the time at which a message reaches the
 message is the word of whoever holds the key.
 """
 
+import functools
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from cloud_receiver.schema import gateway, gateway_key, message, station
 from wire.envelope import KeyRing
-from wire.keys import PublicKey, key_id, public_bytes, public_from_bytes
+from wire.keys import MissingLibraryError, PublicKey, key_id, public_bytes, public_from_bytes
+
+_log = logging.getLogger(__name__)
 
 
 class EnrolmentError(Exception):
@@ -161,12 +165,27 @@ def keys(connection: Connection) -> list[EnrolledKey]:
 
 
 def enrolled(connection: Connection, now_ms: int | None = None) -> Enrolled:
-    """Read gateways and keys as they are at a time; without one, a key whose end is settled counts as revoked."""
+    """Read gateways and keys as they are at a time; without one, a key whose end is settled counts as revoked.
+
+    A key whose algorithm has no library here (enrolled by another receiver) is told of once and left out: messages
+    under it are refused as of a wrong algorithm, and stay at the gateway.
+    """
     names = {row.id: GatewayRow(row.id, row.name, row.station) for row in connection.execute(select(gateway))}
     ring = KeyRing()
     revoked = set()
     for row in connection.execute(select(gateway_key)):
-        ring.add(public_from_bytes(row.public_key), names[row.gateway].name)
+        name = names[row.gateway].name
+        try:
+            ring.add(public_from_bytes(row.public_key), name)
+        except MissingLibraryError as error:
+            _tell_unusable(name, bytes(row.kid), str(error))
+            continue
         if row.revoked_ms is not None and (now_ms is None or row.revoked_ms <= now_ms):
             revoked.add(bytes(row.kid))
     return Enrolled(ring, {item.name: item for item in names.values()}, frozenset(revoked))
+
+
+@functools.cache
+def _tell_unusable(name: str, kid: bytes, reason: str) -> None:
+    # The ring is read every few seconds: once is enough.
+    _log.error("gateway %s: key %s can't be used by this receiver: %s", name, kid.hex(), reason)

@@ -14,12 +14,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Tests are no packages (importmode=importlib): what all of them share beside fixtures is found by its directory.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from key_support import set_algorithm  # needs the path above
+
+from wire.keys import AlgorithmName
+
 # Nothing is timed against the wall clock: an example may take long on a busy machine.
 settings.register_profile("diantan", deadline=None)
 settings.load_profile("diantan")
-
-# Tests are no packages (importmode=importlib): what all of them share beside fixtures is found by its directory.
-sys.path.insert(0, str(Path(__file__).parent))
 
 REQUIRE_ALL = bool(os.environ.get("DIANTAN_REQUIRE_ALL"))
 
@@ -32,6 +36,15 @@ def _own_log_handlers() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def algorithm(request: pytest.FixtureRequest) -> Iterator[AlgorithmName]:
+    """Let every key of the test be of one algorithm: the parameter, else Ed25519 (see key_support)."""
+    name: AlgorithmName = getattr(request, "param", "ed25519")
+    former = set_algorithm(name)
+    yield name
+    set_algorithm(former)
 
 
 def _absent(what: str) -> None:

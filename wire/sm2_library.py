@@ -75,6 +75,7 @@ int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *sig, size_t siglen, c
 _SIGNATURE_ROOM = 80  # DER of two integers of 256 bits takes 72 bytes at most
 _FAULT_ROOM = 256
 _DONE = 1
+_VERSION = 0  # OPENSSL_VERSION
 
 
 class Sm2Error(Exception):
@@ -93,14 +94,14 @@ class Library:
         self._lib = lib
         digest = lib.EVP_MD_fetch(ffi.NULL, b"SM3", ffi.NULL)
         context = lib.EVP_PKEY_CTX_new_from_name(ffi.NULL, b"SM2", ffi.NULL)
-        self.version = ffi.string(lib.OpenSSL_version(0)).decode()
+        self.version = ffi.string(lib.OpenSSL_version(_VERSION)).decode()
         if not digest or not context:
-            raise Sm2MissingError(f"{name} ({self.version}) was built without SM2 and SM3: {self._fault()}")
+            raise Sm2Error(f"{name} ({self.version}) was built without SM2 and SM3: {self._fault()}")
         lib.EVP_PKEY_CTX_free(context)
         self._digest = digest
         # Any library may be named: one that computes something else has to be found out before it signs.
         if not self.verify(self.public_key(EXAMPLE_POINT), _EXAMPLE_SIGNATURE, EXAMPLE_MESSAGE):
-            raise Sm2MissingError(f"{name} ({self.version}) fails the example of GB/T 32918.5-2017, annex A")
+            raise Sm2Error(f"{name} ({self.version}) fails the example of GB/T 32918.5-2017, annex A")
 
     def generate(self) -> Pointer:
         """Return a new private key."""
@@ -218,13 +219,21 @@ class Library:
         return self._ffi.string(room).decode("ascii", "replace") if code else "no reason given"
 
 
-@functools.cache
 def library() -> Library:
-    """Return the library, found and tried at the first call; Sm2MissingError says what to install."""
+    """Return the library; Sm2MissingError says what to install."""
+    found = _found()
+    if isinstance(found, str):
+        raise Sm2MissingError(found)
+    return found
+
+
+# The search has its price, and whoever sends envelopes could have it made for each of them: once, whatever comes of it.
+@functools.cache
+def _found() -> Library | str:
     try:
         import cffi  # noqa: PLC0415  # only who uses SM2 has to have it
     except ImportError:
-        raise Sm2MissingError(f"SM2 needs the extra `sm2`: {EXTRA}") from None
+        return f"SM2 needs the extra `sm2`: {EXTRA}"
     named = os.environ.get(LIBRARY_VARIABLE)
     names = (named,) if named else LIBRARIES
     ffi = cffi.FFI()
@@ -237,5 +246,7 @@ def library() -> Library:
         try:
             return Library(ffi, lib, name)
         except AttributeError as error:
-            raise Sm2MissingError(f"SM2 needs OpenSSL 3 or newer, and {name} is none: {error}") from error
-    raise Sm2MissingError(f"SM2 needs the system's OpenSSL 3 beside {EXTRA}: {' or '.join(names)} can't be loaded")
+            return f"SM2 needs OpenSSL 3 or newer, and {name} is none: {error}"
+        except Sm2Error as error:
+            return f"SM2 needs another libcrypto ({LIBRARY_VARIABLE} names one): {error}"
+    return f"SM2 needs OpenSSL 3 of the system (Debian: libssl3): {' or '.join(names)} can't be loaded"

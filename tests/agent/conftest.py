@@ -12,6 +12,7 @@ from typing import Any
 
 import cbor2
 import pytest
+from key_support import new_key
 
 from clock import Clock, SimulatedClock, SystemClock
 from wire import keys, topics
@@ -171,7 +172,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """Make keys of a gateway and a centre."""
-    gateway, centre = keys.generate(), keys.generate()
+    gateway, centre = new_key(), new_key()
     keys.save_private(gateway, tmp_path / "gateway.key")
     keys.save_public(centre.public_key(), tmp_path / "centre.pub")
     return Site(tmp_path, tmp_path / "agent.toml", centre, gateway.public_key())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from key_support import both_algorithms
 
 from agent import cli
 from agent.config_file import load_config
@@ -146,16 +147,18 @@ def test_one_agent_for_a_data_directory(tmp_path: Path) -> None:
         pass
 
 
-def test_keys(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@both_algorithms
+def test_keys(capsys: pytest.CaptureFixture[str], tmp_path: Path, algorithm: str) -> None:
     """The private key is the owner's alone, nothing is overwritten, both halves have the same id."""
     file = tmp_path / "gateway.key"
-    status, out, _ = run(capsys, "key", "new", file)
+    status, out, _ = run(capsys, "key", "new", "--algorithm", algorithm, file)
     assert status == 0
     assert file.stat().st_mode & 0o777 == 0o600
     assert run(capsys, "key", "new", file)[0] == 1
     shown = [run(capsys, "key", "show", path)[1].split()[-1] for path in (file, tmp_path / "gateway.key.pub")]
     assert shown[0] == shown[1]
     assert shown[0] in out
+    assert f" {algorithm} key " in run(capsys, "key", "show", file)[1]
     assert run(capsys, "key", "show", tmp_path / "none")[0] == 1
 
 

@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from key_support import BOTH_ALGORITHMS, new_key
 
 from agent.factors import REJECTED_EVERY_MS, SLOT_MS, FactorBook
 from agent.journal import Append, FactorUpdate, StoredFactor
-from wire import keys, topics
+from wire import topics
 from wire.envelope import KeyRing, Signer
 from wire.messages import Factors
 from wire.records import DetailKey, EventCode, FactorQuality, IntervalRecord, Quality
 from wire.row import from_body
+
+pytestmark = BOTH_ALGORITHMS
 
 START = 1_767_196_800_000
 TOPIC = topics.factor("node-1")
@@ -24,7 +27,7 @@ class Desk:
     def __init__(self, stored: tuple[StoredFactor, ...] = (), **settings: Any) -> None:
         self.operations: list[Append | FactorUpdate] = []
         self.now_ms = START
-        centre = keys.generate()
+        centre = new_key()
         self.signer = Signer(centre)
         ring = KeyRing()
         ring.add(centre.public_key(), "centre")
@@ -110,7 +113,7 @@ def test_wrong_signature_garbage_and_another_topic_are_rejected() -> None:
     """Nothing unsigned is believed, and what was signed for another topic is not for this one."""
     desk = Desk()
     message = Factors("node-1", b"s", 1, SLOT_MS, START, (500_000,)).encode()
-    stranger = Signer(keys.generate())
+    stranger = Signer(new_key())
     good = desk.signer.sign(message, TOPIC)
     for envelope in (
         stranger.sign(message, TOPIC),

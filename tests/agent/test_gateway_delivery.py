@@ -15,15 +15,17 @@ from gateway_support import (
     journal_records,
     until,
 )
+from key_support import both_algorithms, new_key
 
 from agent.journal_check import verify
 from agent.journal_schema import StorageFullError
-from wire import keys, topics
+from wire import topics
 from wire.envelope import Signer
 from wire.messages import Acknowledgement, Factors, Live, Status, StatusState
 from wire.records import AdjustmentRecord, EventCode, EventRecord
 
 
+@both_algorithms
 @pytest.mark.mosquitto
 def test_every_record_arrives_once_and_energy_is_exact(scene: Scene, make_centre: Any) -> None:
     """Two meters, several slots, factors dispatched: the centre has what the journal has, and the sums agree."""
@@ -195,6 +197,7 @@ def test_deleted_journal_is_a_new_context(scene: Scene, make_centre: Any) -> Non
     asyncio.run(scenario())
 
 
+@both_algorithms
 @pytest.mark.mosquitto
 def test_forged_acknowledgements_and_factors_are_refused(scene: Scene, make_centre: Any) -> None:
     """Another key, another context, more than there is: nothing is forgotten; forged factors are not used."""
@@ -207,7 +210,7 @@ def test_forged_acknowledgements_and_factors_are_refused(scene: Scene, make_cent
                 await centre.until(lambda: len(centre.stored) >= 2)
                 topic = topics.acknowledgement("gw-1")
                 context = centre.contexts[0]
-                stranger = Signer(keys.generate())
+                stranger = Signer(new_key())
                 good = Acknowledgement("gw-1", context, 2, (), 0).encode()
                 centre.send(topic, good, stranger)
                 for forged in (

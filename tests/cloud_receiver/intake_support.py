@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from key_support import new_key
 from receiver_support import DAY_MS, FakeGateway, interval
 from sqlalchemy import Engine, select
 
@@ -56,7 +56,7 @@ class Bench:
         self.engine = engine
         self.link = FakeLink()
         self.clock = ManualClock(wall_ms=DAY_MS)
-        self.signer = Signer(Ed25519PrivateKey.generate())
+        self.signer = Signer(new_key())
         self.intake = Intake(engine, self.signer, self.link, self.clock, settings)
 
     def take(self, *messages: Message) -> None:

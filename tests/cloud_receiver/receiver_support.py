@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from key_support import new_key
 from sqlalchemy import Engine, select
 
 from cloud_receiver import database, enrolment, schema
@@ -13,6 +13,7 @@ from cloud_receiver.registry import Auxiliary, Loss, Meter, Role, Station
 from wire import topics
 from wire.batch import RecordBatchMessage, encode_batch
 from wire.envelope import Signer
+from wire.keys import PrivateKey
 from wire.records import ClockState, FactorQuality, IntervalRecord, Quality, Record
 
 SLOT_MS = 900_000
@@ -25,7 +26,7 @@ class FakeGateway:
     """Signs batches as a gateway does."""
 
     name: str
-    key: Ed25519PrivateKey
+    key: PrivateKey
     context: bytes = b"journal1"
 
     @property
@@ -91,7 +92,7 @@ def station_model(chargers: int = 3, **changes: object) -> Station:
 
 def enrol(engine: Engine, name: str) -> FakeGateway:
     """Enrol a gateway of station S1."""
-    key = Ed25519PrivateKey.generate()
+    key = new_key()
     with database.writing(engine) as connection:
         enrolment.add(connection, name, key.public_key(), "S1", 0)
     return FakeGateway(name, key)

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from key_support import both_algorithms
 
 from cloud_receiver import database, gateway_status
 from cloud_receiver.cli import main
 from cloud_receiver.enrolment import GatewayRow
 from cloud_receiver.gateway_status import Heard
+from wire.keys import load_public, public_bytes
 from wire.messages import Status, StatusState
 from wire.records import ClockState
 from wire.status_facts import Backlog, Overdue
@@ -252,14 +254,19 @@ def test_database_upgrade(config: str, capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.splitlines() == ["schema 0004, was none", "schema 0004 is current"]
 
 
-def test_a_key_is_shown_without_its_private_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@both_algorithms
+def test_a_key_is_shown_without_its_private_part(
+    algorithm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "centre.key"
-    assert main(["key", "new", str(path)]) == 0
+    assert main(["key", "new", "--algorithm", algorithm, str(path)]) == 0
     kid = capsys.readouterr().out.split()[1].rstrip(":")
     for name in (path, f"{path}.pub"):
         assert main(["key", "show", str(name)]) == 0
         shown = capsys.readouterr().out
         assert shown.split()[2] == kid
+        assert shown.split()[4] == algorithm
+        assert shown.split()[-1] == public_bytes(load_public(f"{path}.pub")).hex()
         assert "PRIVATE" not in shown
     assert main(["key", "new", str(path)]) == 1
     assert "never overwritten" in capsys.readouterr().err

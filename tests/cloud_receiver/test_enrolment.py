@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, batch
+from key_support import BOTH_ALGORITHMS, new_key
 from receiver_support import DAY_MS, FakeGateway, enrol, stored_sequences
 from sqlalchemy import Engine
 
@@ -14,7 +14,10 @@ from cloud_receiver.cli import main
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.refusal import Reason
 from cloud_receiver.schema import quarantine
+from wire import sm2_library
 from wire.keys import key_id
+
+pytestmark = BOTH_ALGORITHMS
 
 HOUR_MS = 3_600_000
 DAY = 24 * HOUR_MS
@@ -26,7 +29,7 @@ def kid(gateway: FakeGateway) -> bytes:
 
 def successor(engine: Engine, now_ms: int, overlap_ms: int, name: str = "gw1") -> tuple[FakeGateway, dict[bytes, int]]:
     """Rotate the gateway's key and return the gateway with the next one, and the ends of the former ones."""
-    key = Ed25519PrivateKey.generate()
+    key = new_key()
     with database.writing(engine) as connection:
         new, ends = enrolment.rotate(connection, name, key.public_key(), now_ms, overlap_ms)
     assert new == key_id(key.public_key())
@@ -125,6 +128,33 @@ def test_what_came_after_a_revocation_in_the_past_is_told(engine: Engine, gatewa
     assert stored_sequences(engine) == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_receiver_without_the_library_refuses_and_says_so(
+    engine: Engine,
+    gateway: FakeGateway,
+    algorithm: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Another receiver enrolled the key. Gateways of the other algorithm are served; what is refused stays there."""
+    bench, first, second = Bench(engine), batch(gateway, 1, 2), batch(gateway, 3, 1)
+    believed = kid(gateway).hex()
+    monkeypatch.setattr(sm2_library, "_found", lambda: "SM2 needs the extra `sm2`: pip install diantan[sm2]")
+    enrolment._tell_unusable.cache_clear()
+    bench.take(first)
+    pass_time(bench, 6_000)  # the key ring is read again
+    bench.take(second)
+    told = [record.getMessage() for record in caplog.records if "can't be used" in record.getMessage()]
+    if algorithm == "sm2":
+        assert stored_sequences(engine) == []
+        assert {row.reason for row in bench.rows(quarantine)} == {Reason.WRONG_ALGORITHM}
+        (line,) = told
+        assert f"gateway gw1: key {believed}" in line
+        assert line.endswith("pip install diantan[sm2]")
+    else:
+        assert stored_sequences(engine) == [1, 2, 3]
+        assert told == []
+
+
 REGISTRY = """
 [[station]]
 id = "S1"
@@ -139,12 +169,12 @@ CLOCK = ["--clock", f"simulated:{DAY_MS}:1:99999999999999"]
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> str:
+def config(tmp_path: Path, algorithm: str) -> str:
     (tmp_path / "registry.toml").write_text(REGISTRY)
     path = tmp_path / "receiver.toml"
     path.write_text('[centre]\nkey_file = "centre.key"\n')
     for name in ("one", "two"):
-        assert main(["key", "new", str(tmp_path / f"{name}.key")]) == 0
+        assert main(["key", "new", "--algorithm", algorithm, str(tmp_path / f"{name}.key")]) == 0
     assert (
         main(["gateway", "add", "-c", str(path), "gw1", str(tmp_path / "one.key.pub"), "--station", "S1", *CLOCK]) == 0
     )

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import FAST, Bench, Message, batch
+from key_support import BOTH_ALGORITHMS, new_key
 from receiver_support import FakeGateway, enrol, interval, stored_sequences
 from sqlalchemy import Engine, func, select
 
@@ -12,6 +12,8 @@ from bench.hostile_messages import Hostile, corpus, tiny
 from cloud_receiver import database, schema
 from cloud_receiver.refusal import Reason
 from wire.envelope import Signer
+
+pytestmark = BOTH_ALGORITHMS
 
 READINGS = (schema.interval, schema.freeze, schema.adjustment, schema.event, schema.message, schema.received_range)
 
@@ -23,7 +25,7 @@ def hostile(engine: Engine, gateway: FakeGateway) -> list[Hostile]:
         gateway.name,
         good,
         signer=Signer(gateway.key),
-        stranger=Signer(Ed25519PrivateKey.generate()),
+        stranger=Signer(new_key()),
         other=other.name,
         other_signer=Signer(other.key),
     )

@@ -9,10 +9,10 @@ from typing import Any
 
 import cbor2
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from intake_support import FAST, Bench, Message, batch
+from key_support import BOTH_ALGORITHMS, new_key
 from receiver_support import DAY_MS, FakeGateway, enrol, interval, stored_sequences, until
 from sqlalchemy import Engine, event, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -22,9 +22,11 @@ from cloud_receiver.intake import QUEUE_LIMIT
 from cloud_receiver.refusal import Reason
 from cloud_receiver.schema import dirty, message, meter, quarantine, set_aside
 from cloud_receiver.schema import interval as interval_table
-from wire import topics
+from wire import keys, topics
 from wire.envelope import Signer
 from wire.messages import Acknowledgement
+
+pytestmark = BOTH_ALGORITHMS
 
 
 def test_a_batch_is_stored_acknowledged_and_kept_as_it_came(engine: Engine, gateway: FakeGateway) -> None:
@@ -72,7 +74,7 @@ def test_exactly_once_whatever_comes_in_which_order(
     engine: Engine, gateway: FakeGateway, runs: list[tuple[int, int]], size: int
 ) -> None:
     # A context of its own for each example: the store is shared by all of them.
-    context = Ed25519PrivateKey.generate().public_key().public_bytes_raw()[:8]
+    context = keys.public_bytes(new_key().public_key())[:8]
     bench = Bench(engine, FAST.model_copy(update={"commit_batches": size}))
     bench.take(
         *(
@@ -133,11 +135,11 @@ def of_other_gateway(gateway: FakeGateway) -> Message:
 
 
 def of_unknown_key(gateway: FakeGateway) -> Message:
-    return batch(FakeGateway("gw1", Ed25519PrivateKey.generate()), 1, 1)
+    return batch(FakeGateway("gw1", new_key()), 1, 1)
 
 
 def of_unknown_gateway(gateway: FakeGateway) -> Message:
-    return batch(FakeGateway("gw9", Ed25519PrivateKey.generate()), 1, 1)
+    return batch(FakeGateway("gw9", new_key()), 1, 1)
 
 
 def on_other_topic(gateway: FakeGateway) -> Message:

@@ -7,10 +7,10 @@ from typing import Any
 
 import cbor2
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intake_support import Bench, Message
+from key_support import BOTH_ALGORITHMS, new_key
 from receiver_support import DAY_MS, FakeGateway, enrol, interval, station_model
 from sqlalchemy import Engine, delete, func, insert, select
 
@@ -22,6 +22,8 @@ from wire import topics
 from wire.envelope import Signer
 from wire.messages import Status, StatusState
 from wire.records import ClockState, EventCode, EventRecord, Record
+
+pytestmark = BOTH_ALGORITHMS
 
 EXAMPLES = 100
 SEQUENCE = 1 + list(schema.interval.c.keys()).index("sequence")
@@ -218,6 +220,6 @@ def test_anything_on_any_topic(centre: Centre, items: list[tuple[str, bytes]]) -
 
 
 def test_a_key_that_nobody_enrolled_signs_nothing(centre: Centre) -> None:
-    message = Message(centre.one.topic, Signer(Ed25519PrivateKey.generate()).sign(centre.payload, centre.one.topic))
+    message = Message(centre.one.topic, Signer(new_key()).sign(centre.payload, centre.one.topic))
     centre.bench.take(message)
     assert centre.readings() == centre.stored

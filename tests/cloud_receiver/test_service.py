@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from key_support import BOTH_ALGORITHMS
 from metrics_support import free_port, scrape
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval, stored_sequences, until
 from sqlalchemy import Engine, select
@@ -27,7 +28,7 @@ from wire.link import Link, LinkSettings, Received
 from wire.messages import Acknowledgement, Factors, Status, StatusState
 from wire.records import ClockState
 
-pytestmark = pytest.mark.mosquitto
+pytestmark = [pytest.mark.mosquitto, *BOTH_ALGORITHMS]
 
 RECEIVER_TOML = """
 registry = "registry.toml"
@@ -111,14 +112,14 @@ class Centre:
 
 
 @pytest.fixture
-def centre(tmp_path: Path, mosquitto: Any, capsys: pytest.CaptureFixture[str]) -> Iterator[Centre]:
+def centre(tmp_path: Path, algorithm: str, mosquitto: Any, capsys: pytest.CaptureFixture[str]) -> Iterator[Centre]:
     (tmp_path / "registry.toml").write_text(REGISTRY_TOML)
     (tmp_path / "factors.csv").write_text(
         "node,start,factor\n"
         + "".join(f"node1,2026-07-01T{slot // 4:02}:{slot % 4 * 15:02}:00+08:00,0.5703\n" for slot in range(40))
     )
-    assert main(["key", "new", str(tmp_path / "centre.key")]) == 0
-    assert main(["key", "new", str(tmp_path / "gw1.key")]) == 0
+    for name in ("centre.key", "gw1.key"):
+        assert main(["key", "new", "--algorithm", algorithm, str(tmp_path / name)]) == 0
     centre = Centre(tmp_path, mosquitto, FakeGateway("gw1", keys.load_private(tmp_path / "gw1.key")))
     assert (
         main(

@@ -1,6 +1,7 @@
 """Key files: written once, readable by their owner only, and every refusal names the file."""
 
 import base64
+import contextlib
 import errno
 import hashlib
 import os
@@ -9,39 +10,71 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from key_support import BOTH_ALGORITHMS, new_key
 
 from wire.keys import (
+    AlgorithmName,
+    InvalidKeyError,
     KeyFileError,
+    algorithm_name,
     generate,
     key_id,
     load_private,
     load_public,
+    public_bytes,
+    public_from_bytes,
     save_private,
     save_public,
 )
 
+pytestmark = BOTH_ALGORITHMS
+
 
 def test_keys_come_back(tmp_path: Path) -> None:
-    key = generate()
+    key = new_key()
     save_private(key, tmp_path / "gw.key")
     save_public(key.public_key(), tmp_path / "gw.pub")
-    assert load_private(tmp_path / "gw.key").private_bytes_raw() == key.private_bytes_raw()
+    again = load_private(tmp_path / "gw.key")
+    save_private(again, tmp_path / "again.key")
+    assert (tmp_path / "again.key").read_bytes() == (tmp_path / "gw.key").read_bytes()
+    assert again.public_key() == key.public_key()
     assert load_public(str(tmp_path / "gw.pub")) == key.public_key()
     assert (tmp_path / "gw.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_key_id_is_the_beginning_of_sha_256() -> None:
-    public = generate().public_key()
-    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+def test_keys_are_of_the_algorithm_asked_for(algorithm: AlgorithmName) -> None:
+    key = generate(algorithm)
+    assert algorithm_name(key) == algorithm_name(key.public_key()) == algorithm
+    assert key.public_key() == key.public_key()
+    assert key.public_key() != generate(algorithm).public_key()
+
+
+def test_the_key_id_is_the_beginning_of_sha_256(algorithm: AlgorithmName) -> None:
+    public = new_key().public_key()
+    raw = public_bytes(public)
+    assert len(raw) == {"ed25519": 32, "sm2": 65}[algorithm]
     assert key_id(public) == hashlib.sha256(raw).digest()[:8]
+
+
+def test_a_public_key_comes_back_from_its_bytes(algorithm: AlgorithmName) -> None:
+    public = new_key().public_key()
+    again = public_from_bytes(public_bytes(public))
+    assert again == public
+    assert algorithm_name(again) == algorithm
+
+
+@pytest.mark.parametrize("size", [0, 31, 33, 64, 66])
+def test_bytes_of_another_length_are_no_public_key(size: int) -> None:
+    with pytest.raises(InvalidKeyError, match=f"32 bytes .Ed25519. or 65 .SM2., got {size}"):
+        public_from_bytes(bytes(size))
 
 
 def test_no_key_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "gw.key"
-    key = generate()
+    key = new_key()
     save_private(key, path)
     before = path.read_bytes()
-    for save in (lambda: save_private(generate(), path), lambda: save_public(key.public_key(), path)):
+    for save in (lambda: save_private(new_key(), path), lambda: save_public(key.public_key(), path)):
         with pytest.raises(KeyFileError, match=r"gw\.key: exists"):
             save()
     assert path.read_bytes() == before
@@ -50,7 +83,7 @@ def test_no_key_is_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
 def test_a_private_key_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "gw.key"
-    save_private(generate(), path)
+    save_private(new_key(), path)
     path.chmod(mode)
     with pytest.raises(KeyFileError, match=rf"gw\.key.*mode 0{mode:o}"):
         load_private(path)
@@ -62,7 +95,7 @@ def test_faults_name_the_file(tmp_path: Path) -> None:
         with pytest.raises(KeyFileError, match=r"missing: can't be read"):
             load(missing)
     with pytest.raises(KeyFileError, match="can't be written"):
-        save_private(generate(), tmp_path / "no" / "folder")
+        save_private(new_key(), tmp_path / "no" / "folder")
     garbage = tmp_path / "garbage"
     garbage.write_bytes(b"garbage")
     garbage.chmod(0o600)
@@ -75,7 +108,7 @@ def test_faults_name_the_file(tmp_path: Path) -> None:
 
 
 def test_a_private_key_is_no_public_key(tmp_path: Path) -> None:
-    save_private(generate(), tmp_path / "gw.key")
+    save_private(new_key(), tmp_path / "gw.key")
     with pytest.raises(KeyFileError, match=r"this is a private key"):
         load_public(tmp_path / "gw.key")
 
@@ -114,6 +147,19 @@ def test_a_key_of_a_curve_the_library_does_not_know_is_refused(tmp_path: Path) -
             load(path)
 
 
+def test_a_damaged_key_is_refused_or_read_as_one(tmp_path: Path, algorithm: AlgorithmName) -> None:
+    """Whatever letter of its text is another one: not every damage can be seen, but nothing else comes of it."""
+    key = new_key()
+    save_private(key, tmp_path / "gw.key")
+    save_public(key.public_key(), tmp_path / "gw.pub")
+    for load, path in ((load_private, tmp_path / "gw.key"), (load_public, tmp_path / "gw.pub")):
+        good = path.read_bytes()
+        for place in range(good.index(b"\n") + 1, good.rindex(b"-----END") - 1):
+            path.write_bytes(good[:place] + (b"B" if good[place] == ord("A") else b"A") + good[place + 1 :])
+            with contextlib.suppress(KeyFileError):
+                assert algorithm_name(load(path)) == algorithm
+
+
 def test_a_full_disk_leaves_no_half_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -122,15 +168,15 @@ def test_a_full_disk_leaves_no_half_key(tmp_path: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(KeyFileError, match=r"gw.key: can't be written: No space left"):
-            save_private(generate(), path)
-    save_private(generate(), path)
+            save_private(new_key(), path)
+    save_private(new_key(), path)
     load_private(path)
 
 
 def test_an_encrypted_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "gw.key"
     path.write_bytes(
-        generate().private_bytes(
+        generate_private_key(SECP256R1()).private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.BestAvailableEncryption(b"secret"),

@@ -72,7 +72,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return data
 
 
-def _frames(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
+def frames(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
     """Yield (first byte, body) of each packet."""
     data = b""
     while True:
@@ -104,7 +104,7 @@ def await_acknowledgements(connection: socket.socket, expected: dict[str, int]) 
     """Read the centre's acknowledgements until each gateway's journal is stored up to the expected sequence."""
     waiting = dict(expected)
     connection.settimeout(_SILENCE_S)  # a receiver that has died says nothing for ever
-    for _, body in _frames(connection):
+    for _, body in frames(connection):
         topic_bytes = int.from_bytes(body[:2], "big")
         content = cbor2.loads(cbor2.loads(body[2 + topic_bytes :]).value[2])
         gateway, up_to = content[1], content[3]

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -163,6 +164,8 @@ class Connection:
 
     def _attach(self) -> None:
         self._socket = self._client.socket()
+        # Else a message waits until the one before has reached the broker, and on a slow link that is what takes long.
+        self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         self._loop.add_reader(self._socket, self._read)
         self._timer = self._loop.call_later(_MISC_PERIOD_S, self._misc)
         self._want_write()

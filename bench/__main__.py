@@ -10,6 +10,7 @@ BENCHES = {
     "integration": "register steps a second, beside the same sums in numpy float64",
     "codecs": "DL/T frames a second from Rust and through Python, beside dlt645 and dlt698",
     "wire_size": "bytes an interval record on the wire, beside JSON and row-wise CBOR",
+    "signatures": "envelopes signed and verified a second with SM2, beside Ed25519",
     "agent_poll": "200 meters read every second: CPU, memory, lateness, beside plain pymodbus",
     "serial_line": "requests a second on a 9600-baud line beside the line's limit, and beside plain pymodbus",
     "late_replies": "wrong and old values over a link that stalls, beside plain pymodbus",

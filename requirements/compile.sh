@@ -7,7 +7,7 @@ compile() {
         --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-annotate \
         --output-file "requirements/$out.txt" "$@" pyproject.toml
 }
-compile agent --extra agent
-compile receiver --extra receiver
+compile agent --extra agent --extra sm2
+compile receiver --extra receiver --extra sm2
 compile sim --extra sim
-compile dev --extra agent --extra receiver --extra sim --extra dev
+compile dev --extra agent --extra receiver --extra sim --extra sm2 --extra dev

@@ -11,7 +11,7 @@ from wire.keys import AlgorithmName, PrivateKey, generate
 needs_sm2 = pytest.mark.skipif(
     # Where everything is mandatory the test runs, and fails for want of the library.
     not os.environ.get("DIANTAN_REQUIRE_ALL") and not sm2.available(),
-    reason="no library for SM2 (pip install diantan[sm2], and the system's OpenSSL 3)",
+    reason="no library for SM2 (pip install 'diantan[sm2]', and the system's OpenSSL 3)",
 )
 
 SM2 = pytest.param("sm2", marks=needs_sm2)

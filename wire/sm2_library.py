@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 Pointer: TypeAlias = Any
 """What cffi knows of a pointer to the library's own; it frees what it points to."""
 
-EXTRA = "pip install diantan[sm2]"
+EXTRA = "pip install 'diantan[sm2]'"
 LIBRARY_VARIABLE = "DIANTAN_LIBCRYPTO"
 """Environment variable that names another libcrypto, such as a certified Tongsuo (铜锁)."""
 
 LIBRARIES = ("libcrypto.so.3", "libcrypto.so.4")
 
 USER_ID = b"1234567812345678"
-"""The signer's distinguishing identifier (可辨别标识) in Z_A: the default one of GM/T 0009-2012, clause 10."""
+"""The signer's distinguishing identifier (可辨别标识) in Z_A: the default one of GM/T 0009-2012."""
 
 SUBJECT_PUBLIC_KEY = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
 """DER before the 65 bytes of an uncompressed point: id-ecPublicKey with the curve 1.2.156.10197.1.301 (RFC 5480)."""

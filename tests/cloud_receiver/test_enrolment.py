@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from intake_support import Bench, batch
-from key_support import BOTH_ALGORITHMS, new_key
+from key_support import BOTH_ALGORITHMS, needs_sm2, new_key
 from receiver_support import DAY_MS, FakeGateway, enrol, stored_sequences
 from sqlalchemy import Engine
 
@@ -15,7 +15,7 @@ from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.refusal import Reason
 from cloud_receiver.schema import quarantine
 from wire import sm2_library
-from wire.keys import key_id
+from wire.keys import generate, key_id
 
 pytestmark = BOTH_ALGORITHMS
 
@@ -66,6 +66,17 @@ def test_the_journal_goes_on_under_the_next_key(engine: Engine, gateway: FakeGat
     bench.take(batch(late, 2, 4))
     assert stored_sequences(engine) == [1, 2, 3, 4, 5]
     assert bench.acknowledgements()[-1].up_to == 5
+    assert bench.rows(quarantine) == []
+
+
+@needs_sm2
+def test_a_rotation_goes_from_one_algorithm_to_the_other(engine: Engine, gateway: FakeGateway, algorithm: str) -> None:
+    bench = Bench(engine)
+    key = generate("ed25519" if algorithm == "sm2" else "sm2")
+    with database.writing(engine) as connection:
+        enrolment.rotate(connection, "gw1", key.public_key(), DAY_MS, DAY)
+    bench.take(batch(gateway, 1, 1), batch(FakeGateway("gw1", key), 2, 1))
+    assert stored_sequences(engine) == [1, 2]
     assert bench.rows(quarantine) == []
 
 

@@ -326,7 +326,7 @@ def without_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     match request.param:
         case "no cffi":
             monkeypatch.setitem(sys.modules, "cffi", None)
-            told = r"pip install diantan\[sm2\]"
+            told = r"pip install 'diantan\[sm2\]'"
         case "no libcrypto":
             monkeypatch.setenv(sm2_library.LIBRARY_VARIABLE, "libcrypto-of-nobody.so")
             told = r"OpenSSL 3 .*libcrypto-of-nobody\.so"
@@ -368,3 +368,11 @@ def test_a_library_that_is_missing_is_looked_for_once(monkeypatch: pytest.Monkey
     assert not sm2.available()
     monkeypatch.undo()
     assert not sm2.available()
+
+
+def test_who_has_no_sm2_key_does_not_load_its_library() -> None:
+    script = (
+        "import sys, wire.envelope, wire.keys; wire.keys.generate(); print({'cffi', 'pycparser'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

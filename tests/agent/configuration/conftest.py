@@ -1,0 +1,6 @@
+"""Tests are no packages (importmode=importlib): what these share is found by its directory."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

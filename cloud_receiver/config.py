@@ -20,7 +20,7 @@ class Centre(Section):
     """SQLAlchemy URL; a relative SQLite file lies in `data_dir`."""
     data_dir: Path = Path()
     key_file: Path
-    """Ed25519 private key (PEM) that signs acknowledgements and factors."""
+    """Private key (PEM; Ed25519 or SM2) that signs acknowledgements, factors and commands."""
 
 
 class Broker(Section):

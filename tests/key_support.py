@@ -1,5 +1,6 @@
 """The algorithm of the keys that tests make: each test as it is for Ed25519, and in chosen modules again for SM2."""
 
+import functools
 import os
 from collections.abc import Callable
 
@@ -48,3 +49,13 @@ def current_algorithm() -> AlgorithmName:
 def new_key() -> PrivateKey:
     """Return a new private key of the test's algorithm."""
     return generate(_current[0])
+
+
+def key_of(owner: str) -> PrivateKey:
+    """Return the owner's private key of the test's algorithm: the same one whenever it is asked for."""
+    return _lasting(owner, _current[0])
+
+
+@functools.cache
+def _lasting(_owner: str, algorithm: AlgorithmName) -> PrivateKey:
+    return generate(algorithm)

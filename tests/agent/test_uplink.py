@@ -9,12 +9,13 @@ from typing import Any
 
 import cbor2
 import pytest
+from key_support import BOTH_ALGORITHMS, key_of, new_key
 
 from agent.journal import Append, Journal, event, to_row
 from agent.uplink import Resend, Uplink, UplinkSettings
 from agent.writer import JournalWriter
 from clock import ManualClock
-from wire import keys, topics
+from wire import topics
 from wire.connection import LinkError
 from wire.envelope import KeyRing, Signer
 from wire.messages import Acknowledgement
@@ -22,10 +23,14 @@ from wire.records import EventCode
 
 SETTINGS = UplinkSettings("gw-1", batch=10, window=3, linger_ms=0.0, timeout_ms=1000.0, longest_timeout_ms=1000.0)
 
+pytestmark = BOTH_ALGORITHMS
 
-CENTRE = keys.generate()
-RING = KeyRing()
-RING.add(CENTRE.public_key(), "centre")
+
+def centre_ring() -> KeyRing:
+    """Return what the gateway believes."""
+    ring = KeyRing()
+    ring.add(key_of("centre").public_key(), "centre")
+    return ring
 
 
 class Mute:
@@ -57,8 +62,8 @@ async def sending(
         SETTINGS,
         writer,
         link,
-        Signer(keys.generate()),
-        RING,
+        Signer(new_key()),
+        centre_ring(),
         clock=clock,
         now_ms=lambda: 0,
         chance=random.Random(1),
@@ -86,7 +91,7 @@ def acknowledge(uplink: Uplink, up_to: int, *missing: tuple[int, int], time_ms: 
     """Bring an acknowledgement of the centre."""
     topic = topics.acknowledgement("gw-1")
     message = Acknowledgement("gw-1", uplink._context, up_to, missing, time_ms, highest)
-    assert uplink.acknowledgement(topic, Signer(CENTRE).sign(message.encode(), topic))
+    assert uplink.acknowledgement(topic, Signer(key_of("centre")).sign(message.encode(), topic))
 
 
 async def turns(writer: JournalWriter) -> None:

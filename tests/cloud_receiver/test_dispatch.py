@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from key_support import BOTH_ALGORITHMS, key_of, new_key
 from receiver_support import DAY_MS, SLOT_MS
 from sqlalchemy import Engine, select, update
 
@@ -22,7 +22,7 @@ from wire.envelope import KeyRing, Signer, open_envelope
 from wire.link import LinkError
 from wire.messages import Factors
 
-KEY = Ed25519PrivateKey.generate()
+pytestmark = BOTH_ALGORITHMS
 
 
 class FakeLink:
@@ -47,7 +47,7 @@ class FakeLink:
             return future
         assert (qos, retain) == (1, True)
         ring = KeyRing()
-        ring.add(KEY.public_key(), "centre")
+        ring.add(key_of("centre").public_key(), "centre")
         message = Factors.decode(open_envelope(payload, topic, ring).payload)
         assert topic == topics.factor(message.node)
         self.messages.append(message)
@@ -66,7 +66,7 @@ class Bench:
         self.clock = ManualClock(wall_ms=DAY_MS + 100 * SLOT_MS + 5000)
         self.link = FakeLink()
         self.dispatcher = Dispatcher(
-            engine, Signer(KEY), self.link, self.clock, Dispatch(schedule=self.path, **settings)
+            engine, Signer(key_of("centre")), self.link, self.clock, Dispatch(schedule=self.path, **settings)
         )
 
     def write(self, factors: dict[int, str], node: str = "node1") -> None:
@@ -235,7 +235,9 @@ def test_a_schedule_that_has_ended_or_has_a_gap_is_told_once(
         await settle()
         task.cancel()
 
-    bench.dispatcher = Dispatcher(engine, Signer(KEY), bench.link, bench.clock, Dispatch(schedule=bench.path))
+    bench.dispatcher = Dispatcher(
+        engine, Signer(key_of("centre")), bench.link, bench.clock, Dispatch(schedule=bench.path)
+    )
     asyncio.run(scenario())
     assert [newest(message) for message in bench.link.messages] == [100, 100, 100, 103]
     # Only consecutive slots share a message.
@@ -274,7 +276,9 @@ def test_what_is_published_is_what_is_stored_and_is_not_signed_anew(engine: Engi
 
     asyncio.run(scenario(bench.dispatcher))
     # After a restart, too.
-    asyncio.run(scenario(Dispatcher(engine, Signer(KEY), bench.link, bench.clock, Dispatch(schedule=bench.path))))
+    asyncio.run(
+        scenario(Dispatcher(engine, Signer(key_of("centre")), bench.link, bench.clock, Dispatch(schedule=bench.path)))
+    )
     (envelope,) = stored_envelopes(engine)
     assert bench.link.published == [envelope] * 4
 
@@ -301,7 +305,7 @@ def test_under_a_new_key_the_same_factors_are_signed_anew(engine: Engine, tmp_pa
     bench = Bench(engine, tmp_path)
     now = bench.clock.now_ms()
     (before,) = bench.dispatcher.messages(now)
-    key = Ed25519PrivateKey.generate()
+    key = new_key()
     again = Dispatcher(engine, Signer(key), bench.link, bench.clock, Dispatch(schedule=bench.path))
     (after,) = again.messages(now)
     assert after.message == replace(before.message, issued_ms=before.message.issued_ms + 1)
@@ -324,7 +328,7 @@ def test_a_clock_set_back_does_not_hide_a_newer_issue(engine: Engine, tmp_path: 
     bench = Bench(engine, tmp_path)
     bench.dispatcher.messages(DAY_MS + 100 * SLOT_MS)
     bench.write(dict.fromkeys(range(101), "0.7"))
-    again = Dispatcher(engine, Signer(KEY), bench.link, bench.clock, Dispatch(schedule=bench.path))
+    again = Dispatcher(engine, Signer(key_of("centre")), bench.link, bench.clock, Dispatch(schedule=bench.path))
     (item,) = again.messages(DAY_MS + 99 * SLOT_MS)
     assert item.message.issued_ms == DAY_MS + 100 * SLOT_MS + 1
     assert bench.stored()[99] == 700_000
@@ -333,4 +337,4 @@ def test_a_clock_set_back_does_not_hide_a_newer_issue(engine: Engine, tmp_path: 
 def test_a_schedule_that_can_not_be_used_stops_the_start(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "none.csv"
     with pytest.raises(ConfigError, match="can't be read"):
-        Dispatcher(engine, Signer(KEY), FakeLink(), ManualClock(), Dispatch(schedule=path))
+        Dispatcher(engine, Signer(key_of("centre")), FakeLink(), ManualClock(), Dispatch(schedule=path))

@@ -5,8 +5,8 @@ from typing import Any
 
 import cbor2
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, Message, batch
+from key_support import BOTH_ALGORITHMS, new_key
 from receiver_support import DAY_MS, FakeGateway, interval, stored_sequences
 from sqlalchemy import Engine
 
@@ -16,6 +16,8 @@ from wire import topics
 from wire.envelope import Signer
 from wire.messages import Status, StatusState
 from wire.records import ClockState
+
+pytestmark = BOTH_ALGORITHMS
 
 
 def status(gateway: FakeGateway, sequence: int = 1, **more: Any) -> Message:
@@ -117,7 +119,7 @@ def of_another(gateway: FakeGateway) -> Message:
     ("make", "reason"),
     [
         (lambda gateway: Message(topics.status("gw1"), b"junk"), Reason.MALFORMED),
-        (lambda gateway: status(FakeGateway("gw1", Ed25519PrivateKey.generate())), Reason.UNKNOWN_KEY),
+        (lambda gateway: status(FakeGateway("gw1", new_key())), Reason.UNKNOWN_KEY),
         (lambda gateway: Message(topics.status("gw1"), batch(gateway, 1, 1).payload), Reason.BAD_SIGNATURE),
         (lambda gateway: other_status(gateway, b"\xa1\x00\x01"), Reason.PAYLOAD),
         (lambda gateway: other_status(gateway, cbor2.dumps({0: 2})), Reason.FUTURE_SCHEMA),

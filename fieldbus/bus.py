@@ -122,6 +122,23 @@ class LineBus:
             self._count(request, heard)
             return heard
 
+    async def raw(self, octets: bytes, silence_s: float) -> None:
+        """Put octets of any kind on the line and wait for so much silence, or the end of the connection.
+
+        What comes back answers nothing that was asked. LineDownError.
+        """
+        async with self._lock:
+            self._need_connection()
+            await self._quiet()
+            self._send(octets, "raw", "")
+            loop = asyncio.get_running_loop()
+            while self._channel.connected:
+                wait = max(self._last_heard, self._free_at) + silence_s - loop.time()
+                if wait <= 0:
+                    break
+                await asyncio.sleep(wait)
+            self._note_end()
+
     def _count(self, request: Request, heard: Heard) -> None:
         try:
             if request.verify is not None:
@@ -139,7 +156,7 @@ class LineBus:
 
     async def _broadcast(self, request: Request) -> None:
         await self._quiet()
-        self._send(request, "broadcast")
+        self._send(request.octets, "broadcast", request.framing.protocol)
         self._free_at += self._timing.after_broadcast_s
 
     async def _synchronise(self, request: Request) -> None:
@@ -173,7 +190,7 @@ class LineBus:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Heard] = loop.create_future()
         self._begin(request)
-        self._send(request, kind)
+        self._send(request.octets, kind, request.framing.protocol)
         self._request, self._waiter = request, waiter
         self._deadline = self._free_at + self._timing.timeout_s
         self._wake_at(self._deadline)
@@ -219,17 +236,17 @@ class LineBus:
         self._parts = 0
         self._misfit = False
 
-    def _send(self, request: Request, kind: str) -> None:
+    def _send(self, octets: bytes, kind: str, protocol: str) -> None:
         try:
-            self._channel.write(request.octets)
+            self._channel.write(octets)
         except LineDownError:
             self.counters.unreachable += 1
             raise
-        self._echo.sent(request.octets)
+        self._echo.sent(octets)
         now = asyncio.get_running_loop().time()
-        self._free_at = now + len(request.octets) * self._timing.character_s
+        self._free_at = now + len(octets) * self._timing.character_s
         if self.tap is not None:
-            self._trace(request.octets, kind, request.framing.protocol, sent=True)
+            self._trace(octets, kind, protocol, sent=True)
 
     async def _quiet(self) -> None:
         """Wait until nobody talks, and the pause between two frames has passed."""

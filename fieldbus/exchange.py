@@ -140,7 +140,7 @@ class Traced:
     time_ms: int  # ms UTC
     sent: bool
     octets: bytes
-    verdict: str  # sent: request, probe, broadcast, response; heard: answer, late, foreign, echo, corrupt, event
+    verdict: str  # sent: request, probe, broadcast, response, raw; heard: answer, late, foreign, echo, corrupt, event
     protocol: str  # "" for corrupt octets: they are nobody's
     reason: str = ""  # what is wrong with corrupt octets
 

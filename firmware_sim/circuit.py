@@ -15,13 +15,15 @@ class Circuit:
     """A circuit with constant voltage, frequency and power factor.
 
     `voltage_mv` is between phase and neutral; `power_factor` in 10⁻⁶. `shares` says how the power
-    spreads over the phases (unbalanced load 不平衡负载): any positive weights, one per phase.
+    spreads over the phases (unbalanced load 不平衡负载): any weights, one per phase, not all 0. A `capacitive` (容性)
+    load gives reactive power back.
     """
 
     voltage_mv: int = 220_000
     frequency_mhz: int = 50_000
     power_factor: int = _PPM
     shares: tuple[int, ...] = (1, 1, 1)
+    capacitive: bool = False
 
     @property
     def phases(self) -> int:
@@ -61,6 +63,7 @@ class Circuit:
         return half_even(abs(power_mw) * _PPM, self.power_factor)
 
     def reactive_mvar(self, power_mw: int) -> int:
-        """Return the reactive power Q = sqrt(S² - P²), an estimate for display."""
+        """Return the reactive power Q = sqrt(S² - P²), an estimate for display; below 0 of a capacitive load."""
         apparent = self.apparent_mva(power_mw)
-        return int(max(apparent * apparent - power_mw * power_mw, 0) ** 0.5)
+        reactive = int(max(apparent * apparent - power_mw * power_mw, 0) ** 0.5)
+        return -reactive if self.capacitive else reactive

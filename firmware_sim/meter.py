@@ -5,8 +5,8 @@ does, and the result does not depend on how often the meter was read.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
@@ -15,13 +15,16 @@ from firmware_sim.circuit import PHASES, Circuit
 from firmware_sim.curves import UJ_PER_MWH, Curve, MappedCurve
 from firmware_sim.device_clock import DeviceClock
 from firmware_sim.factors import SLOT_MS, FactorMemory
-from firmware_sim.multifunction import MultiFunction, MultiFunctionSettings
+from firmware_sim.history import CARBON_DAYS, HistoryDay
+from firmware_sim.meter_settings import MeterSettings
+from firmware_sim.multifunction import MultiFunction
 from profiles.rounding import half_even
+
+__all__ = ["CARBON_DAYS", "DAILY_FREEZES", "MEASURED_BY_ALL", "MONTHLY_FREEZES", "Meter", "MeterSettings", "Row"]
 
 # T/CIMA 0079.4 section 5.7
 DAILY_FREEZES: Final = 30
 MONTHLY_FREEZES: Final = 12
-CARBON_DAYS: Final = 365
 
 CLOCK_END_MS: Final = 2**32 * 1000  # in 2106: the seconds of its tables have 32 bits
 
@@ -41,39 +44,14 @@ MEASURED_BY_ALL: Final = frozenset(
 """The points that a meter has without the multi-function ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class MeterSettings:
-    """What makes one meter differ from another.
-
-    `gain_error` is ε in indicated = true·(1 + ε). Resolutions are the steps of the registers; below
-    `startup_current_ma` (起动电流, mean of the phases) nothing is registered. `multi_function` is for meters that have
-    tariffs, demand and quadrants; without it they are not worked out.
-    """
-
-    timezone: str = "Asia/Shanghai"
-    gain_error: Fraction = Fraction(0)
-    resolution_mwh: int = 1_000
-    carbon_resolution_ng: int = 10**6
-    startup_current_ma: int = 0
-    clock_offset_ms: int = 0
-    clock_drift_ppm: Fraction = Fraction(0)
-    default_factor: int | None = None
-    initial_forward_mwh: int = 0
-    initial_reverse_mwh: int = 0
-    serial_number: int = 0
-    meter_constant: int = 1_000
-    parameters: dict[str, Decimal] = field(default_factory=dict)
-    multi_function: MultiFunctionSettings | None = None
-
-
 @dataclass(slots=True)
 class _Totals:
     """Registers at their full precision: mWh and ng."""
 
     energy_forward: int
     energy_reverse: int
-    carbon_forward: int = 0
-    carbon_reverse: int = 0
+    carbon_forward: int
+    carbon_reverse: int
 
 
 class Meter:
@@ -84,6 +62,7 @@ class Meter:
             raise ValueError(f"a gain error of {settings.gain_error} leaves nothing to register")
         self.settings = settings
         self.circuit = circuit
+        self.powered = True
         self._load = load
         startup = settings.startup_current_ma
         self._measured: Curve = (
@@ -91,20 +70,21 @@ class Meter:
         )
         gain = 1 + settings.gain_error
         self._gain_numerator = gain.numerator
-        self._gain_denominator = gain.denominator * UJ_PER_MWH
-        self._gain = gain
+        self._gain_denominator = gain.denominator * UJ_PER_MWH * settings.load_parts
+        self._gain = gain / settings.load_parts
         self._clock = DeviceClock(load.start_ms, offset_ms=settings.clock_offset_ms, drift_ppm=settings.clock_drift_ppm)
         self._factors = FactorMemory(settings.default_factor)
         self._now_ms = load.start_ms
-        self._totals = _Totals(settings.initial_forward_mwh, settings.initial_reverse_mwh)
+        self._initial = settings.initial_forward_mwh, settings.initial_reverse_mwh
+        carbon = settings.initial_carbon_forward_ng, settings.initial_carbon_reverse_ng
+        self._totals = _Totals(*self._initial, *carbon)
+        self._weighed = (0, 0)
         device_ms = self._clock.at(load.start_ms)
         self._first_ms = device_ms
         self._next_midnight = next_day_start_ms(device_ms, settings.timezone)
         self._last_frozen = day_start_ms(device_ms, settings.timezone)
-        self._day_carbon = (0, 0)
-        self._history_day = 0
-        self._history_key: tuple[int, int] | None = None
-        self._history_start_ms = 0
+        self._day_carbon = carbon
+        self._history = HistoryDay(settings.timezone)
         self._more = self._multi_function()
         self._next_tariff = None if self._more is None else self._more.tariffs.schedule.next_change(device_ms)
         self.daily_freezes: deque[Row] = deque(maxlen=DAILY_FREEZES)  # newest first
@@ -153,10 +133,13 @@ class Meter:
         device_ms = self._clock.at(self._now_ms)
         factor = self._factors.at(device_ms).factor
         forward_uj, reverse_uj = self._measured.energy_at(until_ms)
-        forward = self.settings.initial_forward_mwh + forward_uj * self._gain_numerator // self._gain_denominator
-        reverse = self.settings.initial_reverse_mwh + reverse_uj * self._gain_numerator // self._gain_denominator
+        forward = self._initial[0] + forward_uj * self._gain_numerator // self._gain_denominator
+        reverse = self._initial[1] + reverse_uj * self._gain_numerator // self._gain_denominator
         totals = self._totals
         if factor is not None:
+            before = self._measured.energy_at(self._now_ms)
+            moved = forward_uj - before[0], reverse_uj - before[1]
+            self._weighed = self._weighed[0] + moved[0] * factor, self._weighed[1] + moved[1] * factor
             totals.carbon_forward += (forward - totals.energy_forward) * factor
             totals.carbon_reverse += (reverse - totals.energy_reverse) * factor
         if self._more is not None:
@@ -243,15 +226,68 @@ class Meter:
             self._more.demand.bring(now_ms)
         self._clock.set_drift(now_ms, drift_ppm)
 
+    @property
+    def gain(self) -> Fraction:
+        """What the meter makes of one part of its load's energy (MeterSettings.load_parts)."""
+        return self._gain
+
+    def counted(self, now_ms: int) -> tuple[int, int]:
+        """Return the load's forward plus reverse energy (parts of 1 µJ) unrounded, and the same weighed by factors."""
+        self.advance(now_ms)
+        return sum(self._measured.energy_at(now_ms)), sum(self._weighed)
+
+    def next_factor(self, now_ms: int) -> tuple[int | None, int | None]:
+        """Return the factor in force (mg/kWh) and the true time at which one that was received begins, if any."""
+        device_ms = self._clock.at(now_ms)
+        change = self._factors.next_change(device_ms)
+        return self._factors.at(device_ms).factor, None if change is None else self._clock.when(change)
+
     def factor_at(self, slot_start_ms: int) -> int | None:
         """Return the factor that the meter would use in a slot, as far as it knows now."""
         return self._factors.at(slot_start_ms).factor
 
     def select_history_day(self, days_back: int) -> None:
         """Choose which day the factor history shows: 0 today, 1 yesterday .. 365; ValueError beyond."""
-        if not 0 <= days_back <= CARBON_DAYS:
-            raise ValueError(f"the factor history goes 0..{CARBON_DAYS} days back, not {days_back}")
-        self._history_day = days_back
+        self._history.select(days_back)
+
+    # What a bench does to a meter
+
+    def set_circuit(self, now_ms: int, circuit: Circuit) -> None:
+        """Let voltage, power factor or phases be others from now on; the power is the load's."""
+        self.advance(now_ms)
+        if self._more is not None:
+            self._more.set_circuit(circuit, (self._totals.energy_forward, self._totals.energy_reverse))
+        self.circuit = circuit
+
+    def cut(self, now_ms: int) -> None:
+        """Lose the supply (停电): registers are kept, clock and freezes go on by battery, nobody is answered."""
+        self.advance(now_ms)
+        self.powered = False
+
+    def restore(self, now_ms: int) -> None:
+        """Have the supply back (上电)."""
+        self.advance(now_ms)
+        self.powered = True
+
+    def preset(self, now_ms: int, registers: Mapping[str, int]) -> None:
+        """Set energies and carbons (`energy_forward` …) to mWh and ng; the day's carbon does not count the difference.
+
+        ValueError for a register that is not one of these, or a negative value.
+        """
+        self.advance(now_ms)
+        for name, value in registers.items():
+            if name not in ("energy_forward", "energy_reverse", "carbon_forward", "carbon_reverse") or value < 0:
+                raise ValueError(f"expected energies and carbons, at least 0, found {name} = {value}")
+        totals = self._totals
+        by = {}
+        for name, value in registers.items():
+            by[name] = value - getattr(totals, name)
+            setattr(totals, name, value)
+        energy, carbon = ((by.get(f"{kind}_forward", 0), by.get(f"{kind}_reverse", 0)) for kind in ("energy", "carbon"))
+        self._initial = self._initial[0] + energy[0], self._initial[1] + energy[1]
+        self._day_carbon = self._day_carbon[0] + carbon[0], self._day_carbon[1] + carbon[1]
+        if self._more is not None:
+            self._more.preset((totals.energy_forward, totals.energy_reverse), energy, self.settings.resolution_mwh)
 
     # What can be read
 
@@ -295,7 +331,7 @@ class Meter:
         """Return a row of a table (see `profiles.points.TABLES`); empty when the meter has nothing there yet."""
         self.advance(now_ms)
         if table == "factor_history":
-            return self._history(number, now_ms)
+            return self._factor_slot(number, now_ms)
         rows = {
             "daily_freezes": self.daily_freezes,
             "monthly_freezes": self.monthly_freezes,
@@ -303,24 +339,12 @@ class Meter:
         }[table]
         return rows[number - 1] if number <= len(rows) else {}
 
-    def _history(self, slot: int, now_ms: int) -> Row:
+    def _factor_slot(self, slot: int, now_ms: int) -> Row:
         device_ms = self._clock.at(now_ms)
-        start = self._history_start(day_start_ms(device_ms, self.settings.timezone))
-        time_ms = start + (slot - 1) * SLOT_MS
-        before_start = time_ms + SLOT_MS <= self._first_ms
-        if before_start or time_ms > device_ms or time_ms >= next_day_start_ms(start, self.settings.timezone):
+        time_ms = self._history.slot_ms(slot, device_ms)
+        if time_ms is None or time_ms + SLOT_MS <= self._first_ms or time_ms > device_ms:
             return {}
         return {"time": time_ms, "carbon_factor": self._factors.at(time_ms).factor}
-
-    def _history_start(self, today_ms: int) -> int:
-        """Return the local midnight at which the day that the history shows began."""
-        key = (today_ms, self._history_day)
-        if key != self._history_key:
-            start = today_ms
-            for _ in range(self._history_day):
-                start = day_start_ms(start - 1, self.settings.timezone)
-            self._history_key, self._history_start_ms = key, start
-        return self._history_start_ms
 
     def _shown(self) -> Row:
         totals, step = self._totals, self.settings.carbon_resolution_ng
@@ -335,17 +359,17 @@ class Meter:
         if self._more is not None:
             energy = (totals.energy_forward, totals.energy_reverse)
             shown |= self._more.shown(energy, self.settings.resolution_mwh)
-        return shown
+        return self.settings.wrapped(shown)
 
     def _step_energy(self, energy_mwh: int) -> int:
         return energy_mwh - energy_mwh % self.settings.resolution_mwh
 
     def _instantaneous(self, now_ms: int) -> Row:
         circuit = self.circuit
-        true_mw = self._measured.power_at(now_ms)
-        power = half_even(true_mw * self._gain.numerator, self._gain.denominator)
+        true = self._measured.power_at(now_ms)  # in parts
+        power = half_even(true * self._gain.numerator, self._gain.denominator)
         phases = circuit.phase_powers(power)
-        lagging = circuit.power_factor if true_mw >= 0 else -circuit.power_factor
+        lagging = circuit.power_factor if true >= 0 else -circuit.power_factor
         values: Row = {
             "power": power,
             "reactive_power": circuit.reactive_mvar(power),

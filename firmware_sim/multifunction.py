@@ -9,7 +9,7 @@ from firmware_sim.circuit import PHASES, Circuit
 from firmware_sim.curves import Curve
 from firmware_sim.demand import DEFAULT_PERIOD_MS, DemandMemory
 from firmware_sim.device_clock import DeviceClock
-from firmware_sim.tariffs import DEFAULT_HOURS, TariffRegisters, TariffSchedule
+from firmware_sim.tariffs import DEFAULT_HOURS, FLAT, TariffRegisters, TariffSchedule
 
 _PPM: Final = 10**6
 _TEMPERATURE: Final = 25_000  # m°C
@@ -42,23 +42,58 @@ class MultiFunction:
         initial: tuple[int, int],
     ) -> None:
         self._settings = settings
-        self._circuit = circuit
+        self._take(circuit)
+        self._since = (0, 0)  # the energy when the circuit became what it is
+        self._phases = [[0] * len(PHASES), [0] * len(PHASES)]  # and what each phase had then, forward and reverse
+        self._quadrants = [0] * len(_QUADRANTS)
         self.tariffs = TariffRegisters(TariffSchedule(settings.tariff_hours, timezone), *initial)
         self.demand = DemandMemory(load, gain, clock, timezone, settings.demand_period_ms)
+
+    def _take(self, circuit: Circuit) -> None:
+        self._circuit = circuit
         factor = circuit.power_factor
-        self._tangent_ppm = isqrt(_PPM * _PPM - factor * factor) * _PPM // factor
+        self._tangent_ppm = isqrt(_PPM * _PPM - factor * factor) * _PPM // factor if factor else 0
+
+    def set_circuit(self, circuit: Circuit, energy: tuple[int, int]) -> None:
+        """Let the circuit be another from a (forward, reverse) energy at full precision on."""
+        self._phases = [list(self._of_phases(direction, energy)) for direction in (0, 1)]
+        self._quadrants = self._of_quadrants(energy)
+        self._since = energy
+        self._take(circuit)
+
+    def preset(self, energy: tuple[int, int], change: tuple[int, int], step_mwh: int) -> None:
+        """Let the total be another, by a change; phases and quadrants are as if the circuit had always been this."""
+        self._since, self._phases = (0, 0), [[0] * len(PHASES), [0] * len(PHASES)]
+        self._quadrants = [0] * len(_QUADRANTS)
+        shown = [
+            amount - amount % step_mwh - (amount - by - (amount - by) % step_mwh)
+            for amount, by in zip(energy, change, strict=True)
+        ]
+        self.tariffs.add(FLAT, shown[0], shown[1])
+
+    def _of_phases(self, direction: int, energy: tuple[int, int]) -> list[int]:
+        shares, total = self._circuit.shares, sum(self._circuit.shares)
+        amount = energy[direction] - self._since[direction]
+        return [
+            base + (amount * shares[number] // total if number < len(shares) else 0)
+            for number, base in enumerate(self._phases[direction])
+        ]
+
+    def _of_quadrants(self, energy: tuple[int, int]) -> list[int]:
+        """Return the reactive energy of quadrants I to IV: a coil's in I and II, a capacitor's in IV and III."""
+        first, second = (
+            (amount - since) * self._tangent_ppm // _PPM for amount, since in zip(energy, self._since, strict=True)
+        )
+        added = [0, 0, second, first] if self._circuit.capacitive else [first, second, 0, 0]
+        return [base + more for base, more in zip(self._quadrants, added, strict=True)]
 
     def shown(self, energy: tuple[int, int], step_mwh: int) -> dict[str, int | None]:
         """Return the cumulative registers for a forward and a reverse energy at full precision."""
         values = self.tariffs.shown()
-        shares, total = self._circuit.shares, sum(self._circuit.shares)
-        for direction, amount in zip(("forward", "reverse"), energy, strict=True):
-            for number, phase in enumerate(PHASES):
-                part = amount * shares[number] // total if number < len(shares) else 0
-                values[f"energy_{direction}_{phase}"] = part - part % step_mwh
-        # The load draws reactive power in both directions of active power: quadrants I and II.
-        quadrants = [amount * self._tangent_ppm // _PPM for amount in energy]
-        quadrants = [amount - amount % step_mwh for amount in quadrants] + [0, 0]
+        for direction, name in enumerate(("forward", "reverse")):
+            for phase, part in zip(PHASES, self._of_phases(direction, energy), strict=True):
+                values[f"energy_{name}_{phase}"] = part - part % step_mwh
+        quadrants = [amount - amount % step_mwh for amount in self._of_quadrants(energy)]
         for number, amount in zip(_QUADRANTS, quadrants, strict=True):
             values[f"reactive_energy_q{number}"] = amount
         values["reactive_energy_forward"] = quadrants[0] + quadrants[1]

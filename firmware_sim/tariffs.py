@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 TARIFFS: Final = (1, 2, 3, 4)  # 尖 sharp, 峰 peak, 平 flat, 谷 valley
 HOURS_A_DAY: Final = 24
-_FLAT: Final = 3
+FLAT: Final = 3
 _HOUR_MS: Final = 3_600_000
 
 # No schedule is common to all provinces of China: this one is an example with every tariff in it.
@@ -50,7 +50,7 @@ class TariffRegisters:
         self.schedule = schedule
         self.forward = dict.fromkeys(TARIFFS, 0)
         self.reverse = dict.fromkeys(TARIFFS, 0)
-        self.forward[_FLAT], self.reverse[_FLAT] = forward_mwh, reverse_mwh
+        self.forward[FLAT], self.reverse[FLAT] = forward_mwh, reverse_mwh
 
     def add(self, tariff: int, forward_mwh: int, reverse_mwh: int) -> None:
         """Count energy in a tariff."""

@@ -121,7 +121,7 @@ class FaultyMeter:
 
     def is_dark(self, now_ms: int) -> bool:
         """Return whether the meter is without power, so that it hears and says nothing."""
-        return self._dark_until_ms is not None and now_ms <= self._dark_until_ms
+        return not self.meter.powered or (self._dark_until_ms is not None and now_ms <= self._dark_until_ms)
 
     def swapped(self, now_ms: int) -> "_Swapped | None":
         """Return which points have their words in reverse order in the reply to one request; None: none has."""

@@ -69,7 +69,7 @@ class Source(Protocol):
         """Take the supply away (Ability.POWER_CUT)."""
 
     async def restore(self) -> None:
-        """Give the supply back."""
+        """Give the supply back, and with it the load point as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,16 @@ class FastForward(Protocol):
         """Return when the device's clock shows at least that."""
 
 
+class Registers(Protocol):
+    """Sets the device's registers otherwise than by metering (Ability.ROLLOVER): by a maker's command, or simulated."""
+
+    def end(self, point: str) -> int:
+        """Return at what value, in canonical units, a register starts again from 0; KeyError when it never does."""
+
+    async def preset(self, registers: Mapping[str, int]) -> None:
+        """Bring registers (`energy_forward` …) to values in canonical units. BenchError, DutError."""
+
+
 class Limits(Protocol):
     """Limits of error (误差限) by class and load point, from the limits file."""
 
@@ -143,6 +153,13 @@ class Limits(Protocol):
 
     def interval_percent(self, rating: Rating) -> Fraction:
         """Return the rounding interval (化整间距) of an error."""
+
+    def repeatability_percent(self, rating: Rating, point: LoadPoint) -> Fraction:
+        """Return the largest difference that readings at one point may have (重复性)."""
+
+    @property
+    def clock_seconds_per_day(self) -> Fraction:
+        """Return the limit of the daily clock error (日计时误差)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +194,7 @@ class Bench:
     limits: Limits
     pulses: Pulses | None = None
     fast: FastForward | None = None
+    registers: Registers | None = None
     tell: Callable[[str], None] = lambda _: None  # progress, one line
     done: Callable[[PointResult], None] = lambda _: None  # a point is finished: it need not be measured again
     known: Mapping[str, PointResult] = field(default_factory=dict)  # points of an interrupted run

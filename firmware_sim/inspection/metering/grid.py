@@ -56,25 +56,32 @@ def power_factor(name: str) -> tuple[int, Character]:
     return ppm, Character(match[2]) if match[2] else Character.UNITY
 
 
+def place_of(
+    rating: Rating, factor: str, current: str, *, balance: str = "balanced", voltage_mv: int | None = None
+) -> Place:
+    """Return the place of a power factor and a current, at the rated voltage where none is given; GridError."""
+    ppm, character = power_factor(factor)
+    return Place(
+        LoadPoint(
+            voltage_mv or rating.voltage_mv,
+            current_ma(current, rating),
+            ppm,
+            character,
+            Balance(balance),
+            rating.phases,
+            rating.frequency_mhz,
+        ),
+        factor,
+        current,
+    )
+
+
 def places(rating: Rating, selection: Selection, *, balance: str, voltage_mv: int) -> Iterator[Place]:
     """Yield the places of one load condition: power factors, and within each the currents in falling order."""
+    in_order = sorted(selection.currents, key=lambda name: -current_ma(name, rating))
     for factor in selection.power_factors:
-        ppm, character = power_factor(factor)
-        in_order = sorted(selection.currents, key=lambda name: -current_ma(name, rating))
         for name in in_order:
-            yield Place(
-                LoadPoint(
-                    voltage_mv,
-                    current_ma(name, rating),
-                    ppm,
-                    character,
-                    Balance(balance),
-                    rating.phases,
-                    rating.frequency_mhz,
-                ),
-                factor,
-                name,
-            )
+            yield place_of(rating, factor, name, balance=balance, voltage_mv=voltage_mv)
 
 
 def conditions(rating: Rating, selection: Selection) -> Iterator[tuple[int, str]]:

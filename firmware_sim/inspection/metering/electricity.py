@@ -1,0 +1,89 @@
+"""The electricity error (电能计量误差, T/CIMA 0079.4, 5.6.1), beside which the carbon error is seen."""
+
+from collections.abc import Iterator
+
+from firmware_sim.inspection.bench import Bench
+from firmware_sim.inspection.metering.carbon import concluded
+from firmware_sim.inspection.metering.grid import conditions, place_of, places
+from firmware_sim.inspection.metering.judging import error_percent, text
+from firmware_sim.inspection.metering.visit import Visit
+from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Step, Verdict
+
+_REPEATED = 5  # readings, as one public bench program takes for its spread
+_REPEATED_AT = (("1.0", "Imax"), ("1.0", "Itr"), ("1.0", "Imin"), ("0.5L", "Itr"))
+
+
+class Electricity:
+    """Every current, power factor and load condition, without regard to factors."""
+
+    info = ItemInfo("metering.electricity", "5.6.1", "electricity", "Electricity error", "电能计量误差")
+
+    def estimate_ms(self, bench: Bench) -> int:
+        """Return how long all load points take."""
+        return sum(visit.estimate_ms() for visit in self._visits(bench) if visit.known() is None)
+
+    async def run(self, bench: Bench) -> ItemResult:
+        """Measure every load point; those of an interrupted run are taken over."""
+        began = int(bench.time.now())
+        points: list[PointResult] = []
+        visits = list(self._visits(bench))
+        for number, visit in enumerate(visits, 1):
+            known = visit.known()
+            if known is None:
+                bench.tell(f"point {number} of {len(visits)}: {visit.place.key}")
+                await bench.source.set(visit.place.point)
+                for _ in range(bench.selection.runs):
+                    await visit.read()
+                known = visit.results()
+            points += known
+        return concluded(self.info.id, bench, began, points)
+
+    @staticmethod
+    def _visits(bench: Bench) -> Iterator[Visit]:
+        for voltage, balance in conditions(bench.rating, bench.selection):
+            for place in places(bench.rating, bench.selection, balance=balance, voltage_mv=voltage):
+                yield Visit(bench, place, "electricity", None)
+
+
+class Repeatability:
+    """How far readings of one load point lie apart (重复性)."""
+
+    info = ItemInfo("metering.repeatability", "", "electricity", "Repeatability", "重复性")
+
+    def estimate_ms(self, bench: Bench) -> int:
+        """Return how long the readings take."""
+        runs = bench.selection.runs
+        return sum(visit.estimate_ms() * _REPEATED // runs for visit in self._visits(bench))
+
+    async def run(self, bench: Bench) -> ItemResult:
+        """Take five readings at each of a few points."""
+        began = int(bench.time.now())
+        steps = []
+        for visit in self._visits(bench):
+            bench.tell(visit.place.key)
+            await bench.source.set(visit.place.point)
+            for _ in range(_REPEATED):
+                await visit.read()
+            limit = bench.limits.repeatability_percent(bench.rating, visit.place.point)
+            for by, compared in visit.compared.items():
+                errors = [error_percent(item.device, item.standard) for item in compared]
+                spread = max(errors) - min(errors)
+                counting = max(item.count_percent for item in compared)
+                # What counting does to two readings is no spread of the meter's.
+                good = spread <= limit + 2 * counting
+                steps.append(
+                    Step(
+                        f"{visit.place.power_factor} {visit.place.current}, {by}: largest less smallest error",
+                        f"at most {text(limit, 4)} %, and {text(2 * counting, 4)} % for counting",
+                        f"{text(spread, 4)} %",
+                        good,
+                    )
+                )
+        verdict = Verdict.PASSED if all(step.good for step in steps) else Verdict.FAILED
+        return ItemResult(self.info.id, verdict, began, int(bench.time.now()), tuple(steps))
+
+    @staticmethod
+    def _visits(bench: Bench) -> Iterator[Visit]:
+        for factor, current in _REPEATED_AT:
+            chosen = place_of(bench.rating, factor, current)
+            yield Visit(bench, chosen, "electricity", None)

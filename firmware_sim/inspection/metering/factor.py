@@ -1,0 +1,49 @@
+"""Giving the device a carbon factor (电碳因子) that is to hold now, and for as long as a reading lasts."""
+
+from typing import Final
+
+from diantan_core import day_start_ms
+from firmware_sim.inspection.bench import Bench, DutError
+
+SLOT_MS: Final = 900_000
+
+
+async def device_ms(bench: Bench) -> int:
+    """Return the device's own time, ms UTC; the bench's where the device doesn't tell."""
+    try:
+        values = await bench.dut.read("device_time")
+    except KeyError:
+        return int(bench.time.now())
+    return values.get("device_time", int(bench.time.now()))
+
+
+async def give(bench: Bench, factor_mg: int, *, holds_ms: int = 0) -> None:
+    """Write a factor for the running slot and those that begin within `holds_ms`.
+
+    A factor that comes within its slot holds from its arrival on. DutError when the device refuses.
+    """
+    now = await device_ms(bench)
+    slot = now - now % SLOT_MS
+    while slot <= now + holds_ms:
+        await bench.dut.write("factor", {"time": slot, "carbon_factor": factor_mg})
+        slot += SLOT_MS
+
+
+async def shown(bench: Bench) -> int | None:
+    """Return the factor that the device shows as being in force; None where it shows none."""
+    try:
+        return (await bench.dut.read("carbon_factor")).get("carbon_factor")
+    except KeyError:
+        return None
+
+
+async def expect(bench: Bench, factor_mg: int) -> None:
+    """Check that the factor has been taken, where the device shows it; DutError when it shows another."""
+    found = await shown(bench)
+    if found is not None and found != factor_mg:
+        raise DutError(f"expected the factor {factor_mg} mg/kWh in force, the device shows {found}")
+
+
+def local_day(bench: Bench, time_ms: int) -> int:
+    """Return the local midnight at which the day of an instant began, ms UTC."""
+    return day_start_ms(time_ms, bench.timezone)

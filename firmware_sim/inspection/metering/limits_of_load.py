@@ -1,0 +1,191 @@
+"""Starting current (起动), no-load condition (潜动) and meter constant (仪表常数)."""
+
+from fractions import Fraction
+from math import ceil
+from typing import Final
+
+from firmware_sim.inspection.bench import Ability, Bench, DutError
+from firmware_sim.inspection.metering.grid import place_of
+from firmware_sim.inspection.metering.judging import text
+from firmware_sim.inspection.metering.measure import Quantity, flow, look, quantities
+from firmware_sim.inspection.points import LoadPoint
+from firmware_sim.inspection.result import ItemInfo, ItemResult, Step, Verdict
+
+# Recalled from the verification practice of electricity meters, not from the text of a standard:
+_STARTING_TIMES: Final = Fraction(12, 10)  # of the time in which the starting current makes one pulse
+_NO_LOAD_PULSES: Final = 10_000  # the test lasts as long as Imax takes for so many: 600·10⁶/(C·m·Un·Imax) min
+_NO_LOAD_VOLTAGE: Final = Fraction(115, 100)
+_STEPS: Final = 2  # of a register, where there are no pulses: one may be nearly over when the test begins
+
+
+class Starting:
+    """The meter registers at its starting current."""
+
+    info = ItemInfo("metering.starting", "5.6.1", "electricity", "Starting current", "起动试验")
+
+    def estimate_ms(self, bench: Bench) -> int:
+        """Return how long the starting current takes for what is waited for."""
+        return ceil(_longest_ms(bench, _starting(bench)))
+
+    async def run(self, bench: Bench) -> ItemResult:
+        """Give the starting current and wait for a pulse, or a step of the register."""
+        began = int(bench.time.now())
+        point = _starting(bench)
+        longest = _longest_ms(bench, point)
+        quantity, pulses = quantities(bench, None)
+        await bench.source.set(point)
+        if pulses:
+            assert bench.pulses is not None
+            came = await bench.pulses.next("energy", longest)
+            found = "none" if came is None else f"one after {float(came - began) / 1000:.1f} s"
+            step = Step(
+                f"a pulse at {point.current_ma} mA", f"within {float(longest) / 1000:.1f} s", found, came is not None
+            )
+        else:
+            name = quantity.register(point)
+            before = await look(bench, [name])
+            await bench.time.wait(ceil(longest))
+            gained = (await look(bench, [name])).values[name] - before.values[name]
+            step = Step(
+                f"the register counts at {point.current_ma} mA",
+                f"at least {bench.dut.resolution(name)} mWh in {float(longest) / 1000:.1f} s",
+                f"{gained} mWh",
+                gained >= bench.dut.resolution(name),
+            )
+        return _concluded(self.info.id, bench, began, step)
+
+
+class NoLoad:
+    """Voltage alone registers nothing."""
+
+    info = ItemInfo("metering.no-load", "5.6.1", "electricity", "No-load condition", "潜动试验")
+
+    def estimate_ms(self, bench: Bench) -> int:
+        """Return how long nothing must happen."""
+        return self._lasting_ms(bench)
+
+    async def run(self, bench: Bench) -> ItemResult:
+        """Give 115 % of the voltage without current and watch the registers and the pulses."""
+        began = int(bench.time.now())
+        rating = bench.rating
+        lasting = self._lasting_ms(bench)
+        await bench.source.set(
+            LoadPoint(
+                int(rating.voltage_mv * _NO_LOAD_VOLTAGE), 0, phases=rating.phases, frequency_mhz=rating.frequency_mhz
+            )
+        )
+        names = [f"energy_{way}" for way in ("forward", "reverse") if _has(bench, f"energy_{way}")]
+        before = await look(bench, names)
+        steps = []
+        _, pulses = quantities(bench, None)
+        if pulses:
+            assert bench.pulses is not None
+            count = 0
+            ends = bench.time.now() + lasting
+            while (left := ends - bench.time.now()) > 0 and await bench.pulses.next("energy", left) is not None:
+                count += 1
+            steps.append(
+                Step("pulses without current", f"at most 1 in {lasting // 1000} s", str(count), good=count <= 1)
+            )
+        await bench.time.wait_until(before.after + lasting)
+        after = await look(bench, names)
+        for name in names:
+            gained = after.values[name] - before.values[name]
+            steps.append(Step(f"{name} without current", "+0 mWh", f"{gained:+} mWh", gained == 0))
+        return _concluded(self.info.id, bench, began, *steps)
+
+    @staticmethod
+    def _lasting_ms(bench: Bench) -> int:
+        quantity, pulses = quantities(bench, None)
+        largest = place_of(bench.rating, "1.0", "Imax").point
+        if pulses:
+            return ceil(_NO_LOAD_PULSES * quantity.per_pulse / flow(quantity, largest))
+        # As long as the starting current takes for a step: what creeps faster than that would show.
+        return ceil(_longest_ms(bench, _starting(bench)))
+
+
+class Constant:
+    """Pulses and register tell of the same energy."""
+
+    info = ItemInfo(
+        "metering.constant",
+        "5.6.1",
+        "electricity",
+        "Meter constant",
+        "仪表常数试验",
+        needs=frozenset({Ability.PULSES}),
+    )
+
+    def estimate_ms(self, bench: Bench) -> int:
+        """Return how long Imax takes for the pulses that are counted."""
+        quantity, _ = quantities(bench, None)
+        point = place_of(bench.rating, "1.0", "Imax").point
+        return ceil((self._pulses(bench, quantity, point) + 1) * quantity.per_pulse / flow(quantity, point))
+
+    async def run(self, bench: Bench) -> ItemResult:
+        """Count pulses while the register counts, both begun and ended with a pulse."""
+        began = int(bench.time.now())
+        quantity, pulses = quantities(bench, None)
+        if not pulses:
+            return ItemResult(
+                self.info.id, Verdict.SKIPPED, began, began, note="the rating names no meter constant (imp/kWh)"
+            )
+        assert bench.pulses is not None
+        point = place_of(bench.rating, "1.0", "Imax").point
+        name = quantity.register(point)
+        number = self._pulses(bench, quantity, point)
+        period = quantity.per_pulse / flow(quantity, point)
+        await bench.source.set(point)
+        await self._pulse(bench, period)
+        first = await look(bench, [name])
+        for _ in range(number):
+            await self._pulse(bench, period)
+        last = await look(bench, [name])
+        gained = last.values[name] - first.values[name]
+        expected = number * quantity.per_pulse
+        may = bench.dut.resolution(name) + (last.after - last.before + first.after - first.before) * flow(
+            quantity, point
+        )
+        step = Step(
+            f"{number} pulses of {bench.rating.constant} imp/kWh",
+            f"{text(expected, 3)} mWh in the register, within {text(may, 3)} mWh",
+            f"{gained} mWh",
+            abs(gained - expected) <= may,
+        )
+        return _concluded(self.info.id, bench, began, step)
+
+    @staticmethod
+    def _pulses(bench: Bench, quantity: Quantity, point: LoadPoint) -> int:
+        step = bench.dut.resolution(quantity.register(point))
+        limit = bench.limits.energy_percent(bench.rating, point)
+        return max(10, ceil(1000 * step / limit / quantity.per_pulse))
+
+    @staticmethod
+    async def _pulse(bench: Bench, period: Fraction) -> None:
+        assert bench.pulses is not None
+        if await bench.pulses.next("energy", 3 * period) is None:
+            raise DutError(f"expected a pulse every {float(period):.0f} ms at Imax, got none in three times that")
+
+
+def _starting(bench: Bench) -> LoadPoint:
+    rating = bench.rating
+    return LoadPoint(rating.voltage_mv, rating.starting_ma, phases=rating.phases, frequency_mhz=rating.frequency_mhz)
+
+
+def _longest_ms(bench: Bench, point: LoadPoint) -> Fraction:
+    quantity, pulses = quantities(bench, None)
+    one = quantity.per_pulse if pulses else Fraction(_STEPS * bench.dut.resolution(quantity.register(point)))
+    return _STARTING_TIMES * one / flow(quantity, point)
+
+
+def _has(bench: Bench, name: str) -> bool:
+    try:
+        bench.dut.resolution(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _concluded(item: str, bench: Bench, began: int, *steps: Step) -> ItemResult:
+    verdict = Verdict.PASSED if all(step.good for step in steps) else Verdict.FAILED
+    return ItemResult(item, verdict, began, int(bench.time.now()), steps)

@@ -1,0 +1,126 @@
+"""Visiting a load point: the readings that an item takes there, by registers and by pulses, until there are enough."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from typing import Final
+
+from firmware_sim.inspection.bench import Bench
+from firmware_sim.inspection.metering import factor as factors
+from firmware_sim.inspection.metering.grid import Place
+from firmware_sim.inspection.metering.measure import (
+    Compared,
+    Quantity,
+    by_pulses,
+    by_registers,
+    flow,
+    pulse_count,
+    quantities,
+    register_ms,
+)
+from firmware_sim.inspection.metering.points import factor_text, key, limit_of, result
+from firmware_sim.inspection.result import PointResult
+
+AHEAD_MS: Final = 21_600_000  # factors are sent for so long ahead, as a day ahead not every device takes them
+_JITTER_MS: Final = Fraction(1)
+
+
+@dataclass(slots=True)
+class Visit:
+    """One load point with one factor (None: electricity), and what was compared there."""
+
+    bench: Bench
+    place: Place
+    method: str
+    factor_mg: int | None
+    compared: dict[str, list[Compared]] = field(default_factory=dict)
+
+    @property
+    def limit(self) -> Fraction:
+        """Return the limit of the error, %."""
+        return limit_of(self.bench, self.place, self.factor_mg)
+
+    @property
+    def ways(self) -> list[str]:
+        """Return how the device can be compared here: by its register, by its pulses."""
+        quantity, pulses = self._quantity()
+        ways = []
+        if self._has(quantity.register(self.place.point)):
+            ways.append("register")
+        if pulses:
+            ways.append("pulse")
+        return ways
+
+    def known(self) -> list[PointResult] | None:
+        """Return the results of an interrupted run, if they are all there."""
+        found = [self.bench.known.get(self._key(by)) for by in self.ways]
+        results = [point for point in found if point is not None]
+        return results if len(results) == len(found) else None
+
+    def estimate_ms(self) -> int:
+        """Return how long all readings take here, about."""
+        quantity, _ = self._quantity()
+        point, once = self.place.point, 0
+        if "register" in self.ways:
+            once += register_ms(self.bench, quantity, point, self.limit)
+        if "pulse" in self.ways:
+            number = pulse_count(self.bench, quantity, point, self.limit, _JITTER_MS)
+            once += ceil((number + 1) * quantity.per_pulse / flow(quantity, point))
+        return once * self.bench.selection.runs
+
+    async def read(self) -> None:
+        """Take one reading each way; load point and factor are set already."""
+        quantity, _ = self._quantity()
+        point = self.place.point
+        if "register" in self.ways:
+            one = await by_registers(self.bench, quantity, point, self.limit, self._wait_until)
+            self.compared.setdefault("register", []).append(one)
+        if "pulse" in self.ways:
+            if self.factor_mg is not None:
+                number = pulse_count(self.bench, quantity, point, self.limit, _JITTER_MS)
+                lasting = ceil((number + 1) * quantity.per_pulse / flow(quantity, point))
+                await factors.give(self.bench, self.factor_mg, holds_ms=min(lasting, AHEAD_MS))
+            one = await by_pulses(self.bench, quantity, point, self.limit, _JITTER_MS)
+            self.compared.setdefault("pulse", []).append(one)
+
+    def results(self) -> list[PointResult]:
+        """Judge what was compared, and tell the bench that the point is finished."""
+        found = [
+            result(
+                self.bench,
+                self.place,
+                compared,
+                quantity=self._quantity()[0].name,
+                method=self.method,
+                factor=factor_text(self.factor_mg),
+                limit=self.limit,
+                name=self._key(by),
+            )
+            for by, compared in self.compared.items()
+        ]
+        for point in found:
+            self.bench.done(point)
+        return found
+
+    def _key(self, by: str) -> str:
+        return key(self.place, self.factor_mg, by)
+
+    def _quantity(self) -> tuple[Quantity, bool]:
+        return quantities(self.bench, self.factor_mg)
+
+    def _has(self, register: str) -> bool:
+        try:
+            self.bench.dut.resolution(register)
+        except KeyError:
+            return False
+        return True
+
+    async def _wait_until(self, time_ms: Fraction) -> None:
+        """Wait, and let no slot begin without its factor meanwhile."""
+        if self.factor_mg is None:
+            await self.bench.time.wait_until(time_ms)
+            return
+        while (left := time_ms - self.bench.time.now()) > 0:
+            ahead = min(ceil(left), AHEAD_MS)
+            await factors.give(self.bench, self.factor_mg, holds_ms=ahead)
+            await self.bench.time.wait_until(min(time_ms, self.bench.time.now() + ahead))

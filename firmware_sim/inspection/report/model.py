@@ -1,0 +1,135 @@
+"""What every form of the report says: about the device, the conditions, the items and the conclusion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from firmware_sim.inspection.points import Rating
+from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Verdict
+from firmware_sim.inspection.runner import conclusion
+
+VERDICT_ZH: Final[Mapping[Verdict, str]] = {
+    Verdict.PASSED: "合格",
+    Verdict.FAILED: "不合格",
+    Verdict.NOT_PERFORMED: "本台未做",
+    Verdict.SKIPPED: "未检",
+    Verdict.ERROR: "检验台故障",
+}
+GROUPS: Final[Mapping[str, tuple[str, str]]] = {
+    "electricity": ("Electricity", "电能计量"),
+    "metering": ("Carbon metering", "电碳计量"),
+    "function": ("Functions", "功能"),
+    "communication": ("Communication", "通信"),
+    "robustness": ("Robustness", "稳健性"),
+    "laboratory": ("Laboratory", "试验室项目"),
+}
+"""Headings in the order of the report: English, Chinese."""
+
+KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    "factory": ("Factory inspection", "出厂检验"),
+    "type": ("Type inspection", "型式检验"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Ambient conditions as they were entered, texts; T/CIMA 0079.4 table 1 (one source) names their ranges."""
+
+    temperature: str = ""  # 23 ± 2 °C
+    humidity: str = ""  # 45 to 75 %
+    voltage_deviation: str = ""  # ± 1 %
+    frequency_deviation: str = ""  # ± 0.3 %
+    remarks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The device (样品) and who inspects it; texts as they were entered."""
+
+    number: str  # of the report
+    manufacturer: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+    inspector: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A finished, or interrupted, inspection."""
+
+    kind: str  # a key of KINDS
+    subject: Subject
+    environment: Environment
+    rating: Rating
+    timezone: str
+    items: Sequence[ItemInfo]  # all, also those that were not asked for
+    results: Mapping[str, ItemResult]
+    equipment: Mapping[str, str] = field(default_factory=dict)  # source, standard, line: what was used
+    limits: str = ""
+    program: str = ""
+    begun_ms: int = 0
+    ended_ms: int = 0
+    whole: bool = True  # every item was asked for, with the standard's load points
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the conclusion over the items that were performed."""
+        return conclusion([self.of(info) for info in self.items])
+
+    def of(self, info: ItemInfo) -> ItemResult:
+        """Return an item's result; SKIPPED, or NOT_PERFORMED for one of a laboratory, where there is none."""
+        found = self.results.get(info.id)
+        if found is not None:
+            return found
+        verdict = Verdict.NOT_PERFORMED if info.group == "laboratory" else Verdict.SKIPPED
+        note = "" if verdict is Verdict.NOT_PERFORMED else "not asked for"
+        return ItemResult(info.id, verdict, self.begun_ms, self.begun_ms, note=note)
+
+    def counted(self) -> dict[Verdict, int]:
+        """Return how many items came to each verdict."""
+        found = [self.of(info).verdict for info in self.items]
+        return {verdict: found.count(verdict) for verdict in Verdict}
+
+    def moment(self, time_ms: int) -> str:
+        """Return an instant in the plan's zone."""
+        return datetime.fromtimestamp(time_ms // 1000, ZoneInfo(self.timezone)).isoformat(" ", "seconds")
+
+    def summary(self) -> tuple[str, str]:
+        """Return the conclusion as a sentence, English and Chinese; it never says more than was performed."""
+        counts = self.counted()
+        performed = counts[Verdict.PASSED] + counts[Verdict.FAILED]
+        partial = "" if self.whole else " Only part of the inspection was asked for."
+        partial_zh = "" if self.whole else "仅进行了部分检验。"
+        match self.verdict:
+            case Verdict.PASSED:
+                said = f"All {performed} performed items conform.", f"所做 {performed} 项检验全部合格。"
+            case Verdict.FAILED:
+                failed = counts[Verdict.FAILED]
+                said = (
+                    f"{failed} of {performed} performed items do not conform.",
+                    f"所做 {performed} 项检验中 {failed} 项不合格。",
+                )
+            case _:
+                said = "The inspection could not be completed: no conclusion.", "检验未能完成，不作结论。"
+        left = counts[Verdict.NOT_PERFORMED] + counts[Verdict.SKIPPED]
+        return f"{said[0]} {left} items were not performed.{partial}", f"{said[1]}{left} 项未做。{partial_zh}"
+
+
+def curves(points: Sequence[PointResult], *, by: str) -> dict[tuple[str, str], dict[str, list[tuple[int, str, str]]]]:
+    """Return error curves: by (balance, power factor) and within it by carbon factor the points of one comparison.
+
+    Each is (current in mA, mean error in %, limit in %), currents rising; a point whose readings have no current of
+    their own is left out.
+    """
+    found: dict[tuple[str, str], dict[str, list[tuple[int, str, str]]]] = {}
+    for point in points:
+        if not point.readings or point.readings[0].by != by:
+            continue
+        first = point.readings[0]
+        lines = found.setdefault((first.balance, first.power_factor), {})
+        lines.setdefault(first.factor, []).append((first.current_ma, point.mean_percent, point.limit_percent))
+    return {place: {factor: sorted(line) for factor, line in lines.items()} for place, lines in found.items()}

@@ -14,12 +14,16 @@ import cbor2
 
 from cloud_receiver.refusal import Reason
 from wire import topics
+from wire.commands import Outcome, Reply
 from wire.envelope import MAX_ENVELOPE_BYTES, Signer
 from wire.messages import Acknowledgement, Status, StatusState
+from wire.orders import Verb
 from wire.records import ClockState
+from wire.results import Figures
 
 UNSIGNED = frozenset({Reason.MALFORMED, Reason.TOO_LARGE, Reason.WRONG_ALGORITHM})
 SIGNED = frozenset({Reason.PAYLOAD, Reason.TOO_LARGE})
+_KIB_64 = 1 << 16
 _MIB = 1 << 20
 
 
@@ -170,6 +174,9 @@ def corpus(
             status = topics.status(gateway)
             as_status = Hostile(f"status: {name}", status, signer.sign(payload, status), reasons | SIGNED)
             found += [as_status] if name != "a status" else []
+            reply = topics.reply(gateway)
+            if len(payload) < _KIB_64:  # the larger ones are many megabytes already
+                found.append(Hostile(f"reply: {name}", reply, signer.sign(payload, reply), reasons | SIGNED))
     envelope = signer.sign(good, topic)
     only = {reason: frozenset({reason}) for reason in Reason}
     flipped = bytearray(envelope)
@@ -191,6 +198,7 @@ def corpus(
         Hostile("bytes behind the signature", topic, envelope + b"\x00", UNSIGNED),
         Hostile("an unprotected header", topic, envelope.replace(b"\xa0", b"\xa1\x01\x01", 1), UNSIGNED),
     ]
+    found += list(_replies(gateway, signer, other, other_signer))
     for name in ("gw-nobody", "..", " ", "电表", "a" * 65, "-x"):
         foreign = f"{topics.ROOT}/up/{name}/records"
         reasons = frozenset({Reason.TOPIC, Reason.UNKNOWN_GATEWAY, Reason.BAD_SIGNATURE})
@@ -198,10 +206,43 @@ def corpus(
     return found
 
 
+def _replies(gateway: str, signer: Signer, other: str, other_signer: Signer) -> Iterator[Hostile]:
+    """Yield replies to commands that nobody has given."""
+    topic = topics.reply(gateway)
+    good = Reply(gateway, bytes(16), 1, Outcome.DONE, "", Verb.STATUS, Figures({"version": "1"})).encode()
+    content: dict[int, Any] = cbor2.loads(good)
+    only = {reason: frozenset({reason}) for reason in Reason}
+    yield Hostile("unsigned reply", topic, good, UNSIGNED)
+    yield Hostile("reply to no command", topic, signer.sign(good, topic), only[Reason.UNKNOWN_COMMAND])
+    yield Hostile("reply of another gateway", topic, other_signer.sign(good, topic), only[Reason.FOREIGN_KEY])
+    elsewhere = topics.reply(other)
+    named = other_signer.sign(good, elsewhere)
+    yield Hostile("reply in another's name", elsewhere, named, only[Reason.GATEWAY_MISMATCH])
+    wrong: dict[str, dict[int, Any]] = {
+        "an id of 15 bytes": {2: bytes(15)},
+        "an outcome that is none": {4: 4},
+        "an outcome that is true": {4: True},
+        "a text of 1025 bytes": {5: "x" * 1025},
+        "a verb that is none": {6: 99},
+        "the result of another verb": {6: int(Verb.RESEND)},
+        "a figure beyond 64 bits": {7: {1: {"a": 2**63}}},
+        "figures that are none": {7: {1: [1]}},
+        "4097 figures": {7: {1: {f"{number:04}": 1 for number in range(4097)}}},
+        "a freeze that is no record": {6: int(Verb.READ_DAY), 7: {1: [[0, b"\x00"]], 2: [], 3: {}}},
+        "a digest of 31 bytes": {6: int(Verb.CONFIGURE), 7: {1: 0, 2: bytes(31), 5: []}},
+    }
+    for name, changes in wrong.items():
+        payload = cbor2.dumps(ordered({**content, **changes}), canonical=True)
+        yield Hostile(f"reply with {name}", topic, signer.sign(payload, topic), SIGNED)
+    without = cbor2.dumps(ordered({key: value for key, value in content.items() if key != 6}))
+    yield Hostile("reply with a result and no verb", topic, signer.sign(without, topic), SIGNED)
+
+
 def tiny(count: int, gateways: list[str], seed: int = 4) -> Iterator[tuple[str, bytes]]:
     """Yield so many (topic, message) of up to 16 bytes, by chance, on topics of gateways and of nobody."""
     draw = random.Random(seed)
     where = [topics.records(name) for name in gateways] + [topics.status(name) for name in gateways]
+    where += [topics.reply(name) for name in gateways]
     where += [topics.records(f"nobody-{number}") for number in range(50)]
     for _ in range(count):
         yield where[draw.randrange(len(where))], draw.randbytes(draw.randrange(17))

@@ -15,6 +15,8 @@ from cloud_receiver.database import insert_statement, reading, writing
 from cloud_receiver.enrolment import Enrolled
 from cloud_receiver.gateway_status import Heard
 from cloud_receiver.meters import MeterNumbers
+from cloud_receiver.orders import replies
+from cloud_receiver.orders.replies import Answered
 from cloud_receiver.quarantine import Quarantine, Refused
 from cloud_receiver.received import Ledger, Owner
 from cloud_receiver.refusal import Reason
@@ -138,6 +140,8 @@ class Committer:
         enrolled: Enrolled,
         now_ms: int,
         heard: Sequence[Heard] = (),
+        *,
+        answered: Sequence[Answered] = (),
     ) -> list[Acknowledgement]:
         """Store everything or nothing; return what is then to be acknowledged, one per journal.
 
@@ -152,7 +156,9 @@ class Committer:
                 work.ledger.write()
                 stale = gateway_status.store(connection, heard, now_ms)
                 work.refused += [_stale(item) for item in stale]
-                work.refused += refused
+                taken = replies.take(connection, answered, enrolled, now_ms, self._replay_after_ms)
+                work.refused += [*taken.refused, *refused]
+                work.verified += taken.verified
                 work.verified += [item.gateway.name for item in heard if item not in stale]
                 self._quarantine.store(connection, work.refused, work.verified, now_ms)
         except BaseException:
@@ -162,8 +168,11 @@ class Committer:
         self._meters.committed()
         self._quarantine.committed()
         work.counters.refused.update(item.reason.value for item in work.refused)
+        work.counters.replies_refused = replies.refused_of(work.refused)
+        work.counters.replies = taken.results
         work.counters.transactions = 1
         self._counters.add(work.counters)
+        taken.tell()
         return work.acknowledgements()
 
     def only_counts(self, refused: Sequence[Refused], now_ms: int) -> bool:
@@ -171,6 +180,7 @@ class Committer:
         if not self._quarantine.only_counts(refused, now_ms, TALLY_MS):
             return False
         self._counters.refused.update(item.reason.value for item in refused)
+        self._counters.replies_refused += replies.refused_of(refused)
         return True
 
     @property

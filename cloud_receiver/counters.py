@@ -17,6 +17,9 @@ class Counters:
     set_aside: int = 0
     displaced: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    replies: Counter[str] = field(default_factory=Counter)
+    """Replies to commands that were taken in, by result."""
+    replies_refused: int = 0
 
     def add(self, other: "Counters") -> None:
         """Add another count."""
@@ -29,3 +32,5 @@ class Counters:
         self.set_aside += other.set_aside
         self.displaced += other.displaced
         self.refused.update(other.refused)
+        self.replies.update(other.replies)
+        self.replies_refused += other.replies_refused

@@ -18,18 +18,17 @@ from cloud_receiver.config import Intake as IntakeSettings
 from cloud_receiver.counters import Counters
 from cloud_receiver.database import reading
 from cloud_receiver.enrolment import Enrolled, enrolled
-from cloud_receiver.gateway_status import Heard
+from cloud_receiver.portion import Arrived, Portion
 from cloud_receiver.quarantine import STRANGER, Quarantine, Refused
 from cloud_receiver.refusal import Reason, RefusalError
-from cloud_receiver.verify import Verified, verify, verify_status
+from cloud_receiver.verify import Verified
 from cloud_receiver.waiting import Waiting
 from wire import topics
 from wire.envelope import Signer
-from wire.messages import Acknowledgement
+from wire.messages import Acknowledgement, StatusState
 
 log = logging.getLogger(__name__)
 
-_STATUS = "/status"
 QUEUE_LIMIT = 4000
 """Messages that wait. While the store fails every reconnection brings the unacknowledged ones again."""
 QUEUE_BYTES = 32 * 1024 * 1024
@@ -45,26 +44,6 @@ LOG_PAUSE_MS = 10_000
 """How often one reason of refusal is logged."""
 
 
-class Arrived(Protocol):
-    """A message as the link hands it over; `ack` is the broker's acknowledgement."""
-
-    @property
-    def topic(self) -> str:
-        """Return the topic it came on."""
-
-    @property
-    def payload(self) -> bytes:
-        """Return its bytes."""
-
-    @property
-    def retained(self) -> bool:
-        """Return whether the broker had kept it."""
-
-    @property
-    def ack(self) -> Callable[[], None]:
-        """Return what tells the broker that the message is stored."""
-
-
 class Publisher(Protocol):
     """What the intake needs of the link to send."""
 
@@ -75,12 +54,23 @@ class Publisher(Protocol):
 class Intake:
     """Takes messages from `receive` to the store, in the task that runs `run`."""
 
-    def __init__(self, engine: Engine, signer: Signer, link: Publisher, clock: Clock, settings: IntakeSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        signer: Signer,
+        link: Publisher,
+        clock: Clock,
+        settings: IntakeSettings,
+        *,
+        on_status: Callable[[str, StatusState], None] = lambda _gateway, _state: None,
+    ) -> None:
+        """Tell `on_status` of each status that is stored."""
         self._engine = engine
         self._signer = signer
         self._link = link
         self._clock = clock
         self._settings = settings
+        self._on_status = on_status
         self.counters = Counters()
         self._committer = Committer(
             engine,
@@ -208,48 +198,41 @@ class Intake:
     def _attempt(self, group: list[Arrived]) -> tuple[list[Acknowledgement], int]:
         known = self._keys()
         done = 0
-        batches: list[Verified] = []
-        heard: list[Heard] = []
-        refused: list[Refused] = []
-        records = 0
-
-        def sort(message: Arrived) -> None:
-            nonlocal records
-            if message.topic.endswith(_STATUS):
-                heard.append(verify_status(message.topic, message.payload, known, retained=message.retained))
-            else:
-                item = verify(message.topic, message.payload, known)
-                batches.append(item)
-                records += item.batch.count
-
+        portion = Portion()
         for message in group:
             done += 1
             try:
                 try:
-                    sort(message)
+                    portion.sort(message, known)
                 except RefusalError as refusal:
                     # The key may have been enrolled a moment ago.
                     if refusal.reason not in {Reason.UNKNOWN_KEY, Reason.UNKNOWN_GATEWAY} or not self._stale(1000):
                         raise
                     known = self._read_keys()
-                    sort(message)
+                    portion.sort(message, known)
             except RefusalError as refusal:
-                named = self._named(message.topic)
-                refused.append(Refused(message.topic, message.payload, refusal.reason, refusal.detail, named))
-            if records >= PORTION_RECORDS or len(batches) >= self._settings.commit_batches:
+                portion.refuse(message, refusal, self._named(message.topic))
+            if portion.records >= PORTION_RECORDS or len(portion.batches) >= self._settings.commit_batches:
                 break
-        self._patience = FLOOD_PATIENCE if len(refused) > done // 2 else 1
+        self._patience = FLOOD_PATIENCE if len(portion.refused) > done // 2 else 1
+        return self._commit(portion, known), done
+
+    def _commit(self, portion: Portion, known: Enrolled) -> list[Acknowledgement]:
         now_ms = self._clock.now_ms()
-        if refused and not batches and not heard and self._committer.only_counts(refused, now_ms):
-            return [], done
+        if portion.only_refused and self._committer.only_counts(portion.refused, now_ms):
+            return []
+        rest = portion.refused, known, now_ms, portion.heard
         try:
-            acknowledgements = self._committer.commit(batches, refused, known, now_ms, heard)
+            acknowledgements = self._committer.commit(portion.batches, *rest, answered=portion.answered)
         except REJECTED as error:
-            log.error("a group of %d batches can't be stored (%s): storing one by one", len(batches), cause(error))  # noqa: TRY400
-            acknowledgements = self._one_by_one(batches, known, now_ms)
-            self._committer.commit((), refused, known, now_ms, heard)
-        self._tell(refused, now_ms)
-        return acknowledgements, done
+            count = len(portion.batches)
+            log.error("a group of %d batches can't be stored (%s): storing one by one", count, cause(error))  # noqa: TRY400  # one line
+            acknowledgements = self._one_by_one(portion.batches, known, now_ms)
+            self._committer.commit((), *rest, answered=portion.answered)
+        self._tell(portion.refused, now_ms)
+        for item in portion.heard:
+            self._on_status(item.gateway.name, item.status.state)
+        return acknowledgements
 
     def _tell(self, refused: list[Refused], now_ms: int) -> None:
         """Log one line for many: a hostile sender must not fill the log."""

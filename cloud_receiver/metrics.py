@@ -15,11 +15,16 @@ from cloud_receiver.database import reading
 from cloud_receiver.dispatch import Dispatcher
 from cloud_receiver.findings import CLOSED
 from cloud_receiver.gateway_status import Known
+from cloud_receiver.orders import book
+from cloud_receiver.orders.book import OpenFigures
+from cloud_receiver.orders.outbox import Figures
+from cloud_receiver.orders.replies import DUPLICATE
 from cloud_receiver.refusal import Reason
 from cloud_receiver.schema import finding, gateway
 from supervision.config import Metrics
 from supervision.endpoint import MetricsEndpoint
 from supervision.exposition import Family, Histogram, Page
+from wire.commands import Outcome
 from wire.connection import Received
 from wire.messages import StatusState
 
@@ -51,7 +56,14 @@ FAMILIES: Final = (
     Family("diantan_receiver_dispatches_total", "counter", "rounds of factor dispatch: done, failed", ("result",)),
     Family("diantan_receiver_dispatch_timestamp_seconds", "gauge", "when factors were last dispatched"),
     Family("diantan_receiver_nodes_without_factor", "gauge", "nodes whose schedule has no factor for the slot"),
+    Family("diantan_receiver_commands_open", "gauge", "commands to gateways that wait for their final answer"),
+    Family("diantan_receiver_commands_oldest_age_seconds", "gauge", "since the oldest of them was issued; 0: none"),
+    Family("diantan_receiver_commands_expired", "gauge", "commands that expired unanswered within a day"),
+    Family("diantan_receiver_commands_published_total", "counter", "commands given to the broker, each time"),
+    Family("diantan_receiver_replies_total", "counter", "replies taken in, by what they say", ("result",)),
+    Family("diantan_receiver_replies_quarantined_total", "counter", "replies that went to quarantine"),
 )
+REPLY_RESULTS: Final = (*(outcome.name.lower() for outcome in Outcome), DUPLICATE)
 
 
 class IntakeFigures(Protocol):
@@ -66,12 +78,21 @@ class IntakeFigures(Protocol):
         """Return how many messages wait."""
 
 
+class OutboxFigures(Protocol):
+    """What is told of the outbox (cloud_receiver.orders.outbox.Outbox)."""
+
+    @property
+    def figures(self) -> Figures:
+        """Return what it has counted."""
+
+
 @dataclass(slots=True)
 class _Stored:
     """What the store says."""
 
     gateways: dict[str, Known | None] = field(default_factory=dict)
     findings: dict[tuple[str, str], int] = field(default_factory=dict)
+    commands: OpenFigures = field(default_factory=OpenFigures)
 
 
 class ReceiverMetrics:
@@ -84,12 +105,17 @@ class ReceiverMetrics:
         intake: IntakeFigures,
         dispatcher: Dispatcher | None,
         connected: Callable[[], bool],
+        *,
+        outbox: OutboxFigures,
+        now_ms: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._intake = intake
         self._dispatcher = dispatcher
         self._connected = connected
+        self._outbox = outbox
+        self._now_ms = now_ms
         self._lag = Histogram(LAG_S)
         self._endpoint: MetricsEndpoint | None = None
         self._stored: _Stored | None = None
@@ -156,11 +182,15 @@ class ReceiverMetrics:
         page.put("diantan_receiver_transactions_total", counters.transactions)
         page.put("diantan_receiver_acknowledgements_total", counters.acknowledgements)
         page.put("diantan_receiver_store_errors_total", counters.store_errors)
+        for result in REPLY_RESULTS:
+            page.put("diantan_receiver_replies_total", counters.replies[result], result)
+        page.put("diantan_receiver_replies_quarantined_total", counters.replies_refused)
+        page.put("diantan_receiver_commands_published_total", self._outbox.figures.published)
 
     def _ask(self) -> _Stored | None:
         try:
             with reading(self._engine) as connection:
-                return _read(connection)
+                return _read(connection, self._now_ms())
         except (SQLAlchemyError, OSError):
             return None  # the page says so, and the log of the intake says why
 
@@ -182,6 +212,11 @@ class ReceiverMetrics:
                 page.put("diantan_receiver_gateway_meters_overdue", overdue["overdue"], name)
         for (kind, severity), count in stored.findings.items():
             page.put("diantan_receiver_findings", count, kind, severity)
+        commands = stored.commands
+        oldest_ms = self._now_ms() if commands.oldest_issued_ms is None else commands.oldest_issued_ms
+        page.put("diantan_receiver_commands_open", commands.open)
+        page.put("diantan_receiver_commands_oldest_age_seconds", max(self._now_ms() - oldest_ms, 0) / _MS)
+        page.put("diantan_receiver_commands_expired", commands.expired)
 
 
 def _state(known: Known | None) -> str:
@@ -190,7 +225,7 @@ def _state(known: Known | None) -> str:
     return "offline" if known.state == StatusState.OFFLINE else "online"
 
 
-def _read(connection: Connection) -> _Stored:
+def _read(connection: Connection, now_ms: int) -> _Stored:
     known = gateway_status.known(connection)
     gateways = {row.name: known.get(row.id) for row in connection.execute(select(gateway).order_by(gateway.c.name))}
     open_ = connection.execute(
@@ -199,4 +234,5 @@ def _read(connection: Connection) -> _Stored:
         .group_by(finding.c.kind, finding.c.severity)
         .order_by(finding.c.kind, finding.c.severity)
     )
-    return _Stored(gateways, {(row.kind, row.severity): row.findings for row in open_})
+    findings = {(row.kind, row.severity): row.findings for row in open_}
+    return _Stored(gateways, findings, book.figures(connection, now_ms))

@@ -23,6 +23,8 @@ class Reason(StrEnum):
     CONFLICT = "conflict"
     REPLAYED = "replayed"
     FRAGMENTED = "fragmented"
+    UNKNOWN_COMMAND = "unknown_command"
+    FOREIGN_COMMAND = "foreign_command"
 
 
 OF_ENVELOPE = {

@@ -1,4 +1,4 @@
-"""The receiver process: intake, dispatch and checks on one event loop, until it is told to stop."""
+"""The receiver process: intake, dispatch, commands and checks on one event loop, until it is told to stop."""
 
 import asyncio
 import logging
@@ -15,6 +15,7 @@ from cloud_receiver.config import Broker, Settings
 from cloud_receiver.dispatch import Dispatcher
 from cloud_receiver.intake import Intake
 from cloud_receiver.metrics import ReceiverMetrics
+from cloud_receiver.orders.outbox import Outbox
 from cloud_receiver.registry import Registry
 from cloud_receiver.watchdog import LifeSigns
 from supervision.systemd import READY, STOPPING, Notifier, feed
@@ -81,11 +82,14 @@ class Service:
             on_message=self._received,
             on_connect=self._connected,
         )
-        self._intake = Intake(engine, signer, self._link, clock, settings.intake)
+        self._outbox = Outbox(engine, self._link, clock)
+        self._intake = Intake(engine, signer, self._link, clock, settings.intake, on_status=self._outbox.heard)
         self._dispatcher = self._make_dispatcher(registry, engine, signer) if settings.dispatch else None
         self._runner = Runner(engine, registry, clock, settings.checks, lambda: self._intake.backlog)
         self._metrics = ReceiverMetrics(
-            settings.metrics, engine, self._intake, self._dispatcher, lambda: self._link.connected
+            *(settings.metrics, engine, self._intake, self._dispatcher, lambda: self._link.connected),
+            outbox=self._outbox,
+            now_ms=clock.now_ms,
         )
         self._notifier = notifier or Notifier()
         self._stop = asyncio.Event()
@@ -113,6 +117,7 @@ class Service:
 
     def _connected(self) -> None:
         self.redispatch()
+        self._outbox.connected()
 
     async def run(self) -> None:
         """Serve until `stop`; raises what a part that must not end has ended with."""
@@ -120,10 +125,15 @@ class Service:
         self._link.subscribe(f"$share/{group}/{topics.ALL_RECORDS}" if group else topics.ALL_RECORDS, 1)
         # Never shared: a shared subscription gets no retained messages (MQTT 5, 4.8.2), and any receiver may note them.
         self._link.subscribe(topics.ALL_STATUS, 1)
+        # Neither: a member of the group that is gone for good would take replies with it.
+        self._link.subscribe(topics.ALL_REPLIES, 1)
         self._take_back()
         await self._link.start()
         intake = asyncio.create_task(self._intake.run(), name="intake")
-        others = [asyncio.create_task(self._summary(), name="summary")]
+        others = [
+            asyncio.create_task(self._summary(), name="summary"),
+            asyncio.create_task(self._outbox.run(), name="outbox"),
+        ]
         if self._dispatcher is not None:
             others.append(asyncio.create_task(self._dispatcher.run(), name="dispatch"))
         if self._settings.checks.enabled:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from cloud_receiver.enrolment import Enrolled, GatewayRow
 from cloud_receiver.gateway_status import Heard
+from cloud_receiver.orders.replies import Answered
 from cloud_receiver.refusal import OF_ENVELOPE, Reason, RefusalError
 from diantan_core import DecodeError, RecordBatch, decode_batch
 from wire.batch import SCHEMA_VERSION
+from wire.commands import Reply
 from wire.envelope import EnvelopeError, Opened, open_envelope
 from wire.messages import MessageError, Status
 from wire.topics import TopicError, parse_up
@@ -55,6 +57,19 @@ def verify_status(topic: str, envelope: bytes, enrolled: Enrolled, *, retained: 
     if status.gateway != name:
         raise RefusalError(Reason.GATEWAY_MISMATCH, f"status of gateway {status.gateway!r} on the topic of {name}")
     return Heard(enrolled.gateways[name], status, retained, topic, envelope)
+
+
+def verify_reply(topic: str, envelope: bytes, enrolled: Enrolled) -> Answered:
+    """Check a message of a reply topic, as `verify` does one of records."""
+    name, opened = _signed(topic, envelope, "reply", enrolled)
+    try:
+        reply = Reply.decode(opened.payload)
+    except MessageError as error:
+        raise _undecodable(opened.payload, error) from error
+    if reply.gateway != name:
+        raise RefusalError(Reason.GATEWAY_MISMATCH, f"reply of gateway {reply.gateway!r} on the topic of {name}")
+    # Without the result: many of them would be large, and it stays in the envelope.
+    return Answered(enrolled.gateways[name], reply.id, reply.outcome, reply.verb, opened.kid, topic, envelope)
 
 
 def _signed(topic: str, envelope: bytes, expected: str, enrolled: Enrolled) -> tuple[str, Opened]:

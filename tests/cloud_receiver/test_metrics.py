@@ -14,6 +14,8 @@ from cloud_receiver import metrics as metrics_module
 from cloud_receiver.counters import Counters
 from cloud_receiver.dispatch import Figures
 from cloud_receiver.metrics import FAMILIES, ReceiverMetrics
+from cloud_receiver.orders import issue
+from cloud_receiver.orders.outbox import Figures as OutboxFigures
 from cloud_receiver.refusal import Reason
 from cloud_receiver.schema import finding
 from cloud_receiver.schema import gateway as gateways
@@ -21,9 +23,11 @@ from cloud_receiver.schema import station as stations
 from cloud_receiver.watchdog import LifeSigns
 from supervision.config import Metrics
 from wire import topics
+from wire.commands import Outcome, Reply
 from wire.connection import Received
 from wire.envelope import Signer
 from wire.messages import Status, StatusState
+from wire.orders import TellStatus
 from wire.records import ClockState
 from wire.status_facts import Backlog, Overdue
 
@@ -41,6 +45,10 @@ class Dispatch:
     figures = Figures(5, 2, DAY_MS, 1)
 
 
+class Outbox:
+    figures = OutboxFigures(3, 1)
+
+
 def metrics_of(bench: Bench, **settings: Any) -> ReceiverMetrics:
     return ReceiverMetrics(
         Metrics(**settings),
@@ -48,6 +56,8 @@ def metrics_of(bench: Bench, **settings: Any) -> ReceiverMetrics:
         bench.intake,
         Dispatch(),  # type: ignore[arg-type]  # only its figures are looked at
         lambda: True,
+        outbox=Outbox(),
+        now_ms=bench.clock.now_ms,
     )
 
 
@@ -94,13 +104,59 @@ def test_what_is_taken_in_is_told(engine: Engine, gateway: FakeGateway) -> None:
     assert found.value("diantan_receiver_nodes_without_factor") == 1
 
 
+def test_commands_and_replies_are_told(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine)
+    with database.writing(engine) as connection:
+        answered, under_way, *_ = (
+            issue.issue(
+                *(connection, bench.signer, "gw1", TellStatus()),
+                author="tester",
+                now_ms=DAY_MS + number * 1000,
+                valid_ms=60_000,
+            )
+            for number in range(4)
+        )
+        for issued_ms in (DAY_MS - 60_001, DAY_MS - 2 * 86_400_000):  # expired just now, and long ago
+            order = (connection, bench.signer, "gw1", TellStatus())
+            issue.issue(*order, author="tester", now_ms=issued_ms, valid_ms=60_000)
+    topic = topics.reply("gw1")
+
+    def reply(number: bytes, outcome: Outcome) -> Message:
+        return Message(topic, Signer(gateway.key).sign(Reply("gw1", number, DAY_MS, outcome).encode(), topic))
+
+    bench.take(
+        *(reply(answered, Outcome.DONE), reply(answered, Outcome.DONE), reply(under_way, Outcome.UNDER_WAY)),
+        *(reply(bytes(16), Outcome.DONE), Message(topic, b"junk")),
+    )
+    bench.clock.wall_ms = DAY_MS + 31_000
+    found = Scraped(metrics_of(bench).text(0))
+    assert found.value("diantan_receiver_commands_open") == 3
+    assert found.value("diantan_receiver_commands_oldest_age_seconds") == 30
+    assert found.value("diantan_receiver_commands_expired") == 1
+    assert found.value("diantan_receiver_commands_published_total") == 3
+    assert found.samples["diantan_receiver_replies_total"] == {
+        ("done",): 1,
+        ("refused",): 0,
+        ("failed",): 0,
+        ("under_way",): 1,
+        ("duplicate",): 1,
+    }
+    assert found.value("diantan_receiver_replies_quarantined_total") == 2
+    bench.clock.wall_ms = DAY_MS + 120_000
+    found = Scraped(metrics_of(bench).text(0))
+    assert found.value("diantan_receiver_commands_open") == 0
+    assert found.value("diantan_receiver_commands_oldest_age_seconds") == 0
+    # Two were never answered; of the one that is under way the final reply may still come.
+    assert found.value("diantan_receiver_commands_expired") == 3
+
+
 def test_the_store_is_asked_once_in_a_while(
     engine: Engine, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metrics = metrics_of(Bench(engine))
     asked: list[int] = []
     read = metrics_module._read
-    monkeypatch.setattr(metrics_module, "_read", lambda connection: (asked.append(1), read(connection))[1])
+    monkeypatch.setattr(metrics_module, "_read", lambda *given: (asked.append(1), read(*given))[1])
     for now_s in (100, 101, 104.9, 105, 109):
         assert Scraped(metrics.text(now_s)).value("diantan_receiver_store_up") == 1
     assert len(asked) == 2

@@ -1,14 +1,32 @@
-"""`run`: the frames of a line can be watched, and a line that is not there is named."""
+"""`run`: frames can be watched, and a configuration on trial stays or is rolled back, whatever ends a run."""
 
 import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_support import Running, until
+from gateway_support import Running, Scene, assert_delivered, intervals, journal_records, until
 
 from agent.config_file import load_config
+from agent.configuration.base import BaseFile
+from agent.configuration.keeper import CUT_SHORT, STOPPED, Keeper
+from agent.configuration.state import State
+from agent.configuration.store import StoredError, digest_of
+from agent.journal_check import verify
+from agent.journal_schema import JournalError
 from agent.run_command import _show_frames, run
 from settings.errors import ConfigError
+from wire.commands import Outcome
+from wire.records import DetailKey, EventCode, EventRecord
+
+COMMAND = b"c" * 16
 
 
 def test_the_frames_of_a_traced_line_are_shown_with_their_meaning(
@@ -36,3 +54,230 @@ def test_a_line_that_is_not_there_is_named(site: Any, fast_clock: Any) -> None:
     config = site.configure(broker_port=1, meter_ports=[1])
     with pytest.raises(ConfigError, match="no line 'bus'; there are line-1"):
         run(config, fast_clock, ["bus"])
+
+
+@dataclass
+class Process:
+    """`diantan-agent run` in a process of its own, on a gateway's directory."""
+
+    config: Path
+    clock: Any
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.base = BaseFile.read(self.config)
+        self.journal = self.base.data_dir / "journal.db"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run it, and end it well unless that was done already."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "agent.cli", "run", "--config", str(self.config), "--clock", self.clock.spec()),
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, **self.environment},
+        )
+        try:
+            yield process
+            if process.returncode is None:
+                process.terminate()
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def propose(self, document: str, trial_s: int) -> None:
+        """Do what SET does, while no agent runs: the next start tries it."""
+        self.base.data_dir.mkdir(exist_ok=True)
+        Keeper(self.base, self.base.store, lambda: 1).propose(document.encode(), COMMAND, trial_s)
+
+    @property
+    def state(self) -> State:
+        """Return what the agent has noted."""
+        try:
+            found = self.base.store.load()
+        except StoredError as error:
+            raise AssertionError(error) from error
+        assert found is not None
+        return found
+
+    def most_readings(self) -> int:
+        """Return the greatest number of readings in an interval."""
+        return max(row.readings for row in intervals(list(journal_records(self.journal).values()), "meter-1"))
+
+    def changes(self) -> list[tuple[bytes, str]]:
+        """Return what the journal says of configurations."""
+        try:
+            found = journal_records(self.journal)
+        except JournalError:
+            return []  # it is just being made
+        return [
+            (bytes.fromhex(str(record.details[DetailKey.DIGEST])), str(record.details[DetailKey.TEXT]))
+            for record in found.values()
+            if isinstance(record, EventRecord) and record.code == EventCode.CONFIGURATION
+        ]
+
+
+def changed(config: Path, *replacements: tuple[str, str]) -> str:
+    """Return a configuration like the own file, but for something."""
+    text = config.read_text()
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.mosquitto
+def test_a_good_configuration_stays_and_costs_nothing(scene: Scene, make_centre: Any) -> None:
+    """The meters are read more often, every record reaches the centre once, and the next start has it too."""
+
+    async def scenario() -> None:
+        centre = make_centre(scene.broker.port, clock=scene.clock)
+        async with scene.responder.listening(), centre.running():
+            config = scene.configure(1)
+            config.write_text(changed(config, ("poll_seconds = 60", "poll_seconds = 450")))
+            agent = Process(config, scene.clock)
+            async with agent.running():
+                await centre.until(lambda: len(centre.stored) > 3)
+            assert agent.most_readings() <= 3
+            text = changed(config, ("poll_seconds = 450", "poll_seconds = 60"))
+            agent.propose(text, 30)
+            async with agent.running():
+                await until(lambda: len(agent.changes()) == 2)
+                assert (agent.state.versions, agent.state.trial) == ((digest_of(text.encode()),), None)
+                first = len(centre.stored)
+                await centre.until(lambda: len(centre.stored) > first + 3)
+            async with agent.running():
+                await until(lambda: agent.most_readings() > 6)
+                first = len(centre.stored)
+                await centre.until(lambda: len(centre.stored) > first + 1)
+        assert_delivered(centre, agent.journal)
+        assert [text for _, text in agent.changes()] == ["on trial for 30 s", "stays: the centre answered"]
+        assert len(centre.contexts) == 1
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    """Stand in for systemd."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.setblocking(False)
+        yield channel
+
+
+def said(systemd: socket.socket) -> list[str]:
+    """Return what systemd was told."""
+    found = []
+    try:
+        while True:
+            found.append(systemd.recv(1000).decode())
+    except BlockingIOError:
+        return [text for text in found if text != "WATCHDOG=1"]
+
+
+@pytest.mark.mosquitto
+def test_one_with_a_wrong_broker_is_rolled_back_by_itself_and_says_why(
+    scene: Scene, make_centre: Any, systemd: socket.socket
+) -> None:
+    """In the same process, which systemd does not take for one that stops; the own file's broker hears of it."""
+
+    async def scenario() -> None:
+        centre = make_centre(scene.broker.port, clock=scene.clock)
+        async with scene.responder.listening(), centre.running():
+            config = scene.configure(1)
+            text = changed(config, (f"port = {scene.broker.port}\n", "port = 1\n"))
+            agent = Process(config, scene.clock, {"NOTIFY_SOCKET": systemd.getsockname()})
+            agent.propose(text, 2)
+            async with agent.running() as process:
+                await until(lambda: len(agent.changes()) == 2)
+                await centre.until(lambda: len(centre.stored) > 4)
+                assert process.returncode is None
+            reason = "broker 127.0.0.1:1 not reached within 2 s: "
+            own = digest_of(config.read_bytes())
+            (tried, _), (back, why) = agent.changes()
+            assert (tried, back) == (digest_of(text.encode()), own)
+            assert why.startswith(f"rolled back: {reason}")
+            verdict = agent.state.verdict
+            assert verdict is not None
+            assert (verdict.command, verdict.outcome) == (COMMAND, Outcome.FAILED)
+            assert verdict.text.startswith(reason)
+            assert (agent.state.in_force, agent.state.trial) == (own, None)
+        assert_delivered(centre, agent.journal)
+        assert said(systemd) == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.mosquitto
+def test_one_with_which_the_gateway_can_not_start_is_rolled_back(scene: Scene, make_centre: Any) -> None:
+    """What the check can't see: the reason is the error's text."""
+
+    async def scenario() -> None:
+        centre = make_centre(scene.broker.port, clock=scene.clock)
+        async with scene.responder.listening(), centre.running():
+            config = scene.configure(1)
+            agent = Process(config, scene.clock)
+            agent.propose(changed(config, ("[broker]\n", '[broker]\nca_file = "centre.pub"\n')), 60)
+            async with agent.running():
+                await until(lambda: len(agent.changes()) == 2)
+                await centre.until(lambda: len(centre.stored) > 4)
+            verdict = agent.state.verdict
+            assert verdict is not None
+            assert verdict.text.startswith("TLS files ")
+            assert agent.state.in_force == agent.base.digest
+        assert_delivered(centre, agent.journal)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.mosquitto
+def test_a_trial_that_is_killed_or_stopped_is_over(scene: Scene) -> None:
+    """SIGKILL in it: the next start has what counted, and no further one is another trial; SIGTERM likewise."""
+
+    async def scenario() -> None:
+        async with scene.responder.listening():
+            config = scene.configure(1)
+            agent = Process(config, scene.clock)
+            text = changed(config, (f"port = {scene.broker.port}\n", "port = 1\n"))
+            for number, reason in ((signal.SIGKILL, CUT_SHORT), (signal.SIGTERM, STOPPED)):
+                agent.propose(text, 3600)
+                before = len(agent.changes())
+                async with agent.running() as process:
+                    await until(lambda before=before: len(agent.changes()) == before + 1)  # type: ignore[misc]
+                    assert agent.state.in_force == digest_of(text.encode())
+                    process.send_signal(number)
+                    assert await process.wait() == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+                for _ in range(2):
+                    known = len(journal_records(agent.journal))
+                    async with agent.running():
+                        await until(lambda known=known: len(journal_records(agent.journal)) > known + 1)  # type: ignore[misc]
+                    assert agent.state.trial is None
+                assert len(agent.changes()) == before + 2
+                assert agent.changes()[-1] == (agent.base.digest, f"rolled back: {reason}")
+        assert verify(agent.journal).problems == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.mosquitto
+def test_an_edited_own_file_counts_again(scene: Scene) -> None:
+    """Somebody at the gateway is nearer than the centre; the journal tells."""
+
+    async def scenario() -> None:
+        async with scene.responder.listening():
+            config = scene.configure(1)
+            agent = Process(config, scene.clock)
+            agent.propose(changed(config, ("poll_seconds = 60", "poll_seconds = 30")), 60)
+            keeper = Keeper(agent.base, agent.base.store, lambda: 1)
+            keeper.choose()
+            keeper.confirm()
+            config.write_text(changed(config, ("poll_seconds = 60", "poll_seconds = 90")))
+            agent = Process(config, scene.clock)
+            async with agent.running():
+                await until(lambda: len(agent.changes()) == 3)
+            assert agent.changes()[-1] == (agent.base.digest, "the gateway's own file was changed")
+            assert agent.state.versions == ()
+
+    asyncio.run(scenario())

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from agent.commands import frame, gateway, journal, key, profile, read, scan, timesync, trace
+from agent.commands import config, frame, gateway, journal, key, profile, read, scan, timesync, trace
 from agent.commands.options import CONFIG_VARIABLE
 from agent.commands.output import FAILED, INTERRUPTED, WRONG, CommandError, UsageError, say, take_any_text
 
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"diantan {version('diantan')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for room in (gateway, read, scan, trace, frame, timesync, profile, journal, key):
+    for room in (gateway, read, scan, trace, frame, timesync, profile, journal, key, config):
         room.add(commands)
     return parser
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 from pydantic import TypeAdapter, ValidationError
 
 from agent.commands.output import UsageError
-from agent.config_file import load_config
 from agent.config_lines import LINES, AnyLine, Line, Meter
+from agent.configuration.shown import loaded_in_force
 from profiles import Profile
 from settings.problems import lines_of
 
@@ -50,7 +50,7 @@ def find_line(text: str, config: Path) -> Target:
         return Target(parse_spec(text), {})
     if not config.exists():
         raise UsageError(f"expected {FORMS}, got {text!r}; there is no configuration {config}")
-    loaded = load_config(config)
+    loaded = loaded_in_force(config)
     for line in loaded.config.line:
         if line.name == text:
             profiles = {meter.id: loaded.profiles[meter.id] for meter in line.meter}

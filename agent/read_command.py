@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from agent.build import polled_points
 from agent.commands.output import UsageError, say
-from agent.config_file import load_config
 from agent.config_lines import Line, Meter, address_of, unaddressed
+from agent.configuration.shown import loaded_in_force
 from agent.connection import connection
 from agent.line_spec import DEFAULT_TIMEZONE, find_line
 from agent.opened import connect
@@ -53,7 +53,7 @@ class Asked:
 
 def configured(path: Path, meter_id: str, names: Sequence[str]) -> Asked:
     """Return a meter of the configuration, without names with the points that a poll reads; ConfigError, UsageError."""
-    loaded = load_config(path)
+    loaded = loaded_in_force(path)
     found = loaded.config.find_meter(meter_id)
     if found is None:
         known = ", ".join(meter.id for line in loaded.config.line for meter in line.meter)

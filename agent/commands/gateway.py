@@ -39,6 +39,7 @@ def _clock_spec(text: str) -> str:
 
 def _check(arguments: argparse.Namespace) -> int:
     from agent.config_file import load_config  # noqa: PLC0415
+    from agent.configuration.shown import in_force  # noqa: PLC0415
     from settings.errors import ConfigError  # noqa: PLC0415
     from wire.keys import KeyFileError, load_private, load_public  # noqa: PLC0415
 
@@ -57,6 +58,9 @@ def _check(arguments: argparse.Namespace) -> int:
     lines = loaded.config.line
     meters = sum(len(line.meter) for line in lines)
     show(f"{arguments.config}: gateway {loaded.config.gateway.id}, {len(lines)} lines, {meters} meters: all well")
+    found = in_force(arguments.config)
+    if found.is_sent:
+        show("\n".join(["but it is not in force:", *found.lines(), "`diantan-agent config reset` lets it count again"]))
     return 0
 
 

@@ -94,10 +94,10 @@ def chargers(plan: Plan) -> list[ChargerKind]:
     return result
 
 
-def write_keys(files: Files) -> None:
+def write_keys(files: Files, algorithm: str = "ed25519") -> None:
     """Make both key pairs with the programs' own commands."""
-    output_of("diantan-agent", "key", "new", str(files.gateway_key))
-    output_of("diantan-receiver", "key", "new", str(files.centre_key))
+    output_of("diantan-agent", "key", "new", "--algorithm", algorithm, str(files.gateway_key))
+    output_of("diantan-receiver", "key", "new", "--algorithm", algorithm, str(files.centre_key))
 
 
 def write_station(files: Files, plan: Plan) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from clock import SimulatedClock
 from demo import files as demo_files
@@ -166,9 +165,7 @@ class Thread:
     def proved(self) -> set[int]:
         """Return the sequences that stored envelopes hold, each verified with the gateway's public key alone."""
         keys = KeyRing()
-        public = load_public(f"{self.files.gateway_key}.pub")
-        assert isinstance(public, Ed25519PublicKey)
-        keys.add(public, GATEWAY)
+        keys.add(load_public(f"{self.files.gateway_key}.pub"), GATEWAY)
         sequences: set[int] = set()
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as store:
             for topic, envelope in store.execute("SELECT topic, envelope FROM message"):
@@ -196,7 +193,7 @@ def _as_exported(table: str, row: dict[str, Any], names: dict[int, str]) -> dict
 
 
 @pytest.fixture
-def make_thread(tmp_path: Path) -> Iterator[Callable[[Plan, int], Thread]]:
+def make_thread(tmp_path: Path, algorithm: str) -> Iterator[Callable[[Plan, int], Thread]]:
     """Return a function that prepares a run; its processes end with the test."""
     directory = tmp_path / "run"
     directory.mkdir()
@@ -204,7 +201,7 @@ def make_thread(tmp_path: Path) -> Iterator[Callable[[Plan, int], Thread]]:
 
         def make(plan: Plan, broker_port: int) -> Thread:
             files = Files(directory)
-            demo_files.write_keys(files)
+            demo_files.write_keys(files, algorithm)
             demo_files.write_station(files, plan)
             demo_files.write_receiver(files, plan, Broker(broker_port, "auto"))
             anchor_ms = time.monotonic_ns() // 1_000_000 + int(START_UP_S * 1000)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from key_support import both_algorithms
 
 from demo import plan as demo_plan
 from demo.plan import HOUR_MS, Plan
@@ -83,6 +84,7 @@ def assert_carbon_exact(thread: "Thread") -> None:
         assert abs(row["carbon_forward_ug"] * 1000 - exact) < 1000, row
 
 
+@both_algorithms
 def test_every_record_arrives_once_and_the_day_adds_up(
     make_thread: "Callable[[Plan, int], Thread]", mosquitto: "Broker", tmp_path: Path
 ) -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, Message
+from key_support import new_key
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval
 from sqlalchemy import Engine, delete
 
@@ -92,7 +92,7 @@ def failures(verdict: Verdict) -> list[str]:
 
 def filled(engine: Engine, registry: Registry, gateway: FakeGateway) -> Centre:
     """Return a store with eight slots of two meters, in batches of four records, and their factors."""
-    centre = Centre(engine, registry, gateway, Ed25519PrivateKey.generate())
+    centre = Centre(engine, registry, gateway, new_key())
     centre.take(*batches(records(8)))
     centre.dispatch(*range(8))
     return centre

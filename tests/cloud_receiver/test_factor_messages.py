@@ -157,8 +157,12 @@ def test_whatever_is_dispatched_stays_provable(
         chosen = [Factors.decode(unverified_payload(item.envelope)) for item in proving(store.connection, "n", found)]
         assert chosen == sorted(chosen, key=lambda item: item.issued_ms)
         proved = said(chosen)
+        kept = said(store.kept())
         for start, told in said(store.sent).items():
-            assert [run[0][1] for run in runs(proved[start])] == [run[0][1] for run in runs(told)]
+            expected = runs(told)
+            assert [run[0][1] for run in runs(proved[start])] == [run[0][1] for run in expected]
+            # Where the first message of a run is kept, it is taken.
+            assert {run[0] for run in expected} & set(kept[start]) <= set(proved[start])
 
 
 def test_what_stands_is_only_the_newest_and_the_same(store: Store) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, Message
+from key_support import SM2
 from proof_support import Centre, batches, failures, filled, records, restated
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, enrol, interval
 from sqlalchemy import Engine
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 from cloud_receiver import database, enrolment
 from cloud_receiver.registry import Registry
 from wire.envelope import Signer
+from wire.keys import ALGORITHMS, AlgorithmName, generate
 from wire.proof import form
 from wire.proof.form import ProofError
 from wire.proof.statement import TOPIC, Statement
@@ -67,6 +69,45 @@ def test_one_reading_is_proved_with_its_neighbours(centre: Centre) -> None:
     # Slots 0 to 3: the batches of the slot, the one before and the one after.
     assert len(form.decode(data).batches) == 2
     assert "3 step(s)" in next(check.text for check in verdict.checks if check.name == "register continuity")
+
+
+KINDS = [
+    pytest.param(centre, gateway, marks=SM2.marks if "sm2" in {centre, gateway} else (), id=f"{centre}-{gateway}")
+    for centre in ALGORITHMS
+    for gateway in ALGORITHMS
+]
+
+
+@pytest.mark.parametrize(("centre_kind", "gateway_kind"), KINDS)
+def test_keys_of_either_algorithm_prove(
+    engine: Engine, registry: Registry, centre_kind: AlgorithmName, gateway_kind: AlgorithmName
+) -> None:
+    gateway = FakeGateway("gw1", generate(gateway_kind))
+    with database.writing(engine) as connection:
+        enrolment.add(connection, "gw1", gateway.key.public_key(), "S1", 0)
+    centre = Centre(engine, registry, gateway, generate(centre_kind))
+    centre.take(*batches(records(8)))
+    centre.dispatch(*range(8))
+    data = centre.prove(2)
+    statement = Statement.decode(form.unverified_payload(form.decode(data).statement))
+    assert [len(item.public_key) for item in statement.keys] == [{"ed25519": 32, "sm2": 65}[gateway_kind]]
+    verdict = verify(data, centre.keys)
+    assert {check.outcome for check in verdict.checks} == {Outcome.PASSED}
+    assert verify(data, Keys(gateway=[gateway.key.public_key()])).proved
+    for keys in (Keys([generate(centre_kind).public_key()]), Keys(gateway=[generate(gateway_kind).public_key()])):
+        assert not verify(data, keys).proved
+
+
+def test_a_key_in_the_statement_that_is_none_or_has_no_library_is_told(centre: Centre) -> None:
+    """The centre signed it, but nothing can be verified with it: neither by this machine nor by any other."""
+    file = form.decode(centre.prove(2))
+    statement = Statement.decode(form.unverified_payload(file.statement))
+    off_curve = replace(statement.keys[0], public_key=b"\x04" + bytes(63) + b"\x01")
+    verdict = verify(restated(centre, file, file.batches, keys=(off_curve,)), centre.keys)
+    assert "signatures" in failures(verdict)
+    told = next(check.details for check in verdict.checks if check.name == "signatures")
+    assert told[0].startswith("a key of the gateway in the statement: ")
+    assert not verdict.intervals
 
 
 def test_the_envelopes_are_those_that_came(centre: Centre) -> None:

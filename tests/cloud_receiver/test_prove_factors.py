@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from key_support import BOTH_ALGORITHMS, new_key
 from proof_support import SOLVE_ID, Centre, batches, check, failures, filled, outcome, records, restated
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval
 from sqlalchemy import Engine, delete, update
@@ -24,6 +24,8 @@ from wire.proof.verdict import Outcome
 from wire.proof.verify import verify
 from wire.records import AdjustmentRecord, FactorQuality, IntervalRecord, Record
 
+pytestmark = BOTH_ALGORITHMS
+
 LATER = DAY_MS + 5 * SLOT_MS
 
 
@@ -35,7 +37,7 @@ def centre(engine: Engine, registry: Registry, gateway: FakeGateway) -> Centre:
 @pytest.fixture
 def bare(engine: Engine, registry: Registry, gateway: FakeGateway) -> Centre:
     """Make a store without records."""
-    return Centre(engine, registry, gateway, Ed25519PrivateKey.generate())
+    return Centre(engine, registry, gateway, new_key())
 
 
 def messages(data: bytes) -> list[Factors]:
@@ -161,7 +163,7 @@ def test_each_message_must_be_the_centres_and_of_the_node(centre: Centre) -> Non
 
 def test_the_messages_of_a_former_key_of_the_centre(centre: Centre) -> None:
     former = centre.key
-    centre.key = Ed25519PrivateKey.generate()
+    centre.key = new_key()
     centre.dispatch(2, value=FACTOR + 1, issued_ms=LATER)
     data = centre.prove(2)
     assert len(messages(data)) == 2
@@ -182,6 +184,16 @@ def test_the_messages_of_a_former_key_of_the_centre(centre: Centre) -> None:
     )
     # A former key says nothing of the proof itself: whoever stole it could have made it.
     assert failures(verify(data, Keys([former.public_key()], former=[present]))) == ["centre's statement"]
+
+
+def test_a_message_that_nobody_checked_may_be_the_one_that_is_missing(centre: Centre) -> None:
+    present = centre.key
+    centre.key = new_key()
+    centre.dispatch(2, value=FACTOR + 1, issued_ms=LATER)
+    centre.key = present
+    verdict = verify(centre.prove(2), centre.keys)
+    assert failures(verdict) == []
+    assert outcome(verdict, "factors as dispatched") is Outcome.NOT_CHECKED
 
 
 def adjusted(**changes: object) -> list[Record]:
@@ -312,8 +324,8 @@ def test_what_did_without_a_factor_that_was_there_is_told(bare: Centre) -> None:
 
 def test_an_undefined_factor_as_it_was_dispatched_is_nothing_to_tell(bare: Centre) -> None:
     bare.take(*batches([*(interval(slot) for slot in range(6)), undefined(6)]))
-    bare.dispatch(*range(6))
-    bare.dispatch(6, value=None, issued_ms=DAY_MS + 1)
+    bare.dispatch(*range(6), issued_ms=DAY_MS - 1)
+    bare.dispatch(6, value=None)
     verdict = verify(bare.prove(6), bare.keys)
     assert {item.outcome for item in verdict.checks} == {Outcome.PASSED}
     assert check(verdict, "factor").details == (

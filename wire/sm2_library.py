@@ -92,6 +92,7 @@ class Library:
     def __init__(self, ffi: Pointer, lib: Pointer, name: str) -> None:
         self._ffi = ffi
         self._lib = lib
+        self.name = name
         digest = lib.EVP_MD_fetch(ffi.NULL, b"SM3", ffi.NULL)
         context = lib.EVP_PKEY_CTX_new_from_name(ffi.NULL, b"SM2", ffi.NULL)
         self.version = ffi.string(lib.OpenSSL_version(_VERSION)).decode()

@@ -16,11 +16,7 @@ from cloud_receiver.checks.model import (
 )
 from diantan_core import carbon_residuals_ng
 from wire.records import FactorQuality
-
-HONEST_RESIDUAL_NG = 999
-"""Carbon leaves a meter's exact register as floored µg: a difference of two such values is off by less than 1 µg."""
-
-_DIRECTIONS = ("forward", "reverse")
+from wire.residual import DIRECTIONS, HONEST_RESIDUAL_NG, dishonest
 
 
 def arithmetic(slot: Slot) -> Iterator[Violation]:
@@ -34,8 +30,8 @@ def arithmetic(slot: Slot) -> Iterator[Violation]:
 def _intervals(rows: Sequence[IntervalRow]) -> Iterator[Violation]:
     factors = array("q", [-1 if row.factor is None else row.factor for row in rows])
     for direction, energies, carbons in (
-        (_DIRECTIONS[0], [row.forward_mwh for row in rows], [row.carbon_forward_ug for row in rows]),
-        (_DIRECTIONS[1], [row.reverse_mwh for row in rows], [row.carbon_reverse_ug for row in rows]),
+        (DIRECTIONS[0], [row.forward_mwh for row in rows], [row.carbon_forward_ug for row in rows]),
+        (DIRECTIONS[1], [row.reverse_mwh for row in rows], [row.carbon_reverse_ug for row in rows]),
     ):
         residuals = carbon_residuals_ng(array("q", energies), factors, array("q", carbons))
         for row, energy, carbon, residual in zip(rows, energies, carbons, residuals, strict=True):
@@ -56,25 +52,20 @@ def _intervals(rows: Sequence[IntervalRow]) -> Iterator[Violation]:
 def _adjustments(rows: Sequence[AdjustmentRow]) -> Iterator[Violation]:
     for row in rows:
         change = (row.factor_now or 0) - (row.factor_used or 0)
-        for direction, energy, carbon in (
-            (_DIRECTIONS[0], row.forward_mwh, row.carbon_forward_ug),
-            (_DIRECTIONS[1], row.reverse_mwh, row.carbon_reverse_ug),
-        ):
-            difference = carbon * 1000 - energy * change
-            if abs(difference) > HONEST_RESIDUAL_NG:
-                yield violation(
-                    Kind.CARBON,
-                    row.meter,
-                    Severity.ALARM,
-                    start_ms=row.start_ms,
-                    direction=direction,
-                    adjustment=True,
-                    energy_mwh=energy,
-                    factor_used=row.factor_used,
-                    factor_now=row.factor_now,
-                    carbon_ug=carbon,
-                    difference_ng=difference,
-                )
+        for wrong in dishonest(row, change):
+            yield violation(
+                Kind.CARBON,
+                row.meter,
+                Severity.ALARM,
+                start_ms=row.start_ms,
+                direction=wrong.direction,
+                adjustment=True,
+                energy_mwh=wrong.energy_mwh,
+                factor_used=row.factor_used,
+                factor_now=row.factor_now,
+                carbon_ug=wrong.carbon_ug,
+                difference_ng=wrong.difference_ng,
+            )
 
 
 def factors(slot: Slot, context: Context) -> Iterator[Violation]:

@@ -8,9 +8,7 @@ from wire.proof.statement import Issue
 from wire.proof.times import shown
 from wire.proof.verdict import Check, failed, not_checked, passed
 from wire.records import FactorQuality
-
-HONEST_RESIDUAL_NG = 999
-"""Carbon leaves a meter's exact register as floored µg: a difference of two such values is off by less than 1 µg."""
+from wire.residual import dishonest
 
 _SHOWN = 10
 
@@ -23,16 +21,11 @@ def arithmetic(contents: Contents) -> Check:
     name = "carbon arithmetic"
     faults: list[str] = []
     for item in contents.intervals:
-        for direction, energy, carbon in (
-            ("forward", item.forward_mwh, item.carbon_forward_ug),
-            ("reverse", item.reverse_mwh, item.carbon_reverse_ug),
-        ):
-            residual = carbon * 1000 - energy * (item.factor or 0)
-            if abs(residual) > HONEST_RESIDUAL_NG:
-                faults.append(
-                    f"sequence {item.sequence}, {shown(item.start_ms)}, {direction}: "
-                    f"{energy} mWh × {item.factor} mg/kWh is not {carbon} µg, the difference is {residual} ng"
-                )
+        faults += [
+            f"sequence {item.sequence}, {shown(item.start_ms)}, {wrong.direction}: {wrong.energy_mwh} mWh × "
+            f"{item.factor} mg/kWh is not {wrong.carbon_ug} µg, the difference is {wrong.difference_ng} ng"
+            for wrong in dishonest(item, item.factor or 0)
+        ]
     faults += _adjustments(contents)
     if faults:
         return failed(name, "carbon is not energy × factor", tuple(faults[:_SHOWN]))
@@ -49,16 +42,11 @@ def _adjustments(contents: Contents) -> list[str]:
     for item in contents.adjustments:
         where = f"adjustment {item.sequence} of {shown(item.start_ms)}"
         change = (item.factor_now or 0) - (item.factor_used or 0)
-        for direction, energy, carbon in (
-            ("forward", item.forward_mwh, item.carbon_forward_ug),
-            ("reverse", item.reverse_mwh, item.carbon_reverse_ug),
-        ):
-            residual = carbon * 1000 - energy * change
-            if abs(residual) > HONEST_RESIDUAL_NG:
-                faults.append(
-                    f"{where}, {direction}: {energy} mWh × {change} mg/kWh is not {carbon} µg, "
-                    f"the difference is {residual} ng"
-                )
+        faults += [
+            f"{where}, {wrong.direction}: {wrong.energy_mwh} mWh × {change} mg/kWh is not {wrong.carbon_ug} µg, "
+            f"the difference is {wrong.difference_ng} ng"
+            for wrong in dishonest(item, change)
+        ]
         interval = intervals.get(_key(item))
         if interval is None:
             continue

@@ -82,6 +82,8 @@ def _go_on(keeper: Keeper, chosen: Chosen, clock: Clock, trace: Collection[str])
 def _run_once(keeper: Keeper, chosen: Chosen, clock: Clock, trace: Collection[str]) -> bool:
     config = chosen.loaded.config
     journal = Journal.open(config.journal_file, now_ms=clock.now_ms(), entropy=secrets.token_bytes)
+    if chosen.digest != keeper.base.digest:
+        log.info("configuration %s, sent by the centre", chosen.digest.hex())
     log.info(
         "gateway %s: %d lines, %d meters, records from %d",
         config.gateway.id,
@@ -124,20 +126,18 @@ async def _work(keeper: Keeper, chosen: Chosen, journal: Journal, clock: Clock, 
     )
     _show_frames(gateway, chosen.loaded, trace)
     reach = Reach(lambda: gateway.link.connected, lambda: gateway.link.trouble)
-    beside = {
-        asyncio.create_task(configurator.run(gateway.writer, reach), name="configuration"),
-        asyncio.create_task(_set_after(configurator.restart, ending), name="restart"),
-    }
+    watching = asyncio.create_task(configurator.run(gateway.writer, reach), name="configuration")
+    restarting = asyncio.create_task(configurator.restart.wait(), name="restart")
+    for task in (watching, restarting):
+        task.add_done_callback(lambda _: ending.set())
     try:
         await gateway.run(ending)
     finally:
-        await end(beside)
+        failed = watching.done()
+        await end({watching, restarting})
+    if failed:
+        watching.result()  # nobody would ever end the trial
     return not told_to_stop.is_set()
-
-
-async def _set_after(first: asyncio.Event, then: asyncio.Event) -> None:
-    await first.wait()
-    then.set()
 
 
 def _another_run(keeper: Keeper, configurator: Configurator) -> bool:

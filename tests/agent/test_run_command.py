@@ -1,32 +1,23 @@
 """`run`: frames can be watched, and a configuration on trial stays or is rolled back, whatever ends a run."""
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_support import Running, Scene, assert_delivered, intervals, journal_records, until
+from gateway_support import Running, Scene, assert_delivered, journal_records, until
+from process_support import COMMAND, Process, changed
 
 from agent.config_file import load_config
-from agent.configuration.base import BaseFile
 from agent.configuration.keeper import CUT_SHORT, STOPPED, Keeper
-from agent.configuration.state import State
-from agent.configuration.store import StoredError, digest_of
+from agent.configuration.store import digest_of
 from agent.journal_check import verify
-from agent.journal_schema import JournalError
 from agent.run_command import _show_frames, run
 from settings.errors import ConfigError
 from wire.commands import Outcome
-from wire.records import DetailKey, EventCode, EventRecord
-
-COMMAND = b"c" * 16
 
 
 def test_the_frames_of_a_traced_line_are_shown_with_their_meaning(
@@ -54,77 +45,6 @@ def test_a_line_that_is_not_there_is_named(site: Any, fast_clock: Any) -> None:
     config = site.configure(broker_port=1, meter_ports=[1])
     with pytest.raises(ConfigError, match="no line 'bus'; there are line-1"):
         run(config, fast_clock, ["bus"])
-
-
-@dataclass
-class Process:
-    """`diantan-agent run` in a process of its own, on a gateway's directory."""
-
-    config: Path
-    clock: Any
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.base = BaseFile.read(self.config)
-        self.journal = self.base.data_dir / "journal.db"
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run it, and end it well unless that was done already."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "agent.cli", "run", "--config", str(self.config), "--clock", self.clock.spec()),
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, **self.environment},
-        )
-        try:
-            yield process
-            if process.returncode is None:
-                process.terminate()
-                assert await process.wait() == 0
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-    def propose(self, document: str, trial_s: int) -> None:
-        """Do what SET does, while no agent runs: the next start tries it."""
-        self.base.data_dir.mkdir(exist_ok=True)
-        Keeper(self.base, self.base.store, lambda: 1).propose(document.encode(), COMMAND, trial_s)
-
-    @property
-    def state(self) -> State:
-        """Return what the agent has noted."""
-        try:
-            found = self.base.store.load()
-        except StoredError as error:
-            raise AssertionError(error) from error
-        assert found is not None
-        return found
-
-    def most_readings(self) -> int:
-        """Return the greatest number of readings in an interval."""
-        return max(row.readings for row in intervals(list(journal_records(self.journal).values()), "meter-1"))
-
-    def changes(self) -> list[tuple[bytes, str]]:
-        """Return what the journal says of configurations."""
-        try:
-            found = journal_records(self.journal)
-        except JournalError:
-            return []  # it is just being made
-        return [
-            (bytes.fromhex(str(record.details[DetailKey.DIGEST])), str(record.details[DetailKey.TEXT]))
-            for record in found.values()
-            if isinstance(record, EventRecord) and record.code == EventCode.CONFIGURATION
-        ]
-
-
-def changed(config: Path, *replacements: tuple[str, str]) -> str:
-    """Return a configuration like the own file, but for something."""
-    text = config.read_text()
-    for old, new in replacements:
-        assert old in text
-        text = text.replace(old, new)
-    return text
 
 
 @pytest.mark.mosquitto

@@ -246,6 +246,98 @@ def test_a_centre_that_does_not_tell_its_highest_is_understood() -> None:
     assert (w.acknowledged, len(w)) == (14, 1)
 
 
+def probed(acknowledged: int, following: int, **changes: Any) -> Window:
+    """Return a window of 8 batches that has heard from the centre: it has the first batch."""
+    w = window(acknowledged, following, size=8, **changes)
+    drained(w, 1)
+    w.acknowledge(acknowledged + 10, (), 0)
+    return w
+
+
+def test_a_part_of_the_window_is_kept_free_of_backlog() -> None:
+    """Fresh records find room at once, however slow the link."""
+    w = probed(0, 1000)
+    drained(w, 6)
+    assert w.next_run(0, partial=True) is None
+    assert fresh(w, 1011) == (1000, 10)
+    send(w, 1000, 10)
+    assert fresh(w, 1011) == (1010, 1)
+
+
+def test_a_link_too_slow_for_the_fresh_records_still_lets_some_of_the_backlog_pass() -> None:
+    """One batch in five; else the oldest would be lost in the end."""
+    w = probed(0, 1000)
+    kinds = []
+    w.grown(5000, 0)
+    for turn in range(10):
+        run = w.next_run(0, partial=True)
+        assert run is not None
+        w.sent(run, 0)
+        kinds.append(run.kind)
+        if turn >= 5:
+            w.acknowledge(10, [(11, 999)], 0, highest=run.first + run.count - 1 if run.kind is Kind.FRESH else 1039)
+    assert kinds.count(Kind.BACKLOG) == 2
+
+
+def test_until_the_centre_has_answered_only_one_batch_of_the_backlog_is_under_way() -> None:
+    """It may have most of it."""
+    w = window(0, 1000, size=8)
+    assert drained(w, 1) == [(1, 10)]
+    assert w.next_run(0, partial=True) is None
+    assert fresh(w, 1001) == (1000, 1)
+    w.acknowledge(0, [(1, 10)], 1, highest=999)
+    assert w.drain.waiting == []
+
+
+def test_fresh_records_that_had_no_turn_in_time_are_backlog() -> None:
+    """After an outage of more than a time-out; what came since then is not."""
+    w = window(40)
+    w.grown(51, 0)
+    w.grown(61, 900)
+    w.grown(61, 1100)
+    assert (w.drain.waiting, w.frontier) == ([(41, 50)], 51)
+    w.grown(61, 2000)
+    assert (w.drain.waiting, w.frontier) == ([(41, 60)], 61)
+
+
+def test_too_many_gaps_are_not_added_to() -> None:
+    """Where eight runs wait already, fresh records wait in their order instead; none is lost."""
+    w = window(0, 1, size=8)
+    for number in range(1, 9):
+        w.drain.enter(100 * number, 100 * number + 10)
+    w.frontier = 901
+    w.grown(911, 0)
+    w.grown(911, 5000)
+    assert (len(w.drain.waiting), w.frontier) == (8, 901)
+    assert fresh(w, 911) == (901, 10)
+    w.drain.settle(100, 110)
+    w.grown(911, 5000)
+    assert (w.drain.waiting[-1], w.frontier) == ((901, 910), 911)
+
+
+def test_what_leaves_again_counts_against_the_rate() -> None:
+    """It uses the link all the same."""
+    w = probed(0, 1000, drain_per_second=10)
+    assert w.drain.ready_ms() == 1000
+    assert drained(w, 1, now=1000) == [(990, 10)]
+    assert w.drain.ready_ms() == 2000
+    (batch,) = w.due(2600)
+    w.sent_again(batch, 10, 2600)
+    assert w.drain.ready_ms() == 3000
+    assert w.next_due_ms() == 3000
+    assert w.next_run(2999, partial=True) is None
+
+
+def test_what_is_missing_at_the_end_of_a_repeated_batch_waits_anew() -> None:
+    """The journal gave less of it than at first."""
+    w = probed(0, 1000)
+    ((first, _),) = drained(w, 1)
+    (batch,) = w.due(2600)
+    w.sent_again(batch, 4, 2600)
+    assert (batch.first, batch.count) == (first, 4)
+    assert w.drain.waiting == [(11, 989), (994, 999)]
+
+
 def test_time_outs_follow_the_clock() -> None:
     """What is long on a fast clock would be hours once it runs at real speed."""
     timeouts = (1e6, 1e6)

@@ -15,7 +15,7 @@ from agent.configuration.base import BaseFile
 from agent.configuration.keeper import Keeper
 from agent.configuration.state import State
 from agent.journal_schema import JournalError
-from wire.records import DetailKey, EventCode, EventRecord
+from wire.records import DetailKey, EventCode, EventRecord, FactorQuality
 
 COMMAND = b"c" * 16
 
@@ -61,6 +61,11 @@ class Process:
         found = self.base.store.load()
         assert found is not None
         return found
+
+    def dispatched(self) -> int:
+        """Return how many intervals have a factor that the centre dispatched."""
+        rows = intervals(list(journal_records(self.journal).values()), "meter-1")
+        return sum(row.factor_quality == FactorQuality.DISPATCHED for row in rows)
 
     def most_readings(self) -> int:
         """Return the greatest number of readings in an interval."""

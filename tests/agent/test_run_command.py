@@ -131,6 +131,29 @@ def test_one_with_a_wrong_broker_is_rolled_back_by_itself_and_says_why(
 
 
 @pytest.mark.mosquitto
+def test_what_a_broker_has_kept_does_not_show_that_the_centre_is_there(scene: Scene, make_centre: Any) -> None:
+    """An old broker still has the factors of long ago, signed as they are: they are taken, the trial fails."""
+
+    async def scenario() -> None:
+        centre = make_centre(scene.broker.port, clock=scene.clock)
+        async with scene.responder.listening():
+            async with centre.running():
+                centre.dispatch(scene.clock.now_ms() // 900_000 * 900_000, *[500_000] * 400)
+                await asyncio.sleep(0)
+            config = scene.configure(1)
+            agent = Process(config, scene.clock)
+            agent.propose(changed(config, ("poll_seconds = 60", "poll_seconds = 90")), 2)
+            async with agent.running():
+                await until(lambda: len(agent.changes()) == 2)
+                await until(lambda: agent.dispatched() > 0)
+            where = f"broker 127.0.0.1:{scene.broker.port}"
+            reason = f"rolled back: {where} was reached, but the centre did not answer within 2 s"
+            assert agent.changes()[-1] == (agent.base.digest, reason)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.mosquitto
 def test_one_with_which_the_gateway_can_not_start_is_rolled_back(scene: Scene, make_centre: Any) -> None:
     """What the check can't see: the reason is the error's text."""
 

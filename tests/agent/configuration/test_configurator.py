@@ -1,6 +1,7 @@
 """What commands do to the configuration of a running gateway, with a clock that is moved by hand."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -339,6 +340,35 @@ def test_a_trial_that_can_not_be_stored_in_time_is_rolled_back(bench: Bench) -> 
             await bench.pass_until(lambda: bench.keeper.stored)
         bench.restart_process()
         assert bench.keeper.configuration().state == ConfigurationState.FILE
+
+    asyncio.run(scenario())
+
+
+def test_who_asks_may_be_cancelled_and_what_was_stored_is_tried_all_the_same(bench: Bench) -> None:
+    """Half done there is nothing: the disk has the trial, so the gateway starts again."""
+    writing, go_on = threading.Event(), threading.Event()
+    write = bench.disk.write
+
+    def slow(name: str, content: bytes) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        write(name, content)
+
+    async def scenario() -> None:
+        async with bench.run() as gateway:
+            bench.disk.write = slow  # type: ignore[method-assign]
+            asking = asyncio.create_task(bench.set(gateway, bench.text(30)))
+            await until(writing.is_set, 5)
+            asking.cancel()
+            await asyncio.sleep(0.05)
+            asking.cancel()
+            assert not asking.done()  # the next one would find the keeper in use
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await asyncio.wait_for(gateway.restart.wait(), 5)
+        async with bench.run() as gateway:
+            assert (await gateway.show()).state == ConfigurationState.ON_TRIAL
 
     asyncio.run(scenario())
 

@@ -72,6 +72,10 @@ def _set_aside(arguments: argparse.Namespace) -> int:
             raise JournalError(f"{path}: there is no journal")
         stamp = datetime.fromtimestamp(from_spec("system").now_ms() / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
         target = path.with_name(f"{path.name}.aside-{stamp}")
+        count = 1
+        while target.exists():  # another within the same second must not be overwritten
+            count += 1
+            target = path.with_name(f"{path.name}.aside-{stamp}-{count}")
         former, earlier = Former.of_journal(path), Former.of_trace(path)
         # One without a record has not told the centre of the journal before it: that is still to be told.
         if earlier is not None and (former is None or not former.last_sequence):

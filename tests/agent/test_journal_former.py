@@ -85,6 +85,15 @@ def test_a_journal_without_records_leaves_the_trace_of_the_one_before_it(
     assert opened(config, b"context3").former == Former(b"context1", 2)
 
 
+def test_one_set_aside_overwrites_no_other(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not even within a second."""
+    for number in range(4):
+        with_records(config, f"context{number}".encode(), 1)
+        set_aside(config, capsys)
+    aside = load_config(config).config.journal_file.parent.glob("journal.db.aside-*")
+    assert len([file for file in aside if not file.name.endswith(("-wal", "-shm"))]) == 4
+
+
 def test_of_a_journal_that_is_damaged_through_and_through_nothing_is_known(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

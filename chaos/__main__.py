@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chaos.broker import NoBrokerError
+from chaos.disk import way
 from chaos.faults import FAULTS
 from chaos.rounds import Result, draw, play
 from demo.processes import DemoError
@@ -24,6 +25,7 @@ def main() -> int:
         return 0
     directory = Path(options.directory).resolve()
     results = []
+    print(way())
     print(f"{'seed':>12} {'records':>8} {'lost':>5} {'told':>5} {'doubled':>8} {'recovery':>9}  faults")
     for seed in range(options.seed, options.seed + options.rounds):
         shutil.rmtree(directory, ignore_errors=True)
@@ -66,7 +68,7 @@ def _show(seed: int, result: Result) -> None:
     found = result.reckoning
     counts = f"{found.records:>8} {_count(found.lost):>5} {_count(found.reported):>5} {_count(found.doubled):>8}"
     print(f"{seed:>12} {counts} {result.recovery_s:>7.1f} s  {', '.join(result.faults)}", flush=True)
-    for what in ("lost", "doubled", "altered", "invented"):
+    for what in ("lost", "doubled", "altered", "invented", "slandered"):
         for journal, sequences in getattr(found, what).items():
             shown = ", ".join(map(str, sequences[:_SHOWN]))
             print(f"  {what}: {len(sequences)} of journal {journal}: {shown}", file=sys.stderr)

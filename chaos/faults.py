@@ -2,9 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 
+from chaos import journals
+from chaos.disk import SmallDisk, can_mount, limit_files
 from chaos.relay import Trouble
-from chaos.rig import SPEED, Rig, fill_disk, pause
+from chaos.rig import SPEED, Rig, pause
+from demo.processes import Program
 
 Fault = Callable[[Rig], Awaitable[None]]
 
@@ -13,6 +18,8 @@ DAY_MS = 24 * HOUR_MS
 BAD_LINK = Trouble(drop=0.15, duplicate=0.15, reorder=0.15, cut=0.03, delay_s=0.02)
 _BAD_S = 3.0
 _ACKNOWLEDGEMENT = "/ack"
+_DISK_FULL = b"database or disk is full"  # SQLITE_FULL, in both programs' logs
+_ROOM_AGAIN = 0.5
 
 
 async def agent_killed(rig: Rig) -> None:
@@ -45,36 +52,114 @@ async def clock_back(rig: Rig) -> None:
 async def _with_clock(rig: Rig, ahead_ms: int) -> None:
     for each in (ahead_ms, 0):
         rig.gateway.kill()
-        rig.gateway.ahead_ms = each
+        rig.gateway.step_clock(each)
         rig.gateway.start()
         await asyncio.sleep(rig.chance.uniform(1.5, 2.5))
 
 
+async def clock_jumping_forward(rig: Rig) -> None:
+    """Let the clock jump hours ahead under the running gateway, and later back to the right time."""
+    await _with_jumping_clock(rig, rig.chance.randint(2, 20) * HOUR_MS)
+
+
+async def clock_jumping_back(rig: Rig) -> None:
+    """Let the clock jump hours back under the running gateway, and later forward to the right time."""
+    await _with_jumping_clock(rig, -rig.chance.randint(2, 20) * HOUR_MS)
+
+
+async def clock_jumping_by_days(rig: Rig) -> None:
+    """Let the clock jump by days under the running gateway, and later to the right time."""
+    await _with_jumping_clock(rig, rig.chance.choice((-1, 1)) * rig.chance.randint(2, 9) * DAY_MS)
+
+
+async def _with_jumping_clock(rig: Rig, ahead_ms: int) -> None:
+    for each in (ahead_ms, 0):
+        rig.gateway.step_clock(each)
+        # Longer than it takes to see a jump and to see that it lasts.
+        await asyncio.sleep(rig.chance.uniform(1.5, 2.5))
+
+
 async def gateway_disk_full(rig: Rig) -> None:
-    """Let no write of the gateway succeed for some hours."""
-    await _with_full_disk(rig, rig.gateway.pid)
+    """Let the gateway's disk be full to the last octet for some hours."""
+    if can_mount():
+        await _with_full_disk(rig, rig.gateway.journal, rig.gateway.kill, rig.gateway.start)
+    else:
+        await _with_limited_files(rig, rig.gateway.pid)
 
 
 async def centre_disk_full(rig: Rig) -> None:
-    """Let no write of the centre succeed for some hours."""
-    await _with_full_disk(rig, rig.receiver_pid())
+    """Let the centre's disk be full to the last octet for some hours."""
+    if can_mount():
+        start = partial(rig.start_receiver, "receiver")
+        await _with_full_disk(rig, rig.store, rig.kill_receiver, start)
+    else:
+        await _with_limited_files(rig, rig.receiver_pid())
 
 
-async def _with_full_disk(rig: Rig, pid: int) -> None:
-    fill_disk(pid, full=True)
+async def _with_full_disk(
+    rig: Rig, database: Path, kill: Callable[[], None], start: Callable[[tuple[str, ...]], Program]
+) -> None:
+    """Restart a program with its data on a small disk, and fill that; where chance has it, kill it while it is full."""
+    kill()
+    # With an empty log nothing can be written that takes no room.
+    journals.checkpoint(database)
+    disk = SmallDisk.mount(database.parent)
+    try:
+        program = start(disk.prefix)
+        log = disk.root / f"{database.name}-wal"
+        await rig.until("the program writes", lambda: log.exists() and log.stat().st_size > 0)
+        disk.fill()
+        await rig.until("the program meets the full disk", lambda: _DISK_FULL in program.log.read_bytes())
+        await asyncio.sleep(rig.chance.uniform(0.5, 2.0))
+        if rig.chance.random() < _ROOM_AGAIN:
+            disk.make_room()
+            await asyncio.sleep(rig.chance.uniform(0.5, 1.5))
+        kill()
+        disk.bring_home()
+    finally:
+        disk.unmount()
+    start(())
+
+
+async def _with_limited_files(rig: Rig, pid: int) -> None:
+    limit_files(pid, full=True)
     try:
         await asyncio.sleep(rig.chance.uniform(1.0, 2.5))
     finally:
-        fill_disk(pid, full=False)
+        limit_files(pid, full=False)
 
 
 async def journal_deleted(rig: Rig) -> None:
     """Delete the gateway's journal with records in it that the centre has not: they must be told as lost."""
+    await _without_journal(rig, rig.gateway.bury)
+
+
+async def journal_deleted_untold(rig: Rig) -> None:
+    """Delete the gateway's journal when its statuses reach the centre, and its records don't: how many is known."""
+
+    def told_more() -> bool:
+        rig.uplink.withheld = "/records"  # again and again: a fault of the link that ends heals it
+        return rig.told() > rig.stored()
+
+    await rig.until("the centre is told of records that it has not", told_more)
+    rig.gateway.kill()
+    rig.gateway.bury()
+    rig.uplink.heal()
+    rig.gateway.start()
+    await rig.until("the new journal reaches the centre", lambda: rig.stored() > 0)
+
+
+async def journal_set_aside(rig: Rig) -> None:
+    """Set the gateway's journal aside with records in it that the centre has not: they must be told exactly."""
+    await _without_journal(rig, rig.gateway.set_aside)
+
+
+async def _without_journal(rig: Rig, take_away: Callable[[], None]) -> None:
     rig.uplink.cut()
     before = rig.gateway.reached()
     await rig.until("records that the centre has not", lambda: rig.gateway.reached() != before)
     rig.gateway.kill()
-    rig.gateway.bury()
+    take_away()
     rig.uplink.heal()
     rig.gateway.start()
     await rig.until("the new journal reaches the centre", lambda: rig.stored() > 0)
@@ -176,6 +261,21 @@ async def receivers_race(rig: Rig) -> None:
     rig.kill_receiver("second")
 
 
+async def receivers_share(rig: Rig) -> None:
+    """Let two receivers on one store share a subscription in the place of the first; kill one, then the other."""
+    rig.kill_receiver()
+    for name in ("sharing-1", "sharing-2"):
+        rig.start_receiver(name, shared=True)
+    await asyncio.sleep(rig.chance.uniform(2.0, 3.0))
+    rig.kill_receiver("sharing-1")
+    await _away(rig)
+    rig.start_receiver("sharing-1", shared=True)
+    await asyncio.sleep(rig.chance.uniform(1.0, 2.0))
+    for name in ("sharing-1", "sharing-2"):
+        rig.kill_receiver(name)
+    rig.start_receiver()
+
+
 async def _away(rig: Rig) -> None:
     await asyncio.sleep(rig.chance.uniform(0.0, 1.5))
 
@@ -183,13 +283,17 @@ async def _away(rig: Rig) -> None:
 LANES: dict[str, tuple[Fault, ...]] = {
     "gateway": (
         *(agent_killed, agent_stalled, clock_forward, clock_back, gateway_disk_full),
-        *(journal_deleted, key_shared),
+        *(clock_jumping_forward, clock_jumping_back, clock_jumping_by_days),
+        *(journal_deleted, journal_deleted_untold, journal_set_aside, key_shared),
     ),
     "link": (
         *(broker_killed, broker_killed_without_persistence, broker_wiped),
         *(link_cut, link_cut_for_a_day, link_silent, link_bad),
     ),
-    "centre": (receiver_killed, receiver_killed_before_acknowledging, receivers_race, centre_disk_full),
+    "centre": (
+        *(receiver_killed, receiver_killed_before_acknowledging, centre_disk_full),
+        *(receivers_race, receivers_share),
+    ),
 }
 """Faults of one lane come one after the other, those of different lanes at the same time."""
 

@@ -1,27 +1,26 @@
 """One gateway of a round: its files, its process and the journals it has had."""
 
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaos import journals
 from chaos.journals import Kept
-from clock import SimulatedClock
-from demo.processes import Program, Programs
+from clock import SimulatedClock, SteppedClock
+from demo.processes import Program, Programs, command, output_of
 
 KILL_S = 10
 
 
 @dataclass(slots=True)
 class Gateway:
-    """A `diantan-agent`; `ahead_ms` is how far its clock is ahead of everybody else's when it next starts."""
+    """A `diantan-agent`, whose wall clock may be wrong."""
 
     name: str
     config: Path
     data: Path
     programs: Programs
     clock: SimulatedClock
-    ahead_ms: int = 0
     buried: list[Path] = field(default_factory=list)
     _program: Program | None = None
     _starts: int = 0
@@ -42,12 +41,21 @@ class Gateway:
         """Whether it is supposed to run."""
         return self._program is not None
 
-    def start(self) -> None:
-        """Start it (again)."""
+    @property
+    def _stepped(self) -> SteppedClock:
+        return SteppedClock(self.clock, self.config.with_name(f"{self.name}.ahead"))
+
+    def start(self, prefix: tuple[str, ...] = ()) -> Program:
+        """Start it (again), with something put before its command line."""
         self._starts += 1
-        clock = replace(self.clock, origin_ms=self.clock.origin_ms + self.ahead_ms)
-        arguments = ("run", "--log", "json", "--config", str(self.config), "--clock", clock.spec())
-        self._program = self.programs.start(f"{self.name}-{self._starts}", "diantan-agent", *arguments)
+        arguments = ("run", "--log", "json", "--config", str(self.config), "--clock", self._stepped.spec())
+        line = (*prefix, *command("diantan-agent", *arguments))
+        self._program = self.programs.start(f"{self.name}-{self._starts}", *line)
+        return self._program
+
+    def step_clock(self, ahead_ms: int) -> None:
+        """Let its wall clock be ahead of everybody else's by so much, whether it runs or not."""
+        self._stepped.set_ahead(ahead_ms)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -67,6 +75,13 @@ class Gateway:
         for file in self.data.glob("journal.db*"):
             shutil.move(file, grave / file.name)
         self.buried.append(grave / "journal.db")
+
+    def set_aside(self) -> None:
+        """Take its journal away as an operator does, who leaves word of it to the next one. Not while it runs."""
+        output_of("diantan-agent", "journal", "set-aside", "--config", str(self.config))
+        found = [file for file in self.data.glob("journal.db.aside-*") if not file.name.endswith(("-wal", "-shm"))]
+        (aside,) = set(found) - set(self.buried)
+        self.buried.append(aside)
 
     def reached(self) -> tuple[bytes, int] | None:
         """Return the context and the last sequence of the journal in use."""

@@ -36,15 +36,31 @@ def reached(path: Path) -> tuple[bytes, int] | None:
 
 def received(store: Path, context: bytes) -> int:
     """Return up to which sequence the store has all records of a journal."""
+    return _number(
+        store,
+        "SELECT last FROM received_range JOIN journal ON journal.id = received_range.journal"
+        " WHERE context = ? AND first = 1",
+        context,
+    )
+
+
+def told(store: Path, context: bytes) -> int:
+    """Return up to which sequence the statuses in the store tell of a journal."""
+    return _number(store, "SELECT max(told_next - 1, 0) FROM journal WHERE context = ?", context)
+
+
+def _number(store: Path, query: str, context: bytes) -> int:
     if not store.exists():
         return 0
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=1)) as connection:
         try:
-            row = connection.execute(
-                "SELECT last FROM received_range JOIN journal ON journal.id = received_range.journal"
-                " WHERE context = ? AND first = 1",
-                (context,),
-            ).fetchone()
+            row = connection.execute(query, (context,)).fetchone()
         except sqlite3.OperationalError:
             return 0  # the schema is just being made, or the store is locked
     return 0 if row is None else int(row[0])
+
+
+def checkpoint(path: Path) -> None:
+    """Bring what a database's log holds into the database, so that it needs no log; not while anybody has it open."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

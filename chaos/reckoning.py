@@ -45,23 +45,26 @@ class Reckoning:
     doubled: dict[str, list[int]] = field(default_factory=dict)
     altered: dict[str, list[int]] = field(default_factory=dict)  # other octets in the store or under the signature
     invented: dict[str, list[int]] = field(default_factory=dict)  # in the store and in no journal
+    slandered: dict[str, list[int]] = field(default_factory=dict)  # called lost, and in the store or in no journal
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was lost without a word, doubled, altered or invented."""
-        return not (self.lost or self.doubled or self.altered or self.invented)
+        """Whether nothing was lost without a word, doubled, altered or invented, nor called lost without cause."""
+        return not (self.lost or self.doubled or self.altered or self.invented or self.slandered)
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What a finding says of a journal that ended: these are not in the store."""
+    """What a finding says of a journal that ended."""
 
-    missing: tuple[tuple[int, int], ...]
-    lost_from: int
+    ranges: tuple[tuple[int, int], ...]  # these are not in the store
+    told_to: int
+    exact: bool  # nothing came after `told_to`; otherwise what did is lost too
 
     def covers(self, sequence: int) -> bool:
         """Return whether the finding speaks of a sequence."""
-        return sequence >= self.lost_from or any(first <= sequence <= last for first, last in self.missing)
+        beyond = not self.exact and sequence > self.told_to
+        return beyond or any(first <= sequence <= last for first, last in self.ranges)
 
 
 def reckon(store: Path, journals: Iterable[Kept], keys: KeyRing) -> Reckoning:
@@ -76,8 +79,9 @@ def reckon(store: Path, journals: Iterable[Kept], keys: KeyRing) -> Reckoning:
             stored = [] if number is None else list(_stored(connection, number, names))
             signed = [] if number is None else list(_signed(connection, number, keys))
             # Of a journal that its gateway still has, no word excuses a loss.
-            excuse = told.get(journal.context.hex()) if journal.deleted else None
-            _compare(result, journal, stored, signed, excuse)
+            said = told.get(journal.context.hex())
+            _compare(result, journal, stored, signed, said if journal.deleted else None)
+            _check_losses(result, journal, {sequence for sequence, _ in stored}, said)
         for context, number in numbers.items():
             result.invented[context.hex()] = [sequence for sequence, _ in _stored(connection, number, names)]
     return result
@@ -105,6 +109,14 @@ def _compare(
     differing = {sequence for sequence, body in (*stored, *signed) if bodies.get(sequence, body) != body}
     note(result.altered, differing)
     note(result.invented, (times.keys() | proved) - bodies.keys())
+
+
+def _check_losses(result: Reckoning, journal: Kept, stored: set[int], said: Lost | None) -> None:
+    """Note what a finding calls lost though it is in the store, or never was in the journal."""
+    ranges = () if said is None else said.ranges
+    named = {sequence for first, last in ranges for sequence in range(first, last + 1)}
+    if false := sorted(named & stored | named - journal.bodies.keys()):
+        result.slandered[journal.context.hex()] = false
 
 
 def _stored(connection: sqlite3.Connection, journal: int, names: dict[int, str]) -> Iterator[tuple[int, bytes]]:
@@ -148,6 +160,7 @@ def told_lost(connection: sqlite3.Connection) -> dict[str, Lost]:
     result: dict[str, Lost] = {}
     for (evidence,) in connection.execute("SELECT evidence FROM finding WHERE kind = 'journal_opened'"):
         for detail in json.loads(evidence)["details"]:
-            missing = tuple((int(first), int(last)) for first, last in detail["missing"])
-            result[detail["journal_before"]] = Lost(missing, int(detail["lost_from"]))
+            ranges = tuple((int(first), int(last)) for first, last in detail["lost"])
+            exact = detail["extent"] == "exact"
+            result[detail["journal_before"]] = Lost(ranges, int(detail["told_to"]), exact)
     return result

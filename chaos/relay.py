@@ -46,6 +46,7 @@ class Relay:
         self.trouble = Trouble()
         self.silent = False  # connections stand and bring nothing
         self.held: list[str] | None = None  # topics of what the client published since `hold`, nothing of it passed on
+        self.withheld: str | None = None  # how the topics of messages end that are dropped, each and every one
         self.counts = Counts()
         self._target_port = target_port
         self._chance = chance
@@ -85,7 +86,7 @@ class Relay:
         if self.silent or self.held is not None:
             self.break_connections()
         self._refusing = self.silent = False
-        self.held = None
+        self.held = self.withheld = None
         self.trouble = Trouble()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -131,6 +132,9 @@ class Relay:
                     if packet[0] >> 4 == PUBLISH:
                         self.held.append(_topic(packet))
                     continue
+                if is_client and self._withholds(packet):
+                    back.write(b"\x40\x02" + _number(packet))  # PUBACK
+                    continue
                 if self.trouble.delay_s:
                     await asyncio.sleep(self._chance.random() * self.trouble.delay_s)
                 for each in self._spoilt(packet, back, late):
@@ -141,6 +145,11 @@ class Relay:
             await sink.drain()
         except (OSError, EOFError):
             pass
+
+    def _withholds(self, packet: bytes) -> bool:
+        if self.withheld is None or packet[0] >> 4 != PUBLISH or not packet[0] & _QOS:
+            return False
+        return _topic(packet).endswith(self.withheld)
 
     def _spoilt(self, packet: bytes, back: asyncio.StreamWriter, late: list[bytes]) -> list[bytes]:
         """Return what is passed on now."""

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import resource
 import signal
 import sqlite3
 import time
@@ -24,7 +23,7 @@ from clock import SimulatedClock
 from demo import files as demo_files
 from demo import plan as demo_plan
 from demo.files import Broker, Files
-from demo.processes import DemoError, Program, Programs
+from demo.processes import DemoError, Program, Programs, command
 from wire.envelope import KeyRing
 from wire.keys import generate, load_public, save_private, save_public
 
@@ -34,7 +33,7 @@ POLL_SECONDS = 900
 LIMIT_S = 60.0
 _START_UP_S = 3.0
 _STEP_S = 0.02
-_FULL_BYTES = 4096  # no file may grow or be written beyond this: neither a journal nor its log
+GROUP = "fa3c0d"  # of the receivers that share; in the field it is one that nobody guesses
 _QUIET_S = 0.5
 _FIRST_RECORDS = 20
 
@@ -46,8 +45,10 @@ class LateError(DemoError):
 class Rig:
     """Everything that runs; leaving the context ends it."""
 
-    def __init__(self, directory: Path, chance: random.Random) -> None:
+    def __init__(self, directory: Path, chance: random.Random, *, protocol: str = "auto") -> None:
+        """Prepare it in an empty directory; `protocol` is the centre's version of MQTT."""
         self.chance = chance
+        self._protocol = protocol
         self.broker = Mosquitto(directory / "broker")
         self.uplink = Relay(self.broker.port, chance)  # between gateways and broker
         self.downlink = Relay(self.broker.port, chance)  # between broker and centre
@@ -83,7 +84,7 @@ class Rig:
             save_private(key, file)
             save_public(key.public_key(), f"{file}.pub")
         demo_files.write_station(self._files, self._plan)
-        demo_files.write_receiver(self._files, self._plan, Broker(self.downlink.port, "auto"))
+        demo_files.write_receiver(self._files, self._plan, Broker(self.downlink.port, self._protocol))
         demo_files.enrol(self._files, self.clock.spec())
         anchor_ms = time.monotonic_ns() // 1_000_000 + int(_START_UP_S * 1000)
         self.clock = SimulatedClock(self._plan.origin_ms, SPEED, anchor_ms)
@@ -137,23 +138,41 @@ class Rig:
                 raise LateError(f"{what}: not within {limit_s:.0f} s")
             await asyncio.sleep(_STEP_S)
 
-    def start_receiver(self, name: str = "receiver") -> None:
-        """Start a receiver; one with a name of its own works on the same store, beside the first."""
+    def start_receiver(self, name: str = "receiver", prefix: tuple[str, ...] = (), *, shared: bool = False) -> Program:
+        """Start a receiver; one with a name of its own works on the same store, beside the first, and checks nothing.
+
+        Those that are `shared`, which the first can't be, have one subscription together.
+        """
         config = self._files.receiver
-        if name != "receiver":
+        if name != config.stem:
             config = self._directory / f"{name}.toml"
             text = self._files.receiver.read_text().replace("[broker]", f'[broker]\nclient_id = "{name}"')
+            if shared:
+                text = text.replace(f'protocol = "{self._protocol}"', f'protocol = "5"\nshared_group = "{GROUP}"')
+                assert GROUP in text
             config.write_text(text.replace("[checks]", "[checks]\nenabled = false"))
         self._starts += 1
         arguments = ("run", "--config", str(config), "--clock", self.clock.spec())
-        self._receivers[name] = self._programs.start(f"{name}-{self._starts}", "diantan-receiver", *arguments)
+        line = (*prefix, *command("diantan-receiver", *arguments))
+        self._receivers[name] = self._programs.start(f"{name}-{self._starts}", *line)
+        return self._receivers[name]
 
     def kill_receiver(self, name: str = "receiver") -> None:
         """End a receiver as a power cut would."""
-        program = self._receivers.pop(name)
-        self._programs.running.remove(program)
+        program = self._taken(name)
         program.process.kill()
         program.process.wait(KILL_S)
+
+    def stop_receiver(self, name: str = "receiver") -> Path:
+        """End a receiver properly and return its log; DemoError when it does not end."""
+        program = self._taken(name)
+        program.stop()
+        return program.log
+
+    def _taken(self, name: str) -> Program:
+        program = self._receivers.pop(name)
+        self._programs.running.remove(program)
+        return program
 
     def receiver_pid(self) -> int:
         """Return the process of the first receiver."""
@@ -178,6 +197,11 @@ class Rig:
         reached = self.gateway.reached()
         return 0 if reached is None else journals.received(self.store, reached[0])
 
+    def told(self) -> int:
+        """Return up to which sequence the gateway has told the centre of its journal in use."""
+        reached = self.gateway.reached()
+        return 0 if reached is None else journals.told(self.store, reached[0])
+
     def stored_rows(self) -> int:
         """Return how many signed messages the centre has."""
         with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as connection:
@@ -194,6 +218,11 @@ class Rig:
         """Return how many findings of a kind the centre has."""
         with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as connection:
             return int(connection.execute("SELECT count(*) FROM finding WHERE kind = ?", (kind,)).fetchone()[0])
+
+    def checked(self) -> bool:
+        """Return whether the centre's checks have seen everything that came, but for what is not due yet."""
+        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as connection:
+            return not connection.execute("SELECT count(*) FROM dirty WHERE due_ms IS NULL").fetchone()[0]
 
     async def recovered(self) -> float:
         """Wait until the centre has a record made after now and all before it; return how many seconds that took."""
@@ -228,13 +257,3 @@ class Rig:
 def pause(pid: int, *, stopped: bool) -> None:
     """Stop a process where it is, or let it go on."""
     os.kill(pid, signal.SIGSTOP if stopped else signal.SIGCONT)
-
-
-def fill_disk(pid: int, *, full: bool) -> None:
-    """Let every write of a process fail beyond the first page of a file, or let it write again.
-
-    The soft RLIMIT_FSIZE can be set for a running process without root; write(2) then fails with EFBIG, which SQLite
-    tells as an I/O error.
-    """
-    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (_FULL_BYTES if full else hard, hard))

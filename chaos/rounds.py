@@ -54,6 +54,7 @@ async def play(directory: Path, seed: int, lanes: dict[str, list[str]]) -> Resul
             recovery_s = await rig.recovered()
             unnoticed = await _unnoticed(rig)
             journals = await rig.settle()
+            await rig.until("the checks have seen everything", rig.checked)
         except LateError as error:
             # What never arrives is lost: the reckoning names it.
             recovery_s, unnoticed = math.inf, (str(error),)

@@ -77,6 +77,22 @@ def test_a_dropped_message_is_acknowledged_all_the_same() -> None:
     run(session)
 
 
+def test_what_is_withheld_is_acknowledged_and_everything_else_passes() -> None:
+    async def session(relay: Relay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, got: bytearray) -> None:
+        relay.withheld = "/b"
+        other = PUBLISH.replace(b"a/b", b"a/c")
+        writer.write(CONNECT + PUBLISH + other)
+        assert await reader.readexactly(4) == PUBACK
+        await until(got, len(CONNECT + other))
+        assert got == CONNECT + other
+        relay.heal()
+        writer.write(SECOND)
+        await until(got, len(CONNECT + other + SECOND))
+        assert got == CONNECT + other + SECOND
+
+    run(session)
+
+
 def test_a_duplicate_says_that_it_is_one() -> None:
     async def session(relay: Relay, _reader: object, writer: asyncio.StreamWriter, got: bytearray) -> None:
         relay.trouble = Trouble(duplicate=1.0)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cloud_receiver import commands, prove_command, quarantine_commands
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
+from cloud_receiver.orders import arguments as order_arguments
 from cloud_receiver.report import ReportError
 from cloud_receiver.report_text import Language
 from settings.errors import ConfigError
@@ -21,11 +22,12 @@ from wire.topics import TopicError
 CONFIG_VARIABLE = "DIANTAN_RECEIVER_CONFIG"
 DEFAULT_CONFIG = "receiver.toml"
 _YEAR_HOURS = 8784
+_SHOW = "commands-show"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage."""
-    options = parser().parse_args(arguments)
+    options = parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         status: int | None = options.run(options)
     except (
@@ -78,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     _clock(findings)
 
     _proofs(sub)
+    _orders(sub)
 
     quarantine = sub.add_parser("quarantine", help="list and show refused messages").add_subparsers(
         required=True, metavar="COMMAND"
@@ -150,10 +153,54 @@ def _proofs(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verify.set_defaults(run=verify_command.run)
 
 
+def _orders(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    def common(parser: argparse.ArgumentParser) -> None:
+        _config(parser)
+        _clock(parser)
+
+    command = sub.add_parser(
+        "command",
+        help="order a gateway to read, resend, tell its status or change its configuration",
+        description="Order a gateway to do something, and wait for its answer. Exit status: 0 done; 1 refused, failed, "
+        "expired or not answered in time.",
+    )
+    order_arguments.add_command(command, common)
+    listing = sub.add_parser(
+        "commands",
+        help="list what gateways were ordered and what became of it; `commands show ID` has all of one",
+        description="List what gateways were ordered, by whom, and what became of it, the newest first. "
+        "`diantan-receiver commands show ID` shows one of them and its answer in full.",
+    )
+    common(listing)
+    order_arguments.add_list(listing)
+    # Not among those that the help lists: it says nothing new there.
+    show = sub.add_parser(
+        _SHOW,
+        prog="diantan-receiver commands show",
+        description="Show a command and its answer in full, with the signatures checked anew. Exit status: 0; 1 where "
+        "the stored messages don't prove what is shown.",
+    )
+    common(show)
+    order_arguments.add_show(show)
+
+
+def _joined(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the arguments with `commands show` as one word: argparse has no word that may be a name as well."""
+    if list(arguments[:2]) == ["commands", "show"]:
+        return [_SHOW, *arguments[2:]]
+    return arguments
+
+
 def _command(
     sub: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: commands.Command, text: str
 ) -> argparse.ArgumentParser:
     command = sub.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    _config(command)
+    command.set_defaults(run=run)
+    return command
+
+
+def _config(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-c",
         "--config",
@@ -161,8 +208,6 @@ def _command(
         metavar="FILE",
         help=f"the centre's TOML file (default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG} here)",
     )
-    command.set_defaults(run=run)
-    return command
 
 
 def _number(text: str) -> int:

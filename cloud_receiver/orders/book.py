@@ -193,7 +193,7 @@ def listed(connection: Connection, *, gateway_name: str | None, open_at_ms: int 
 
 def rows_of(connection: Connection, numbers: Iterable[bytes]) -> dict[bytes, Row[Any]]:
     """Return (and lock) what a reply is compared with, by the command's id."""
-    names = ("id", "gateway", "verb", "outcome", "reply_ms")
+    names = ("id", "gateway", "verb", "expires_ms", "outcome", "reply_ms")
     found = connection.execute(
         select(*(command.c[name] for name in names))
         .where(command.c.id.in_(sorted(set(numbers))))

@@ -7,7 +7,8 @@ store share the work: who counts a publication first does it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -36,6 +37,8 @@ GAP_MS: Final = 2_000
 BACKWARD_MS: Final = 60_000
 """By how much clocks of receivers may differ: a publication further in the future was before a clock was put back."""
 AT_ONCE: Final = 100
+WINDOW: Final = 16
+"""Commands that a gateway is sent before it has answered the oldest of them: it takes no more than so many a minute."""
 
 
 class OutboxLink(Protocol):
@@ -110,7 +113,7 @@ class Outbox:
     async def _round(self) -> None:
         now_ms = self._clock.now_ms()
         with reading(self._engine) as connection:
-            found = book.waiting(connection, now_ms)
+            found = _in_window(book.waiting(connection, now_ms))
         due = [entry for entry in found if entry.id in self._again or is_due(entry, now_ms, self._back)]
         if not self._link.connected:
             return
@@ -139,6 +142,17 @@ class Outbox:
             self.figures.published += 1
             level = logging.INFO if entry.published == 0 else logging.DEBUG
             log.log(level, "command %s (%s) published for %s", entry.id.hex(), entry.verb_name, entry.gateway)
+
+
+def _in_window(waiting: Iterable[Entry]) -> list[Entry]:
+    """Return the oldest commands of each gateway."""
+    unanswered: Counter[str] = Counter()
+    found = []
+    for entry in waiting:
+        unanswered[entry.gateway] += entry.outcome is None
+        if unanswered[entry.gateway] <= WINDOW or entry.outcome is not None:
+            found.append(entry)
+    return found
 
 
 def is_due(entry: Entry, now_ms: int, back: Mapping[str, int]) -> bool:

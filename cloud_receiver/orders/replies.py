@@ -58,18 +58,19 @@ def take(
     if not items:
         return taken
     commands = book.rows_of(connection, (item.id for item in items))
-    replied = {number: _Replied(row.outcome, row.reply_ms) for number, row in commands.items()}
+    replied = {number: _Replied(row.expires_ms, row.outcome, row.reply_ms) for number, row in commands.items()}
     for item in items:
         try:
             _check_asked(item, commands.get(item.id))
-            if replied[item.id].open_for(item):
+            before = replied[item.id]
+            if before.open_for(item):
                 book.answer(connection, item.id, item.outcome, (item.envelope, item.kid), now_ms)
-                replied[item.id] = _Replied(item.outcome, now_ms)
+                replied[item.id] = _Replied(before.expires_ms, item.outcome, now_ms)
                 taken.news.append(item)
                 taken.results[item.outcome.name.lower()] += 1
             else:
-                _check_same(connection, item, enrolled)
-                _check_fresh(item, replied[item.id], now_ms, replay_after_ms)
+                _check_same(connection, item, enrolled, expired=before.expires_ms <= now_ms)
+                _check_fresh(item, before, now_ms, replay_after_ms)
                 taken.results[DUPLICATE] += 1
         except RefusalError as error:
             taken.refused.append(Refused(item.topic, item.envelope, error.reason, error.detail, item.gateway.name))
@@ -82,6 +83,7 @@ def take(
 class _Replied:
     """What a command has been answered so far."""
 
+    expires_ms: int
     outcome: int | None
     reply_ms: int | None
 
@@ -109,7 +111,7 @@ def _check_asked(item: Answered, row: Row[Any] | None) -> None:
         )
 
 
-def _check_same(connection: Connection, item: Answered, enrolled: Enrolled) -> None:
+def _check_same(connection: Connection, item: Answered, enrolled: Enrolled, *, expired: bool) -> None:
     """Refuse a reply that says other than the stored one; one that says it anew, or came late, is harmless."""
     if item.outcome is Outcome.UNDER_WAY:
         return
@@ -119,6 +121,9 @@ def _check_same(connection: Connection, item: Answered, enrolled: Enrolled) -> N
     before, now = (
         Reply.decode(open_envelope(data, item.topic, enrolled.ring).payload) for data in (stored, item.envelope)
     )
+    if expired and now.outcome is Outcome.REFUSED and now.result is None:
+        # A broker may keep a repetition of the command until the gateway has forgotten what it answered.
+        return
     # A gateway that has no room for the result of long ago repeats the outcome alone.
     if before.outcome != now.outcome or (now.result is not None and now.result != before.result):
         raise RefusalError(

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from clock import ManualClock
 from cloud_receiver import database
 from cloud_receiver.orders import outbox as outbox_module
-from cloud_receiver.orders.outbox import AT_ONCE, FIRST_MS, GAP_MS, LONGEST_MS, OFFLINE_MS, UNDER_WAY_MS, Outbox
+from cloud_receiver.orders.outbox import AT_ONCE, FIRST_MS, GAP_MS, LONGEST_MS, OFFLINE_MS, UNDER_WAY_MS, WINDOW, Outbox
 from wire import topics
 from wire.commands import Outcome
 from wire.envelope import Signer
@@ -243,15 +243,33 @@ def test_a_clock_that_was_put_back_keeps_nothing_waiting(engine: Engine, gateway
 
 
 def test_many_commands_go_out_in_portions_in_the_order_of_their_issue(engine: Engine, gateway: FakeGateway) -> None:
+    names = ["gw1", *(enrol(engine, f"gw{number}").name for number in range(2, 21))]
     post = Post(engine)
     numbers = []
-    for _ in range(2 * AT_ONCE + 3):
-        numbers.append(post.desk.issue())
+    for _ in range(WINDOW):
+        for name in names:
+            numbers.append(post.desk.issue(name))
+            post.desk.now_ms += 1
+    post.clock.wall_ms += 1000
+    assert len(numbers) > 3 * AT_ONCE
+    rounds = [post.round() for _ in range(5)]
+    assert [len(found) for found in rounds] == [AT_ONCE, AT_ONCE, AT_ONCE, len(numbers) - 3 * AT_ONCE, 0]
+    assert [number for found in rounds for number in found] == numbers
+
+
+def test_a_gateway_gets_a_few_commands_at_a_time(engine: Engine, gateway: FakeGateway) -> None:
+    post, bench = Post(engine), Bench(engine)
+    numbers = []
+    for _ in range(2 * WINDOW):
+        numbers.append(post.desk.issue("gw1", ORDERS[Verb.CONFIGURE]))
         post.desk.now_ms += 1
     post.clock.wall_ms += 1000
-    rounds = [post.round() for _ in range(4)]
-    assert [len(found) for found in rounds] == [AT_ONCE, AT_ONCE, 3, 0]
-    assert [number for found in rounds for number in found] == numbers
+    assert post.round() == numbers[:WINDOW]
+    assert post.round() == []
+    bench.take(reply(gateway, numbers[3], verb=Verb.CONFIGURE))
+    # One that is under way keeps no place.
+    bench.take(reply(gateway, numbers[5], Outcome.UNDER_WAY, verb=Verb.CONFIGURE))
+    assert post.round() == numbers[WINDOW : WINDOW + 2]
 
 
 def running(outbox: Outbox, scenario: Callable[[], Awaitable[None]]) -> None:

@@ -106,6 +106,22 @@ def test_another_final_reply_is_a_conflict_and_the_first_stands(
     assert bench.intake.counters.replies_refused == 1
 
 
+def test_a_gateway_that_has_forgotten_an_expired_command_refuses_its_repetition_and_that_is_no_conflict(
+    engine: Engine, gateway: FakeGateway
+) -> None:
+    bench, desk = Bench(engine), Desk(engine)
+    number = desk.issue(minutes=1)
+    final, expired = reply(gateway, number), reply(gateway, number, Outcome.REFUSED, text="it expired")
+    bench.take(final)
+    bench.clock.wall_ms += 60_000
+    bench.take(expired)
+    assert reasons(bench) == []
+    assert desk.stored(number).reply == final.payload
+    bench.clock.wall_ms -= 1
+    bench.take(expired)
+    assert reasons(bench) == [Reason.CONFLICT]
+
+
 def test_what_comes_long_after_the_final_reply_was_replayed(engine: Engine, gateway: FakeGateway) -> None:
     bench, desk = Bench(engine), Desk(engine)
     number = desk.issue()

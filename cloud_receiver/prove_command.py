@@ -12,6 +12,7 @@ from cloud_receiver import config, database, prove, registry
 from wire.domain import MAX_TIME_MS
 from wire.envelope import Signer
 from wire.keys import load_private
+from wire.proof import form
 from wire.proof.form import ProofError
 from wire.proof.times import shown
 
@@ -44,6 +45,11 @@ def run(options: argparse.Namespace) -> None:
         f"{path}: {len(data)} bytes, meter {source.name} of gateway {source.gateway}, "
         f"{shown(from_ms)}{'' if options.to is None else f' to {shown(to_ms)}'}"
     )
+    if former := _former_keys(data, signer):
+        print(  # noqa: T201  # likewise
+            f"{path}: factors were dispatched under the former key {', '.join(former)} of the centre: "
+            "`verify` needs its public key as --former-key"
+        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="TIME", help="end of a range; without it, the interval that TIME lies in")
     parser.add_argument("--gateway", metavar="GATEWAY", help="where meters of several gateways have the name")
     parser.add_argument("-o", "--output", metavar="FILE", help="default: METER-TIME.proof here; never overwritten")
+
+
+def _former_keys(data: bytes, signer: Signer) -> list[str]:
+    kids = {form.unverified_kid(item.envelope) for item in form.decode(data).factor_messages}
+    return sorted(kid.hex() for kid in kids - {signer.kid})
 
 
 def _instant(text: str, zone: ZoneInfo, what: str) -> int:

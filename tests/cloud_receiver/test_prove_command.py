@@ -132,14 +132,19 @@ def test_a_proof_of_after_a_change_of_the_centres_key(
     config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert prove(config, "C01", "2026-07-01T00:05", "-o", "before.proof") == 0
+    assert "--former-key" not in capsys.readouterr().out
     assert main(["key", "new", "new.key"]) == 0
     Path(config).write_text('[centre]\nkey_file = "new.key"\n')
     engine = database.open_store("sqlite:///receiver.sqlite", tmp_path)
     with database.writing(engine) as connection:
         dispatch(connection, "new.key", DAY_MS + 3_600_000, FACTOR + 1)
     engine.dispose()
+    former = keys.key_id(keys.load_public("centre.key.pub")).hex()
     assert prove(config, "C01", "2026-07-01T00:05", "-o", "after.proof") == 0
-    capsys.readouterr()
+    assert (
+        f"after.proof: factors were dispatched under the former key {former} of the centre: "
+        "`verify` needs its public key as --former-key\n"
+    ) in capsys.readouterr().out
     for arguments in (
         ("--key", "new.key.pub", "--former-key", "centre.key.pub"),
         ("--key", "new.key.pub", "--key", "centre.key.pub"),
@@ -149,7 +154,7 @@ def test_a_proof_of_after_a_change_of_the_centres_key(
     assert main(["verify", "after.proof", "--key", "new.key.pub"]) == 0
     shown = capsys.readouterr().out
     assert "PROVED, except for what was not checked: factors' signature, factors as dispatched\n" in shown
-    assert f"no trusted key has the id {keys.key_id(keys.load_public('centre.key.pub')).hex()}" in shown
+    assert f"no trusted key has the id {former}" in shown
     # A former key vouches for what it dispatched, not for a proof.
     assert main(["verify", "before.proof", "--key", "new.key.pub", "--former-key", "centre.key.pub"]) == 1
     assert "FAIL  centre's statement" in capsys.readouterr().out

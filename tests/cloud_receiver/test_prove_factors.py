@@ -1,6 +1,8 @@
 """The factors in a proof: the messages in which they were dispatched, and what intervals and adjustments claim."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from key_support import BOTH_ALGORITHMS, new_key
@@ -8,7 +10,10 @@ from proof_support import SOLVE_ID, Centre, batches, check, failures, filled, ou
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval
 from sqlalchemy import Engine, delete, update
 
+from clock import ManualClock
 from cloud_receiver import database
+from cloud_receiver.config import Dispatch
+from cloud_receiver.dispatch import Dispatcher
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import factor, factor_message
 from wire import topics
@@ -70,6 +75,38 @@ def test_only_the_messages_that_the_intervals_need_come_along(bare: Centre) -> N
     assert verify(both, bare.keys).proved
 
 
+def test_a_day_as_it_was_dispatched_is_proved(bare: Centre, tmp_path: Path) -> None:
+    """By the clock: a message every quarter of an hour, a correction at noon of two slots in the morning."""
+
+    def write(**corrected: str) -> None:
+        times = [f"{slot // 4:02}:{slot % 4 * 15:02}" for slot in range(96)]
+        lines = [f"node1,2026-07-01T{time}:00+08:00,{corrected.get('at' + time[:2], '0.570300')}" for time in times]
+        path.write_text("\n".join(["node,start,factor", *lines]) + "\n")
+
+    path = tmp_path / "factors.csv"
+    write()
+    settings = Dispatch(schedule=path, slots=16)
+    link: Any = None  # nothing is published
+    dispatcher = Dispatcher(bare.engine, Signer(bare.key), link, ManualClock(), settings)
+    sent = [*dispatcher.messages(DAY_MS + 5)]
+    for slot in range(1, 96):
+        if slot == 48:
+            write(at11="0.600000")
+            dispatcher._reload()
+        sent += dispatcher.messages(DAY_MS + slot * SLOT_MS + 5)
+    assert len(sent) == 96
+    bare.take(*batches([interval(slot) for slot in range(96)], 24))
+    data = bare.prove(0, 95)
+    verdict = verify(data, bare.keys)
+    assert {item.outcome for item in verdict.checks} == {Outcome.PASSED}
+    carried = [item.envelope for item in form.decode(data).factor_messages]
+    # One in 16, of which one was the last before the correction, and the one that brought it.
+    assert len(carried) == 7
+    assert set(carried) <= {item.envelope for item in sent}
+    assert check(verdict, "factor").details[0].startswith("92 of 96 interval(s) stand")
+    assert "100 factor(s) stand in messages" in check(verdict, "factors as dispatched").text
+
+
 def test_a_store_of_before_messages_were_kept_is_told_plainly(bare: Centre) -> None:
     bare.take(*batches(records(8)))
     bare.dispatch(*range(8), kept=False)
@@ -79,12 +116,15 @@ def test_a_store_of_before_messages_were_kept_is_told_plainly(bare: Centre) -> N
     assert verdict.proved
     assert outcome(verdict, "factors as dispatched") is Outcome.NOT_CHECKED
     assert "the file has no message as it was dispatched" in check(verdict, "factors' signature").text
+    alone = "1 of 1 factor(s) used stand in the centre's statement alone"
+    assert alone in check(verdict, "factor").details
     # With the first correction since, the factor before it stands in the statement alone.
     bare.dispatch(2, value=FACTOR + 1, issued_ms=LATER)
     mixed = verify(bare.prove(2), bare.keys)
     assert mixed.proved
     assert outcome(mixed, "factors as dispatched") is Outcome.NOT_CHECKED
     assert "1 of 2 factor(s) stand in no message" in check(mixed, "factors as dispatched").text
+    assert alone in check(mixed, "factor").details
 
 
 def test_without_factors_of_the_centre_the_factor_is_not_checked(bare: Centre) -> None:

@@ -116,6 +116,10 @@ def factors(
         notes.append(f"{len(held)} interval(s) held a factor that was dispatched for a slot before")
     elif strange:
         notes.append(f"{len(strange)} interval(s) held a factor of which the file has nothing")
+    signed = _Known(dispatched.issues_of_messages())
+    alone = sum(factor not in {issue.factor for issue in signed.slot(start_ms)} for _, start_ms, factor in claims)
+    if alone:
+        notes.append(f"{alone} of {len(claims)} factor(s) used stand in the centre's statement alone")
     notes += _times(intervals, known, received)
     return passed(name, f"{claiming} interval(s) used a factor that the centre dispatched for their slot", (*notes,))
 

@@ -33,7 +33,11 @@ class Dispatched:
 
     def issues(self) -> list[Issue]:
         """Return everything that the statement and the messages say."""
-        return [*self.stated, *(issue for message in self.messages for issue in _said(message))]
+        return [*self.stated, *self.issues_of_messages()]
+
+    def issues_of_messages(self) -> list[Issue]:
+        """Return what the messages say, in which the statement has no part."""
+        return [issue for message in self.messages for issue in _said(message)]
 
 
 def read(
@@ -101,7 +105,7 @@ def compare(dispatched: Dispatched) -> Check:
         return not_checked(
             name, "no message as it was dispatched can be checked: that the factors were is the statement's word"
         )
-    said = _by_slot(issue for message in dispatched.messages for issue in _said(message))
+    said = _by_slot(dispatched.issues_of_messages())
     faults: list[str] = []
     first = again = 0
     for slot, stated in sorted(_by_slot(dispatched.stated).items()):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cbor2
 
+from wire.keys import KEY_ID_BYTES
 from wire.proof.reader import Reader, ReadError
 from wire.proof.statement import DIGEST_BYTES
 
@@ -93,14 +94,24 @@ def _signed(reader: Reader) -> tuple[Signed, ...]:
 
 def unverified_payload(envelope: bytes) -> bytes:
     """Return the payload of an envelope whose signature nobody has checked; ProofError when it is none."""
+    return _unverified(envelope)[1]
+
+
+def unverified_kid(envelope: bytes) -> bytes:
+    """Return the id of the key that an envelope says has signed it; ProofError when it is none."""
+    return _unverified(envelope)[0][-KEY_ID_BYTES:]
+
+
+def _unverified(envelope: bytes) -> tuple[bytes, bytes]:
+    """Return protected headers and payload."""
     reader = Reader(envelope)
     try:
         reader.literal(b"\xd2\x84", "a COSE_Sign1")
-        reader.octets()
+        protected = reader.octets()
         reader.literal(b"\xa0", "no unprotected headers")
         payload = reader.octets()
         reader.octets()
         reader.end()
     except ReadError as error:
-        raise ProofError(f"the statement: {error}") from error
-    return payload
+        raise ProofError(f"not an envelope: {error}") from error
+    return protected, payload

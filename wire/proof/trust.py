@@ -92,7 +92,10 @@ def _statement(file: ProofFile, keys: Keys, result: Signatures) -> None:
     except EnvelopeError as error:
         result.checks.append(failed(name, f"it is not signed by the centre: {error}"))
         return
-    except (ProofError, StatementError) as error:
+    except ProofError as error:
+        result.checks.append(failed(name, f"the statement: {error}"))
+        return
+    except StatementError as error:
         result.checks.append(failed(name, str(error)))
         return
     result.statement = statement

@@ -1,0 +1,1 @@
+"""Examples for meter manufacturers: host-built firmware for the inspection bench."""

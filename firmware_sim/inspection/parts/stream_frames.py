@@ -1,0 +1,184 @@
+"""The frames of the sample stream (采样流): what bench and host-built firmware say to each other on one TCP connection.
+
+Host-built firmware is the meter's own code, compiled for this machine; the samples stand for those of its converter.
+It connects to the bench. Every frame is 4 ASCII letters, the length of the rest as uint32, and the rest; all integers
+are little-endian. A frame whose letters are not known is passed over. docs/inspection.md has the whole of it.
+
+    bench to firmware
+    HELO  uint32 version (1), uint32 samples a second, uint32 phases, uint32 frequency in mHz, uint32 rated voltage in
+          mV, uint32 Itr in mA, uint32 Imax in mA, uint32 constant in imp/kWh (0: none), uint32 carbon constant in
+          imp/kgCO2 (0: none), uint32 0, int64 time of sample 0 in ms UTC
+    SAMP  uint64 index of the first sample, then for each sample and each phase int32 u in uV, int32 i in uA
+    PHAS  uint64 index, uint64 samples, uint32 frequency in mHz, then for each phase uint32 U in uV and uint32 I in uA
+          (rms), int32 power factor in 10^-6 (below 0: reverse), int32 1 lagging, -1 leading, 0 neither
+    PASS  uint64 index, uint64 samples, uint32 supply: so many samples in which no current flows; supply 0: the meter
+          is without supply as well, answers nobody, and its clock goes on by its battery
+
+    firmware to bench
+    HELO  uint32 version (1), uint32 what it takes (1: SAMP, 2: PHAS), uint32 what it can (1: energy pulses, 2: carbon
+          pulses, 4: PASS without supply)
+    PULS  uint64 index of the sample in which the pulse came, uint32 1 energy or 2 carbon, uint32 how far into the
+          sample, in 2^-32 of it
+    ACK   with a space; uint64 index of the next sample: all before it are metered, and their pulses sent
+
+    either
+    FAIL  a text in UTF-8: what was wrong, before the connection is closed
+
+Time is the sample index: the bench sends as fast as the firmware acknowledges, and reads its registers over its own
+line only when all samples are acknowledged. No frame crosses a quarter of an hour (UTC), so that neither a factor slot
+nor a midnight lies inside of one.
+"""
+
+import asyncio
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Final
+
+from firmware_sim.inspection.points import Rating
+
+VERSION: Final = 1
+HEAD: Final = struct.Struct("<4sI")
+MOST_OCTETS: Final = 1 << 20
+SAMP_INDEX: Final = struct.Struct("<Q")
+_BENCH_HELLO: Final = struct.Struct("<10Iq")
+_HELLO: Final = struct.Struct("<3I")
+_PHASORS: Final = struct.Struct("<QQI")
+_PHASOR: Final = struct.Struct("<IIii")
+_PASS: Final = struct.Struct("<QQI")
+_PULSE: Final = struct.Struct("<QII")
+_ACK: Final = struct.Struct("<Q")
+
+
+class FrameError(Exception):
+    """A frame that is not what the protocol says; the text says what was expected and what came."""
+
+
+class Takes(IntFlag):
+    """Which frames of load the firmware takes."""
+
+    SAMPLES = 1
+    PHASORS = 2
+
+
+class Can(IntFlag):
+    """What the firmware can do."""
+
+    ENERGY_PULSES = 1
+    CARBON_PULSES = 2
+    NO_SUPPLY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What the firmware says of itself."""
+
+    version: int
+    takes: Takes
+    can: Can
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A pulse: the sample in which it came, what kind (1 energy, 2 carbon), and how far into the sample."""
+
+    index: int
+    kind: int
+    part: int  # 2^-32 of a sample
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """All samples before an index are metered."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phasor:
+    """One phase of a load: rms values, power factor and which way the current lies."""
+
+    voltage_uv: int
+    current_ua: int
+    power_factor_ppm: int
+    lagging: int
+
+
+Said = Hello | Pulse | Acknowledged
+
+
+def frame(letters: bytes, rest: bytes) -> bytes:
+    """Return a frame."""
+    return HEAD.pack(letters, len(rest)) + rest
+
+
+def hello_of_bench(rating: Rating, rate: int, start_ms: int) -> bytes:
+    """Return the bench's HELO."""
+    plate = (rating.phases, rating.frequency_mhz, rating.voltage_mv, rating.itr_ma, rating.imax_ma)
+    constants = (rating.constant or 0, rating.carbon_constant or 0)
+    return frame(b"HELO", _BENCH_HELLO.pack(VERSION, rate, *plate, *constants, 0, start_ms))
+
+
+def samples_head(index: int, octets: int) -> bytes:
+    """Return the beginning of a SAMP frame with so many octets of samples."""
+    return HEAD.pack(b"SAMP", SAMP_INDEX.size + octets) + SAMP_INDEX.pack(index)
+
+
+def phasors(index: int, count: int, frequency_mhz: int, phases: Sequence[Phasor]) -> bytes:
+    """Return a PHAS frame."""
+    rest = _PHASORS.pack(index, count, frequency_mhz)
+    for phase in phases:
+        rest += _PHASOR.pack(phase.voltage_uv, phase.current_ua, phase.power_factor_ppm, phase.lagging)
+    return frame(b"PHAS", rest)
+
+
+def passing(index: int, count: int, *, supply: bool) -> bytes:
+    """Return a PASS frame."""
+    return frame(b"PASS", _PASS.pack(index, count, supply))
+
+
+def failure(text: str) -> bytes:
+    """Return a FAIL frame."""
+    return frame(b"FAIL", text.encode())
+
+
+async def heard(reader: asyncio.StreamReader) -> Said | None:
+    """Return what the firmware says next, None when it has closed the connection; FrameError, OSError."""
+    while True:
+        try:
+            letters, length = HEAD.unpack(await reader.readexactly(HEAD.size))
+        except asyncio.IncompleteReadError as error:
+            if error.partial:
+                raise FrameError(f"expected a frame, got {error.partial.hex(' ')} and the end") from None
+            return None
+        if length > MOST_OCTETS:
+            raise FrameError(f"expected a frame of at most {MOST_OCTETS} octets, got {letters!r} with {length}")
+        try:
+            rest = await reader.readexactly(length)
+        except asyncio.IncompleteReadError as error:
+            raise FrameError(f"expected {length} octets of {letters!r}, got {len(error.partial)} and the end") from None
+        said = _read(letters, rest)
+        if said is not None:
+            return said
+
+
+def _read(letters: bytes, rest: bytes) -> Said | None:
+    match letters:
+        case b"HELO":
+            version, takes, can = _fields(_HELLO, letters, rest)
+            return Hello(version, Takes(takes & 3), Can(can & 7))
+        case b"PULS":
+            return Pulse(*_fields(_PULSE, letters, rest))
+        case b"ACK ":
+            return Acknowledged(*_fields(_ACK, letters, rest))
+        case b"FAIL":
+            raise FrameError(f"the firmware says: {rest.decode(errors='replace')}")
+    return None
+
+
+def _fields(layout: struct.Struct, letters: bytes, rest: bytes) -> tuple[int, ...]:
+    """Return the fields; what a later version adds behind them is passed over."""
+    if len(rest) < layout.size:
+        raise FrameError(f"expected {layout.size} octets in {letters.decode()}, got {len(rest)}: {rest.hex(' ')}")
+    return layout.unpack_from(rest)

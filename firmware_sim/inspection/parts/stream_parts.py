@@ -1,0 +1,127 @@
+"""Time, source, standard meter and pulses of host-built firmware on a sample stream."""
+
+from fractions import Fraction
+from math import ceil, floor
+from typing import Final
+
+from firmware_sim.inspection.bench import Ability, BenchError, Truth
+from firmware_sim.inspection.parts.stream import SampleStream
+from firmware_sim.inspection.parts.stream_frames import Can
+from firmware_sim.inspection.points import LoadPoint
+
+_KINDS: Final = {"energy": (1, Can.ENERGY_PULSES), "carbon": (2, Can.CARBON_PULSES)}
+
+
+def abilities_of(stream: SampleStream) -> frozenset[Ability]:
+    """Return what the firmware can by its stream."""
+    found = {Ability.FAST}
+    for flag, ability in (
+        (Can.ENERGY_PULSES, Ability.PULSES),
+        (Can.CARBON_PULSES, Ability.CARBON_PULSES),
+        (Can.NO_SUPPLY, Ability.POWER_CUT),
+    ):
+        if flag in stream.can:
+            found.add(ability)
+    return frozenset(found)
+
+
+class StreamTime:
+    """Time by samples: it passes while the bench waits, as fast as the firmware meters."""
+
+    def __init__(self, stream: SampleStream) -> None:
+        self._stream = stream
+
+    def now(self) -> Fraction:
+        """Return ms UTC, the time of the next sample."""
+        return self.instant(Fraction(self._stream.now))
+
+    async def wait(self, duration_ms: Fraction | int) -> None:
+        """Let time pass, until the next sample."""
+        await self.wait_until(self.now() + duration_ms)
+
+    async def wait_until(self, time_ms: Fraction | int) -> None:
+        """Let time pass until an instant, or the next sample; at once when it is past."""
+        until = ceil(self.samples(Fraction(time_ms)))
+        if until > self._stream.now:
+            await self._stream.run(until)
+            self._stream.pulses.clear()
+
+    def samples(self, time_ms: Fraction) -> Fraction:
+        """Return an instant in samples."""
+        return (time_ms - self._stream.start_ms) * self._stream.rate / 1000
+
+    def instant(self, samples: Fraction) -> Fraction:
+        """Return ms UTC of an instant in samples."""
+        return self._stream.start_ms + samples * 1000 / self._stream.rate
+
+
+class StreamSource:
+    """Puts load points into the stream, from the next sample on."""
+
+    def __init__(self, stream: SampleStream) -> None:
+        self._stream = stream
+        self._point: LoadPoint | None = None
+        self._is_cut = False
+
+    async def set(self, point: LoadPoint | None) -> None:
+        """Give the point, or (None) voltage without current; BenchError while the supply is cut."""
+        if self._is_cut:
+            raise BenchError("the source can't set a load point: the supply is cut")
+        self._stream.set(point)
+        self._point = point
+
+    async def cut(self) -> None:
+        """Take the supply away; BenchError when the firmware has not said that it knows such a thing."""
+        if Can.NO_SUPPLY not in self._stream.can:
+            raise BenchError("the firmware has not said in its HELO that it takes PASS without supply")
+        self._stream.set(None, supply=False)
+        self._is_cut = True
+
+    async def restore(self) -> None:
+        """Give the supply back, and with it the load point as it was."""
+        self._is_cut = False
+        self._stream.set(self._point)
+
+
+class StreamStandard:
+    """Sums up the very samples that were sent, exactly."""
+
+    def __init__(self, stream: SampleStream, time: StreamTime) -> None:
+        self._stream = stream
+        self._time = time
+        self._started: Fraction | None = None
+
+    async def start(self) -> None:
+        """Begin."""
+        if self._started is None:
+            self._started = self._time.now()
+
+    async def between(self, first_ms: Fraction, last_ms: Fraction) -> Truth:
+        """Return what flowed between two instants since `start`, without uncertainty."""
+        if self._started is None or not self._started <= first_ms <= last_ms <= self._time.now():
+            raise BenchError(
+                f"the standard meter was asked for {first_ms} to {last_ms} ms; it has run from {self._started} ms, and "
+                f"now is {self._time.now()} ms"
+            )
+        return Truth(*self._stream.flowed(self._time.samples(first_ms), self._time.samples(last_ms)))
+
+
+class StreamPulses:
+    """The pulses that the firmware tells."""
+
+    def __init__(self, stream: SampleStream, time: StreamTime) -> None:
+        self._stream = stream
+        self._time = time
+
+    async def next(self, kind: str, longest_ms: Fraction) -> Fraction | None:
+        """Wait for the next pulse of `energy` or `carbon`; return its instant, None when `longest_ms` is over.
+
+        Time may go on beyond it by a fiftieth of a second or some; pulses in that come at the next call, unless the
+        bench has waited or set another load meanwhile.
+        """
+        number, flag = _KINDS.get(kind, (0, Can(0)))
+        if flag not in self._stream.can or not flag:
+            raise BenchError(f"the firmware has not said in its HELO that it gives {kind} pulses")
+        until = floor(self._time.samples(self._time.now() + longest_ms))
+        instant = await self._stream.run_to_pulse(number, until)
+        return None if instant is None else self._time.instant(instant)

@@ -48,6 +48,7 @@ async def run(
 
     What the bench could not do is tried again by the next run. An item that the device fails does not stop the others.
     """
+    await bench.standard.start()
     estimates = [0 if _is_settled(record, item) else item.estimate_ms(bench) for item in items]
     done_ms = 0
     results = []

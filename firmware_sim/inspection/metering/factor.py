@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from diantan_core import day_start_ms
+from diantan_core import day_start_ms, next_day_start_ms
 from firmware_sim.inspection.bench import Bench, DutError
 
 SLOT_MS: Final = 900_000
+_DAY_VALUES: Final = 96
 
 
 async def device_ms(bench: Bench) -> int:
@@ -20,13 +21,21 @@ async def device_ms(bench: Bench) -> int:
 async def give(bench: Bench, factor_mg: int, *, holds_ms: int = 0) -> None:
     """Write a factor for the running slot and those that begin within `holds_ms`.
 
-    A factor that comes within its slot holds from its arrival on. DutError when the device refuses.
+    A factor that comes within its slot holds from its arrival on. A device that takes the factors of a whole day gets
+    it for the whole of each day concerned. DutError when the device refuses.
     """
     now = await device_ms(bench)
     slot = now - now % SLOT_MS
-    while slot <= now + holds_ms:
-        await bench.dut.write("factor", {"time": slot, "carbon_factor": factor_mg})
-        slot += SLOT_MS
+    try:
+        while slot <= now + holds_ms:
+            await bench.dut.write("factor", {"time": slot, "carbon_factor": factor_mg})
+            slot += SLOT_MS
+    except KeyError:
+        day = day_start_ms(now, bench.timezone)
+        while day <= now + holds_ms:
+            values = {f"carbon_factor_{number}": factor_mg for number in range(1, _DAY_VALUES + 1)}
+            await bench.dut.write("factor_day", {"time": day, **values})
+            day = next_day_start_ms(day, bench.timezone)
 
 
 async def shown(bench: Bench) -> int | None:
@@ -42,8 +51,3 @@ async def expect(bench: Bench, factor_mg: int) -> None:
     found = await shown(bench)
     if found is not None and found != factor_mg:
         raise DutError(f"expected the factor {factor_mg} mg/kWh in force, the device shows {found}")
-
-
-def local_day(bench: Bench, time_ms: int) -> int:
-    """Return the local midnight at which the day of an instant began, ms UTC."""
-    return day_start_ms(time_ms, bench.timezone)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError, Item
+from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError, Item, Truth
 from firmware_sim.inspection.metering.limits import FileLimits
 from firmware_sim.inspection.points import LoadPoint, Rating
 from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Verdict
@@ -45,6 +45,16 @@ class Still:
 
     async def wait_until(self, time_ms: Fraction | int) -> None:
         raise AssertionError(time_ms)
+
+
+class Counter:
+    """A standard meter that nobody asks."""
+
+    async def start(self) -> None:
+        pass
+
+    async def between(self, first_ms: Fraction, last_ms: Fraction) -> Truth:
+        raise AssertionError(first_ms, last_ms)
 
 
 class Device:
@@ -93,7 +103,7 @@ def bench() -> Bench:
         "Asia/Shanghai",
         Still(),
         Supply(),
-        None,  # type: ignore[arg-type]  # no item here measures
+        Counter(),
         Device(),  # type: ignore[arg-type]  # nor reads
         FileLimits.load(),
     )

@@ -48,7 +48,11 @@ class Command:
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
         _check_validity(self.issued_ms, self.expires_ms)
-        parts = _Parts(self.gateway, self.id, self.issued_ms, self.expires_ms, self.verb, order_parts(self.order))
+        try:
+            arguments = order_parts(self.order)
+        except RecordError as error:
+            raise MessageError(f"Command: {self.verb.name.lower()}: {error}") from error
+        parts = _Parts(self.gateway, self.id, self.issued_ms, self.expires_ms, self.verb, arguments)
         return fields.encode(parts, _COMMAND)
 
     @classmethod
@@ -76,6 +80,7 @@ class UnknownVerbError(MessageError):
         self.id = command
         self.issued_ms = issued_ms
         self.expires_ms = expires_ms
+        self.verb = verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,10 @@ class Reply:
 
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel or they exceed 1 MiB."""
-        result = None if self.result is None else result_parts(self.result)
+        try:
+            result = None if self.result is None else result_parts(self.result)
+        except RecordError as error:
+            raise MessageError(f"Reply: {error}") from error
         parts = _ReplyParts(self.gateway, self.id, self.time_ms, self.outcome, self.text, self.verb, result)
         return fields.encode(parts, _REPLY, {6: None, 7: None})
 

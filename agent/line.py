@@ -1,5 +1,6 @@
 """A line (线路): one connection, the meters behind it, and the one task that may use it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -7,12 +8,14 @@ from agent.errands import Errands
 from agent.line_meter import SILENT_AFTER, Lateness, LineMeter, LineSettings
 from agent.logs import log
 from agent.poll import Poller
+from agent.questions import Question, Questions, refuse
 from agent.reading import Reading
 from agent.schedule import boundary_before, next_poll, silence_delay
 from agent.spare import Allowance, Errand
 from agent.timing import at_least_real
 from clock import Clock
 from fieldbus.exchange import BadReplyError, Bus, LineDownError, LineError
+from profiles import Block
 from profiles.model import CodecError
 
 LONGEST_SLEEP_MS: Final = 10_000  # how late a step of the wall clock may be noticed by a waiting line
@@ -48,6 +51,7 @@ class Line:
         self.lateness = Lateness()
         self.attempts = Allowance(settings.timeout_ms)  # at silent meters
         self.errand_time = Allowance(settings.timeout_ms)
+        self.question_time = Allowance(settings.timeout_ms)
         self.overloaded = False
         self.steps = 0  # things done, a wait being one: whoever watches the line sees that it lives
         self._settings = settings
@@ -57,6 +61,9 @@ class Line:
         self._on_silent = on_silent
         self._on_back = on_back
         self._errands = Errands(meters, errand_for, clock, now_ms, self.errand_time)
+        self._questions = Questions(meters, clock, now_ms, self.question_time)
+        self._asked = False  # the last thing done was a question
+        self._wake = asyncio.Event()
         self._poller = Poller(settings.name, settings.timezone, now_ms, factor_at)
         self._began_ms = clock.monotonic_ms()
         self._connect_failures = 0
@@ -71,6 +78,13 @@ class Line:
                 self.steps += 1
         finally:
             self.bus.close()
+            self._questions.give_up(LineError("the line stopped"))
+
+    def ask(self, meter: str, block: Block) -> Question:
+        """Have a meter (by id) asked for a block as soon as the line has time; KeyError when it is not on this line."""
+        question = self._questions.ask(meter, block)
+        self._wake.set()
+        return question
 
     def _all_due(self) -> None:
         first = self._now_ms() + self._settings.phase_ms
@@ -91,7 +105,11 @@ class Line:
         )
         silent = min((meter for meter in self.meters if meter.is_unreliable), key=_due, default=None)
         idle_ms = None if head is None else head.due_ms - now
-        if silent is not None and silent.due_ms <= now and self._may(self.attempts, idle_ms, now, silent.due_ms):
+        # After a question it is first the turn of what else waits: many of them must not keep the line.
+        asked, self._asked = self._asked, False
+        if not asked and await self._run_question(idle_ms, now):
+            self._asked = True
+        elif silent is not None and silent.due_ms <= now and self._may(self.attempts, idle_ms, now, silent.due_ms):
             await self._attempt(silent)
         elif await self._run_errand(idle_ms, now):
             pass
@@ -99,6 +117,8 @@ class Line:
             if head.due_ms != head.began_ms:  # else it is the rest of a brief poll
                 self.lateness.add(now - head.due_ms)
             await self._poll(head, brief=self._is_brief(head, now))
+        elif asked and await self._run_question(idle_ms, now):
+            self._asked = True
         else:
             await self._sleep(now, head, silent)
 
@@ -123,7 +143,7 @@ class Line:
             return any(
                 meter.began_ms < boundary and not (meter.is_doubtful or meter.is_unreliable) for meter in self.meters
             )
-        longest = max(self.attempts.expected_ms, self.errand_time.expected_ms)
+        longest = max(use.expected_ms for use in (self.attempts, self.errand_time, self.question_time))
         return boundary + interval - now < min(longest, interval // 4)
 
     def _boundary(self, now: int) -> int:
@@ -136,7 +156,15 @@ class Line:
             waits.append(head.due_ms - now)
         if silent is not None:
             waits.append(silent.due_ms - now)  # one that is due already waits for the next poll to be over
-        await self._clock.sleep_ms(max(min(wait for wait in waits if wait > 0), 1))
+        self._wake.clear()
+        if self._questions.waiting() is not None:
+            waits.append(self.question_time.wait_ms(self._clock.monotonic_ms()))
+        timer = asyncio.ensure_future(self._clock.sleep_ms(max(min(wait for wait in waits if wait > 0), 1)))
+        timer.add_done_callback(lambda timer: None if timer.cancelled() else self._wake.set())
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     async def _attempt(self, meter: LineMeter) -> None:
         began = self._clock.monotonic_ms()
@@ -219,6 +247,28 @@ class Line:
             return False
         await self._errands.read_block()
         return True
+
+    async def _run_question(self, idle_ms: int | None, now: int) -> bool:
+        """Put a question to its meter, if there is one and the line has time for it; return whether it was answered."""
+        question = self._questions.waiting()
+        if question is None or not self._may_ask(idle_ms, now):
+            return False
+        try:
+            await self._connect()
+        except LineDownError as error:
+            refuse(question, error)
+            return True
+        await self._questions.read()
+        meter = question.meter
+        if meter.is_silent and not question.answer.cancelled() and question.answer.exception() is None:
+            meter.due_ms = min(meter.due_ms, self._now_ms())  # it is back
+        return True
+
+    def _may_ask(self, idle_ms: int | None, now: int) -> bool:
+        """Whether a question may have the line now: in idle time, or within its share."""
+        if self.question_time.fits(idle_ms):
+            return True
+        return not self.question_time.wait_ms(self._clock.monotonic_ms()) and not self._is_guarded(now)
 
     def _good(self, meter: LineMeter, reading: Reading) -> None:
         if meter.is_silent and all(other.is_silent for other in self.meters):

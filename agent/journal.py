@@ -15,6 +15,7 @@ from agent import journal_schema as schema
 from agent.adjust import adjustments
 from agent.journal_former import Former, forget
 from agent.journal_schema import JournalError
+from wire.commands import Outcome
 from wire.records import (
     AdjustmentRecord,
     ClockState,
@@ -272,6 +273,12 @@ class Journal:
         )
         return [StoredCommand(*row) for row in rows]
 
+    def reply_sizes(self) -> dict[bytes, int]:
+        """Return how many bytes of replies are kept, by the command's id."""
+        return dict(
+            self.connection.execute("SELECT id, length(reply) FROM commands WHERE reply IS NOT NULL").fetchall()
+        )
+
     def reply(self, command: bytes) -> bytes | None:
         """Return the reply that is kept for a command, by its id."""
         try:
@@ -362,7 +369,11 @@ class Journal:
         )
         if (command := operation.command) is not None:
             # What has expired by the centre's own time can't be believed again, so it need not be remembered.
-            self.connection.execute("DELETE FROM commands WHERE expires_ms < ?", (self.header.centre_ms,))
+            # One that is still to be answered is, even then.
+            self.connection.execute(
+                "DELETE FROM commands WHERE expires_ms < ? AND outcome <> ?",
+                (self.header.centre_ms, Outcome.UNDER_WAY),
+            )
             self.connection.execute(
                 "INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id)"
                 " DO UPDATE SET outcome = excluded.outcome, reply = excluded.reply",

@@ -7,6 +7,7 @@ import pytest
 from journal_support import START, opened
 
 from agent.journal import Append, StoredCommand, event, to_row
+from wire.commands import Outcome
 from wire.records import EventCode
 
 
@@ -38,9 +39,16 @@ def test_a_command_is_kept_with_its_outcome_reply_and_record(tmp_path: Path) -> 
 def test_commands_that_the_centre_itself_would_call_expired_are_forgotten(tmp_path: Path) -> None:
     """By the newest time that it signed, which never falls, and whatever the gateway's clock says."""
     journal = opened(tmp_path)
-    journal.commit([Append(command=command(1, START)), Append(command=command(2, START + 1))], centre_ms=START + 1)
+    kept = [
+        command(1, START, Outcome.REFUSED),
+        command(2, START + 1, Outcome.DONE),
+        command(3, START),  # still to be answered
+        command(4, START, Outcome.UNDER_WAY),
+    ]
+    journal.commit([Append(command=one) for one in kept], centre_ms=START + 1)
     journal.commit([], centre_ms=7)
     assert journal.header.centre_ms == START + 1
-    journal.commit([Append(command=command(3, START + 9))])
-    assert [kept.id[0] for kept in journal.commands()] == [2, 3]
+    journal.commit([Append(command=replace(command(5, START + 9), reply=b"four"))])
+    assert [one.id[0] for one in journal.commands()] == [2, 3, 4, 5]
+    assert journal.reply_sizes() == {bytes([5]) * 16: 4}
     journal.close()

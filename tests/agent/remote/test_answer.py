@@ -1,0 +1,540 @@
+"""Commands are done at most once, answered and recorded, over restarts, crashes, full disks and floods."""
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from journal_support import START
+from key_support import new_key
+from remote_support import GATEWAY, HOUR, TOPIC, Bureau, command, order_id
+
+from agent.factors import REJECTED_EVERY_MS
+from agent.journal import Append
+from agent.journal_check import open_read_only, verify
+from agent.journal_schema import JournalError, StorageFullError
+from agent.remote import answer as answering
+from agent.remote.answered import Answered, FailedCommandError, RefusedCommandError, has_effects
+from wire import strict, topics
+from wire.commands import MAX_TEXT_BYTES, Outcome
+from wire.envelope import Signer
+from wire.orders import Configure, ConfigureAction, Order, Read, ReadDay, Resend, TellStatus, Verb
+from wire.records import DetailKey
+from wire.results import Configuration, ConfigurationState, DayRead, Figures, SlotFactor
+
+READ = Read("m")
+DAY = 24 * HOUR
+
+
+@pytest.fixture
+def bureau(tmp_path: Path) -> Bureau:
+    """Return a centre and a gateway."""
+    return Bureau(tmp_path)
+
+
+def test_a_command_is_done_answered_and_recorded(bureau: Bureau) -> None:
+    """Once each, in a record that travels to the centre, and in the log."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            reply = await run.answer(command(1))
+            assert (reply.gateway, reply.id, reply.time_ms) == (GATEWAY, order_id(1), START)
+            assert (reply.outcome, reply.verb, reply.result) == (Outcome.DONE, Verb.STATUS, Figures({"n": 1}))
+            assert run.answerer.counts["done"] == 1
+
+    asyncio.run(scenario())
+    assert bureau.events() == [
+        {DetailKey.COMMAND: order_id(1).hex(), DetailKey.VERB: Verb.STATUS, DetailKey.OUTCOME: Outcome.DONE}
+    ]
+    assert verify(bureau.path).problems == []
+
+
+@pytest.mark.parametrize("order", [TellStatus(), READ])
+def test_a_repeated_command_gets_the_same_reply_and_is_not_done_again(bureau: Bureau, order: Order) -> None:
+    """At once, while it is under way, after a restart, and with other contents under its id."""
+    waiting = asyncio.Event()
+
+    async def slow(_: Any) -> Answered:
+        await waiting.wait()
+        return Answered(Outcome.FAILED, "line busy")
+
+    bureau.doing = slow
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            run.take(command(1, order))
+            await run.settled()
+            run.take(command(1, order))
+            await run.replied(0)
+            waiting.set()
+            await run.replied(1)
+            await run.answer(command(1, order))
+            await run.answer(command(1, TellStatus(), lasts=2 * HOUR))
+        for _ in range(2):
+            async with bureau.run() as run:
+                bureau.clock.wall_ms += 1000
+                await run.answer(command(1, order))
+
+    asyncio.run(scenario())
+    assert bureau.done == [order_id(1)]
+    assert len(bureau.wire.payloads) == 5
+    assert len(set(bureau.wire.payloads)) == 1
+    assert bureau.outcomes() == [(1, Outcome.FAILED)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "outcome", "text"),
+    [
+        (RefusedCommandError("no such meter"), Outcome.REFUSED, "no such meter"),
+        (FailedCommandError("it is silent"), Outcome.FAILED, "it is silent"),
+        (StorageFullError("disk I/O error"), Outcome.FAILED, "the journal can't be read: disk I/O error"),
+        (ZeroDivisionError("division by zero"), Outcome.FAILED, "a fault of the gateway's program: ZeroDivisionError"),
+        (RefusedCommandError("文" * 1000), Outcome.REFUSED, "文" * (MAX_TEXT_BYTES // 3)),
+    ],
+)
+def test_whatever_goes_wrong_is_answered(bureau: Bureau, raised: Exception, outcome: Outcome, text: str) -> None:
+    """With the reason, in the reply and in the record; and the next command is done."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            bureau.doing = failing
+            reply = await run.answer(command(1, READ))
+            assert (reply.outcome, reply.text) == (outcome, text)
+            bureau.doing = None
+            assert (await run.answer(command(2))).outcome == Outcome.DONE
+
+    async def failing(_: Any) -> Answered:
+        raise raised
+
+    asyncio.run(scenario())
+    assert bureau.events()[0][DetailKey.TEXT] == text[:80]
+
+
+def test_a_damaged_journal_ends_the_run(bureau: Bureau) -> None:
+    """As everywhere in the gateway."""
+
+    async def failing(_: Any) -> Answered:
+        raise JournalError("damaged")
+
+    async def scenario() -> None:
+        bureau.doing = failing
+        async with bureau.run() as run:
+            run.take(command(1))
+            await run.settled()
+
+    with pytest.raises(JournalError, match="damaged"):
+        asyncio.run(scenario())
+
+
+def test_what_the_centre_did_not_sign_is_never_answered(bureau: Bureau) -> None:
+    """It is counted, and recorded at most once an hour."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            bad = bureau.signed(command(1), signer=Signer(new_key()))
+            for topic, envelope in [
+                (TOPIC, bad),
+                (TOPIC, b"\x00"),
+                (TOPIC, bureau.signed(command(1), topic=topics.command("gw-2"))),
+                (TOPIC, bureau.signer.sign(strict.dump({0: 1}), TOPIC)),
+                (topics.acknowledgement(GATEWAY), bureau.signed(command(1))),
+            ]:
+                assert not run.answerer.message(topic, envelope)
+            bureau.clock.wall_ms += REJECTED_EVERY_MS
+            run.answerer.message(TOPIC, bad)
+            await run.replied(0)
+            assert run.answerer.counts["unbelieved"] == 6
+
+    asyncio.run(scenario())
+    assert bureau.done == []
+    counts = [(details[DetailKey.COUNT], details[DetailKey.OUTCOME]) for details in bureau.events()]
+    assert counts == [(1, Outcome.REFUSED), (6, Outcome.REFUSED)]
+    assert all(DetailKey.COMMAND not in details for details in bureau.events())
+
+
+def test_what_is_signed_but_not_of_now_or_not_for_here_is_refused(bureau: Bureau) -> None:
+    """With the reason; a refusal that can't be outlived is not kept."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            run.time.heard(START)
+            bureau.trusted = False
+            assert not run.take(command(1, issued=START - 2 * HOUR))
+            assert not run.take(command(2, issued=START + HOUR))
+            assert not run.take(command(3, gateway="gw-2"))
+            replies = await run.replied(3)
+            texts = {reply.id: reply.text for reply in replies}
+            assert "expired" in texts[order_id(1)]
+            assert "of the future" in texts[order_id(2)]
+            assert "for gw-2" in texts[order_id(3)]
+            assert all(reply.outcome == Outcome.REFUSED for reply in replies)
+            assert [kept.id for kept in run.journal.commands()] == [order_id(2)]
+            # What was refused once stays refused: its answer has been given.
+            bureau.clock.wall_ms += HOUR
+            assert (await run.answer(command(2, issued=START + HOUR))).outcome == Outcome.REFUSED
+
+    asyncio.run(scenario())
+    assert bureau.done == []
+    assert bureau.outcomes() == [(2, Outcome.REFUSED)]
+
+
+def test_a_verb_of_a_later_version_is_refused(bureau: Bureau) -> None:
+    """And recorded with its number."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            parts = {0: 1, 1: GATEWAY, 2: order_id(1), 3: START, 4: START + HOUR, 5: 200, 6: {9: "x"}}
+            envelope = bureau.signer.sign(strict.dump(parts), TOPIC)
+            for count in (1, 2):
+                run.answerer.message(TOPIC, envelope)
+                reply = (await run.replied(count))[-1]
+                assert (reply.outcome, reply.verb, reply.text) == (
+                    Outcome.REFUSED,
+                    None,
+                    "this program does not know verb 200",
+                )
+
+    asyncio.run(scenario())
+    assert [details[DetailKey.VERB] for details in bureau.events()] == [200]
+
+
+def test_a_replay_after_the_clock_was_set_back_does_nothing(bureau: Bureau) -> None:
+    """Not while its id is kept, and not when it has been forgotten: that goes by the centre's time alone."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            await run.answer(command(1, READ))
+        bureau.trusted = False
+        async with bureau.run() as run:
+            bureau.clock.wall_ms = START - DAY
+            assert (await run.answer(command(1, READ))).outcome == Outcome.DONE  # the reply that is kept
+            bureau.clock.wall_ms = START + 2 * DAY  # the gateway's own time, which nobody vouches for
+            assert (await run.answer(command(2, READ, issued=START + 2 * DAY))).outcome == Outcome.DONE
+            run.time.heard(START + 2 * DAY)
+            await run.answer(command(3, issued=START + 2 * DAY))
+            assert order_id(1) not in {kept.id for kept in run.journal.commands()}
+        async with bureau.run() as run:
+            bureau.clock.wall_ms = START
+            reply = await run.answer(command(1, READ))
+            assert reply.outcome == Outcome.REFUSED
+            assert "expired" in reply.text
+            assert "doubtful" in reply.text
+
+    asyncio.run(scenario())
+    assert bureau.done == [order_id(1), order_id(2), order_id(3)]
+
+
+def test_a_clock_that_is_far_ahead_for_a_while_forgets_nothing(bureau: Bureau) -> None:
+    """Else a command could be done again when the clock is right."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            await run.answer(command(1, READ))
+            bureau.clock.wall_ms = START + 400 * DAY
+            assert (await run.answer(command(2, READ))).outcome == Outcome.REFUSED
+        bureau.clock.wall_ms = START
+        async with bureau.run() as run:
+            assert (await run.answer(command(1, READ))).outcome == Outcome.DONE
+            assert (await run.answer(command(2, READ))).outcome == Outcome.REFUSED  # it has been told so
+
+    asyncio.run(scenario())
+    assert bureau.done == [order_id(1)]
+
+
+def test_a_flood_of_commands_is_left_for_later(bureau: Bureau) -> None:
+    """Neither done nor refused nor kept; later it is done. Repeated ones count as well."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            for number in range(500):
+                run.take(command(number))
+                if number % 10 == 0:
+                    await run.settled()
+            assert run.answerer.counts["put_off"] == 500 - answering.A_MINUTE
+            await run.replied(answering.A_MINUTE)
+            await bureau.clock.advance(60_000)
+            assert (await run.answer(command(499))).outcome == Outcome.DONE
+            for number in range(200):
+                run.take(command(number % answering.A_MINUTE))
+            await run.replied(2 * answering.A_MINUTE)
+            assert run.answerer.counts["repeated"] == answering.A_MINUTE - 1
+            assert len(run.journal.commands()) == answering.A_MINUTE + 1
+
+    asyncio.run(scenario())
+    assert len(bureau.done) == answering.A_MINUTE + 1
+
+
+def test_so_many_are_under_way_and_no_more(bureau: Bureau) -> None:
+    """Each may hold a reply of a MiB."""
+    waiting = asyncio.Event()
+
+    async def slow(_: Any) -> Answered:
+        await waiting.wait()
+        return Answered(Outcome.DONE)
+
+    bureau.doing = slow
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            for number in range(answering.MOST_UNDER_WAY + 5):
+                run.take(command(number, READ))
+            await run.settled()
+            assert run.answerer.counts["put_off"] == 5
+            waiting.set()
+            await run.replied(answering.MOST_UNDER_WAY)
+
+    asyncio.run(scenario())
+    assert len(bureau.done) == answering.MOST_UNDER_WAY
+
+
+def test_so_many_are_kept_and_no_more(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When some have expired by the centre's time there is room again."""
+    monkeypatch.setattr(answering, "MOST_KEPT", 3)
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            for number in range(3):
+                await run.answer(command(number))
+            run.take(command(3))
+            await run.replied(3)
+            assert run.answerer.counts["put_off"] == 1
+            bureau.clock.wall_ms += HOUR + 1
+            assert (await run.answer(command(4, issued=bureau.clock.wall_ms))).outcome == Outcome.DONE
+
+    async def afterwards() -> None:
+        async with bureau.run() as run:
+            run.time.heard(START + HOUR + 1)
+            bureau.clock.wall_ms = START + HOUR + 1
+            assert (await run.answer(command(5, issued=START + HOUR + 1))).outcome == Outcome.DONE
+            assert len(run.journal.commands()) <= 3
+
+    asyncio.run(scenario())
+    asyncio.run(afterwards())
+
+
+def test_replies_that_take_too_much_room_stop_further_ones(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until they have expired; also counted after a restart."""
+    monkeypatch.setattr(answering, "MOST_REPLY_BYTES", 10_000)
+
+    async def large(_: Any) -> Answered:
+        return Answered(Outcome.DONE, "", Figures({f"figure.{n}": "x" * 200 for n in range(60)}))
+
+    bureau.doing = large
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            assert (await run.answer(command(1))).outcome == Outcome.DONE
+        async with bureau.run() as run:
+            reply = await run.answer(command(2))
+            assert reply.outcome == Outcome.REFUSED
+            assert "too much room" in reply.text
+            bureau.clock.wall_ms += HOUR + 1
+            run.time.heard(bureau.clock.wall_ms)
+            assert (await run.answer(command(3, issued=bureau.clock.wall_ms))).outcome == Outcome.DONE
+
+    asyncio.run(scenario())
+
+
+def test_a_reply_that_is_too_large_is_refused_with_advice(bureau: Bureau) -> None:
+    """It would not travel."""
+    factors = tuple(SlotFactor(n, 1, 1, bytes(32)) for n in range(1024))
+
+    async def large(one: Any) -> Answered:
+        if one.verb is Verb.READ_DAY:
+            return Answered(Outcome.DONE, "", DayRead((), factors * 2, {}))
+        return Answered(Outcome.DONE, "", Figures({f"{n:0160}": "x" * 256 for n in range(4096)}))
+
+    bureau.doing = large
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            reply = await run.answer(command(1, ReadDay("2026-01-01")))
+            assert reply.outcome == Outcome.REFUSED
+            assert "ask for fewer meters" in reply.text
+            assert (await run.answer(command(2))).outcome == Outcome.FAILED
+
+    asyncio.run(scenario())
+
+
+def test_a_full_disk_keeps_nobody_from_asking_how_the_gateway_is(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has effects is refused; both are recorded when there is room, and the replies stay the same."""
+    monkeypatch.setattr(answering, "_DISK_S", 0.05)
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            commit = run.journal.commit
+
+            def refusing(*_: Any, **__: Any) -> int:
+                raise StorageFullError("no room")
+
+            monkeypatch.setattr(run.journal, "commit", refusing)
+            run.take(command(1))
+            run.take(command(2, READ))
+            await run.sent(2)
+            outcomes = {reply.id: reply.outcome for reply in bureau.wire.replies}
+            assert outcomes == {order_id(1): Outcome.DONE, order_id(2): Outcome.REFUSED}
+            run.take(command(1))
+            await run.sent(3)
+            monkeypatch.setattr(run.journal, "commit", commit)
+            await bureau.clock.advance(60_000)
+            async with asyncio.timeout(20):
+                while not await run.writer.flush():
+                    await bureau.clock.advance(60_000)
+            await run.answer(command(2, READ))
+        async with bureau.run() as run:
+            await run.answer(command(1))
+
+    asyncio.run(scenario())
+    assert bureau.done == [order_id(1)]
+    assert len(bureau.wire.payloads) == 5
+    assert len(set(bureau.wire.payloads)) == 2
+    assert sorted(bureau.outcomes()) == [(1, Outcome.DONE), (2, Outcome.REFUSED)]
+
+
+def test_a_command_that_expires_while_it_waits_for_the_disk_is_not_done(bureau: Bureau) -> None:
+    """It would come as a surprise."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            commit = run.journal.commit
+
+            def late(operations: Any, **counters: int) -> int:
+                bureau.clock.wall_ms = START + HOUR
+                return commit(operations, **counters)
+
+            run.journal.commit = late  # type: ignore[method-assign]  # a disk that takes an hour
+            reply = await run.answer(command(1, READ))
+            assert reply.outcome == Outcome.REFUSED
+            assert "expired while it waited" in reply.text
+
+    asyncio.run(scenario())
+    assert bureau.done == []
+
+
+def test_a_reply_that_the_link_lost_goes_again(bureau: Bureau) -> None:
+    """By itself when the link is back, and whenever the command comes again."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            bureau.wire.connected = False
+            run.take(command(1))
+            run.take(command(2, gateway="gw-2"))
+            await run.settled()
+            bureau.wire.connected = True
+            run.answerer.connected()
+            await run.replied(2)
+
+    asyncio.run(scenario())
+    assert {reply.id for reply in bureau.wire.replies} == {order_id(1), order_id(2)}
+
+
+def test_a_command_that_was_begun_when_the_program_died_is_told_as_interrupted(bureau: Bureau) -> None:
+    """By whoever finishes what a former run left; it is not done again."""
+
+    async def never(_: Any) -> Answered:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    bureau.doing = never
+
+    async def scenario() -> None:
+        async with bureau.run(killed=True) as run:
+            run.take(command(1, READ))
+            run.take(command(2))
+            await run.settled()
+        bureau.doing = None
+        async with bureau.run() as run:
+            assert run.answerer.unfinished == {order_id(1): Verb.READ}  # the other one had no effects
+            assert await run.answerer.finish(order_id(1), Answered(Outcome.FAILED, "interrupted by a restart"))
+            assert run.answerer.unfinished == {}
+            assert run.answerer.is_answered(order_id(1))
+            assert (await run.replied(1))[0].text == "interrupted by a restart"
+            assert (await run.answer(command(2))).outcome == Outcome.DONE
+            assert (await run.answer(command(1, READ))).outcome == Outcome.FAILED
+
+    asyncio.run(scenario())
+    assert sorted(bureau.done) == [order_id(1), order_id(2), order_id(2)]
+    assert bureau.outcomes() == [(1, Outcome.FAILED), (2, Outcome.DONE)]
+
+
+def test_a_command_under_way_gets_a_second_answer(bureau: Bureau) -> None:
+    """As a configuration on trial does, from another run of the program; each answer has its record."""
+    shown = Configuration(ConfigurationState.ON_TRIAL, bytes(32))
+
+    async def trial(_: Any) -> Answered:
+        return Answered(Outcome.UNDER_WAY, "on trial", shown)
+
+    bureau.doing = trial
+    order = Configure(ConfigureAction.ROLL_BACK)
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            assert (await run.answer(command(1, order))).outcome == Outcome.UNDER_WAY
+            assert not run.answerer.is_answered(order_id(1))
+        async with bureau.run() as run:
+            run.time.heard(START + 30 * DAY)  # however long it took
+            assert run.answerer.unfinished == {order_id(1): Verb.CONFIGURE}
+            await run.answerer.finish(order_id(1), Answered(Outcome.DONE, "it stays", shown))
+            assert [reply.outcome for reply in await run.replied(2)] == [Outcome.UNDER_WAY, Outcome.DONE]
+
+    asyncio.run(scenario())
+    assert bureau.outcomes() == [(1, Outcome.UNDER_WAY), (1, Outcome.DONE)]
+
+
+def test_the_end_of_a_command_that_the_journal_does_not_know_is_told_all_the_same(bureau: Bureau) -> None:
+    """The journal was set aside while a configuration was on trial."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            shown = Configuration(ConfigurationState.SENT, bytes(32))
+            assert not run.answerer.is_answered(order_id(9))
+            assert await run.answerer.finish(order_id(9), Answered(Outcome.DONE, "it stays", shown))
+            (reply,) = await run.replied(1)
+            assert (reply.id, reply.verb) == (order_id(9), Verb.CONFIGURE)
+
+    asyncio.run(scenario())
+    assert bureau.outcomes() == [(9, Outcome.DONE)]
+
+
+@pytest.mark.parametrize(
+    ("order", "effects"),
+    [
+        (TellStatus(), False),
+        (ReadDay("2026-01-01"), False),
+        (ReadDay("2026-01-01", from_meters=True), True),
+        (READ, True),
+        (Resend(bytes(8), 1, 2), True),
+        (Configure(ConfigureAction.SHOW), False),
+        (Configure(ConfigureAction.SET, "x"), True),
+        (Configure(ConfigureAction.ROLL_BACK), True),
+    ],
+)
+def test_what_has_effects_is_on_the_disk_before_it_is_done(bureau: Bureau, order: Order, effects: bool) -> None:
+    """What only looks needs no preparation."""
+    assert has_effects(order) is effects
+    found: list[int] = []
+
+    async def looking(_: Any) -> Answered:
+        with closing(open_read_only(bureau.path)) as other:  # which sees what is committed
+            found.extend(other.execute("SELECT count(*) FROM commands").fetchone())
+        return Answered(Outcome.DONE)
+
+    bureau.doing = looking
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            await run.answer(command(1, order))
+
+    asyncio.run(scenario())
+    assert found == [int(effects)]
+
+
+def test_an_append_without_command_leaves_commands_alone(bureau: Bureau) -> None:
+    """The table is touched only by commands."""
+    journal = bureau.journal()
+    journal.commit([Append()])
+    assert journal.commands() == []
+    journal.close()

@@ -193,3 +193,59 @@ def test_an_old_acknowledgement_does_not_end_what_was_asked_for_again(tmp_path: 
             assert len(uplink.window) == 0
 
     asyncio.run(scenario())
+
+
+async def write(uplink: Uplink, writer: JournalWriter, count: int) -> None:
+    """Let the journal grow as the writer does."""
+    rows = [to_row(event(number, EventCode.GAP)) for number in range(count)]
+    await writer.call(writer.journal.commit, [Append(rows)])
+    uplink.records_written()
+
+
+def test_after_an_outage_fresh_records_go_first_and_the_newest_of_the_backlog_next(tmp_path: Path) -> None:
+    """What was made while the link was down for longer than a time-out waits behind what is made now; no probe."""
+
+    async def scenario() -> None:
+        clock, link = ManualClock(), Taking()
+        async with sending(tmp_path, link, clock, records=10) as (uplink, writer):
+            await turns(writer)
+            acknowledge(uplink, 10, time_ms=1)
+            link.connected = False
+            await write(uplink, writer, 100)
+            await clock.advance(60_000)
+            await write(uplink, writer, 5)
+            link.sent.clear()
+            link.connected = True
+            uplink.connected()
+            await turns(writer)
+            assert link.sent == [(111, 5), (101, 10), (91, 10)]
+            acknowledge(uplink, 10, (11, 90), time_ms=2, highest=115)
+            await turns(writer)
+            assert link.sent[3:] == [(11, 10), (81, 10)]
+            assert uplink.window.resent == 0
+
+    asyncio.run(scenario())
+
+
+def test_receivers_with_clocks_apart_are_both_understood(tmp_path: Path) -> None:
+    """What the one behind says is stored counts; what it says is missing is not sent again."""
+
+    async def scenario() -> None:
+        clock, link = ManualClock(), Taking()
+        async with sending(tmp_path, link, clock, records=0) as (uplink, writer):
+            for _ in range(3):
+                await write(uplink, writer, 10)
+                await turns(writer)
+            assert link.sent == [(1, 10), (11, 10), (21, 10)]
+            acknowledge(uplink, 10, time_ms=100_000)
+            acknowledge(uplink, 10, (11, 20), time_ms=40_000, highest=30)
+            assert [batch.first for batch in uplink.window.due(1e9)] == [11]
+            await clock.advance(1900)
+            await turns(writer)
+            assert len(link.sent) == 3
+            acknowledge(uplink, 10, (11, 20), time_ms=101_000, highest=30)
+            await turns(writer)
+            assert link.sent[3:] == [(11, 10)]
+            assert uplink.stale == 1
+
+    asyncio.run(scenario())

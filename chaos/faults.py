@@ -174,7 +174,7 @@ async def key_shared(rig: Rig) -> None:
     await rig.until("both deliver", lambda: (found := twin.reached()) is not None and found[1] > 0)
     await rig.until("both deliver", lambda: rig.delivered(twin, 1) and rig.stored_rows() > before)
     await rig.recovered()
-    twin.stop()
+    await twin.stop()
 
 
 async def broker_killed(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 """One gateway of a round: its files, its process and the journals it has had."""
 
+import asyncio
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,10 +64,11 @@ class Gateway:
             program.process.kill()
             program.process.wait(KILL_S)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End it properly; DemoError when it does not."""
         if (program := self._taken()) is not None:
-            program.stop()
+            # In a thread, as the link over which it says goodbye is of this event loop.
+            await asyncio.to_thread(program.stop)
 
     def bury(self) -> None:
         """Take its journal away, as if it had been deleted; what was in it is remembered. Not while it runs."""

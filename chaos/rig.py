@@ -163,10 +163,11 @@ class Rig:
         program.process.kill()
         program.process.wait(KILL_S)
 
-    def stop_receiver(self, name: str = "receiver") -> Path:
+    async def stop_receiver(self, name: str = "receiver") -> Path:
         """End a receiver properly and return its log; DemoError when it does not end."""
         program = self._taken(name)
-        program.stop()
+        # In a thread, as the link over which it says goodbye is of this event loop.
+        await asyncio.to_thread(program.stop)
         return program.log
 
     def _taken(self, name: str) -> Program:
@@ -243,14 +244,14 @@ class Rig:
             # One at a time: two of one name take the link away from each other.
             for other in self.gateways:
                 if other is not gateway:
-                    other.stop()
+                    await other.stop()
             while deliver and (gateway.runs or not self.delivered(gateway)):
                 if not gateway.runs:
                     gateway.start()
                 await self.until("the rest is delivered", partial(self.delivered, gateway))
                 await asyncio.sleep(_QUIET_S)
-                gateway.stop()
-        self.gateway.stop()
+                await gateway.stop()
+        await self.gateway.stop()
         return [kept for gateway in self.gateways for kept in gateway.kept()]
 
 

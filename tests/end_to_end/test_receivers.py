@@ -55,7 +55,7 @@ def test_two_receivers_share_what_comes(tmp_path: Path) -> None:
             await more(rig)
             await rig.recovered()
             journals = await rig.settle()
-            shares = [counted(await asyncio.to_thread(rig.stop_receiver, name)) for name in (FIRST, SECOND)]
+            shares = [counted(await rig.stop_receiver(name)) for name in (FIRST, SECOND)]
             total = every_record_is_there_once(rig, journals)
             assert sum(records for records, _, _ in shares) == total - already
             # Nobody is idle: Mosquitto gives each its turn.
@@ -123,7 +123,7 @@ def test_one_of_two_receivers_is_killed_and_the_other_takes_what_was_its(tmp_pat
             rig.kill_receiver(SECOND)
             await rig.recovered()
             journals = await rig.settle()
-            assert counted(await asyncio.to_thread(rig.stop_receiver, FIRST))[0] > 0
+            assert counted(await rig.stop_receiver(FIRST))[0] > 0
             every_record_is_there_once(rig, journals)
 
     asyncio.run(play())

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -25,20 +24,22 @@ def sent(rig: Rig) -> int:
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-@pytest.mark.parametrize("leave", [Rig.kill_receiver, Rig.stop_receiver], ids=["killed", "stopped"])
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "stopped"])
 def test_what_comes_while_the_receiver_is_away_is_stored_without_the_gateway(
-    leave: Callable[[Rig], object], protocol: str, tmp_path: Path
+    protocol: str, tmp_path: Path, *, killed: bool
 ) -> None:
     """MQTT 5: session expiry; 3.1.1: a session that is not clean. The gateway is gone when the receiver comes back."""
 
     async def play() -> None:
         async with Rig(tmp_path / "run", random.Random(3), protocol=protocol) as rig:
-            # In a thread: the link between them is of this event loop.
-            await asyncio.to_thread(leave, rig)
+            if killed:
+                rig.kill_receiver()
+            else:
+                await rig.stop_receiver()
             before = rig.stored()
             await rig.until("more is sent", lambda: sent(rig) > before + WAITING)
             # It says goodbye last, and waits for the broker's receipt: so the broker has everything before it.
-            await asyncio.to_thread(rig.gateway.stop)
+            await rig.gateway.stop()
             reached = rig.gateway.reached()
             assert reached is not None
             context, _ = reached

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,5 +99,22 @@ def test_a_gateway_that_knows_the_name_takes_its_share_and_can_not_read_it(broke
         # Once it is gone, everything comes again.
         received, _ = await share(broker, group, topics.acknowledgement("gw2"))
         assert received == [bytes([number]) for number in range(MESSAGES)]
+
+    run(test())
+
+
+def test_a_receiver_that_is_away_keeps_its_share_until_its_session_ends(
+    broker: SecureBroker, issue: Callable[..., str]
+) -> None:
+    """What docs/broker.md says of `session_expiry_s`: what was given to the absent one is brought to nobody else."""
+    issue("--directory", broker.authority, "gateway", "second")  # may read nothing, which counts only at delivery
+
+    async def test() -> None:
+        group = secrets.token_hex(16)
+        away = replace(broker.settings("second"), clean_start=False, session_expiry_s=3600)
+        async with connected(away, shared(group)):
+            pass
+        received, _ = await share(broker, group, topics.acknowledgement("gw2"))
+        assert len(received) == MESSAGES // 2
 
     run(test())

@@ -14,7 +14,7 @@ from clock import Clock
 from wire.status_facts import MAX_WORST, Backlog, Dropped, Overdue
 
 MEASURE_MS: Final = 15_000
-_SAMPLED: Final = 10_000  # records whose bytes are counted; those of a larger backlog are estimated from the newest
+_SAMPLED: Final = 10_000  # records whose bytes are counted; those of the whole backlog are estimated from them
 _LOOKED_AT: Final = 1_000  # records among which the oldest interval or event is looked for
 _POLLS: Final = 3  # a meter that is read seldom is not overdue before so many polls
 
@@ -28,10 +28,12 @@ class Measured:
     used_bytes: int = 0
 
 
-def measure(journal: Journal, acknowledged: int) -> Measured:
-    """Look at the records behind `acknowledged`; StorageFullError, or another JournalError, when that fails."""
+def measure(journal: Journal, acknowledged: int, unacknowledged: int) -> Measured:
+    """Look at the records behind `acknowledged`; StorageFullError, or another JournalError, when that fails.
+
+    `unacknowledged` is their number less those that the centre has beyond a gap.
+    """
     connection = journal.connection
-    unacknowledged = journal.header.next_sequence - 1 - acknowledged
     try:
         (count, total) = connection.execute(
             "SELECT count(*), coalesce(sum(length(body)), 0) FROM"
@@ -47,7 +49,9 @@ def measure(journal: Journal, acknowledged: int) -> Measured:
         used = journal.used_bytes()
     except sqlite3.Error as error:
         raise schema.translated(error, journal.path) from error
-    size = total * max(unacknowledged, count) // count if count == _SAMPLED else total
+    # Of a smaller number all were counted, and those that the centre has beyond a gap are some of them.
+    wanted = unacknowledged if count == _SAMPLED else min(unacknowledged, count)
+    size = total * wanted // count if count else 0
     return Measured(size, oldest[0] if oldest else None, used)
 
 
@@ -72,7 +76,8 @@ class Facts:
         self.unusable = 0
         self._periods_ms = periods_ms
         self._writer = writer
-        self.measured = measure(writer.journal, self._acknowledged)  # nobody else uses the journal yet
+        # Not by the writer's thread: nobody else uses the journal yet.
+        self.measured = measure(writer.journal, writer.acknowledged, writer.unacknowledged)
         self._clock = clock
         self._now_ms = now_ms
         self._limit_ms = limit_ms
@@ -91,13 +96,11 @@ class Facts:
     async def measure(self) -> None:
         """Look at the journal; what was known stays while the disk refuses."""
         try:
-            self.measured = await self._writer.call(measure, self._writer.journal, self._acknowledged)
+            self.measured = await self._writer.call(
+                measure, self._writer.journal, self._writer.acknowledged, self._writer.unacknowledged
+            )
         except StorageFullError as error:
             log.error("the backlog can't be measured: %s", error, extra={"about": "journal"})
-
-    @property
-    def _acknowledged(self) -> int:
-        return self._writer.next_sequence - 1 - self._writer.unacknowledged
 
     def ages_ms(self) -> dict[str, int | None]:
         """Return how long ago each meter was read well; None: not yet."""

@@ -145,8 +145,8 @@ class Uplink:
             return False
         now = self._clock.monotonic_ms()
         stale = self._is_stale(message)
-        if self.window.acknowledge(message.up_to, message.missing, now, highest=message.highest, stale=stale):
-            self._writer.note_acknowledged(self.window.acknowledged)
+        self.window.acknowledge(message.up_to, message.missing, now, highest=message.highest, stale=stale)
+        self._writer.note_acknowledged(self.window.acknowledged, self.window.beyond)
         self._wake.set()
         return True
 

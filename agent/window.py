@@ -93,6 +93,13 @@ class Window:
         """The last sequence up to which everything has been sent."""
         return (self.drain.waiting[0][0] if self.drain.waiting else self.frontier) - 1
 
+    @property
+    def beyond(self) -> int:
+        """How many records above `acknowledged` are dealt with: the centre has them, or nobody has."""
+        waiting = sum(last - first + 1 for first, last in self.drain.waiting)
+        under_way = sum(batch.count for batch in self._open.values() if batch.kind is not Kind.AGAIN)
+        return self.frontier - 1 - self.acknowledged - waiting - under_way
+
     def grown(self, next_sequence: int, now_ms: float) -> None:
         """Note how far the journal goes now; fresh records that have waited for a time-out become backlog.
 

@@ -51,6 +51,7 @@ class JournalWriter:
         self._idle = asyncio.Event()
         self._idle.set()
         self._acknowledged = journal.header.acknowledged
+        self._beyond = 0
         self._sent = journal.header.sent
         self._centre_ms = journal.header.centre_ms
         self.full = False  # the last attempt to write failed for want of space
@@ -77,9 +78,14 @@ class JournalWriter:
         return self.journal.header.next_sequence
 
     @property
+    def acknowledged(self) -> int:
+        """The sequence up to which the centre has everything."""
+        return self._acknowledged
+
+    @property
     def unacknowledged(self) -> int:
         """How many written records the centre has not acknowledged."""
-        return self.next_sequence - 1 - self._acknowledged
+        return self.next_sequence - 1 - self._acknowledged - self._beyond
 
     def submit(self, operation: Operation) -> None:
         """Queue an operation; it is written after all those before it, with the clock state of now."""
@@ -88,12 +94,13 @@ class JournalWriter:
         self._idle.clear()
         self._work.set()
 
-    def note_acknowledged(self, up_to: int) -> None:
-        """Remember what the centre has; written with the next transaction or `store_counters`.
+    def note_acknowledged(self, up_to: int, beyond: int = 0) -> None:
+        """Remember what the centre has: everything up to a sequence, and so many records beyond the gap after it.
 
-        Losing it only costs a repetition.
+        The sequence is written with the next transaction or `store_counters`; losing it only costs a repetition.
         """
         self._acknowledged = max(self._acknowledged, up_to)
+        self._beyond = beyond
 
     def note_sent(self, last: int) -> None:
         """Remember the highest sequence that was published."""

@@ -28,7 +28,7 @@ def journal(tmp_path: Path) -> Any:
     opened.close()
 
 
-def writer_of(journal: Any, waiting: int = 0) -> Any:
+def writer_of(journal: Any, waiting: int = 0, beyond: int = 0) -> Any:
     async def call(function: Any, *arguments: Any) -> Any:
         return function(*arguments)
 
@@ -37,7 +37,8 @@ def writer_of(journal: Any, waiting: int = 0) -> Any:
         call=call,
         waiting_records=waiting,
         next_sequence=journal.header.next_sequence,
-        unacknowledged=journal.header.next_sequence - 1 - journal.header.acknowledged,
+        acknowledged=journal.header.acknowledged,
+        unacknowledged=journal.header.next_sequence - 1 - journal.header.acknowledged - beyond,
     )
 
 
@@ -74,8 +75,15 @@ def test_a_large_backlog_is_estimated(journal: Journal, monkeypatch: pytest.Monk
     monkeypatch.setattr(facts_module, "_SAMPLED", 10)
     row = to_row(event(START, EventCode.GAP, "a"))
     journal.commit([Append([row] * 100)])
-    assert measure(journal, 0).backlog_bytes == 100 * len(row.body)
-    assert measure(journal, 95).backlog_bytes == 5 * len(row.body)
+    assert measure(journal, 0, 100).backlog_bytes == 100 * len(row.body)
+    assert measure(journal, 95, 5).backlog_bytes == 5 * len(row.body)
+
+
+def test_what_the_centre_has_beyond_a_gap_is_no_backlog(journal: Journal) -> None:
+    row = to_row(event(START, EventCode.GAP, "a"))
+    journal.commit([Append([row] * 100)], acknowledged=20)
+    facts = facts_of(journal, ManualClock(wall_ms=START + 500), beyond=70)
+    assert facts.backlog() == Backlog(10, 10 * len(row.body), 500)
 
 
 def test_what_was_measured_stays_while_the_disk_refuses(

@@ -289,6 +289,16 @@ def test_until_the_centre_has_answered_only_one_batch_of_the_backlog_is_under_wa
     assert w.drain.waiting == []
 
 
+def test_what_the_centre_has_beyond_a_gap_is_counted() -> None:
+    """The gateway's backlog is what is missing, not all behind the first gap."""
+    w = probed(0, 1000)
+    drained(w, 6)
+    w.acknowledge(10, [(11, 979)], 0, highest=999)
+    assert (w.acknowledged, w.beyond) == (10, 20)
+    w.acknowledge(20, [(21, 979)], 0, highest=999)
+    assert (w.acknowledged, w.beyond) == (20, 20)
+
+
 def test_fresh_records_that_had_no_turn_in_time_are_backlog() -> None:
     """After an outage of more than a time-out; what came since then is not."""
     w = window(40)

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from process_support import COMMAND, Process, changed
 from agent.config_file import load_config
 from agent.configuration.keeper import CUT_SHORT, STOPPED, Keeper
 from agent.configuration.store import digest_of
-from agent.journal_check import verify
+from agent.journal_check import open_read_only, verify
 from agent.run_command import _show_frames, run
 from settings.errors import ConfigError
 from wire.commands import Outcome
+from wire.connection import LinkError
 
 
 def test_the_frames_of_a_traced_line_are_shown_with_their_meaning(
@@ -224,3 +226,25 @@ def test_an_edited_own_file_counts_again(scene: Scene) -> None:
             assert agent.state.versions == ()
 
     asyncio.run(scenario())
+
+
+def test_a_slip_in_naming_a_line_costs_no_trial(site: Any, fast_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told at any other start; here the trial goes on, without the frames."""
+    config = site.configure(broker_port=1, meter_ports=[1])
+    agent = Process(config, fast_clock)
+    agent.propose(changed(config, ("poll_seconds = 60", "poll_seconds = 90")), 60)
+    ran = []
+    monkeypatch.setattr("agent.run_command._run_once", lambda _keeper, chosen, *_: bool(ran.append(chosen.digest)))
+    run(config, fast_clock, ["bus"])
+    assert len(ran) == 1
+    assert ran[0] != agent.base.digest
+
+
+def test_a_start_that_fails_ends_in_good_order(site: Any, fast_clock: Any) -> None:
+    """Outside a trial the error is the caller's; the journal was closed, so that the next start need not check it."""
+    config = site.configure(broker_port=1, meter_ports=[1])
+    config.write_text(changed(config, ("[broker]\n", '[broker]\nca_file = "centre.pub"\n')))
+    with pytest.raises(LinkError, match="TLS files"):
+        run(config, fast_clock)
+    with closing(open_read_only(load_config(config).config.journal_file)) as journal:
+        assert journal.execute("SELECT closed_cleanly, next_sequence FROM header").fetchone() == (1, 2)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from cloud_receiver.orders import book, evidence, shown
 from cloud_receiver.orders.book import Entry, Stored
 from cloud_receiver.orders.evidence import Evidence
-from cloud_receiver.orders.lines import order_line, result_lines
+from cloud_receiver.orders.lines import document_lines, order_line, result_lines
 from cloud_receiver.orders.shown import Object
 from cloud_receiver.orders.values import local
 from cloud_receiver.registry import Registry
@@ -104,7 +104,7 @@ def account_lines(item: Account, now_ms: int) -> Iterator[str]:
     order = None if proof.order is None else shown.order_object(proof.order)
     if order is not None and order.get("document") is not None:
         yield "ordered configuration:"
-        yield from ("  " + printable(line) for line in order["document"].splitlines())
+        yield from ("  " + line for line in document_lines(order["document"]))
     if item.stored.reply is None:
         return
     yield f"{'reply is':<16}{_verdict(proof.reply_fault, item.entry.gateway, item.stored.reply_kid)}"

@@ -1,9 +1,14 @@
 """What cloud_receiver.orders.shown has made of an order or a result, as lines of text for a terminal."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from cloud_receiver.orders.shown import Object
 from cloud_receiver.report_text import printable
+
+_OBEYED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that move the cursor, turn the direction of writing, or end a line."""
 
 
 def order_line(order: Object) -> str:
@@ -74,8 +79,18 @@ def _configuration(result: Object) -> Iterator[str]:
     for problem in result["problems"]:
         yield f"# problem: {printable(problem)}"
     if result["document"] is not None:
-        for line in result["document"].splitlines():
-            yield "\t".join(printable(part) for part in line.split("\t"))
+        yield from document_lines(result["document"])
+
+
+def document_lines(document: str) -> Iterator[str]:
+    """Yield the lines of a file as they are, without what a terminal would obey."""
+    for line in document.removesuffix("\n").split("\n"):
+        yield "".join(
+            char
+            if char == "\t" or unicodedata.category(char) not in _OBEYED
+            else char.encode("unicode_escape").decode()
+            for char in line.removesuffix("\r")
+        )
 
 
 def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orders_support import DIGEST, FREEZE, ORDERS, RESULTS
 from receiver_support import DAY_MS
 
-from cloud_receiver.orders.lines import order_line, result_lines
+from cloud_receiver.orders.lines import document_lines, order_line, result_lines
 from cloud_receiver.orders.shown import contradiction, order_object, reply_object, result_object
 from cloud_receiver.orders.values import exact, local, point_text
 from profiles.points import POINTS
@@ -153,6 +153,12 @@ def test_a_configuration_is_shown_as_a_file() -> None:
         '\tb = "\\x1b]0;owned\\x07',
         '"',
     ]
+
+
+def test_a_file_is_shown_as_it_is_but_for_what_a_terminal_obeys() -> None:
+    document = "a = '全\u3000角\u00a0'\r\n\n\tb = '\x9b2J\u2028\u202e'\n"
+    assert list(document_lines(document)) == ["a = '全\u3000角\u00a0'", "", "\tb = '\\x9b2J\\u2028\\u202e'"]
+    assert list(document_lines("a = 1")) == ["a = 1"]
 
 
 def test_nothing_in_a_reply_reaches_a_terminal() -> None:

@@ -98,6 +98,7 @@ class Uplink:
         )
         self.stale = 0  # acknowledgements that came again, or after a newer one
         self._newest: Acknowledgement | None = None
+        self._newest_at = 0.0
 
     def _timeouts_ms(self) -> tuple[float, float]:
         first = at_least_real(self._clock, self._settings.timeout_ms, TIMEOUT_FLOOR_S)
@@ -144,25 +145,27 @@ class Uplink:
             )
             return False
         now = self._clock.monotonic_ms()
-        stale = self._is_stale(message)
+        stale = self._is_stale(message, now)
         self.window.acknowledge(message.up_to, message.missing, now, highest=message.highest, stale=stale)
         self._writer.note_acknowledged(self.window.acknowledged, self.window.beyond)
         self._wake.set()
         return True
 
-    def _is_stale(self, message: Acknowledgement) -> bool:
+    def _is_stale(self, message: Acknowledgement, now: float) -> bool:
         """Return whether a message is not the newest of its centre, by the centre's own clock; count it then.
 
         Receivers that share a gateway have clocks a little apart. One that is behind is taken for stale now and then:
         what it says is stored counts all the same, only what is missing waits for the next message, or the time-out.
+        When nothing newer has come for as long as the longest time-out, the centre's clock was set back.
         """
         newest = self._newest
-        if newest is None or (message.time_ms >= newest.time_ms and message != newest):
-            self._newest = message
-            return False
-        self.stale += 1
-        log.debug("acknowledgement of %d ms is not the newest: nothing is sent again for it", message.time_ms)
-        return True
+        lately = now - self._newest_at < self._timeouts_ms()[1]
+        if newest is not None and (message == newest or (lately and message.time_ms < newest.time_ms)):
+            self.stale += 1
+            log.debug("acknowledgement of %d ms is not the newest: nothing is sent again for it", message.time_ms)
+            return True
+        self._newest, self._newest_at = message, now
+        return False
 
     async def resend(self, first: int, last: int) -> Resend:
         """Send records once more, acknowledged or not, behind fresh ones; ValueError unless 1 <= first <= last.

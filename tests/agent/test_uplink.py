@@ -249,3 +249,22 @@ def test_receivers_with_clocks_apart_are_both_understood(tmp_path: Path) -> None
             assert uplink.stale == 1
 
     asyncio.run(scenario())
+
+
+def test_a_centre_whose_clock_was_set_back_is_believed_again(tmp_path: Path) -> None:
+    """After the longest time-out without a newer message; until then only what it has stored is."""
+
+    async def scenario() -> None:
+        clock, link = ManualClock(), Taking()
+        async with sending(tmp_path, link, clock, records=10) as (uplink, writer):
+            await turns(writer)
+            acknowledge(uplink, 10, time_ms=9_000_000)
+            await uplink.resend(1, 10)
+            await turns(writer)
+            acknowledge(uplink, 10, time_ms=1000)
+            assert len(uplink.window) == 1
+            await clock.advance(3000)
+            acknowledge(uplink, 10, time_ms=4000)
+            assert len(uplink.window) == 0
+
+    asyncio.run(scenario())

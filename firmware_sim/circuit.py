@@ -67,3 +67,25 @@ class Circuit:
         apparent = self.apparent_mva(power_mw)
         reactive = int(max(apparent * apparent - power_mw * power_mw, 0) ** 0.5)
         return -reactive if self.capacitive else reactive
+
+    def shown(self, power_mw: int, *, is_reverse: bool) -> dict[str, int | None]:
+        """Return what a meter shows of an instant, by standard name in canonical units."""
+        powers = self.phase_powers(power_mw)
+        signed = -self.power_factor if is_reverse else self.power_factor
+        values: dict[str, int | None] = {
+            "power": power_mw,
+            "reactive_power": self.reactive_mvar(power_mw),
+            "apparent_power": self.apparent_mva(power_mw),
+            "power_factor": signed,
+            "frequency": self.frequency_mhz,
+        }
+        for number, phase in enumerate(PHASES):
+            present = number < self.phases
+            phase_mw = powers[number] if present else 0
+            values[f"power_{phase}"] = phase_mw
+            values[f"reactive_power_{phase}"] = self.reactive_mvar(phase_mw)
+            values[f"apparent_power_{phase}"] = self.apparent_mva(phase_mw)
+            values[f"power_factor_{phase}"] = signed if present else 0
+            values[f"voltage_{phase}"] = self.voltage_mv if present else 0
+            values[f"current_{phase}"] = self.current_ma(phase_mw)
+        return values

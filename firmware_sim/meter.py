@@ -57,6 +57,8 @@ class _Totals:
 class Meter:
     """One meter on one load."""
 
+    factor_memory = FactorMemory  # as the small methods below, for firmware with a defect to replace
+
     def __init__(self, load: Curve, circuit: Circuit, settings: MeterSettings) -> None:
         if settings.gain_error <= -1:
             raise ValueError(f"a gain error of {settings.gain_error} leaves nothing to register")
@@ -73,7 +75,7 @@ class Meter:
         self._gain_denominator = gain.denominator * UJ_PER_MWH * settings.load_parts
         self._gain = gain / settings.load_parts
         self._clock = DeviceClock(load.start_ms, offset_ms=settings.clock_offset_ms, drift_ppm=settings.clock_drift_ppm)
-        self._factors = FactorMemory(settings.default_factor)
+        self._factors = self.factor_memory(settings.default_factor)
         self._now_ms = load.start_ms
         self._initial = settings.initial_forward_mwh, settings.initial_reverse_mwh
         carbon = settings.initial_carbon_forward_ng, settings.initial_carbon_reverse_ng
@@ -81,7 +83,7 @@ class Meter:
         self._weighed = (0, 0)
         device_ms = self._clock.at(load.start_ms)
         self._first_ms = device_ms
-        self._next_midnight = next_day_start_ms(device_ms, settings.timezone)
+        self._next_midnight = self._midnight_after(device_ms)
         self._last_frozen = day_start_ms(device_ms, settings.timezone)
         self._day_carbon = carbon
         self._history = HistoryDay(settings.timezone)
@@ -140,8 +142,8 @@ class Meter:
             before = self._measured.energy_at(self._now_ms)
             moved = forward_uj - before[0], reverse_uj - before[1]
             self._weighed = self._weighed[0] + moved[0] * factor, self._weighed[1] + moved[1] * factor
-            totals.carbon_forward += (forward - totals.energy_forward) * factor
-            totals.carbon_reverse += (reverse - totals.energy_reverse) * factor
+            totals.carbon_forward += self._carbon(forward - totals.energy_forward, factor)
+            totals.carbon_reverse += self._carbon(reverse - totals.energy_reverse, factor)
         if self._more is not None:
             tariffs = self._more.tariffs
             tariffs.add(
@@ -152,27 +154,41 @@ class Meter:
         totals.energy_forward, totals.energy_reverse = forward, reverse
         self._now_ms = until_ms
 
+    def _carbon(self, energy_mwh: int, factor: int) -> int:
+        """Return the carbon in ng of an energy that flowed just now, under one factor in mg/kWh."""
+        return energy_mwh * factor
+
     def _freeze(self, midnight_ms: int) -> None:
         """Keep the registers at a local midnight (冻结), unless a clock set back brings the same one again."""
-        zone = self.settings.timezone
-        self._next_midnight = next_day_start_ms(midnight_ms, zone)
+        self._next_midnight = self._midnight_after(midnight_ms)
         if midnight_ms <= self._last_frozen:
             return
-        totals = self._totals
         row = {"time": midnight_ms, **self._shown()}
         self.daily_freezes.appendleft(row)
-        if next_month_start_ms(midnight_ms - 1, zone) == midnight_ms:
+        if self._begins_month(midnight_ms):
             self.monthly_freezes.appendleft(row)
+        self._close_day(midnight_ms)
+        self._last_frozen = midnight_ms
+
+    def _midnight_after(self, device_ms: int) -> int:
+        """Return when the registers are frozen next, by the meter's clock."""
+        return next_day_start_ms(device_ms, self.settings.timezone)
+
+    def _begins_month(self, midnight_ms: int) -> bool:
+        return next_month_start_ms(midnight_ms - 1, self.settings.timezone) == midnight_ms
+
+    def _close_day(self, midnight_ms: int) -> None:
+        """Keep the carbon of the day that ends."""
+        totals = self._totals
         before_forward, before_reverse = self._day_carbon
         self.daily_carbon.appendleft(
             {
-                "time": day_start_ms(midnight_ms - 1, zone),
+                "time": day_start_ms(midnight_ms - 1, self.settings.timezone),
                 "carbon_forward": totals.carbon_forward - before_forward,
                 "carbon_reverse": totals.carbon_reverse - before_reverse,
             }
         )
         self._day_carbon = (totals.carbon_forward, totals.carbon_reverse)
-        self._last_frozen = midnight_ms
 
     # What is written to a meter
 
@@ -209,7 +225,7 @@ class Meter:
         self._clock.set_time(now_ms, device_ms)
         if crossed:
             self._freeze(day_start_ms(device_ms, self.settings.timezone))
-        self._next_midnight = next_day_start_ms(device_ms, self.settings.timezone)
+        self._next_midnight = self._midnight_after(device_ms)
         if self._more is not None:
             self._more.demand.restart(now_ms)
         self._follow_tariffs()
@@ -225,6 +241,11 @@ class Meter:
         if self._more is not None:
             self._more.demand.bring(now_ms)
         self._clock.set_drift(now_ms, drift_ppm)
+
+    @property
+    def measured(self) -> Curve:
+        """What the meter measures of its load."""
+        return self._measured
 
     @property
     def gain(self) -> Fraction:
@@ -365,30 +386,10 @@ class Meter:
         return energy_mwh - energy_mwh % self.settings.resolution_mwh
 
     def _instantaneous(self, now_ms: int) -> Row:
-        circuit = self.circuit
         true = self._measured.power_at(now_ms)  # in parts
         power = half_even(true * self._gain.numerator, self._gain.denominator)
-        phases = circuit.phase_powers(power)
-        lagging = circuit.power_factor if true >= 0 else -circuit.power_factor
-        values: Row = {
-            "power": power,
-            "reactive_power": circuit.reactive_mvar(power),
-            "apparent_power": circuit.apparent_mva(power),
-            "power_factor": lagging,
-            "frequency": circuit.frequency_mhz,
-        }
-        if self._more is not None:
-            values |= self._more.instantaneous(now_ms, power)
-        for number, phase in enumerate(PHASES):
-            present = number < circuit.phases
-            phase_mw = phases[number] if present else 0
-            values[f"power_{phase}"] = phase_mw
-            values[f"reactive_power_{phase}"] = circuit.reactive_mvar(phase_mw)
-            values[f"apparent_power_{phase}"] = circuit.apparent_mva(phase_mw)
-            values[f"power_factor_{phase}"] = lagging if present else 0
-            values[f"voltage_{phase}"] = circuit.voltage_mv if present else 0
-            values[f"current_{phase}"] = circuit.current_ma(phase_mw)
-        return values
+        shown = self.circuit.shown(power, is_reverse=true < 0)
+        return shown if self._more is None else shown | self._more.instantaneous(now_ms, power)
 
 
 def _required(fields: Row, name: str) -> int:

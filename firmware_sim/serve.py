@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from clock import Clock
 from firmware_sim.config import SimulateSection
-from firmware_sim.faces.build import FaceBuilder
+from firmware_sim.faces.build import FaceBuilder, Faces
 from firmware_sim.faults.book import FaultBook, FaultError, Target
 from firmware_sim.faults.control import Control, ControlServer
 from firmware_sim.faults.meter import FaultyMeter
@@ -51,7 +51,9 @@ class Setup:
 class Service:
     """The lines of a set of meters. ConfigError when they can't be as the setup has them."""
 
-    def __init__(self, meters: Sequence[Served], clock: Clock, setup: Setup | None = None) -> None:
+    def __init__(
+        self, meters: Sequence[Served], clock: Clock, setup: Setup | None = None, faces: Faces = FaceBuilder
+    ) -> None:
         setup = setup or Setup()
         self._clock = clock
         self._setup = setup
@@ -62,7 +64,7 @@ class Service:
                 log.warning("%s: line %s has no meters and is not opened", setup.file, line.name)
         self.book = FaultBook(_targets(self._plans), setup.timezone)
         self.meters = {served.section.id: FaultyMeter(served.section.id, served.meter, self.book) for served in meters}
-        builder = FaceBuilder(self.meters, setup.timezone)
+        builder = faces(self.meters, setup.timezone)
         self._lines = [self._line(plan, builder) for plan in self._plans]
         self.ports = [_port(plan.section, line) for plan, line in zip(self._plans, self._lines, strict=True)]
         self._order = [served.section.id for served in meters]

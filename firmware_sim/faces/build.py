@@ -19,6 +19,8 @@ NewFaces = Callable[[], Sequence[Face]]
 class FaceBuilder:
     """Makes faces; meters of the same model share the layout of their registers."""
 
+    modbus_face = ModbusFace  # for firmware with a defect to replace
+
     def __init__(self, meters: Mapping[str, FaultyMeter], timezone: str) -> None:
         self._meters = meters
         self._timezone = timezone
@@ -44,7 +46,7 @@ class FaceBuilder:
             registers = RegisterMap(values, layout, values.swapped)
             meters[member.served.section.id] = ModbusMeter(member.address, registers)
         return partial(
-            ModbusFace,
+            self.modbus_face,
             meters,
             framing="tcp" if plan.section.transport == "modbus-tcp" else "rtu",
             absent="exception" if plan.section.answers_for_absent else "silent",
@@ -69,3 +71,7 @@ class FaceBuilder:
             )
             for member in members
         }
+
+
+Faces = Callable[[Mapping[str, FaultyMeter], str], FaceBuilder]
+"""What makes them, of the meters by their ids and the time zone."""

@@ -120,6 +120,8 @@ class ModbusFace:
     """
 
     protocol = "modbus"
+    rtu: type[RtuRequests] = RtuRequests
+    mbap: type[MbapRequests] = MbapRequests
 
     def __init__(
         self,
@@ -130,7 +132,7 @@ class ModbusFace:
     ) -> None:
         self._meters = meters
         self._names = {meter.unit: name for name, meter in meters.items()}
-        self._requests: Requests = (MbapRequests if framing == "tcp" else RtuRequests)(self._names)
+        self._requests: Requests = (self.mbap if framing == "tcp" else self.rtu)(self._names)
         self._excepts = absent == "exception" and framing == "tcp"
 
     def feed(self, data: bytes, now_ms: int) -> Sequence[Answer]:

@@ -89,10 +89,13 @@ class RtuRequests:
                 continue
             for end in self._ends(start):
                 frame = bytes(buffer[start:end])
-                if len(frame) == end - start >= _SHORTEST and crc16(frame) == 0:
+                if len(frame) == end - start >= _SHORTEST and self._is_whole(frame):
                     del buffer[:end]
                     return frame
         return None
+
+    def _is_whole(self, frame: bytes) -> bool:
+        return crc16(frame) == 0
 
     def _ends(self, start: int) -> tuple[int, ...]:
         """Return where a request that starts there may end; an unknown function's at the end of what came."""

@@ -15,6 +15,7 @@ from fieldbus.lines import DialInLine, Line, ModbusTcpLine, SerialLine, TcpLine
 from firmware_sim.circuit import Circuit
 from firmware_sim.config import MeterSection
 from firmware_sim.curves import Curve
+from firmware_sim.faces.build import FaceBuilder, Faces
 from firmware_sim.faults.model import FaultSpec
 from firmware_sim.inspection.bench import Ability, Bench, Limits
 from firmware_sim.inspection.parts.dut import LineDut
@@ -71,6 +72,7 @@ async def simulated_bench(
     start_ms: int = int(START.timestamp() * 1000),
     pace: Clock | None = None,
     firmware: Firmware = Meter,
+    faces: Faces = FaceBuilder,
     adjust: Adjust = lambda settings: settings,
     faults: Sequence[FaultSpec] = (),
     timeout_ms: int = 1000,
@@ -78,9 +80,10 @@ async def simulated_bench(
     """Serve a simulated meter of this rating and give a bench around it.
 
     `profile` may be of any protocol; `transport` None: Modbus TCP, for the DL/T protocols TCP. `firmware` makes the
-    meter (a class with a defect in it, say); `adjust` changes the settings that follow from rating and profile, such as
-    the gain error. With `pace` the bench waits as long as on that clock, with the same figures. `timeout_ms` is how
-    long an answer may take, in real time. ProfileError, ConfigError, DutError when the bench can't be made.
+    meter (a class with a defect in it, say) and `faces` what it says on the line; `adjust` changes the settings that
+    follow from rating and profile, such as the gain error. With `pace` the bench waits as long as on that clock, with
+    the same figures. `timeout_ms` is how long an answer may take, in real time. ProfileError, ConfigError, DutError
+    when the bench can't be made.
     """
     model = load(profile, parameters)
     section = MeterSection(id="dut", line="dut", profile=profile, parameters=dict(parameters or {}))
@@ -94,9 +97,9 @@ async def simulated_bench(
     time = VirtualTime(clock, pace)
     line = _served_line(transport or ("modbus-tcp" if model.protocol == "modbus" else "tcp"))
     served = Served(section, model, meter, address)
-    service = Service([served], clock, Setup(lines=[line], faults=faults, timezone=timezone))
+    service = Service([served], clock, Setup(lines=[line], faults=faults, timezone=timezone), faces)
     service.set_faults(start_ms)
-    outputs = PulseOutputs(meter, terminals.load, energy=rating.constant is not None)
+    outputs = PulseOutputs(meter, meter.measured, energy=rating.constant is not None)
     await service.start()
     try:
         dut = LineDut(

@@ -7,7 +7,7 @@ from clock import Clock
 from fieldbus.connection import connection
 from fieldbus.drivers.base import Address
 from fieldbus.exchange import LineError, RefusedError
-from fieldbus.lines import Line
+from fieldbus.lines import Line, ModbusTcpLine
 from fieldbus.opened import connect
 from firmware_sim.inspection.bench import Ability, DutError, DutRefusedError
 from profiles import Block, Profile
@@ -130,12 +130,18 @@ class LineDut:
             raise self._told(error, about) from error
 
     async def raw(self, octets: bytes) -> None:
-        """Put octets on the line and let silence follow (Ability.RAW). Whether the device hangs up is its affair."""
+        """Put octets on the line and let silence follow (Ability.RAW).
+
+        A Modbus TCP connection ends with it: its frames are told apart by their lengths alone, so nobody who was sent
+        half a frame can find the next one there. The device must answer on a new one.
+        """
         await self._reach("raw octets")
         try:
             await self.bus.raw(octets, SILENCE_S)
         except LineError as error:
             raise self._told(error, f"raw octets {octets[:16].hex(' ')}") from error
+        if isinstance(self._line, ModbusTcpLine):
+            self.bus.close()
 
     async def _values(self, plan: list[Block], about: str) -> dict[str, int]:
         values: dict[str, int] = {}

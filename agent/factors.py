@@ -34,6 +34,7 @@ class FactorBook:
         self.schedule = FactorSchedule(slot_ms=SLOT_MS, default=default, hold_ms=hold_ms)
         self.topic = topics.factor(node)
         self.rejected = 0
+        self.on_centre_time: Callable[[int], None] = lambda _: None  # called with when the centre signed a message
         self._node = node
         self._writer = writer
         self._centre = centre
@@ -59,6 +60,7 @@ class FactorBook:
         if problem := self._problem(message):
             self._reject(problem)
             return False
+        self.on_centre_time(message.issued_ms)
         newer, changed = [], []
         for index, factor in enumerate(message.factors):
             start = message.first_start_ms + index * SLOT_MS

@@ -187,16 +187,15 @@ class MeterFreezes:
         if wish not in self.wishes:
             return
         found = values.get("time")
-        fits = found is not None and abs(found - wish.time_ms) <= STAMP_MS
-        if fits and "energy_forward" in values:
+        step = None if found is None else step_to(found, wish.time_ms)
+        if step == 0 and "energy_forward" in values:
             self._accept(wish, values)
-        elif found is None or fits:
+        elif found is None or not step:
             self._retry(wish, f"row {row} is empty")
-        elif (other := row + 1 if found > wish.time_ms else row - 1) and other not in wish.rows:
-            # A meter that was without power at a midnight has a row less, one whose clock is fast one more.
+        elif (other := row + step) and other not in wish.rows:
             wish.row = other
         else:
-            self._retry(wish, f"row {row} is of {_shown(found, self._zone)}")
+            self._retry(wish, f"row {row} is of {shown(found, self._zone)}")
 
     def _accept(self, wish: Wish, values: dict[str, int]) -> None:
         forward, reverse = values["energy_forward"], values.get("energy_reverse", wish.reverse_mwh)
@@ -213,7 +212,7 @@ class MeterFreezes:
                 wish.kind,
                 forward,
                 reverse,
-                *_carbon(values, wish),
+                *frozen_carbon(values, wish.carbon_ug),
                 FreezeSource.METER,
             )
         )
@@ -258,7 +257,7 @@ class MeterFreezes:
         log.warning(
             "no %s freeze of %s: %s",
             wish.kind.name.lower(),
-            _shown(wish.time_ms, self._zone),
+            shown(wish.time_ms, self._zone),
             reason,
             extra={"about": self._meter},
         )
@@ -273,12 +272,12 @@ class MeterFreezes:
         self._tell(EventRecord(self._meter, self._now_ms(), EventCode.FREEZE_MISSING, details))
 
 
-def _carbon(values: Mapping[str, int], wish: Wish) -> tuple[int, int]:
-    """Return the frozen carbon registers in µg (profiles have ng), the gateway's where the meter has none."""
+def frozen_carbon(values: Mapping[str, int], otherwise: tuple[int, int]) -> tuple[int, int]:
+    """Return the frozen carbon registers in µg (profiles have ng), forward and reverse; another where there is none."""
     forward, reverse = values.get("carbon_forward"), values.get("carbon_reverse")
     return (
-        wish.carbon_ug[0] if forward is None else forward // _NG_PER_UG,
-        wish.carbon_ug[1] if reverse is None else reverse // _NG_PER_UG,
+        otherwise[0] if forward is None else forward // _NG_PER_UG,
+        otherwise[1] if reverse is None else reverse // _NG_PER_UG,
     )
 
 
@@ -294,7 +293,18 @@ def _local(time_ms: int, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(time_ms // 1000, zone)
 
 
-def _shown(time_ms: int, zone: ZoneInfo) -> str:
+def step_to(found_ms: int, wanted_ms: int) -> int:
+    """Return in which direction the row of a midnight lies, from one that is dated otherwise: 1, -1, or 0: this is it.
+
+    A meter that was without power at a midnight has a row less, one whose clock is fast one more.
+    """
+    if abs(found_ms - wanted_ms) <= STAMP_MS:
+        return 0
+    return 1 if found_ms > wanted_ms else -1
+
+
+def shown(time_ms: int, zone: ZoneInfo) -> str:
+    """Return a time for people, in a zone, to the minute."""
     try:
         return _local(time_ms, zone).isoformat(" ", "minutes")
     except (ValueError, OverflowError, OSError):

@@ -20,6 +20,7 @@ from agent.metering import Metering
 from agent.metrics import AgentMetrics
 from agent.notes import MeterNotes, build_notes
 from agent.reading import Reading
+from agent.remote.remote import Remote
 from agent.report import LiveValues, StatusReporter
 from agent.retention import prune
 from agent.spare import Errand
@@ -171,6 +172,7 @@ class Gateway:
             resent=lambda: self.uplink.window.resent,
         )
         self.status.facts = self.facts.fields
+        self.remote = Remote(self, loaded, clock, signer, centre)
         self.metrics = AgentMetrics(self)
         self._notifier = notifier or Notifier()
         self._acknowledgements = topics.acknowledgement(gateway)
@@ -185,9 +187,11 @@ class Gateway:
         self._begin_time()
         self.link.subscribe(self._acknowledgements, 1)
         self.link.subscribe(self.factors.topic, 1)
+        self.link.subscribe(self.remote.topic, 1)
         keeping = asyncio.create_task(self.writer.run(), name="journal writer")
         tasks = [
             asyncio.create_task(self.uplink.run(), name="uplink"),
+            asyncio.create_task(self.remote.run(), name="commands"),
             *(asyncio.create_task(watched(self._clock, line), name=f"line {line.name}") for line in self.lines),
             *self._housekeeping(),
         ]
@@ -322,6 +326,8 @@ class Gateway:
                 heard = self.uplink.acknowledgement(received.topic, received.payload)
             elif received.topic == self.factors.topic:
                 heard = self.factors.message(received.topic, received.payload)
+            elif received.topic == self.remote.topic:
+                heard = self.remote.message(received.topic, received.payload)
             # What the broker kept may be from long ago: it does not show that the centre is there.
             if heard and not received.retained and self.configurator is not None:
                 self.configurator.heard_centre()
@@ -333,6 +339,7 @@ class Gateway:
     def _connected(self) -> None:
         self._publish_status(StatusState.BIRTH)
         self.uplink.connected()
+        self.remote.connected()
 
     def _publish_status(self, state: StatusState) -> "asyncio.Future[None]":
         return self.link.publish(self.status.topic, self.status.envelope(state), 1, retain=True)

@@ -73,6 +73,12 @@ FAMILIES: Final = (
     ),
     Family("diantan_agent_factor_kg_per_kwh", "gauge", "factor of this slot; absent while undefined"),
     Family("diantan_agent_factor_messages_rejected_total", "counter", "factor messages that were not believed"),
+    Family(
+        "diantan_agent_commands_total",
+        "counter",
+        "commands: done, refused, failed, under_way; repeated, put_off (too many), unbelieved (not rightly signed)",
+        ("result",),
+    ),
     Family("diantan_agent_freezes_total", "counter", "freezes of the meters: read, missing", ("result",)),
     Family("diantan_agent_freezes_awaited", "gauge", "freezes that are still to be read"),
     Family("diantan_agent_meter_clocks_off", "gauge", "meters whose clock is off by more than the limit"),
@@ -175,3 +181,5 @@ class AgentMetrics:
         if factor is not None:
             page.put("diantan_agent_factor_kg_per_kwh", factor / _MG)
         page.put("diantan_agent_factor_messages_rejected_total", gateway.factors.rejected)
+        for result, count in gateway.remote.answerer.counts.items():
+            page.put("diantan_agent_commands_total", count, result)

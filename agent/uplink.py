@@ -96,6 +96,7 @@ class Uplink:
             chance=chance,
             drain_per_second=settings.drain_per_second,
         )
+        self.on_centre_time: Callable[[int], None] = lambda _: None  # called with when the centre signed a message
         self.stale = 0  # acknowledgements that came again, or after a newer one
         self._newest: Acknowledgement | None = None
         self._newest_at = 0.0
@@ -134,6 +135,7 @@ class Uplink:
                 extra={"about": "uplink"},
             )
             return False
+        self.on_centre_time(message.time_ms)
         known_to = max(message.up_to, message.highest)
         if known_to >= self._writer.next_sequence:
             log.error(

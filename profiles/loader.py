@@ -56,6 +56,8 @@ def _read(path: Path, file: str) -> str:
         problems.add("(file)", "a readable file", error.strerror or str(error))
     except ContentError as error:
         problems.add("(file)", error.expected, error.found)
+    except ValueError as error:  # of a name with NUL
+        problems.add("(file)", "a name that a file can have", str(error))
     raise ProfileError(problems.found)
 
 
@@ -81,7 +83,7 @@ def _parse(text: str, file: str, name: str, parameters: tuple[tuple[str, str], .
     problems = Problems(file)
     try:
         document = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, or more digits or depth than Python reads
         problems.add("(file)", "valid TOML, every name declared once", str(error))
         raise ProfileError(problems.found) from None
     known = _parameters(Section(problems, "", document, {}), dict(parameters))

@@ -60,9 +60,9 @@ def toml_of(content: bytes) -> dict[str, Any]:
     """Return octets as a TOML document, its decimal numbers exact; ConfigError, which names no file."""
     try:
         return tomllib.loads(decoded(content), parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"not TOML: {error}"]) from None
     except ContentError as error:
         raise ConfigError([str(error)]) from None
+    except ValueError as error:  # also of an integer with more digits than Python reads
+        raise ConfigError([f"not TOML: {error}"]) from None
     except RecursionError:
         raise ConfigError(["not TOML: too many values inside one another"]) from None

@@ -77,8 +77,8 @@ class Keeper:
             digest = self.state.in_force
             try:
                 return Chosen(self._load(digest), digest)
-            except (StoredError, ConfigError) as error:
-                reason = str(error).partition("\n")[0]
+            except Exception as error:  # a fault of the check must not make each start fail: there is another one
+                reason = str(error).partition("\n")[0] or type(error).__name__
                 if self.state.on_trial is not None:
                     self.fail(reason)
                 elif self.state.versions:

@@ -101,6 +101,8 @@ class CheapBase(BaseFile):
     """Whatever begins with "bad" is no configuration."""
 
     def check(self, document: bytes) -> Any:
+        if document.startswith(b"bad fault"):
+            raise ZeroDivisionError
         if document.startswith(b"bad"):
             raise ConfigError([f"{document!r} is bad"])
         return document

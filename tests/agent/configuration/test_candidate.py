@@ -1,8 +1,11 @@
 """What of a configuration can't be changed from afar, and what is told of one that can't be taken."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.configuration import candidate
 from agent.configuration.base import BaseFile
@@ -108,3 +111,43 @@ def test_problems_are_cut_to_what_can_travel() -> None:
     assert long.endswith("错…")
     assert shortened("a" * 256, 256) == "a" * 256
     assert candidate.shortened("\ud800", 10) == "?"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('profile = "sim-carbon-meter"', 'profile = "\\u0000/x.toml"'),
+        ('profile = "sim-carbon-meter"', 'profile = "/"'),
+        ('profile = "sim-carbon-meter"', f'profile = "{"x" * 5000}.toml"'),
+        ('profile = "sim-carbon-meter"', 'profile = "/dev/zero.toml"'),
+        ('key_file = "gateway.key"', 'key_file = "gateway.key\\u0000"'),
+        ('data_dir = "data"', f'data_dir = "{"x" * 5000}"'),
+        ("[broker]\n", '[broker]\nca_file = "\\u0000"\n'),
+        ("[broker]\n", '[broker]\npassword_file = "."\n'),
+        ("[broker]\n", '[broker]\npassword_file = "gateway.key/x"\n'),
+        ('timezone = "Asia/Shanghai"', 'timezone = "../../etc/passwd"'),
+        ("[factor]", "x = " + "[" * 5000 + "]" * 5000 + "\n[factor]"),
+        ("[factor]", "x = 1e999999999\n[factor]"),
+        ("[factor]", f"x = {'1' * 5000}\n[factor]"),
+    ],
+)
+def test_whatever_stands_in_it_is_refused_by_a_list_of_problems(site: Any, old: str, new: str) -> None:
+    """Names of files that none can have, and more of anything than is sensible."""
+    own = own_file(site)
+    text = own.content.decode().replace('station = "station-1"', 'station = "s"\ntimezone = "Asia/Shanghai"')
+    assert old in text
+    assert fitting(problems(own, text.replace(old, new)))
+
+
+@given(st.data())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_document_with_any_change_is_a_configuration_or_has_problems(site: Any, data: st.DataObject) -> None:
+    """Cut, doubled or overwritten anywhere: never another error."""
+    own = own_file(site)
+    now: Any = own.loaded
+    text = bytearray(own.content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 12))] = data.draw(st.binary(max_size=12) | st.just(bytes(text[:at])))
+    with suppress(ConfigError):
+        check(bytes(text), own, now.config)

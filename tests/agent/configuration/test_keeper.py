@@ -204,10 +204,11 @@ def test_only_so_many_are_kept() -> None:
         keeper.confirm()
 
 
-def test_what_is_to_be_tried_gives_way_when_it_can_not_be_used() -> None:
-    """It was good when it came: a file that it names is gone since."""
+@pytest.mark.parametrize("document", [b"bad", b"bad fault"])
+def test_what_is_to_be_tried_gives_way_when_it_can_not_be_used(document: bytes) -> None:
+    """It was good when it came: a file that it names is gone since, or the check itself fails with it."""
     keeper, _ = started(ModelDisk())
-    keeper.propose(b"bad", COMMAND, 60)
+    keeper.propose(document, COMMAND, 60)
     assert chosen(keeper).loaded == b"base"
     assert verdict(keeper)[0] == Outcome.FAILED
 

@@ -15,7 +15,7 @@ from agent.configuration.keeper import Keeper
 from agent.configuration.state import KEPT
 from agent.configuration.store import Store, digest_of
 
-DOCUMENTS = (b"a", b"b", b"c", b"d", b"bad one", b"base")
+DOCUMENTS = (b"a", b"b", b"c", b"d", b"bad one", b"bad fault", b"base")
 CUT = {"steps": st.none() | st.integers(0, 14), "seed": st.integers(0, 1000)}
 OWN_FILES = (b"base", b"edited", b"a")
 

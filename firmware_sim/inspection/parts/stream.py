@@ -113,11 +113,10 @@ class SampleStream:
         """Hang up and listen no more."""
         if self._server is not None:
             self._server.close()
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.wait([self._reader])
         if self._writer is not None:
             self._writer.transport.abort()
+        if self._reader is not None:
+            await asyncio.wait([self._reader])  # it hears of that
         if self._greeted is not None:
             self._greeted.cancel()
 

@@ -1,6 +1,7 @@
 """The sample stream, with the example firmware in a process of its own."""
 
 import asyncio
+import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -304,3 +305,30 @@ def test_a_firmware_that_takes_phasors_gets_them_and_their_truth_is_that_of_the_
         (b"PHAS", 900 * rate, 100 * rate),
         (b"PASS", 1_000 * rate, rate // 100),
     ]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_the_example_in_c_meters_each_sample(tmp_path: Path) -> None:
+    async def main() -> None:
+        build = ["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", "host_stream", str(FOLDER / "host_stream.c")]
+        assert await (await asyncio.create_subprocess_exec(*build, cwd=tmp_path)).wait() == 0
+        stream = SampleStream(RATING, START_MS)
+        await stream.listen()
+        process = await asyncio.create_subprocess_exec(tmp_path / "host_stream", str(stream.port))
+        await stream.open()
+        assert abilities_of(stream) == {Ability.FAST, Ability.PULSES}
+        time = StreamTime(stream)
+        source, standard, pulses = StreamSource(stream), StreamStandard(stream, time), StreamPulses(stream, time)
+        await standard.start()
+        begin = time.now()
+        await source.set(FULL)
+        for number in range(1, 30):
+            instant = await pulses.next("energy", Fraction(10_000))
+            assert instant is not None
+            truth = await standard.between(begin, instant)
+            # It says in which sample a pulse comes, and always that it is in the middle.
+            assert abs(truth.forward_mwh - number * 1_000) < FULL.power_mw / 3_600_000 * 1_000 / stream.rate
+        await stream.close()
+        assert await process.wait() == 0
+
+    asyncio.run(main())

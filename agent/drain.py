@@ -59,11 +59,6 @@ class Drain:
         return bool(self.waiting or self.again)
 
     @property
-    def records(self) -> int:
-        """How many records wait."""
-        return sum(last - first + 1 for spans in (self.waiting, self.again) for first, last in spans)
-
-    @property
     def full(self) -> bool:
         """Whether another run would be one too many."""
         return len(self.waiting) >= MAX_SPANS

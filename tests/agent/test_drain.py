@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drain_support import BATCH, SIZE, World
+from drain_support import BATCH, SIZE, TICK_MS, World
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -34,7 +34,6 @@ def test_newest_first_and_every_fourth_batch_from_the_oldest() -> None:
     drain = Drain([(1, 100)], batch=10, per_second=0)
     assert taken(drain, 8) == [(91, 10), (81, 10), (71, 10), (1, 10), (61, 10), (51, 10), (41, 10), (11, 10)]
     assert drain.waiting == [(21, 40)]
-    assert drain.records == 20
 
 
 def test_the_newest_of_several_outages_comes_first() -> None:
@@ -209,6 +208,33 @@ actions = st.one_of(
 )
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    backlog=st.integers(0, 3000),
+    latency_ms=st.integers(50, 700),
+    per_second=st.sampled_from([0, 100, 1000]),
+    bursts=st.lists(st.integers(0, BATCH), min_size=20, max_size=100),
+    again=st.integers(0, 500),
+)
+def test_fresh_records_are_on_time_behind_any_backlog(  # noqa: PLR0917 - hypothesis passes by name
+    seed: int, backlog: int, latency_ms: int, per_second: int, bursts: list[int], again: int
+) -> None:
+    """On a whole link of any length a fresh record waits for one answer at most, and nothing is sent twice."""
+    world = World(seed, backlog=backlog, latency_ms=latency_ms, per_second=per_second)
+    world.again(min(again, backlog))
+    pause = 2 * latency_ms // 100 + 1  # at most two of the eight batches under way are fresh
+    for burst in bursts:
+        world.write(burst)
+        for _ in range(pause):
+            world.tick()
+    world.until(world.all_stored, 120)
+    assert max(world.fresh_delays(), default=0) <= 3 * latency_ms + 2 * TICK_MS
+    assert world.repeated <= world.asked
+    assert world.most_pieces <= SIZE
+
+
+# Without shrinking: a failure's script is short enough, and to try shorter ones takes minutes.
 @settings(max_examples=150, deadline=None, phases=[Phase.generate])
 @given(
     seed=st.integers(0, 2**32),
@@ -218,7 +244,7 @@ actions = st.one_of(
     jitter_ms=st.sampled_from([0.0, 0.0, 400.0]),
     skew_ms=st.sampled_from([0.0, 2000.0, -60_000.0]),
     per_second=st.sampled_from([0, 150]),
-    script=st.lists(actions, max_size=40),
+    script=st.lists(actions, min_size=5, max_size=40),
 )
 def test_model(  # noqa: PLR0917 - hypothesis passes by name
     seed: int,

@@ -33,8 +33,6 @@ QUEUE_LIMIT = 4000
 """Messages that wait. While the store fails every reconnection brings the unacknowledged ones again."""
 QUEUE_BYTES = 32 * 1024 * 1024
 """Their bytes: the broker may send a thousand messages of 1 MiB before it waits."""
-PORTION_RECORDS = 16_384
-"""Records that are decoded at the same time: a few bytes can describe 4096 of them."""
 FLOOD_PATIENCE = 4
 """How many times larger a group of messages grows, and longer, where most of the last one were refused.
 
@@ -161,6 +159,7 @@ class Intake:
         while group:
             done = await self._store_portion(group)
             group = group[done:]
+            await asyncio.sleep(0)
 
     async def _store_portion(self, group: list[Arrived]) -> int:
         """Store as much of a group as one transaction takes; return how many messages that were."""
@@ -212,7 +211,7 @@ class Intake:
                     portion.sort(message, known)
             except RefusalError as refusal:
                 portion.refuse(message, refusal, self._named(message.topic))
-            if portion.records >= PORTION_RECORDS or len(portion.batches) >= self._settings.commit_batches:
+            if portion.full or len(portion.batches) >= self._settings.commit_batches:
                 break
         self._patience = FLOOD_PATIENCE if len(portion.refused) > done // 2 else 1
         return self._commit(portion, known), done

@@ -11,6 +11,11 @@ from cloud_receiver.quarantine import Refused
 from cloud_receiver.refusal import RefusalError
 from cloud_receiver.verify import Verified, verify, verify_reply, verify_status
 
+PORTION_RECORDS = 16_384
+"""Records that are decoded at the same time: a few bytes can describe 4096 of them."""
+PORTION_REPLY_BYTES = 1 << 20
+"""Replies between which the event loop gets its turn: reading 1 MiB of them takes up to 0.2 s."""
+
 _STATUS = "/status"
 _REPLY = "/reply"
 
@@ -44,6 +49,7 @@ class Portion:
     answered: list[Answered] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     records: int = 0
+    reply_bytes: int = 0
 
     def sort(self, message: Arrived, known: Enrolled) -> None:
         """Verify a message by the kind that its topic names; RefusalError when it is not what it should be."""
@@ -51,6 +57,7 @@ class Portion:
         if topic.endswith(_STATUS):
             self.heard.append(verify_status(topic, payload, known, retained=message.retained))
         elif topic.endswith(_REPLY):
+            self.reply_bytes += len(payload)
             self.answered.append(verify_reply(topic, payload, known))
         else:
             item = verify(topic, payload, known)
@@ -60,6 +67,11 @@ class Portion:
     def refuse(self, message: Arrived, refusal: RefusalError, gateway: str) -> None:
         """Note that a message is refused; `gateway` is the enrolled one that its topic names, if it does."""
         self.refused.append(Refused(message.topic, message.payload, refusal.reason, refusal.detail, gateway))
+
+    @property
+    def full(self) -> bool:
+        """Return whether it takes no more."""
+        return self.records >= PORTION_RECORDS or self.reply_bytes >= PORTION_REPLY_BYTES
 
     @property
     def only_refused(self) -> bool:

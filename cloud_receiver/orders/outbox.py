@@ -159,7 +159,9 @@ def is_due(entry: Entry, now_ms: int, back: Mapping[str, int]) -> bool:
     """Return whether a command without a final answer is to be published; `back`: when gateways came back."""
     if entry.published_ms is None or entry.published_ms > now_ms + BACKWARD_MS:
         return True
-    if entry.gateway in back and entry.published_ms < back[entry.gateway] - GAP_MS:
+    # One that is under way has arrived; a gateway that tries a configuration waits for a word of the centre.
+    gap_ms = 0 if entry.outcome == Outcome.UNDER_WAY else GAP_MS
+    if entry.gateway in back and entry.published_ms < back[entry.gateway] - gap_ms:
         return True
     return now_ms - entry.published_ms >= pause_ms(entry)
 

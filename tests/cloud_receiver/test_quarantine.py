@@ -174,7 +174,7 @@ def test_a_journal_can_not_be_received_in_any_number_of_pieces(
 def test_few_records_are_decoded_at_the_same_time(
     engine: Engine, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloud_receiver.intake.PORTION_RECORDS", 10)
+    monkeypatch.setattr("cloud_receiver.portion.PORTION_RECORDS", 10)
     bench = Bench(engine)
     messages = [batch(gateway, first, 4) for first in range(1, 41, 4)]
     bench.take(*messages)

@@ -173,6 +173,19 @@ def test_what_was_published_just_before_the_birth_is_under_way(engine: Engine, g
     assert post.round(after_ms=FIRST_MS - GAP_MS) == [number]
 
 
+def test_a_gateway_that_starts_again_with_what_it_tries_hears_of_the_centre_at_once(
+    engine: Engine, gateway: FakeGateway
+) -> None:
+    post = Post(engine)
+    number = post.desk.issue("gw1", ORDERS[Verb.CONFIGURE])
+    post.round()
+    Bench(engine).take(reply(gateway, number, Outcome.UNDER_WAY, verb=Verb.CONFIGURE))
+    post.clock.wall_ms += 1
+    heard(engine, gateway, StatusState.BIRTH, post.outbox)
+    assert post.round() == [number]
+    assert post.round(after_ms=1) == []
+
+
 def test_a_will_wakes_nobody(engine: Engine, gateway: FakeGateway) -> None:
     post = Post(engine)
     post.desk.issue()

@@ -279,6 +279,17 @@ def test_two_receivers_take_the_same_reply(engine: Engine, gateway: FakeGateway)
     assert reasons(one) == []
 
 
+def test_large_replies_let_others_have_their_turn(engine: Engine, gateway: FakeGateway) -> None:
+    bench, desk = Bench(engine), Desk(engine)
+    figures = Figures({f"{number:04}": "x" * 240 for number in range(2400)})
+    messages = [reply(gateway, desk.issue(), result=figures) for _ in range(4)]
+    assert all(550_000 < len(message.payload) < 700_000 for message in messages)
+    bench.take(*messages)
+    assert bench.intake.counters.transactions == 2 + 1  # and the counts, at the end
+    assert bench.intake.counters.replies == {"done": 4}
+    assert all(message.acked == ["ack"] for message in messages)
+
+
 def test_a_flood_of_refused_replies_is_counted_and_displaces_nobody_else(engine: Engine, gateway: FakeGateway) -> None:
     bench, desk = Bench(engine), Desk(engine)
     other = enrol(engine, "gw2")

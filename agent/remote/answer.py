@@ -96,6 +96,7 @@ class Answerer:
         self._tasks: set[asyncio.Task[object]] = set()
         self._failure: asyncio.Future[None] | None = None
         self._unbelieved_told: int | None = None
+        self._is_over = False
 
     def _unwritten(self, command: bytes) -> bytes | None:
         known = self._known.get(command)
@@ -122,6 +123,7 @@ class Answerer:
                 if ended.done():
                     ended.result()
         finally:
+            self._is_over = True
             self._failure.cancel()
             await end({sending, *self._tasks})
 
@@ -131,6 +133,8 @@ class Answerer:
 
     def message(self, topic: str, envelope: bytes) -> bool:
         """Take a message from the command topic; return whether it is believed."""
+        if self._is_over:
+            return False  # the gateway is about to end: the next run gets it again
         try:
             signed = opened(topic, envelope, self._centre)
         except UnbelievedError as error:
@@ -169,7 +173,10 @@ class Answerer:
         return await self._finish(command, answered, Verb(known.verb) if known.verb in set(Verb) else None)
 
     def start(self, work: Coroutine[Any, Any, object]) -> None:
-        """Have something done beside; what it raises ends `run`."""
+        """Have something done beside; what it raises ends `run`. After that, nothing is begun."""
+        if self._is_over:
+            work.close()
+            return
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

@@ -11,7 +11,6 @@ from key_support import new_key
 from remote_support import GATEWAY, HOUR, TOPIC, Bureau, command, order_id
 
 from agent.factors import REJECTED_EVERY_MS
-from agent.journal import Append
 from agent.journal_check import open_read_only, verify
 from agent.journal_schema import JournalError, StorageFullError
 from agent.remote import answer as answering
@@ -532,9 +531,16 @@ def test_what_has_effects_is_on_the_disk_before_it_is_done(bureau: Bureau, order
     assert found == [int(effects)]
 
 
-def test_an_append_without_command_leaves_commands_alone(bureau: Bureau) -> None:
-    """The table is touched only by commands."""
-    journal = bureau.journal()
-    journal.commit([Append()])
-    assert journal.commands() == []
-    journal.close()
+def test_nothing_is_begun_when_the_gateway_ends(bureau: Bureau) -> None:
+    """The link goes on for a moment to say goodbye: what comes then is for the next run."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            pass
+        assert not run.take(command(1, READ))
+        run.answerer.start(run.answerer.finish(order_id(1), Answered(Outcome.DONE)))
+        async with bureau.run() as run:
+            assert (await run.answer(command(1, READ))).outcome == Outcome.DONE
+
+    asyncio.run(scenario())
+    assert bureau.outcomes() == [(1, Outcome.DONE)]

@@ -248,3 +248,20 @@ def test_a_start_that_fails_ends_in_good_order(site: Any, fast_clock: Any) -> No
         run(config, fast_clock)
     with closing(open_read_only(load_config(config).config.journal_file)) as journal:
         assert journal.execute("SELECT closed_cleanly, next_sequence FROM header").fetchone() == (1, 2)
+
+
+def test_a_trial_that_nobody_watches_is_over(site: Any, fast_clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in what watches over it: else it would last for ever. Outside a trial the fault ends the program."""
+
+    async def faulty(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    config = site.configure(broker_port=1, meter_ports=[1])
+    agent = Process(config, fast_clock)
+    agent.propose(changed(config, ("poll_seconds = 60", "poll_seconds = 90")), 60)
+    monkeypatch.setattr("agent.run_command.Configurator.run", faulty)
+    with pytest.raises(RuntimeError, match="a fault"):
+        run(config, fast_clock)
+    assert agent.state.trial is None
+    assert agent.state.verdict is not None
+    assert (agent.state.verdict.text, agent.state.in_force) == ("a fault", agent.base.digest)

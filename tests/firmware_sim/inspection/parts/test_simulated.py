@@ -47,6 +47,23 @@ def test_a_meter_of_every_protocol_is_metered_on_every_line(keys: dict[str, Any]
     on_bench(scenario, **keys)
 
 
+@pytest.mark.parametrize("keys", LINES)
+def test_time_runs_forward_through_every_midnight(keys: dict[str, Any]) -> None:
+    async def scenario(bench: SimulatedBench) -> list[tuple[int, int]]:
+        assert bench.fast is not None
+        await bench.source.set(FULL)
+        begin = int(bench.time.now())
+        await bench.fast.to(begin + 40 * DAY_MS + 123)
+        assert begin + 40 * DAY_MS + 123 <= bench.time.now() <= begin + 40 * DAY_MS + 2_000
+        rows = [await bench.dut.row("daily_freezes", number) for number in (1, 2, 30)]
+        return [((row["time"] - begin) // 3_600_000, row["energy_forward"]) for row in rows]
+
+    # From eight in the morning to midnight, and whole days.
+    assert on_bench(scenario, **keys) == [
+        (hours, hours * 39_600_000) for hours in (16 + 39 * 24, 16 + 38 * 24, 16 + 10 * 24)
+    ]
+
+
 def test_what_it_can_do_is_what_profile_rating_and_simulation_say() -> None:
     async def scenario(bench: SimulatedBench) -> frozenset[Ability]:
         return bench.dut.abilities

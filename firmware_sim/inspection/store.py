@@ -16,7 +16,7 @@ from firmware_sim.inspection.result import ItemResult, PointResult, Reading, Ste
 FORMAT: Final = 1
 
 
-class StoreError(Exception):
+class StoreError(ValueError):
     """The record can't be used; the text names the file and says why."""
 
 

@@ -1,0 +1,181 @@
+"""From a plan to a bench: the parts that it names, connected, and what the report says of them."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
+from fractions import Fraction
+
+from clock import Clock, SystemClock
+from fieldbus.lines import Line
+from firmware_sim.inspection.bench import Ability, Bench, BenchTime, FastForward, Pulses, Source, Standard
+from firmware_sim.inspection.metering.limits import FileLimits
+from firmware_sim.inspection.parts.driven import CommandSource, ManualSource
+from firmware_sim.inspection.parts.dut import LineDut
+from firmware_sim.inspection.parts.fast import JumpForward, SetForward
+from firmware_sim.inspection.parts.simulated import Firmware, simulated_bench
+from firmware_sim.inspection.parts.standard import PowerStandard, RegisterStandard
+from firmware_sim.inspection.parts.stream import SampleStream
+from firmware_sim.inspection.parts.stream_frames import Takes
+from firmware_sim.inspection.parts.stream_parts import StreamPulses, StreamSource, StreamStandard, StreamTime
+from firmware_sim.inspection.parts.stream_parts import abilities_of as stream_abilities
+from firmware_sim.inspection.parts.time import ClockTime
+from firmware_sim.inspection.plan import CommandSource as CommandSection
+from firmware_sim.inspection.plan import Plan
+from firmware_sim.inspection.plan import StreamSource as StreamSection
+from firmware_sim.inspection.points import Rating
+from firmware_sim.meter import Meter
+from profiles import load as load_profile
+
+Tell = Callable[[str], None]
+_DIGITS = 12
+
+
+@asynccontextmanager
+async def assembled(
+    plan: Plan, *, tell: Tell = lambda _: None, firmware: Firmware = Meter, pace: Clock | None = None
+) -> AsyncIterator[Bench]:
+    """Connect the bench of a plan; ConfigError, ProfileError, BenchError or DutError when that fails.
+
+    `firmware` and `pace` are for the simulated one: which, and whether time is waited for.
+    """
+    assert plan.inspection.limits is not None  # load_plan has put the default there
+    rating, limits = plan.rating.rating(), FileLimits.load(plan.inspection.limits)
+    limits.interval_percent(rating)  # a class without limits is told before anything is switched on
+    async with AsyncExitStack() as stack:
+        if plan.dut.line is None:
+            bench: Bench = await stack.enter_async_context(
+                simulated_bench(
+                    rating,
+                    limits,
+                    profile=plan.dut.profile,
+                    parameters=_parameters(plan.dut.parameters),
+                    timezone=plan.inspection.timezone,
+                    firmware=firmware,
+                    pace=pace,
+                )
+            )
+        else:
+            bench = await _real(plan, rating, limits, stack, tell)
+        bench.selection = plan.points.selection()
+        if not plan.fast:
+            bench.fast = None
+        bench.tell = tell
+        yield bench
+
+
+async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExitStack, tell: Tell) -> Bench:
+    assert plan.dut.line is not None
+    clock = SystemClock()
+    stream = await _stream(plan, rating, clock, stack, tell)
+    time: BenchTime = ClockTime(clock) if stream is None else StreamTime(stream)
+    more = frozenset(plan.dut.can)
+    if stream is not None:
+        await stream.open()
+        more |= stream_abilities(stream)
+    dut = _dut(plan, clock, more, tell)
+    stack.callback(dut.close)
+    await dut.open()
+    source: Source
+    if isinstance(plan.source, CommandSection):
+        source = CommandSource(plan.source.command, rating, timeout_s=plan.source.timeout_seconds)
+    else:
+        source = ManualSource() if stream is None else StreamSource(stream)
+    standard: Standard
+    if plan.standard.kind != "source":
+        standard = await _standard(plan, time, clock, stack, tell)
+    else:
+        assert isinstance(time, StreamTime)  # the plan's own check
+        assert stream is not None
+        standard = StreamStandard(stream, time)
+    pulses: Pulses | None = StreamPulses(stream, time) if stream is not None and isinstance(time, StreamTime) else None
+    fast: FastForward | None = None
+    if Ability.FAST in dut.abilities and stream is not None:
+        fast = JumpForward(time, dut)
+    elif Ability.FAST in dut.abilities and Ability.CLOCK_SET in dut.abilities:
+        fast = SetForward(time, dut, plan.inspection.timezone)
+    return Bench(rating, plan.inspection.timezone, time, source, standard, dut, limits, pulses=pulses, fast=fast)
+
+
+async def _stream(plan: Plan, rating: Rating, clock: Clock, stack: AsyncExitStack, tell: Tell) -> SampleStream | None:
+    section = plan.source
+    if not isinstance(section, StreamSection):
+        return None
+    stream = SampleStream(
+        rating,
+        clock.now_ms(),
+        host=section.host,
+        port=section.port,
+        rate=section.rate,
+        prefer=Takes.SAMPLES if section.form == "samples" else Takes.PHASORS,
+        connect_s=section.connect_seconds,
+        tell=tell,
+    )
+    stack.push_async_callback(stream.close)
+    await stream.listen()
+    return stream
+
+
+def _dut(plan: Plan, clock: Clock, more: frozenset[Ability], tell: Tell) -> LineDut:
+    section = plan.dut
+    assert section.line is not None
+    profile = load_profile(section.profile, _parameters(section.parameters))
+    address = _address(profile.protocol, section.unit, section.address)
+    return LineDut(
+        section.line,
+        address,
+        profile,
+        clock,
+        timezone=plan.inspection.timezone,
+        more=more,
+        less=frozenset(section.cannot),
+        retries=section.retries,
+        tell=tell,
+    )
+
+
+async def _standard(plan: Plan, time: BenchTime, clock: Clock, stack: AsyncExitStack, tell: Tell) -> Standard:
+    section = plan.standard
+    assert section.line is not None
+    assert section.profile is not None
+    profile = load_profile(section.profile, _parameters(section.parameters))
+    meter = LineDut(
+        section.line,
+        _address(profile.protocol, section.unit, section.address),
+        profile,
+        clock,
+        timezone=plan.inspection.timezone,
+        retries=1,
+        tell=tell,
+    )
+    stack.callback(meter.close)
+    await meter.open()
+    accuracy = Fraction(section.accuracy_percent)
+    kind = RegisterStandard if section.kind == "registers" else PowerStandard
+    standard = kind(meter, time, period_ms=section.period_ms, accuracy_percent=accuracy)
+    stack.push_async_callback(standard.stop)
+    return standard
+
+
+def _parameters(given: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return dict(given)
+
+
+def _address(protocol: str, unit: int, address: str | None) -> int | str:
+    return unit if protocol == "modbus" else (address or "1").lower().zfill(_DIGITS)
+
+
+def equipment(plan: Plan) -> dict[str, str]:
+    """Return what was used, for the report."""
+    where = "simulated firmware, virtual time" if plan.dut.line is None else _where(plan.dut.line)
+    standard = plan.standard
+    read = "" if standard.line is None else f" {standard.profile} on {_where(standard.line)}"
+    return {
+        "Device 被检表": f"{plan.dut.profile}, {where}",
+        "Source 功率源": plan.source.kind,
+        "Standard meter 标准表": f"{standard.kind}{read}",
+    }
+
+
+def _where(line: Line) -> str:
+    told = line.model_dump(include={"transport", "host", "port", "device", "baud"}, exclude_none=True)
+    return " ".join(str(value) for value in told.values())

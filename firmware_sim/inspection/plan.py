@@ -1,0 +1,257 @@
+"""PLAN.toml: what is inspected, on which bench, at which load points (docs/inspection.md explains each key)."""
+
+import hashlib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from fieldbus.lines import AnyLine
+from firmware_sim.inspection.bench import Ability, Selection
+from firmware_sim.inspection.metering.grid import current_ma, power_factor
+from firmware_sim.inspection.metering.limits import DEFAULT_FILE
+from firmware_sim.inspection.points import Balance, Rating
+from firmware_sim.inspection.report.model import Environment, Subject
+from settings.load import load
+from settings.values import Exact, Flag, Host, PlainName, Port, Section, Whole, Zone
+
+Text = Annotated[str, Field(max_length=200)]
+Positive = Annotated[Exact, Field(gt=0)]
+_MILLI = 1000
+_MG_PER_KG = 10**6
+
+
+class About(Section):
+    """The inspection itself."""
+
+    number: PlainName
+    kind: Literal["factory", "type"] = "factory"
+    timezone: Zone = "Asia/Shanghai"
+    limits: Path | None = None
+    output: Path | None = None
+
+
+class SubjectSection(Section):
+    """The device and who inspects it, for the report."""
+
+    manufacturer: Text = ""
+    model: Text = ""
+    serial: Text = ""
+    firmware: Text = ""
+    inspector: Text = ""
+    place: Text = ""
+
+
+class EnvironmentSection(Section):
+    """Ambient conditions as they were read, for the report."""
+
+    temperature: Text = ""
+    humidity: Text = ""
+    voltage_deviation: Text = ""
+    frequency_deviation: Text = ""
+    remarks: Text = ""
+
+
+class RatingSection(Section):
+    """The name plate (铭牌)."""
+
+    accuracy_class: Annotated[str, Field(alias="class", pattern="^[A-Za-z0-9.]{1,8}$")]
+    voltage_v: Positive
+    imin_a: Positive
+    itr_a: Positive
+    imax_a: Positive
+    starting_a: Positive
+    frequency_hz: Positive = Decimal(50)
+    phases: Literal[1, 3] = 3
+    constant: Annotated[Whole, Field(ge=1, le=10**9)] | None = None
+    carbon_constant: Annotated[Whole, Field(ge=1, le=10**9)] | None = None
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> "RatingSection":
+        if not self.starting_a <= self.imin_a <= self.itr_a <= self.imax_a:
+            raise ValueError("expected starting_a <= imin_a <= itr_a <= imax_a")
+        for name in ("voltage_v", "imin_a", "itr_a", "imax_a", "starting_a", "frequency_hz"):
+            if (getattr(self, name) * _MILLI) % 1:
+                raise ValueError(f"{name}: expected at most three decimals")
+        return self
+
+    def rating(self) -> Rating:
+        """Return the rating in the bench's units."""
+        return Rating(
+            self.accuracy_class,
+            int(self.voltage_v * _MILLI),
+            int(self.imin_a * _MILLI),
+            int(self.itr_a * _MILLI),
+            int(self.imax_a * _MILLI),
+            int(self.starting_a * _MILLI),
+            int(self.frequency_hz * _MILLI),
+            self.phases,
+            self.constant,
+            self.carbon_constant,
+        )
+
+
+class PointsSection(Section):
+    """Load points (负载点); the defaults are those of T/CIMA 0079.4, 5.6.2 (one source)."""
+
+    factors: list[Annotated[Exact, Field(gt=0, le=4000)]] = Field(
+        default=[Decimal("0.1"), Decimal("0.2"), Decimal("0.5"), Decimal(1)], min_length=1
+    )
+    power_factors: list[str] = Field(default=["1.0", "0.5L", "0.8C"], min_length=1)
+    currents: list[str] = Field(default=["Imax", "0.5Imax", "10Itr", "Itr", "Imin"], min_length=1)
+    balances: list[Balance] = Field(default=[Balance.BALANCED, Balance.A], min_length=1)
+    voltages_v: list[Positive] = Field(default_factory=list)
+    runs: Annotated[Whole, Field(ge=2, le=20)] = 2
+    dwell_seconds: Annotated[Whole, Field(ge=1, le=3600)] = 120
+    judge: Literal["rounded", "unrounded"] = "rounded"
+
+    @model_validator(mode="after")
+    def _are_whole(self) -> "PointsSection":
+        for factor in self.factors:
+            if (factor * _MG_PER_KG) % 1:
+                raise ValueError(f"factors: expected at most six decimals, got {factor}")
+        for name in self.power_factors:
+            power_factor(name)
+        return self
+
+    def selection(self) -> Selection:
+        """Return what the items take."""
+        return Selection(
+            tuple(int(factor * _MG_PER_KG) for factor in self.factors),
+            tuple(self.power_factors),
+            tuple(self.currents),
+            tuple(balance.value for balance in self.balances),
+            tuple(int(voltage * _MILLI) for voltage in self.voltages_v),
+            self.runs,
+            self.dwell_seconds * 1000,
+            judge_rounded=self.judge == "rounded",
+        )
+
+
+class DutSection(Section):
+    """The device under test (被检表): a real one on a line, or (without a line) the simulated firmware."""
+
+    profile: str = Field(default="sim-carbon-meter", min_length=1)
+    parameters: dict[str, Exact] = Field(default_factory=dict)
+    line: AnyLine | None = None
+    unit: Annotated[Whole, Field(ge=0, le=255)] = 1
+    address: Annotated[str, Field(pattern="^[0-9A-Fa-f]{1,32}$")] | None = None
+    retries: Annotated[Whole, Field(ge=0, le=5)] = 1
+    can: list[Ability] = Field(default_factory=list)
+    cannot: list[Ability] = Field(default_factory=list)
+
+
+class SimulatedSource(Section):
+    """The load of the simulated firmware."""
+
+    kind: Literal["simulated"]
+
+
+class StreamSource(Section):
+    """Samples to host-built firmware that connects to this port."""
+
+    kind: Literal["stream"]
+    host: Host = "127.0.0.1"
+    port: Port = 7696
+    rate: Annotated[Whole, Field(ge=100, le=1_000_000)] = 6400
+    form: Literal["samples", "phasors"] = "samples"
+    connect_seconds: Annotated[Whole, Field(ge=1, le=3600)] = 60
+
+
+class CommandSource(Section):
+    """A program of the laboratory that sets its supply, run for each load point."""
+
+    kind: Literal["command"]
+    command: list[str] = Field(min_length=1)
+    timeout_seconds: Annotated[Whole, Field(ge=1, le=3600)] = 60
+
+
+class ManualSource(Section):
+    """A person sets each load point."""
+
+    kind: Literal["manual"]
+
+
+AnySource = Annotated[SimulatedSource | StreamSource | CommandSource | ManualSource, Field(discriminator="kind")]
+
+
+class StandardSection(Section):
+    """The standard meter (标准表): by `profile` on a line, or (kind `source`) what the source knows of its own load."""
+
+    kind: Literal["source", "registers", "power"] = "source"
+    profile: str | None = None
+    parameters: dict[str, Exact] = Field(default_factory=dict)
+    line: AnyLine | None = None
+    unit: Annotated[Whole, Field(ge=0, le=255)] = 1
+    address: Annotated[str, Field(pattern="^[0-9A-Fa-f]{1,32}$")] | None = None
+    period_ms: Annotated[Whole, Field(ge=50, le=60_000)] = 1000
+    accuracy_percent: Annotated[Exact, Field(ge=0, le=5)] = Decimal(0)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "StandardSection":
+        if self.kind != "source" and (self.profile is None or self.line is None):
+            raise ValueError(f"a standard meter by {self.kind} needs a profile and a line")
+        return self
+
+
+class Plan(Section):
+    """The whole file; paths are relative to it."""
+
+    inspection: About
+    subject: SubjectSection = SubjectSection()
+    environment: EnvironmentSection = EnvironmentSection()
+    rating: RatingSection
+    points: PointsSection = PointsSection()
+    dut: DutSection = DutSection()
+    source: AnySource = SimulatedSource(kind="simulated")
+    standard: StandardSection = StandardSection()
+    fast: Flag = True
+    items: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Plan":
+        rating = self.rating.rating()
+        for name in self.points.currents:
+            current_ma(name, rating)
+        simulated = isinstance(self.source, SimulatedSource)
+        if simulated != (self.dut.line is None):
+            raise ValueError(
+                'dut.line: the source "simulated" loads the simulated firmware alone, which has no line; '
+                "a device on a line needs another source, and the other sources a line"
+            )
+        knows_its_load = isinstance(self.source, SimulatedSource | StreamSource)
+        if not knows_its_load and self.standard.kind == "source":
+            raise ValueError(f"standard: a source by {self.source.kind} needs a standard meter that is read")
+        return self
+
+    def subject_of(self) -> Subject:
+        """Return the report's head."""
+        return Subject(self.inspection.number, **self.subject.model_dump())
+
+    def environment_of(self) -> Environment:
+        """Return the report's conditions."""
+        return Environment(**self.environment.model_dump())
+
+
+def load_plan(path: Path) -> Plan:
+    """Read and check a plan; ConfigError has every mistake."""
+    plan = load(path, Plan)
+    limits = plan.inspection.limits or DEFAULT_FILE
+    base = path.absolute().parent
+    output = plan.inspection.output or base / f"inspection-{plan.inspection.number}"
+    about = plan.inspection.model_copy(update={"limits": limits, "output": output})
+    return plan.model_copy(update={"inspection": about, "dut": _anchored(plan.dut, base)})
+
+
+def _anchored(dut: DutSection, base: Path) -> DutSection:
+    is_file = "/" in dut.profile or dut.profile.endswith(".toml")
+    return dut.model_copy(update={"profile": str(base / dut.profile)}) if is_file else dut
+
+
+def digest(plan: Plan, more: str = "") -> str:
+    """Return what tells this plan's record from another's: everything but the texts that only the report shows."""
+    told = plan.model_dump_json(exclude={"subject", "environment", "items"}) + more
+    limits = plan.inspection.limits
+    content = b"" if limits is None else limits.read_bytes()
+    return hashlib.sha256(told.encode() + content).hexdigest()

@@ -13,7 +13,9 @@ from fieldbus.exchange import LineError
 from profiles import Block
 
 WAIT_MS: Final = 120_000  # for the turn of one request: longer than a slow line's boundary readings
+ALL_MS: Final = 600_000  # for all questions of one command together
 _WAIT_FLOOR_S: Final = 10.0
+_ALL_FLOOR_S: Final = 30.0
 
 
 class LineBusyError(LineError):
@@ -41,6 +43,14 @@ class Asking:
     def meter(self, meter: str) -> LineMeter:
         """Return a meter as its line knows it; KeyError for an unknown one."""
         return self._places[meter][1]
+
+    def end(self) -> float:
+        """Return until when a command that begins now may ask (monotonic ms)."""
+        return self._clock.monotonic_ms() + at_least_real(self._clock, ALL_MS, _ALL_FLOOR_S)
+
+    def is_over(self, end: float) -> bool:
+        """Whether a command has asked for too long."""
+        return self._clock.monotonic_ms() >= end
 
     async def ask(self, meter: str, block: Block) -> Answer:
         """Return a meter's answer to one request; LineError or CodecError when there is none."""

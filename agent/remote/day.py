@@ -16,11 +16,9 @@ from agent import journal_schema as schema
 from agent.freezes import TABLES, shown
 from agent.journal import Journal
 from agent.remote.answered import Answered, RefusedCommandError, did_you_mean, reason
-from agent.remote.asking import Asking
+from agent.remote.asking import ALL_MS, Asking
 from agent.remote.frozen import MeterRows, NoFreezeError
-from agent.timing import at_least_real
 from agent.writer import JournalWriter
-from clock import Clock
 from diantan_core import day_start_ms, next_day_start_ms, next_month_start_ms
 from wire.commands import Command, Outcome
 from wire.orders import ReadDay
@@ -28,8 +26,6 @@ from wire.records import FreezeKind, FreezeRecord, FreezeSource
 from wire.results import MAX_FACTORS, MAX_FREEZES, MAX_VALUES, DayRead, SlotFactor, StoredFreeze
 from wire.row import RecordError, from_body
 
-ASKING_MS: Final = 600_000  # for all questions to the meters together
-_ASKING_FLOOR_S: Final = 30.0
 _NOON: Final = 12
 
 Midnights = tuple[int, int]
@@ -87,7 +83,6 @@ class DayReader:
         rows: MeterRows,
         timezone: str,
         *,
-        clock: Clock,
         now_ms: Callable[[], int],
     ) -> None:
         self._writer = writer
@@ -95,7 +90,6 @@ class DayReader:
         self._rows = rows
         self._timezone = timezone
         self._zone = ZoneInfo(timezone)
-        self._clock = clock
         self._now_ms = now_ms
         self._one = asyncio.Lock()
 
@@ -157,15 +151,15 @@ class DayReader:
             for freeze in kept
             if freeze.record.source != FreezeSource.METER
         }
-        until = self._clock.monotonic_ms() + at_least_real(self._clock, ASKING_MS, _ASKING_FLOOR_S)
+        end = self._asking.end()
         configured = set(self._asking.meters)
         refused = dict.fromkeys(set(meters) - configured, "it is not configured any more")
         freezes: list[StoredFreeze] = []
 
         async def ask(line: list[str]) -> None:
             for meter in line:
-                if self._clock.monotonic_ms() >= until:
-                    refused[meter] = f"no time was left for it: the meters before it took {ASKING_MS // 1000} s"
+                if self._asking.is_over(end):
+                    refused[meter] = f"no time was left for it: the meters before it took {ALL_MS // 1000} s"
                     continue
                 found, problems = await self._of_meter(meter, midnights, own)
                 freezes.extend(StoredFreeze(0, record) for record in found)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from agent.remote.answered import Answered, RefusedCommandError, did_you_mean, reason
-from agent.remote.asking import Asking, ends_asking
+from agent.remote.asking import ALL_MS, Asking, LineBusyError, ends_asking
 from fieldbus.exchange import LineError
 from profiles import Block, Profile
 from profiles.model import CodecError
@@ -36,8 +36,11 @@ class ReadNow:
         refused: dict[str, str] = {}
         time_ms = self._now_ms()
         silence: Exception | None = None
+        end = self._asking.end()
         for block in self._blocks(order):
             names = [point.name for point in block.points]
+            if silence is None and self._asking.is_over(end):
+                silence = LineBusyError(f"no time was left for it: the others took {ALL_MS // 1000} s")
             if silence is not None:
                 refused |= dict.fromkeys(names, reason(str(silence)))
                 continue

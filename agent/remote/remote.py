@@ -47,7 +47,7 @@ class Remote:
             config.gateway.id,
             {
                 Verb.READ: ReadNow(asking, loaded.profiles, zone, now_ms),
-                Verb.READ_DAY: DayReader(writer, asking, rows, zone, clock=clock, now_ms=now_ms),
+                Verb.READ_DAY: DayReader(writer, asking, rows, zone, now_ms=now_ms),
                 Verb.RESEND: ResendRecords(gateway.uplink, writer),
                 Verb.STATUS: Status(gateway, clock, lambda: self.answerer.counts),
                 Verb.CONFIGURE: Configuring(self._configurator),

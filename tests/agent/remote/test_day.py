@@ -11,6 +11,7 @@ from line_bench import PROFILE, ZONE, Bench
 from remote_support import command
 
 from agent.journal import Append, FactorUpdate, Journal, to_row
+from agent.remote import asking
 from agent.remote import day as days
 from agent.remote.answered import Answered, RefusedCommandError
 from agent.remote.asking import Asking
@@ -78,12 +79,12 @@ class Desk:
         self.journal.commit([Append([to_row(record) for record in records])])
         self.writer = JournalWriter(self.journal, self.bench.clock, self.bench.clock.now_ms, memory_records=10)
         self.rows = Rows()
-        asking = Asking([self.bench.line], self.bench.clock)
-        monkeypatch.setattr(asking, "ask", self.rows.ask)
+        meters = Asking([self.bench.line], self.bench.clock)
+        monkeypatch.setattr(meters, "ask", self.rows.ask)
         profile: Any = Stub(self.rows)
         now_ms = self.bench.clock.now_ms
-        rows = MeterRows(asking, dict.fromkeys(("m1", "m2", "m3"), profile), ZONE, now_ms)
-        self.reader = DayReader(self.writer, asking, rows, ZONE, clock=self.bench.clock, now_ms=now_ms)
+        rows = MeterRows(meters, dict.fromkeys(("m1", "m2", "m3"), profile), ZONE, now_ms)
+        self.reader = DayReader(self.writer, meters, rows, ZONE, now_ms=now_ms)
 
     def read(self, day: str, *meters: str, from_meters: bool = False) -> Answered:
         """Ask for a day."""
@@ -276,8 +277,8 @@ def test_a_meter_keeps_no_more_rows_than_it_has(make: Made) -> None:
 def test_meters_for_which_no_time_is_left_are_named(make: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slow lines with many meters."""
     desk = make()
-    monkeypatch.setattr(days, "ASKING_MS", 0)
-    monkeypatch.setattr(days, "_ASKING_FLOOR_S", 0.0)
+    monkeypatch.setattr(asking, "ALL_MS", 0)
+    monkeypatch.setattr(asking, "_ALL_FLOOR_S", 0.0)
     result = desk.result("2026-01-02", from_meters=True)
     assert all("no time was left for it" in reason for reason in result.refused.values())
     assert desk.rows.asked == []

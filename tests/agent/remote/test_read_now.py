@@ -9,7 +9,7 @@ from remote_support import command
 
 from agent.questions import Question
 from agent.remote.answered import Answered, RefusedCommandError
-from agent.remote.asking import Asking
+from agent.remote.asking import ALL_MS, Asking
 from agent.remote.read_now import ReadNow
 from fieldbus.exchange import LineDownError, NoReplyError, RefusedError
 from wire.commands import Outcome
@@ -172,6 +172,23 @@ def test_a_value_that_can_not_travel_is_refused(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(found.result, MeterRead)
     assert "no value that can travel" in found.result.refused["energy_forward"]
     assert found.result.refused["energy_reverse"] == "the meter has no value"
+
+
+def test_what_takes_too_long_ends_with_what_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line so slow that one request takes as long as all of them may."""
+    one = bench()
+    handler = reader(one)
+
+    async def slow(_meter: str, block: Any) -> tuple[dict[str, int], int]:
+        one.clock.elapsed_ms += ALL_MS
+        return {point.name: 1 for point in block.points}, 7
+
+    monkeypatch.setattr(handler._asking, "ask", slow)
+    found = asyncio.run(handler(command(1, Read("m1", tuple(POINTS)))))
+    assert found.outcome == Outcome.DONE
+    assert isinstance(found.result, MeterRead)
+    assert list(found.result.values) == ["energy_forward"]
+    assert "no time was left" in found.result.refused["meter_constant"]
 
 
 def test_a_line_that_goes_down_in_the_middle_leaves_what_came() -> None:

@@ -25,6 +25,7 @@ from firmware_sim.inspection.parts.simulated_parts import (
     SimulatedRegisters,
     SimulatedSource,
     SimulatedStandard,
+    Simulation,
 )
 from firmware_sim.inspection.parts.time import VirtualTime
 from firmware_sim.inspection.points import Rating
@@ -41,6 +42,7 @@ START: Final = datetime(2026, 6, 10, 8, tzinfo=ZoneInfo("Asia/Shanghai"))
 ROLLOVER_MWH: Final = 10**12  # 10^6 kWh: six digits before the point
 CARBON_ROLLOVER_NG: Final = 10**18  # 10^6 kg
 
+_ID: Final = "dut"
 _HOST: Final = "127.0.0.1"
 _RETRY_S: Final = Decimal("0.05")
 _PTY_BAUD: Final = 115_200
@@ -86,7 +88,7 @@ async def simulated_bench(
     when the bench can't be made.
     """
     model = load(profile, parameters)
-    section = MeterSection(id="dut", line="dut", profile=profile, parameters=dict(parameters or {}))
+    section = MeterSection(id=_ID, line=_ID, profile=profile, parameters=dict(parameters or {}))
     address = address_of(section, model.protocol, 1)
     settings = adjust(_settings(rating, model, address, timezone))
     terminals = Terminals(start_ms, settings.startup_current_ma)
@@ -99,6 +101,7 @@ async def simulated_bench(
     served = Served(section, model, meter, address)
     service = Service([served], clock, Setup(lines=[line], faults=faults, timezone=timezone), faces)
     service.set_faults(start_ms)
+    simulation = Simulation(meter, time, service.meters[_ID].advance)
     outputs = PulseOutputs(meter, meter.measured, energy=rating.constant is not None)
     await service.start()
     try:
@@ -116,13 +119,13 @@ async def simulated_bench(
                 rating=rating,
                 timezone=timezone,
                 time=time,
-                source=SimulatedSource(terminals, meter, time),
+                source=SimulatedSource(terminals, simulation),
                 standard=SimulatedStandard(terminals.flow, time),
                 dut=dut,
                 limits=limits,
-                pulses=SimulatedPulses(outputs, time) if outputs.kinds else None,
+                pulses=SimulatedPulses(outputs, simulation) if outputs.kinds else None,
                 fast=JumpForward(time, dut),
-                registers=SimulatedRegisters(meter, time),
+                registers=SimulatedRegisters(simulation),
                 meter=meter,
                 terminals=terminals,
                 service=service,
@@ -166,11 +169,11 @@ def _abilities(outputs: PulseOutputs, settings: MeterSettings) -> frozenset[Abil
 
 def _served_line(transport: Transport) -> LineSection:
     if transport != "dial-out":
-        return LineSection(name="dut", transport=transport)
+        return LineSection(name=_ID, transport=transport)
     with socket.socket() as found:
         found.bind((_HOST, 0))
         port = int(found.getsockname()[1])
-    return LineSection(name="dut", transport=transport, port=port, retry_seconds=_RETRY_S)
+    return LineSection(name=_ID, transport=transport, port=port, retry_seconds=_RETRY_S)
 
 
 def _asked_line(section: LineSection, service: Service, timeout_ms: int) -> Line:

@@ -1,6 +1,6 @@
 """Source, standard meter, pulses and registers of a simulated meter in this process: exact, on instants they share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from firmware_sim.inspection.bench import BenchError, Truth
@@ -11,13 +11,28 @@ from firmware_sim.pulses import PulseOutputs
 from firmware_sim.terminals import SetCurve, Terminals, circuit_of
 
 
+class Simulation:
+    """The meter in its time. What its faults ask for before now has happened when `now_ms` has been asked."""
+
+    def __init__(self, meter: Meter, time: VirtualTime, bring: Callable[[int], None]) -> None:
+        """`bring` brings the meter, with its faults, to an instant."""
+        self.meter = meter
+        self.time = time
+        self._bring = bring
+
+    def now_ms(self) -> int:
+        """Bring the meter to the present, and return when that is."""
+        now_ms = self.time.clock.now_ms()
+        self._bring(now_ms)
+        return now_ms
+
+
 class SimulatedSource:
     """Puts load points on a simulated meter's terminals; each is there from the very instant on."""
 
-    def __init__(self, terminals: Terminals, meter: Meter, time: VirtualTime) -> None:
+    def __init__(self, terminals: Terminals, simulation: Simulation) -> None:
         self._terminals = terminals
-        self._meter = meter
-        self._time = time
+        self._simulation = simulation
         self._point: LoadPoint | None = None
         self._is_cut = False
 
@@ -30,23 +45,21 @@ class SimulatedSource:
 
     async def cut(self) -> None:
         """Take the supply away: nothing flows, and the meter answers nobody."""
-        now_ms = self._time.clock.now_ms()
-        self._meter.cut(now_ms)
+        now_ms = self._simulation.now_ms()
+        self._simulation.meter.cut(now_ms)
         self._terminals.set(now_ms, None)
         self._is_cut = True
 
     async def restore(self) -> None:
         """Give the supply back, and with it the load point as it was."""
-        self._meter.restore(self._time.clock.now_ms())
+        self._simulation.meter.restore(self._simulation.now_ms())
         self._is_cut = False
         self._put(self._point)
 
     def _put(self, point: LoadPoint | None) -> None:
-        now_ms = self._time.clock.now_ms()
-        if point is None:
-            self._meter.advance(now_ms)
-        else:
-            self._meter.set_circuit(now_ms, circuit_of(point))
+        now_ms = self._simulation.now_ms()
+        if point is not None:
+            self._simulation.meter.set_circuit(now_ms, circuit_of(point))
         self._terminals.set(now_ms, point)
 
 
@@ -77,9 +90,9 @@ class SimulatedStandard:
 class SimulatedPulses:
     """The outputs of a simulated meter."""
 
-    def __init__(self, outputs: PulseOutputs, time: VirtualTime) -> None:
+    def __init__(self, outputs: PulseOutputs, simulation: Simulation) -> None:
         self._outputs = outputs
-        self._time = time
+        self._simulation = simulation
 
     async def next(self, kind: str, longest_ms: Fraction) -> Fraction | None:
         """Wait for the next pulse of `energy` or `carbon`; return its exact instant, None when `longest_ms` is over.
@@ -89,22 +102,22 @@ class SimulatedPulses:
         if kind not in self._outputs.kinds:
             kinds = ", ".join(sorted(self._outputs.kinds)) or "none"
             raise BenchError(f"the meter gives no {kind} pulses; it gives {kinds}")
-        until_ms = self._time.now() + longest_ms
-        instant_ms = self._outputs.next(kind, self._time.clock.now_ms(), until_ms)
-        await self._time.wait_until(until_ms if instant_ms is None else instant_ms)
+        now_ms = self._simulation.now_ms()
+        until_ms = now_ms + longest_ms
+        instant_ms = self._outputs.next(kind, now_ms, until_ms)
+        await self._simulation.time.wait_until(until_ms if instant_ms is None else instant_ms)
         return instant_ms
 
 
 class SimulatedRegisters:
     """Registers that the simulation sets from within."""
 
-    def __init__(self, meter: Meter, time: VirtualTime) -> None:
-        self._meter = meter
-        self._time = time
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def end(self, point: str) -> int:
         """Return at what value a register starts again from 0; KeyError when it never does."""
-        settings = self._meter.settings
+        settings = self._simulation.meter.settings
         end = {"energy": settings.rollover_mwh, "carbon": settings.carbon_rollover_ng}.get(point.partition("_")[0])
         if end is None:
             raise KeyError(point)
@@ -113,6 +126,6 @@ class SimulatedRegisters:
     async def preset(self, registers: Mapping[str, int]) -> None:
         """Bring registers to values in canonical units."""
         try:
-            self._meter.preset(self._time.clock.now_ms(), registers)
+            self._simulation.meter.preset(self._simulation.now_ms(), registers)
         except ValueError as error:
             raise BenchError(f"registers can't be set: {error}") from None

@@ -317,3 +317,20 @@ def test_a_fault_of_the_line_is_the_devices_error() -> None:
             await bench.dut.read("energy_forward")
 
     on_bench(scenario, faults=[parse_fault({"kind": "silent", "meter": "dut"})], timeout_ms=100)
+
+
+def test_a_fault_of_the_clock_begins_when_it_should_also_when_nobody_reads() -> None:
+    fault = parse_fault({"kind": "clock-jump", "meter": "dut", "by_ms": 600_000, "after_s": 60})
+
+    async def scenario(bench: SimulatedBench) -> list[int]:
+        begin = int(bench.time.now())
+        await bench.dut.write("factor", {"time": begin, "carbon_factor": 100_000})
+        await bench.dut.write("factor", {"time": begin + SLOT_MS, "carbon_factor": 200_000})
+        await bench.source.set(FULL)
+        await bench.time.wait(600_000)
+        await bench.source.set(None)  # by now its clock is past the slot's end
+        assert (await bench.dut.read("device_time"))["device_time"] == begin + 1_200_000
+        return [bench.meter.carbon(int(bench.time.now()))[0]]
+
+    # 11 Wh a second: five minutes of its first slot, and five of the second.
+    assert on_bench(scenario, faults=[fault]) == [3_300_000 * 100_000 + 3_300_000 * 200_000]

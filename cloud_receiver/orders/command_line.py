@@ -234,12 +234,17 @@ def _hexadecimal(text: str, what: str, size: int) -> bytes:
 
 
 def _login_name() -> str:
+    """Return who has logged in, and as whom, if that is another; not from the environment, which anybody sets."""
     number = os.getuid()
     try:
-        # Not from the environment, where anybody may write any name.
-        return pwd.getpwuid(number).pw_name
+        user = pwd.getpwuid(number).pw_name
     except KeyError:
-        return f"uid {number}"
+        user = f"uid {number}"
+    try:
+        login = os.getlogin()
+    except OSError:  # nobody has: a service, a timer
+        return user
+    return user if login == user else f"{login} as {user}"
 
 
 def _say(text: str) -> None:

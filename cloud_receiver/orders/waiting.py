@@ -1,6 +1,7 @@
 """Waiting for the reply to a command, with progress on standard error."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Final, TextIO
@@ -36,6 +37,7 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Show it, if it is time to."""
         if self._terminal:
+            text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps can't be taken back
             self._stream.write(f"\r{text:<{self._width}}")
             self._width = max(self._width, len(text))
         elif self._seconds() < self._next_s:
@@ -104,5 +106,5 @@ def _situation(entry: Entry, waited_s: float) -> str:
     else:
         what = f"published {entry.published} {'time' if entry.published == 1 else 'times'}"
         if entry.offline:
-            what += ", the gateway is offline and gets it when it is back"
+            what += ", waits for the gateway, which is offline"
     return f"{entry.gateway}: {entry.verb_name}: {what}, {waited_s:.0f} s"

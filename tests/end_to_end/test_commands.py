@@ -132,6 +132,9 @@ def read_day(desk: Desk, plan: Plan) -> None:
     )
     only = desk.order("day", str(plan.day), "--meter", "c01")["result"]
     assert {item["meter"] for item in only["freezes"]} == {"c01"}
+    # Of the two midnights one has been: the meter's own freeze of it, read now, is in no journal.
+    own = desk.order("day", str(plan.day), "--meter", "c01", "--from-meters")["result"]["freezes"]
+    assert {(item["meter"], item["source"], item["sequence"]) for item in own} == {("c01", "meter", None)}
 
 
 def resend(desk: Desk) -> None:

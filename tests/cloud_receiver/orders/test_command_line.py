@@ -105,6 +105,12 @@ class Place:
         return str(path)
 
 
+@pytest.fixture(autouse=True)
+def _logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the user of the process be who has logged in, wherever the tests run."""
+    monkeypatch.setattr(command_line.os, "getlogin", lambda: pwd.getpwuid(os.getuid()).pw_name)
+
+
 @pytest.fixture
 def place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
     return Place(tmp_path, capsys)
@@ -379,7 +385,16 @@ def test_digits_that_two_commands_begin_with_are_too_few(place: Place) -> None:
     assert (status, "NOT PROVED" in out) == (1, True)
 
 
-def test_the_user_that_has_no_name_is_known_by_number(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_acts_as_another_is_named_with_both(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(command_line.os, "getlogin", lambda: "li")
+    assert place.row(place.issued("status").id.hex()).author == f"li as {user}"
+
+    def nobody() -> str:
+        raise OSError(6, "No such device or address")
+
+    monkeypatch.setattr(command_line.os, "getlogin", nobody)
+    assert place.row(place.issued("status").id.hex()).author == user
     monkeypatch.setattr(command_line.os, "getuid", lambda: 4_000_000)
     assert place.row(place.issued("status").id.hex()).author == "uid 4000000"
 

@@ -219,6 +219,17 @@ def test_two_receivers_publish_it_once(engine: Engine, gateway: FakeGateway) -> 
     assert one.desk.entry(number).published == count > 5
 
 
+def test_what_a_receiver_counted_and_never_published_is_made_up_for(engine: Engine, gateway: FakeGateway) -> None:
+    killed, other = Post(engine), Post(engine)
+    number = killed.desk.issue()
+    other.desk = killed.desk
+    with database.writing(engine) as connection:
+        (entry,) = outbox_module.book.waiting(connection, DAY_MS)
+        outbox_module.book.claim(connection, entry, DAY_MS)
+    assert other.round(after_ms=FIRST_MS - 1) == []
+    assert other.round(after_ms=1) == [number]
+
+
 def test_what_a_broken_link_may_have_lost_is_published_again_at_the_next_connection(
     engine: Engine, gateway: FakeGateway, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -129,7 +129,7 @@ def test_a_terminal_sees_what_is_waited_for_and_then_nothing_of_it(
         task = asyncio.create_task(waiter.wait())
         await until(lambda: "waits for a receiver" in waiter.stream.getvalue())
         waiter.publish()
-        await until(lambda: "published 1 time, the gateway is offline" in waiter.stream.getvalue())
+        await until(lambda: "published 1 time, waits for the gateway" in waiter.stream.getvalue())
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -156,6 +156,15 @@ def test_a_shorter_text_covers_a_longer_one_on_a_terminal() -> None:
     progress("short")
     progress.notice("done")
     assert stream.getvalue() == "\ra long text\rshort      \r           \rdone\n"
+
+
+def test_a_line_is_no_longer_than_a_terminal_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    stream = Terminal()
+    progress = Progress(lambda: 0.0, stream)
+    progress("x" * 50)
+    progress.clear()
+    assert stream.getvalue() == f"\r{'x' * 19}\r{' ' * 19}\r"
 
 
 def test_the_situation_is_told(engine: Engine, gateway: FakeGateway) -> None:

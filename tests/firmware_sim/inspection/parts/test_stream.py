@@ -246,6 +246,38 @@ def test_firmware_that_does_not_keep_to_the_protocol_is_told_so(said: bytes, tol
         asyncio.run(crooked(said))
 
 
+def test_firmware_that_goes_away_is_told_with_how_far_it_came() -> None:
+    async def main() -> None:
+        stream = SampleStream(RATING, START_MS, connect_s=5)
+        await stream.listen()
+        reader, writer = await asyncio.open_connection("127.0.0.1", stream.port)
+        other, stranger = await asyncio.open_connection("127.0.0.1", stream.port)
+        assert b"another firmware is on the stream" in await other.read()
+        stranger.close()
+        with pytest.raises(BenchError, match="not open"):
+            stream.set(FULL)
+        writer.write(hello() + ack(0))
+        await stream.open()
+        with pytest.raises(BenchError, match="expected a load point of 3 phases, got 1"):
+            stream.set(LoadPoint(220_000, 1, phases=1))
+        with pytest.raises(BenchError, match="the load point has peaks of"):
+            stream.set(LoadPoint(3_000_000, 1))
+        with pytest.raises(BenchError, match="repeat only after"):
+            stream.set(LoadPoint(220_000, 1, frequency_mhz=49_999))
+        stream.set(FULL)
+        running = asyncio.ensure_future(stream.run(3 * 640))
+        await reader.readexactly(8 + 48 + 8 + 8 + 640 * 24)
+        writer.write(ack(640))
+        writer.close()
+        with pytest.raises(DutError, match="after 640 samples: the firmware closed the connection"):
+            await running
+        with pytest.raises(DutError, match="closed the connection"):
+            await stream.run(4 * 640)
+        await stream.close()
+
+    asyncio.run(main())
+
+
 def test_nobody_connects_or_the_port_is_taken() -> None:
     async def main() -> None:
         first = SampleStream(RATING, START_MS, connect_s=0.05)

@@ -7,6 +7,7 @@ import os
 import resource
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from agent import journal_schema as schema
 from agent.factors import SLOT_MS
 from agent.journal import Journal
+from agent.journal_schema import StorageFullError
 from agent.remote.answered import Answered
 from clock import Clock
 from wire.commands import Command, Outcome
@@ -45,7 +47,9 @@ class Status:
     async def __call__(self, _: Command) -> Answered:
         """Return the figures."""
         await self._gateway.facts.measure()
-        more = dict(await self._gateway.writer.call(oldest, self._gateway.writer.journal))
+        more: dict[str, int | str] = {}
+        with suppress(StorageFullError):  # a disk that refuses is one of the things to be told
+            more |= await self._gateway.writer.call(oldest, self._gateway.writer.journal)
         if self._gateway.configurator is not None:
             configuration = await self._gateway.configurator.show()
             more["configuration.digest"] = configuration.digest.hex()

@@ -29,8 +29,8 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 
 def test_a_gateway_and_the_centre_have_what_they_need(broker: SecureBroker) -> None:
     async def test() -> None:
-        up = [topics.records("gw1"), topics.live("gw1"), topics.status("gw1")]
-        down = [topics.acknowledgement("gw1"), topics.factor("node1")]
+        up = [topics.records("gw1"), topics.live("gw1"), topics.status("gw1"), topics.reply("gw1")]
+        down = [topics.acknowledgement("gw1"), topics.command("gw1"), topics.factor("node1")]
         all_up = (topics.ALL_RECORDS, topics.ALL_LIVE, topics.ALL_STATUS, topics.ALL_REPLIES)
         async with (
             connected(broker.settings(CENTRE), *all_up) as centre,
@@ -53,9 +53,11 @@ def test_a_gateway_and_the_centre_have_what_they_need(broker: SecureBroker) -> N
         topics.records("gw1"),
         topics.live("gw1"),
         topics.status("gw1"),
+        topics.reply("gw1"),
         topics.acknowledgement("gw1"),
         topics.acknowledgement("gw2"),
-        "diantan/1/down/gw2/command",
+        topics.command("gw1"),
+        topics.command("gw2"),
         topics.factor("node1"),
         "diantan/1/up/gw2/other",
         "diantan/1/up/gw2/records/more",
@@ -98,22 +100,27 @@ def test_a_gateway_reads_nothing_of_another(broker: SecureBroker) -> None:
         "diantan/1/up/+/records",
         f"$share/rx/{topics.ALL_RECORDS}",
         "diantan/1/up/gw1/status",
+        "diantan/1/up/gw1/reply",
         "diantan/1/down/gw1/ack",
+        "diantan/1/down/gw1/command",
         "$SYS/#",
     )
 
     async def test() -> None:
         async with (
-            connected(broker.settings(CENTRE), topics.ALL_RECORDS) as centre,
-            connected(broker.settings("gw1"), topics.acknowledgement("gw1")) as victim,
+            connected(broker.settings(CENTRE), topics.ALL_RECORDS, topics.ALL_REPLIES) as centre,
+            connected(broker.settings("gw1"), topics.acknowledgement("gw1"), topics.command("gw1")) as victim,
         ):
             await victim.link.publish(topics.status("gw1"), b"retained", 1, retain=True)
             async with connected(broker.settings("gw2"), *everything, topics.acknowledgement("gw2")) as spy:
                 await victim.link.publish(topics.records("gw1"), b"secret", 1)
                 await victim.link.publish(topics.live("gw1"), b"secret", 0)
+                await victim.link.publish(topics.reply("gw1"), b"secret", 1)
                 await centre.until(topics.records("gw1"), b"secret")
-                await centre.link.publish(topics.acknowledgement("gw1"), b"secret", 1)
-                await victim.until(topics.acknowledgement("gw1"), b"secret")
+                await centre.until(topics.reply("gw1"), b"secret")
+                for topic in (topics.acknowledgement("gw1"), topics.command("gw1")):
+                    await centre.link.publish(topic, b"secret", 1)
+                    await victim.until(topic, b"secret")
                 own = topics.acknowledgement("gw2")
                 await centre.link.publish(own, b"behind", 1)
                 await spy.until(own, b"behind")

@@ -59,7 +59,7 @@ static void meter_sample(const int32_t *ui)
 
 int main(int argc, char **argv)
 {
-    static int32_t samples[1 << 18];
+    static int32_t samples[1 << 14];
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(argc > 1 ? atoi(argv[1]) : 0)};
     struct { char letters[4]; uint32_t octets; } head;
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);

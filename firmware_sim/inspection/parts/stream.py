@@ -10,6 +10,8 @@ from typing import Final
 from clock import Clock
 from firmware_sim.inspection.bench import BenchError, DutError
 from firmware_sim.inspection.parts.stream_frames import (
+    LONGEST_REST,
+    SAMP_INDEX,
     VERSION,
     Acknowledged,
     Can,
@@ -24,7 +26,7 @@ from firmware_sim.inspection.parts.stream_frames import (
     phasors,
     samples_head,
 )
-from firmware_sim.inspection.parts.waveform import Flow, Nothing, PhasorFlow, Waveform, waveform
+from firmware_sim.inspection.parts.waveform import OCTETS, Flow, Nothing, PhasorFlow, Waveform, waveform
 from firmware_sim.inspection.points import LoadPoint, Rating
 
 DEFAULT_RATE: Final = 6_400  # 128 samples a period of 50 Hz
@@ -220,13 +222,13 @@ class SampleStream:
     async def run(self, until: int) -> None:
         """Send samples up to an index, and return when all are metered; DutError."""
         while self._sent < until:
-            await self._send(until, self.rate // _FRAMES_A_SECOND)
+            await self._send(until, self._samples(_FRAMES_A_SECOND))
         await self._metered_up_to(self._sent)
 
     async def run_to_pulse(self, kind: int, until: int) -> Fraction | None:
         """Send samples until a pulse of a kind has come, and return its instant; None when there was none."""
         while (found := self._pulse(kind)) is None and self._sent < until:
-            await self._send(until, self.rate // _PULSE_FRAMES_A_SECOND)
+            await self._send(until, self._samples(_PULSE_FRAMES_A_SECOND))
         await self._metered_up_to(self._sent)
         return self._pulse(kind) if found is None else found
 
@@ -237,6 +239,11 @@ class SampleStream:
             if pulse[0] == kind:
                 return pulse[1]
         return None
+
+    def _samples(self, frames_a_second: int) -> int:
+        """Return how many samples a frame has at most."""
+        longest = (LONGEST_REST - SAMP_INDEX.size) // (OCTETS * self._rating.phases)
+        return max(min(self.rate // frames_a_second, longest), 1)
 
     async def _send(self, until: int, most: int) -> None:
         """Send one frame, as soon as the firmware has room for it."""
@@ -257,7 +264,10 @@ class SampleStream:
         self._sent = end
         await self._keep_pace()
         try:
-            await self._writer.drain()
+            async with asyncio.timeout(self._patience_s):
+                await self._writer.drain()
+        except TimeoutError:
+            raise DutError(f"sample stream: the firmware has read nothing for {self._patience_s:g} s") from None
         except OSError as error:
             self._fail(f"is gone: {error.strerror or error}")
 

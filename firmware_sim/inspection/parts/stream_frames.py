@@ -1,8 +1,9 @@
 """The frames of the sample stream (采样流): what bench and host-built firmware say to each other on one TCP connection.
 
 Host-built firmware is the meter's own code, compiled for this machine; the samples stand for those of its converter.
-It connects to the bench. Every frame is 4 ASCII letters, the length of the rest as uint32, and the rest; all integers
-are little-endian. A frame whose letters are not known is passed over. docs/inspection.md has the whole of it.
+It connects to the bench. Every frame is 4 ASCII letters, the length of the rest as uint32, and the rest, from the bench
+at most 65536 octets; all integers are little-endian. A frame whose letters are not known is passed over.
+docs/inspection.md has the whole of it.
 
     bench to firmware
     HELO  uint32 version (1), uint32 samples a second, uint32 phases, uint32 frequency in mHz, uint32 rated voltage in
@@ -40,7 +41,8 @@ from firmware_sim.inspection.points import Rating
 
 VERSION: Final = 1
 HEAD: Final = struct.Struct("<4sI")
-MOST_OCTETS: Final = 1 << 20
+LONGEST_REST: Final = 1 << 16  # that the bench sends
+MOST_OCTETS: Final = 1 << 20  # that it takes
 SAMP_INDEX: Final = struct.Struct("<Q")
 _BENCH_HELLO: Final = struct.Struct("<10Iq")
 _HELLO: Final = struct.Struct("<3I")

@@ -278,6 +278,22 @@ def test_firmware_that_goes_away_is_told_with_how_far_it_came() -> None:
     asyncio.run(main())
 
 
+def test_firmware_that_reads_no_more_is_told() -> None:
+    async def main() -> None:
+        stream = SampleStream(RATING, START_MS, rate=4_000_000, connect_s=5, patience_s=0.2)
+        await stream.listen()
+        _, writer = await asyncio.open_connection("127.0.0.1", stream.port)
+        writer.write(hello())
+        await stream.open()
+        stream.set(FULL)
+        with pytest.raises(DutError, match=r"the firmware has (read nothing|metered 0 of)"):
+            await stream.run(40_000_000)
+        await stream.close()
+        writer.transport.abort()
+
+    asyncio.run(main())
+
+
 def test_nobody_connects_or_the_port_is_taken() -> None:
     async def main() -> None:
         first = SampleStream(RATING, START_MS, connect_s=0.05)
@@ -286,6 +302,34 @@ def test_nobody_connects_or_the_port_is_taken() -> None:
         with pytest.raises(BenchError, match="can't listen"):
             await SampleStream(RATING, START_MS, port=first.port).listen()
         await first.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("rate", [10, 1_000_000])
+def test_frames_have_room_in_65536_octets_at_any_rate(rate: int) -> None:
+    async def main() -> None:
+        stream = SampleStream(RATING, START_MS, rate=rate, connect_s=5)
+        await stream.listen()
+        reader, writer = await asyncio.open_connection("127.0.0.1", stream.port)
+        writer.write(hello())
+        await stream.open()
+        stream.set(FULL)
+        wanted = rate // 10 + 3
+        running = asyncio.ensure_future(stream.run(wanted))
+        index = 0
+        while index < wanted:
+            letters, length = HEAD.unpack(await reader.readexactly(HEAD.size))
+            rest = await reader.readexactly(length)
+            assert length <= 1 << 16
+            if letters == b"SAMP":
+                assert int.from_bytes(rest[:8], "little") == index
+                index += (length - 8) // 24
+                writer.write(ack(index))
+        await running
+        assert stream.now == wanted
+        await stream.close()
+        writer.close()
 
     asyncio.run(main())
 

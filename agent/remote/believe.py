@@ -29,8 +29,13 @@ class CentreTime:
         *,
         trusted: Callable[[], bool],
         note: Callable[[int], None] = lambda _: None,
+        since_ms: int = 0,
     ) -> None:
-        """`trusted` says whether a time service keeps the gateway's own time, `note` has a newer time stored."""
+        """`trusted` says whether a time service keeps the gateway's own time, `note` has a newer time stored.
+
+        `since_ms` is when the journal began: which commands were done before, nobody knows.
+        """
+        self.since_ms = since_ms
         self.newest_ms = stored_ms
         self._own_ms = now_ms
         self._trusted = trusted
@@ -105,6 +110,13 @@ def objection(signed: Signed, gateway: str, time: CentreTime) -> Objection | Non
     if signed.issued_ms > now + AHEAD_MS:
         text = f"it is of the future: issued at {shown(signed.issued_ms)}, the gateway has {shown(now)}"
         return Objection(text + _doubt(time), lasting=False)
+    # A journal that begins in the future was begun by a wrong clock.
+    if signed.issued_ms < time.since_ms <= now:
+        text = (
+            f"it was issued at {shown(signed.issued_ms)}, before this gateway's journal began at "
+            f"{shown(time.since_ms)}: nobody knows whether it was done"
+        )
+        return Objection(text, lasting=False)
     return None
 
 

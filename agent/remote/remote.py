@@ -39,6 +39,7 @@ class Remote:
             now_ms,
             trusted=lambda: gateway.time.state == ClockState.SYNCHRONISED and not gateway.time.doubtful,
             note=writer.note_centre_time,
+            since_ms=writer.journal.header.created_ms,
         )
         gateway.uplink.on_centre_time = gateway.factors.on_centre_time = self.time.heard
         asking = Asking(gateway.lines, clock)

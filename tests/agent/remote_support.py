@@ -97,7 +97,7 @@ class Bureau:
 
     def journal(self) -> Journal:
         """Open the journal, as a run of the program does."""
-        return Journal.open(self.path, now_ms=START, entropy=random.Random().randbytes)
+        return Journal.open(self.path, now_ms=self.clock.now_ms(), entropy=random.Random().randbytes)
 
     @asynccontextmanager
     async def run(self, *, killed: bool = False, **changes: Any) -> AsyncIterator["Run"]:
@@ -145,7 +145,11 @@ class Run:
         clock = bureau.clock
         self.writer = JournalWriter(journal, clock, clock.now_ms, memory_records=1000)
         self.time = CentreTime(
-            journal.header.centre_ms, clock.now_ms, trusted=lambda: bureau.trusted, note=self.writer.note_centre_time
+            journal.header.centre_ms,
+            clock.now_ms,
+            trusted=lambda: bureau.trusted,
+            note=self.writer.note_centre_time,
+            since_ms=journal.header.created_ms,
         )
         self.answerer = Answerer(
             GATEWAY,

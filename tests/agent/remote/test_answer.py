@@ -224,6 +224,25 @@ def test_a_replay_after_the_clock_was_set_back_does_nothing(bureau: Bureau) -> N
     assert bureau.done == [order_id(1), order_id(2), order_id(3)]
 
 
+def test_a_command_from_before_the_journal_is_not_done_again(bureau: Bureau) -> None:
+    """The journal that knew whether it was done is gone; what is issued from then on is done."""
+
+    async def scenario() -> None:
+        async with bureau.run() as run:
+            await run.answer(command(1, READ))
+        for path in bureau.path.parent.glob("journal.db*"):
+            path.unlink()
+        bureau.clock.wall_ms += 60_000
+        async with bureau.run() as run:
+            reply = await run.answer(command(1, READ))
+            assert reply.outcome == Outcome.REFUSED
+            assert "before this gateway's journal began" in reply.text
+            assert (await run.answer(command(2, READ, issued=START + 60_000))).outcome == Outcome.DONE
+
+    asyncio.run(scenario())
+    assert bureau.done == [order_id(1), order_id(2)]
+
+
 def test_a_clock_that_is_far_ahead_for_a_while_forgets_nothing(bureau: Bureau) -> None:
     """Else a command could be done again when the clock is right."""
 

@@ -145,6 +145,14 @@ def test_a_gateway_whose_clock_is_empty_goes_by_the_centres_time(bureau: Bureau)
     assert judged(bureau, own) is None
 
 
+@pytest.mark.parametrize(("since_ms", "refused"), [(START, False), (START + 1, True), (START + HOUR, False)])
+def test_what_was_issued_before_the_journal_is_refused(bureau: Bureau, since_ms: int, refused: bool) -> None:
+    """Unless the journal itself is of the future: it was begun by a wrong clock."""
+    own = Own(START + MINUTE)
+    own.time.since_ms = since_ms
+    assert ("journal began" in str(judged(bureau, own))) is refused
+
+
 @pytest.mark.parametrize(("newest_ms", "lasting"), [(START + HOUR, False), (START + HOUR + 1, True)])
 def test_only_what_expired_by_the_centres_time_can_never_come_back(
     bureau: Bureau, newest_ms: int, lasting: bool

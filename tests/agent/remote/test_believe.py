@@ -26,12 +26,6 @@ class Own:
         self.time = CentreTime(stored_ms, lambda: self.now_ms, trusted=lambda: self.trusted, note=self.noted.append)
 
 
-@pytest.fixture
-def bureau(tmp_path: Any) -> Bureau:
-    """Return keys."""
-    return Bureau(tmp_path)
-
-
 def test_what_the_centre_signed_for_this_topic_is_opened(bureau: Bureau) -> None:
     """With everything that it says."""
     one = command(7)

@@ -175,7 +175,7 @@ def corpus(
             as_status = Hostile(f"status: {name}", status, signer.sign(payload, status), reasons | SIGNED)
             found += [as_status] if name != "a status" else []
             reply = topics.reply(gateway)
-            if len(payload) < _KIB_64:  # the larger ones are many megabytes already
+            if len(payload) < _KIB_64:  # many larger ones are put off: cloud_receiver.orders.budget
                 found.append(Hostile(f"reply: {name}", reply, signer.sign(payload, reply), reasons | SIGNED))
     envelope = signer.sign(good, topic)
     only = {reason: frozenset({reason}) for reason in Reason}

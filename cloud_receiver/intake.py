@@ -18,6 +18,7 @@ from cloud_receiver.config import Intake as IntakeSettings
 from cloud_receiver.counters import Counters
 from cloud_receiver.database import reading
 from cloud_receiver.enrolment import Enrolled, enrolled
+from cloud_receiver.orders.budget import PutOffError, ReplyBudget
 from cloud_receiver.portion import Arrived, Portion
 from cloud_receiver.quarantine import STRANGER, Quarantine, Refused
 from cloud_receiver.refusal import Reason, RefusalError
@@ -77,6 +78,7 @@ class Intake:
             settings.replay_after_s * 1000,
         )
         self._queue = Waiting[Arrived](QUEUE_LIMIT, QUEUE_BYTES, self._lane)
+        self._budget = ReplyBudget(clock)
         self._patience = 1
         self._told: dict[Reason, tuple[int | None, int]] = {}
         self._arrival = asyncio.Event()
@@ -197,24 +199,31 @@ class Intake:
     def _attempt(self, group: list[Arrived]) -> tuple[list[Acknowledgement], int]:
         known = self._keys()
         done = 0
-        portion = Portion()
+        portion = Portion(self._budget)
         for message in group:
             done += 1
-            try:
-                try:
-                    portion.sort(message, known)
-                except RefusalError as refusal:
-                    # The key may have been enrolled a moment ago.
-                    if refusal.reason not in {Reason.UNKNOWN_KEY, Reason.UNKNOWN_GATEWAY} or not self._stale(1000):
-                        raise
-                    known = self._read_keys()
-                    portion.sort(message, known)
-            except RefusalError as refusal:
-                portion.refuse(message, refusal, self._named(message.topic))
+            known = self._sort(message, portion, known)
             if portion.full or len(portion.batches) >= self._settings.commit_batches:
                 break
         self._patience = FLOOD_PATIENCE if len(portion.refused) > done // 2 else 1
         return self._commit(portion, known), done
+
+    def _sort(self, message: Arrived, portion: Portion, known: Enrolled) -> Enrolled:
+        """Add a message to a portion; return what is known of gateways now."""
+        try:
+            try:
+                portion.sort(message, known)
+            except RefusalError as refusal:
+                # The key may have been enrolled a moment ago.
+                if refusal.reason not in {Reason.UNKNOWN_KEY, Reason.UNKNOWN_GATEWAY} or not self._stale(1000):
+                    raise
+                known = self._read_keys()
+                portion.sort(message, known)
+        except RefusalError as refusal:
+            portion.refuse(message, refusal, self._named(message.topic))
+        except PutOffError:
+            self.counters.displaced += 1
+        return known
 
     def _commit(self, portion: Portion, known: Enrolled) -> list[Acknowledgement]:
         now_ms = self._clock.now_ms()

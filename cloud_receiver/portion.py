@@ -6,6 +6,7 @@ from typing import Protocol
 
 from cloud_receiver.enrolment import Enrolled
 from cloud_receiver.gateway_status import Heard
+from cloud_receiver.orders.budget import ReplyBudget
 from cloud_receiver.orders.replies import Answered
 from cloud_receiver.quarantine import Refused
 from cloud_receiver.refusal import RefusalError
@@ -44,6 +45,7 @@ class Arrived(Protocol):
 class Portion:
     """What one transaction takes."""
 
+    budget: ReplyBudget
     batches: list[Verified] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
     answered: list[Answered] = field(default_factory=list)
@@ -52,13 +54,16 @@ class Portion:
     reply_bytes: int = 0
 
     def sort(self, message: Arrived, known: Enrolled) -> None:
-        """Verify a message by the kind that its topic names; RefusalError when it is not what it should be."""
+        """Verify a message by the kind that its topic names; RefusalError when it is not what it should be.
+
+        PutOffError for a reply that is not read now.
+        """
         topic, payload = message.topic, message.payload
         if topic.endswith(_STATUS):
             self.heard.append(verify_status(topic, payload, known, retained=message.retained))
         elif topic.endswith(_REPLY):
             self.reply_bytes += len(payload)
-            self.answered.append(verify_reply(topic, payload, known))
+            self.answered.append(verify_reply(topic, payload, known, self.budget))
         else:
             item = verify(topic, payload, known)
             self.batches.append(item)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from cloud_receiver.enrolment import Enrolled, GatewayRow
 from cloud_receiver.gateway_status import Heard
+from cloud_receiver.orders.budget import ReplyBudget
 from cloud_receiver.orders.replies import Answered
 from cloud_receiver.refusal import OF_ENVELOPE, Reason, RefusalError
 from diantan_core import DecodeError, RecordBatch, decode_batch
@@ -59,9 +60,10 @@ def verify_status(topic: str, envelope: bytes, enrolled: Enrolled, *, retained: 
     return Heard(enrolled.gateways[name], status, retained, topic, envelope)
 
 
-def verify_reply(topic: str, envelope: bytes, enrolled: Enrolled) -> Answered:
-    """Check a message of a reply topic, as `verify` does one of records."""
+def verify_reply(topic: str, envelope: bytes, enrolled: Enrolled, budget: ReplyBudget) -> Answered:
+    """Check a message of a reply topic, as `verify` does one of records; PutOffError where there are too many."""
     name, opened = _signed(topic, envelope, "reply", enrolled)
+    budget.spend(name, len(opened.payload))
     try:
         reply = Reply.decode(opened.payload)
     except MessageError as error:

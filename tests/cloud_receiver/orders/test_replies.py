@@ -290,6 +290,37 @@ def test_large_replies_let_others_have_their_turn(engine: Engine, gateway: FakeG
     assert all(message.acked == ["ack"] for message in messages)
 
 
+def test_a_gateway_that_sends_too_many_bytes_of_replies_is_put_off_alone(engine: Engine, gateway: FakeGateway) -> None:
+    bench, desk = Bench(engine), Desk(engine)
+    other = enrol(engine, "gw2")
+    figures = Figures({f"{number:04}": "x" * 240 for number in range(4000)})
+    number, theirs = desk.issue(), desk.issue("gw2")
+    bad = [reply(gateway, bytes(16), result=figures) for _ in range(9)]
+    assert all(900_000 < len(message.payload) < 1_000_000 for message in bad)
+    bench.take(*bad[:4])
+    final = reply(gateway, number)
+    bench.take(*bad[4:], final, reply(other, theirs))
+    assert [desk.entry(number).outcome, desk.entry(theirs).outcome] == [None, Outcome.DONE]
+    assert bench.intake.counters.refused == {Reason.UNKNOWN_COMMAND: 5}
+    assert bench.intake.counters.displaced == 4 + 1
+    assert all(message.acked == ["ack"] for message in [*bad, final])
+    # The centre repeats its command, and the gateway its reply.
+    bench.clock.elapsed_ms += 4000
+    bench.take(final)
+    assert desk.entry(number).outcome == Outcome.DONE
+
+
+def test_what_nobody_has_signed_spends_nothing_of_a_gateway(engine: Engine, gateway: FakeGateway) -> None:
+    bench, desk = Bench(engine), Desk(engine)
+    number = desk.issue()
+    final = reply(gateway, number)
+    junk = bytes([*final.payload[:-1], final.payload[-1] ^ 1])
+    bench.take(*(Message(final.topic, bytes(1_000_000)) for _ in range(10)))
+    bench.take(*(Message(final.topic, junk) for _ in range(10)), final)
+    assert desk.entry(number).outcome == Outcome.DONE
+    assert bench.intake.counters.displaced == 0
+
+
 def test_a_flood_of_refused_replies_is_counted_and_displaces_nobody_else(engine: Engine, gateway: FakeGateway) -> None:
     bench, desk = Bench(engine), Desk(engine)
     other = enrol(engine, "gw2")

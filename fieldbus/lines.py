@@ -1,6 +1,6 @@
 """Lines in a configuration: which keys each transport has, whoever asks meters there."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -66,4 +66,3 @@ class DialInLine(LineSection):
 
 Line = ModbusTcpLine | TcpLine | SerialLine | DialInLine
 AnyLine = Annotated[Line, Field(discriminator="transport")]
-TRANSPORTS: Final = ("modbus-tcp", "tcp", "serial", "dial-in")

@@ -23,11 +23,6 @@ class SetCurve(Curve):
             raise ValueError(f"the load was set at {self._starts[-1]} ms, it can't change at {time_ms} ms")
         self._append(time_ms, power)
 
-    @property
-    def changed_ms(self) -> int:
-        """When the power was set last."""
-        return self._starts[-1]
-
     def flowed(self, until_ms: Fraction) -> tuple[Fraction, Fraction]:
         """Return the (forward, reverse) energy in mWh from the start to an instant, exactly."""
         whole_ms = int(until_ms)

@@ -51,7 +51,7 @@ def test_the_past_stays() -> None:
     curve = SetCurve(0)
     curve.set_power(100, 5)
     curve.set_power(100, 6)
-    assert curve.changed_ms == 100
+    assert curve.power_at(100) == 6
     with pytest.raises(ValueError, match="was set at 100 ms, it can't change at 99 ms"):
         curve.set_power(99, 7)
 

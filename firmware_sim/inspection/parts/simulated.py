@@ -90,7 +90,7 @@ async def simulated_bench(
     model = load(profile, parameters)
     section = MeterSection(id=_ID, line=_ID, profile=profile, parameters=dict(parameters or {}))
     address = address_of(section, model.protocol, 1)
-    settings = adjust(_settings(rating, model, address, timezone))
+    settings = adjust(_settings(rating, model, section.parameters, address, timezone))
     terminals = Terminals(start_ms, settings.startup_current_ma)
     circuit = Circuit(voltage_mv=rating.voltage_mv, frequency_mhz=rating.frequency_mhz, shares=(1,) * rating.phases)
     # What is too small to start the meter does not come through the terminals.
@@ -111,7 +111,7 @@ async def simulated_bench(
             model,
             clock,
             timezone=timezone,
-            more=_abilities(outputs, settings),
+            more=_abilities(model, outputs, settings),
         )
         try:
             await dut.open()
@@ -124,7 +124,7 @@ async def simulated_bench(
                 dut=dut,
                 limits=limits,
                 pulses=SimulatedPulses(outputs, simulation) if outputs.kinds else None,
-                fast=JumpForward(time, dut),
+                fast=JumpForward(time, dut) if Ability.FAST in dut.abilities else None,
                 registers=SimulatedRegisters(simulation),
                 meter=meter,
                 terminals=terminals,
@@ -137,7 +137,9 @@ async def simulated_bench(
         await service.stop()
 
 
-def _settings(rating: Rating, profile: Profile, address: str | None, timezone: str) -> MeterSettings:
+def _settings(
+    rating: Rating, profile: Profile, parameters: Mapping[str, Decimal], address: str | None, timezone: str
+) -> MeterSettings:
     energy, carbon = profile.points.get("energy_forward"), profile.points.get("carbon_forward")
     defaults = MeterSettings()
     return MeterSettings(
@@ -151,13 +153,15 @@ def _settings(rating: Rating, profile: Profile, address: str | None, timezone: s
         rollover_mwh=ROLLOVER_MWH if energy is None or energy.rollover is None else energy.rollover,
         carbon_rollover_ng=CARBON_ROLLOVER_NG if carbon is None or carbon.rollover is None else carbon.rollover,
         load_parts=PARTS,
-        parameters={"pt": Decimal(1), "ct": Decimal(1)},
+        parameters={"pt": Decimal(1), "ct": Decimal(1), **parameters},
         multi_function=multi_function(profile, address),
     )
 
 
-def _abilities(outputs: PulseOutputs, settings: MeterSettings) -> frozenset[Ability]:
-    found = {Ability.FAST, Ability.POWER_CUT}
+def _abilities(profile: Profile, outputs: PulseOutputs, settings: MeterSettings) -> frozenset[Ability]:
+    found = {Ability.POWER_CUT}
+    if "device_time" in profile.points:
+        found.add(Ability.FAST)
     if ENERGY in outputs.kinds:
         found.add(Ability.PULSES)
     if CARBON in outputs.kinds:

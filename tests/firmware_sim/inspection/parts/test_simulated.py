@@ -71,6 +71,10 @@ def test_what_it_can_do_is_what_profile_rating_and_simulation_say() -> None:
     assert on_bench(scenario) == frozenset(Ability)
     plain = on_bench(scenario, replace(RATING, constant=None, carbon_constant=None))
     assert plain == frozenset(Ability) - {Ability.PULSES, Ability.CARBON_PULSES}
+    without_clock = on_bench(scenario, profile="eastron-sdm120")
+    assert without_clock == {
+        *(Ability.PULSES, Ability.CARBON_PULSES, Ability.POWER_CUT, Ability.RAW, Ability.REVERSE, Ability.ROLLOVER),
+    }
     energy_only = on_bench(scenario, profile="dlt645-three-phase", parameters={"pt": 1, "ct": 1})
     assert not energy_only & {Ability.CARBON, Ability.FACTOR, Ability.FACTOR_HISTORY, Ability.DAILY_CARBON}
 

@@ -116,7 +116,7 @@ async def serve(meter: Meter, reader: asyncio.StreamReader, writer: asyncio.Stre
             if meter.powered:
                 answer = meter.answer(pdu)
                 writer.write(struct.pack(">HHHB", number, 0, len(answer) + 1, unit) + answer)
-    except (asyncio.IncompleteReadError, OSError):  # a time-out is an OSError
+    except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):  # a time-out is an OSError
         pass
     writer.close()
 

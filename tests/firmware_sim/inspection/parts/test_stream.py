@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ import pytest
 from clock import SystemClock
 from fieldbus.lines import ModbusTcpLine
 from firmware_sim import examples
-from firmware_sim.inspection.bench import Ability, BenchError, DutError
+from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError, Item, Selection
+from firmware_sim.inspection.metering.carbon import DynamicFactor, FixedFactor
+from firmware_sim.inspection.metering.electricity import Electricity
+from firmware_sim.inspection.metering.limits import DEFAULT_FILE, FileLimits
 from firmware_sim.inspection.parts.dut import LineDut
 from firmware_sim.inspection.parts.fast import JumpForward
 from firmware_sim.inspection.parts.stream import SampleStream
@@ -29,6 +33,7 @@ from firmware_sim.inspection.parts.stream_parts import (
     abilities_of,
 )
 from firmware_sim.inspection.points import Balance, Character, LoadPoint, Rating
+from firmware_sim.inspection.result import ItemResult, Verdict
 from profiles import load
 
 FOLDER = Path(examples.__file__).parent
@@ -89,6 +94,23 @@ def on_host(scenario: Callable[[HostBench], Awaitable[Any]], **keys: Any) -> Any
 async def send_factor(bench: HostBench, factor: int) -> None:
     now_ms = int(bench.time.now())
     await bench.dut.write("factor", {"time": now_ms - now_ms % 900_000, "carbon_factor": factor})
+
+
+@pytest.mark.parametrize("item", [Electricity(), FixedFactor(), DynamicFactor()], ids=lambda item: str(item.info.id))
+def test_the_example_passes_the_metering_inspection(item: Item) -> None:
+    async def scenario(bench: HostBench) -> ItemResult:
+        await bench.standard.start()
+        few = Selection((500_000, 1_000_000), ("0.5L",), ("Imax", "10Itr"), ("a",), dwell_ms=10_000)
+        parts = bench.time, bench.source, bench.standard, bench.dut
+        whole = Bench(RATING, "Asia/Shanghai", *parts, FileLimits.load(DEFAULT_FILE), bench.pulses, selection=few)
+        return await item.run(whole)
+
+    result = on_host(scenario)
+    assert result.verdict is Verdict.PASSED
+    readings = [reading for point in result.points for reading in point.readings]
+    assert {reading.by for reading in readings} == {"register", "pulse"}
+    # It sums up the very samples that the standard does: nothing is left but what counting adds.
+    assert all(abs(Decimal(reading.error_percent)) <= Decimal(reading.count_error_percent) for reading in readings)
 
 
 POINTS = [

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select
@@ -23,7 +23,7 @@ from cloud_receiver.refusal import Reason
 from cloud_receiver.verify import Verified
 from diantan_core import RecordBatch, decode_batch
 from wire.envelope import open_envelope
-from wire.messages import Acknowledgement
+from wire.messages import Acknowledgement, StatusState
 from wire.records import EventCode, FreezeSource
 
 log = logging.getLogger(__name__)
@@ -128,6 +128,8 @@ class Committer:
     ) -> None:
         self._engine = engine
         self._replay_after_ms = replay_after_ms
+        self.on_status: Callable[[str, StatusState], None] = lambda _gateway, _state: None
+        """Told of each status once it is stored, and not replayed."""
         self._quarantine = quarantine
         self._counters = counters
         self._meters = MeterNumbers()
@@ -173,6 +175,9 @@ class Committer:
         work.counters.transactions = 1
         self._counters.add(work.counters)
         taken.tell()
+        for told in heard:
+            if told not in stale:
+                self.on_status(told.gateway.name, told.status.state)
         return work.acknowledgements()
 
     def only_counts(self, refused: Sequence[Refused], now_ms: int) -> bool:

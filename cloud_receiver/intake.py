@@ -63,13 +63,12 @@ class Intake:
         *,
         on_status: Callable[[str, StatusState], None] = lambda _gateway, _state: None,
     ) -> None:
-        """Tell `on_status` of each status that is stored."""
+        """Tell `on_status` of each status that is stored, and not replayed."""
         self._engine = engine
         self._signer = signer
         self._link = link
         self._clock = clock
         self._settings = settings
-        self._on_status = on_status
         self.counters = Counters()
         self._committer = Committer(
             engine,
@@ -78,6 +77,7 @@ class Intake:
             settings.replay_after_s * 1000,
         )
         self._queue = Waiting[Arrived](QUEUE_LIMIT, QUEUE_BYTES, self._lane)
+        self._committer.on_status = on_status
         self._budget = ReplyBudget(clock)
         self._patience = 1
         self._told: dict[Reason, tuple[int | None, int]] = {}
@@ -238,8 +238,6 @@ class Intake:
             acknowledgements = self._one_by_one(portion.batches, known, now_ms)
             self._committer.commit((), *rest, answered=portion.answered)
         self._tell(portion.refused, now_ms)
-        for item in portion.heard:
-            self._on_status(item.gateway.name, item.status.state)
         return acknowledgements
 
     def _tell(self, refused: list[Refused], now_ms: int) -> None:

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from intake_support import Bench, Message
+from intake_support import Bench, Message, batch
 from orders_support import MINUTE_MS, ORDERS, Desk, reply
-from receiver_support import DAY_MS, FakeGateway, enrol, until
+from receiver_support import DAY_MS, FakeGateway, enrol, interval, until
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
@@ -82,7 +82,7 @@ def heard(engine: Engine, gateway: FakeGateway, state: StatusState, outbox: Outb
     status = Status(gateway.name, state, DAY_MS, b"journal1", 1, 0, ClockState.SYNCHRONISED)
     bench = Bench(engine)
     if outbox is not None:
-        bench.intake._on_status = outbox.heard
+        bench.intake._committer.on_status = outbox.heard
     bench.take(Message(topic, Signer(gateway.key).sign(status.encode(), topic)))
 
 
@@ -184,6 +184,22 @@ def test_a_gateway_that_starts_again_with_what_it_tries_hears_of_the_centre_at_o
     heard(engine, gateway, StatusState.BIRTH, post.outbox)
     assert post.round() == [number]
     assert post.round(after_ms=1) == []
+
+
+def test_a_status_of_a_journal_that_was_given_up_is_replayed_and_wakes_nobody(
+    engine: Engine, gateway: FakeGateway
+) -> None:
+    post, bench = Post(engine), Bench(engine)
+    post.desk.issue()
+    bench.take(batch(gateway, 1, 1))
+    bench.take(Message(gateway.topic, gateway.envelope(1, [interval(1)], context=b"journal2")))
+    status = Status("gw1", StatusState.HEALTH, DAY_MS, b"journal2", 2, 0, ClockState.SYNCHRONISED)
+    topic = topics.status("gw1")
+    bench.take(Message(topic, Signer(gateway.key).sign(status.encode(), topic)))
+    post.round()
+    post.clock.wall_ms += GAP_MS + 1
+    heard(engine, gateway, StatusState.BIRTH, post.outbox)  # of journal1
+    assert post.round() == []
 
 
 def test_a_will_wakes_nobody(engine: Engine, gateway: FakeGateway) -> None:

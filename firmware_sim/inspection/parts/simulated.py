@@ -90,7 +90,7 @@ async def simulated_bench(
     model = load(profile, parameters)
     section = MeterSection(id=_ID, line=_ID, profile=profile, parameters=dict(parameters or {}))
     address = address_of(section, model.protocol, 1)
-    settings = adjust(_settings(rating, model, section.parameters, address, timezone))
+    settings = adjust(settings_of(rating, model, section.parameters, address, timezone))
     terminals = Terminals(start_ms, settings.startup_current_ma)
     circuit = Circuit(voltage_mv=rating.voltage_mv, frequency_mhz=rating.frequency_mhz, shares=(1,) * rating.phases)
     # What is too small to start the meter does not come through the terminals.
@@ -137,9 +137,10 @@ async def simulated_bench(
         await service.stop()
 
 
-def _settings(
+def settings_of(
     rating: Rating, profile: Profile, parameters: Mapping[str, Decimal], address: str | None, timezone: str
 ) -> MeterSettings:
+    """Return the settings of a simulated meter: its rating's, with registers as its profile has them."""
     energy, carbon = profile.points.get("energy_forward"), profile.points.get("carbon_forward")
     defaults = MeterSettings()
     return MeterSettings(

@@ -105,7 +105,7 @@ def test_a_lost_reply_is_asked_for_again_when_the_plan_says_so() -> None:
         bench.dut._retries = 1  # type: ignore[attr-defined] # the factory has no need of it
         return await bench.dut.read("energy_forward")
 
-    assert on_bench(scenario, faults=[fault], timeout_ms=100) == {"energy_forward": 0}
+    assert on_bench(scenario, faults=[fault], timeout_ms=500) == {"energy_forward": 0}
 
     async def once(bench: SimulatedBench) -> None:
         with pytest.raises(DutError, match="no reply"):

@@ -187,7 +187,7 @@ def test_without_supply_the_meter_is_silent_keeps_its_registers_and_its_time() -
         freezes = [await bench.dut.row("daily_freezes", number) for number in (1, 2)]
         assert [row["energy_forward"] for row in freezes] == [39_600_000, 39_600_000]
 
-    on_bench(scenario, timeout_ms=200)
+    on_bench(scenario, timeout_ms=500)
 
 
 def test_the_circuit_is_the_load_points() -> None:

@@ -127,6 +127,8 @@ class Outbox:
     async def _publish(self, due: list[Entry], now_ms: int) -> None:
         with writing(self._engine) as connection:
             claimed = [(entry, book.claim(connection, entry, now_ms)) for entry in due]
+        # Else what is lost and fills a round would be in the next one too, at once and for ever.
+        self._again.difference_update(entry.id for entry in due)
         # Counted before, not after: else a crash in between would let every receiver publish it anew, without a pause.
         mine = [(entry, envelope) for entry, envelope in claimed if envelope is not None]
         sent = []

@@ -297,6 +297,28 @@ def test_many_commands_go_out_in_portions_in_the_order_of_their_issue(engine: En
     assert [number for found in rounds for number in found] == numbers
 
 
+def test_what_a_broken_link_lost_is_published_once_more_however_much_it_is(
+    engine: Engine, gateway: FakeGateway
+) -> None:
+    post = Post(engine)
+    numbers = []
+    for place in range(AT_ONCE // WINDOW + 2):
+        if place:
+            enrol(engine, f"away{place}")
+        for _ in range(WINDOW):
+            numbers.append(post.desk.issue("gw1" if place == 0 else f"away{place}"))
+            post.desk.now_ms += 1
+    post.clock.wall_ms += 1000
+    assert AT_ONCE < len(numbers) < 2 * AT_ONCE
+    post.link.failing = True
+    assert len(post.round()) + len(post.round()) == len(numbers)
+    post.link.failing = False
+    post.outbox.connected()
+    rounds = [post.round() for _ in range(4)]
+    assert [len(found) for found in rounds] == [AT_ONCE, len(numbers) - AT_ONCE, 0, 0]
+    assert [number for found in rounds for number in found] == numbers
+
+
 def test_a_gateway_gets_a_few_commands_at_a_time(engine: Engine, gateway: FakeGateway) -> None:
     post, bench = Post(engine), Bench(engine)
     numbers = []

@@ -1,0 +1,326 @@
+"""A journey through the device's time: load, factors and clock are known at every instant, so the truth is too.
+
+Whatever brings the device's clock forward (parts.fast), only what flowed is counted: where the clock is set on the way,
+the load is taken off meanwhile.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+from typing import Final
+
+from diantan_core import day_start_ms, next_day_start_ms
+from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError
+from firmware_sim.inspection.functions.checks import NotLookedAtError
+from firmware_sim.inspection.functions.expectations import Expectations
+from firmware_sim.inspection.functions.given import SLOT_MS, Given, UnknownFactorError
+from firmware_sim.inspection.functions.stretches import Stretches
+from firmware_sim.inspection.functions.truth import Flowed, Scale, Seen, flowed
+from firmware_sim.inspection.metering.measure import UJ_PER_MWH
+from firmware_sim.inspection.parts.fast import JumpForward
+from firmware_sim.inspection.points import LoadPoint
+from profiles.model import CodecError
+
+REGISTERS: Final = ("energy_forward", "energy_reverse", "carbon_forward", "carbon_reverse")
+DAY_MS: Final = 86_400_000
+DAY_SLOTS: Final = 96
+FRESH_DAYS: Final = 2  # beyond the next midnight
+_FINE_MS: Final = 10  # a clock of finer steps needs no search for its edges
+
+
+class UnsayableError(NotLookedAtError):
+    """The profile has no way to say a value."""
+
+
+class Journey:
+    """The bench's parts, and a book of what was done with them."""
+
+    def __init__(self, bench: Bench, expectations: Expectations, seen: Seen) -> None:
+        """`begin` makes one."""
+        self.bench = bench
+        self.expectations = expectations
+        self.given = Given(expectations)
+        self.first = self.last = seen
+        self.clock_ms = step_of(bench, "device_time") or 1
+        self.vague_ms = Fraction(0)  # how well it is known when the device's clock shows what
+        self.peak = Fraction(0)  # the largest load so far, mWh in a ms
+        self.counts_carbon = Ability.FACTOR in bench.dut.abilities
+        self.points: list[LoadPoint] = []  # that were set
+        self.ends: dict[str, int] = {}  # at which registers start again from 0, where the item lets them
+        self.slack_ms = Fraction(0)  # in which the device may not have measured: it was starting
+        self._point: LoadPoint | None = None
+        self._by_day: bool | None = None  # whether the factors of a whole day are written at once
+        self._stretches = Stretches(seen.middle, seen.middle)
+
+    @classmethod
+    async def begin(cls, bench: Bench, expectations: Expectations, *, clock: bool = True) -> "Journey":
+        """Take the load off, read the registers and find out what the device's clock shows.
+
+        With `clock` false, of a device without one, its time is taken to be the bench's.
+        """
+        await bench.source.set(None)
+        journey = cls(bench, expectations, await read(bench))
+        if clock and step_of(bench, "device_time") is not None:
+            await journey.sync()
+        return journey
+
+    # Time
+
+    @property
+    def now(self) -> Fraction:
+        """Return the bench's time."""
+        return self.bench.time.now()
+
+    @property
+    def device_ms(self) -> Fraction:
+        """Return what the device's clock shows, as it is known since the last look at it."""
+        return self._stretches.device_at(self.now)
+
+    @property
+    def slot_ms(self) -> int:
+        """Return the start of the slot that is running by the device's clock."""
+        now = int(self.device_ms)
+        return now - now % SLOT_MS
+
+    @property
+    def midnight_ms(self) -> int:
+        """Return the next local midnight of the device's clock."""
+        return next_day_start_ms(int(self.device_ms), self.bench.timezone)
+
+    @property
+    def today_ms(self) -> int:
+        """Return the last local midnight of the device's clock."""
+        return day_start_ms(int(self.device_ms), self.bench.timezone)
+
+    async def sync(self) -> None:
+        """Find out what the device's clock shows, finer than its own step; DutError when it shows nothing."""
+        instant, device_ms = await self._clock()
+        self._stretches.show(instant, device_ms)
+
+    async def wait(self, duration_ms: Fraction | int) -> None:
+        """Let true time pass, and the device's clock with it."""
+        await self.bench.time.wait(duration_ms)
+        self._stretches.extend(self.now)
+
+    async def fresh(self) -> None:
+        """Travel to a local midnight that no factor sent by another item can reach, without load."""
+        await self.load(None)
+        midnight = self.midnight_ms
+        for _ in range(FRESH_DAYS):
+            midnight = next_day_start_ms(midnight, self.bench.timezone)
+        await self.travel(midnight)
+
+    async def live_to(self, device_ms: int) -> None:
+        """Wait until the device's clock shows a time: every moment until then is lived through."""
+        await self.wait(max(device_ms - self.device_ms, Fraction(0)))
+
+    async def travel(self, device_ms: int) -> None:
+        """Bring the device's clock to a time by the fast way; the load is off meanwhile where the clock is set."""
+        bench = self.bench
+        if bench.fast is None:
+            raise NotLookedAtError("time can't be run forward")
+        if isinstance(bench.fast, JumpForward):
+            await bench.fast.to(device_ms)
+            self._stretches.extend(self.now)
+            await self._look_at_clock()
+            return
+        point = self._point
+        await self.load(None)
+        self._stretches.extend(self.now)
+        await bench.fast.to(device_ms)
+        instant, shown = await self._clock()
+        self._stretches.jump(instant, shown)
+        await self.load(point)
+
+    async def set_clock(self, device_ms: int) -> None:
+        """Set the device's clock; DutRefusedError when it does not let it, UnsayableError."""
+        self._stretches.extend(self.now)
+        before = self.now
+        await self.say("clock", {"time": device_ms})
+        after = self.now
+        self._stretches.jump((before + after) / 2, Fraction(device_ms))
+        self.vague_ms = max(self.vague_ms, (after - before) / 2)
+        await self.sync()
+
+    def passed(self, device_ms: int) -> Fraction:
+        """Return the bench's instant at which the device's clock first showed a time, or was set beyond it."""
+        self._stretches.extend(self.now)
+        return self._stretches.passed(device_ms)
+
+    async def _look_at_clock(self) -> None:
+        """Keep what is known of the clock while it agrees with what is shown; find it out anew when it has drifted."""
+        before, shown, after = await self._shown()
+        expected = self._stretches.device_at((before + after) / 2)
+        if not -1 <= expected - shown <= self.clock_ms + (after - before):
+            await self.sync()
+
+    async def _clock(self) -> tuple[Fraction, Fraction]:
+        """Return an instant of the bench and what the device's clock shows then, to a ms where it shows seconds."""
+        before, shown, after = await self._shown()
+        if self.clock_ms <= _FINE_MS:
+            self.vague_ms = max(self.vague_ms, (after - before) / 2)
+            return (before + after) / 2, Fraction(shown)
+        step, origin, cycle = self.clock_ms, before, 0
+        early, late = Fraction(0), Fraction(step)  # the next step comes between these, after the origin
+        while late - early > max(Fraction(1), 2 * (after - before)):
+            cycle += 1
+            middle = Fraction(ceil((early + late) / 2))
+            while origin + middle + cycle * step < self.now:
+                cycle += 1
+            await self.bench.time.wait_until(origin + middle + cycle * step)
+            before, now_shown, after = await self._shown()
+            if now_shown >= shown + (cycle + 1) * step:
+                late = middle
+            else:
+                early = middle
+        self.vague_ms = max(self.vague_ms, (late - early) / 2 + (after - before) / 2)
+        now = self.now
+        return now, shown + step + (now - origin - late)
+
+    async def _shown(self) -> tuple[Fraction, int, Fraction]:
+        before = self.now
+        shown = (await self.bench.dut.read("device_time")).get("device_time")
+        if shown is None:
+            raise DutError("its clock shows no time")
+        return before, shown, self.now
+
+    # Load
+
+    async def load(self, point: LoadPoint | None) -> None:
+        """Put a load on the device from now on."""
+        await self.bench.source.set(point)
+        self._point = point
+        if point is not None:
+            self.points.append(point)
+            self.peak = max(self.peak, abs(point.power_mw) / UJ_PER_MWH)
+
+    # Factors
+
+    async def give(self, factors: Mapping[int, int | None]) -> None:
+        """Write the factors of slots, in the order of time; DutRefusedError, UnsayableError.
+
+        A device that takes the factors of a whole day is sent each day concerned, and in slots of which nothing is
+        known what would be held in them.
+        """
+        if self._by_day is not False:
+            try:
+                await self._give_days(factors)
+            except KeyError:
+                if self._by_day:
+                    raise
+                self._by_day = False
+            else:
+                self._by_day = True
+                return
+        for slot_ms in sorted(factors):
+            await self._give_slot(slot_ms, factors[slot_ms])
+
+    async def _give_slot(self, slot_ms: int, factor: int | None) -> None:
+        before = self.now
+        await self.say("factor", {"time": slot_ms, "carbon_factor": factor})
+        self._note({slot_ms: factor}, before)
+
+    async def _give_days(self, factors: Mapping[int, int | None]) -> None:
+        for day_ms in sorted({day_start_ms(slot_ms, self.bench.timezone) for slot_ms in factors}):
+            day = self._filled(day_ms, factors)
+            before = self.now
+            fields = {f"carbon_factor_{number}": factor for number, factor in enumerate(day.values(), 1)}
+            await self.say("factor_day", {"time": day_ms, **fields})
+            self._note(day, before)
+
+    def _filled(self, day_ms: int, factors: Mapping[int, int | None]) -> dict[int, int | None]:
+        """Return the factors of all slots of a day."""
+        slots = [day_ms + number * SLOT_MS for number in range(DAY_SLOTS)]
+        try:
+            held = self.given.at(day_ms, self.now)
+        except UnknownFactorError:
+            held = factors[min(factors)]
+        day: dict[int, int | None] = {}
+        for slot_ms in slots:
+            if slot_ms in factors:
+                held = factors[slot_ms]
+            elif self.given.known(slot_ms):
+                held = self.given.of_slot(slot_ms)
+            day[slot_ms] = held
+        return day
+
+    async def say(self, name: str, fields: Mapping[str, int | None]) -> None:
+        """Write; DutRefusedError, DutError, UnsayableError."""
+        try:
+            await self.bench.dut.write(name, fields)
+        except DutError as error:
+            if isinstance(error.__cause__, CodecError):
+                raise UnsayableError(str(error)) from error
+            raise
+
+    def _note(self, factors: Mapping[int, int | None], before: Fraction) -> None:
+        after = self.now
+        arrived = (before + after) / 2
+        self.vague_ms = max(self.vague_ms, (after - before) / 2)
+        for slot_ms, factor in factors.items():
+            self.given.add(slot_ms, factor, arrived)
+
+    # Registers
+
+    async def look(self) -> Seen:
+        """Read the registers."""
+        self.last = await read(self.bench)
+        self._stretches.extend(self.now)
+        return self.last
+
+    def gained(self, name: str) -> int:
+        """Return by how much a register has grown from the first look to the last."""
+        return self.since_first(name, self.last.values[name])
+
+    def since_first(self, name: str, value: int) -> int:
+        """Return by how much a value of a register is beyond the first one."""
+        gained = value - self.first.values[name]
+        return gained % self.ends[name] if name in self.ends else gained
+
+    async def restart(self) -> None:
+        """Begin to count here: what was looked at before counts no longer."""
+        self.first = await self.look()
+
+    async def flowed(self, first: Fraction, last: Fraction) -> Flowed:
+        """Return what flowed between two instants of the bench; BenchError where no factor was given for it."""
+        self._stretches.extend(self.now)
+        try:
+            return await flowed(
+                self.bench.standard, self._stretches, self.given, first, last, carbon_counts=self.counts_carbon
+            )
+        except UnknownFactorError as error:
+            raise BenchError(f"an item gave no factor for a time at which there was load: {error}") from None
+
+    async def scale(self, way: str) -> Scale:
+        """Return how the device's energy register compares with the standard, from the first look to the last."""
+        name = f"energy_{way}"
+        first, last = self.first, self.last
+        truth = await self.bench.standard.between(first.middle, last.middle)
+        expected = truth.forward_mwh if way == "forward" else truth.reverse_mwh
+        if name not in last.values:
+            return Scale(Fraction(1), truth.uncertainty_mwh == 0, None, 0, expected)
+        found = self.gained(name)
+        vague = truth.uncertainty_mwh + (first.vague_ms + last.vague_ms + self.slack_ms) * self.peak
+        agrees = abs(found - expected) < self.bench.dut.resolution(name) + vague
+        exact = agrees and truth.uncertainty_mwh == 0
+        error = 100 * (found - expected) / expected if expected else None
+        return Scale(Fraction(1) if agrees or not expected else found / expected, exact, error, found, expected)
+
+
+async def read(bench: Bench) -> Seen:
+    """Read the registers of energy and carbon that the device has; DutError when one does not come."""
+    names = [name for name in REGISTERS if step_of(bench, name) is not None]
+    before = bench.time.now()
+    values = await bench.dut.read(*names) if names else {}
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise DutError(f"expected values of {', '.join(names)}, got none of {', '.join(missing)}")
+    return Seen(dict(values), before, bench.time.now())
+
+
+def step_of(bench: Bench, name: str) -> int | None:
+    """Return the step of a point in canonical units; None when the device has no such point."""
+    try:
+        return bench.dut.resolution(name)
+    except KeyError:
+        return None

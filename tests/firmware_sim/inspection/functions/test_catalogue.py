@@ -1,0 +1,85 @@
+"""All items: a healthy meter of each protocol passes what it can do, and what it can't do is said."""
+
+import pytest
+from functions_support import DAYS, PROFILES, failed, perform
+
+from firmware_sim.inspection.bench import Ability, Item
+from firmware_sim.inspection.functions import Expectations, function_items, laboratory_items
+from firmware_sim.inspection.parts import dut
+from firmware_sim.inspection.parts.simulated import SimulatedBench
+from firmware_sim.inspection.result import Verdict
+
+IDS = [item.info.id for item in function_items()]
+LINE = [name for name in IDS if name.startswith("robustness.line")]
+SILENCE_S = 0.1  # as after a pause of the bench itself: the device has not given the octets up yet
+NO_CARBON = {
+    *("functions.digits", "functions.previous-day", "functions.year", "communication.factor"),
+    *(f"robustness.factor-{what}" for what in ("missing", "late", "day-end", "zero", "undefined", "range", "far")),
+    *("robustness.power-cut-factor", "robustness.rollover-carbon"),
+}
+SKIPPED = {
+    "sim-carbon-meter": {"robustness.line-checks"},  # Modbus TCP has none
+    "dlt698-carbon-meter": {"functions.previous-day", "functions.year", "robustness.factor-undefined"},
+    "dlt645-three-phase": NO_CARBON,
+}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_healthy_meter_passes_every_item_one_after_the_other(profile: str) -> None:
+    names = [name for name in IDS if name not in LINE]
+    results = perform(*names, profile=profile)
+    assert [(result.id, failed(result)) for result in results if failed(result)] == []
+    skipped = {result.id for result in results if result.verdict is Verdict.SKIPPED}
+    assert skipped == SKIPPED[profile] - set(LINE)
+    assert {result.verdict for result in results} <= {Verdict.PASSED, Verdict.SKIPPED}
+    assert all(result.note for result in results if result.verdict is Verdict.SKIPPED)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_healthy_meter_stands_what_comes_on_the_line(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dut, "SILENCE_S", SILENCE_S)
+    results = perform(*LINE, profile=profile)
+    assert [(result.id, failed(result)) for result in results if failed(result)] == []
+    assert {result.id for result in results if result.verdict is Verdict.SKIPPED} == SKIPPED[profile] & set(LINE)
+
+
+def test_items_are_named_once_and_say_what_they_are() -> None:
+    infos = [*(item.info for item in function_items()), *laboratory_items()]
+    assert len({info.id for info in infos}) == len(infos)
+    groups = {"functions": "function", "communication": "communication", "robustness": "robustness"}
+    for info in infos:
+        assert info.group == groups.get(info.id.partition(".")[0], "laboratory")
+        assert info.title
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in info.title_zh)
+        assert info.needs <= frozenset(Ability)
+        assert (info.clause == "") == (info.group == "robustness")
+
+
+def test_what_needs_a_laboratory_says_that_the_annex_is_known_in_outline_only() -> None:
+    infos = laboratory_items()
+    assert infos
+    assert all("outline" in info.clause for info in infos)
+
+
+def test_without_a_fast_way_items_of_days_are_not_looked_at_and_never_passed() -> None:
+    def slow(bench: SimulatedBench) -> None:
+        bench.fast = None  # as a plan with fast = false does
+
+    names = [item.info.id for item in function_items() if Ability.FAST in item.info.needs]
+    for result in perform(*names, change=slow):
+        assert result.verdict is Verdict.SKIPPED, result
+        assert "run forward" in result.note
+
+
+def test_an_estimate_is_about_what_it_takes() -> None:
+    for item in function_items(Expectations(year_days=DAYS)):
+        if item.info.id in LINE or item.info.id in ("robustness.leap-day", "robustness.month-ends"):
+            continue  # no time passes in the ones; the others depend on the day of the year
+        said: list[int] = []
+
+        def ask(bench: SimulatedBench, item: Item = item, said: list[int] = said) -> None:
+            said.append(item.estimate_ms(bench))
+
+        result = perform(item.info.id, change=ask)[0]
+        took = result.ended_ms - result.started_ms
+        assert took <= 1.2 * said[0] <= max(4 * took, 3_600_000), item.info.id

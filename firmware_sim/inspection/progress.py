@@ -43,7 +43,10 @@ class Display:
     def text(self, progress: Progress, now: float) -> str:
         """Return the line: which item, what it is at, and how long the rest takes about."""
         left = self._left_s(progress, now)
-        rest = f", about {duration(left)} left" if left is not None else ""
+        if left is not None:
+            rest = f", about {duration(left)} left"
+        else:
+            rest = f", about {duration(progress.left_ms / 1000)} of the bench's time to go"
         detail = f": {progress.detail}" if progress.detail else ""
         return f"[{progress.number}/{progress.items}] {progress.title}{detail}{rest}"
 

@@ -3,10 +3,14 @@
 import fnmatch
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError, Item
+from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError, DutRefusedError, Item
 from firmware_sim.inspection.result import ItemResult, PointResult, Step, Verdict
 from firmware_sim.inspection.store import Record
+
+BROKEN_OFF: Final = "broken off"
+"""The figure of an item that ended early, as the device gave no answer: the next run goes on with it."""
 
 
 class SelectionError(ValueError):
@@ -46,22 +50,20 @@ async def run(
 ) -> list[ItemResult]:
     """Perform the items that the record does not have yet; return the results of all, in their order.
 
-    What the bench could not do is tried again by the next run. An item that the device fails does not stop the others.
+    What the bench could not do is tried again by the next run, and so is an item in whose middle the device gave no
+    answer any more: a cable that came off must not cost the rest of a record. An item that the device fails does not
+    stop the others.
     """
     await bench.standard.start()
-    estimates = [0 if _is_settled(record, item) else item.estimate_ms(bench) for item in items]
+    estimates = [0 if _is_settled(record, item) else _estimate_ms(bench, item) for item in items]
     done_ms = 0
     results = []
     for index, item in enumerate(items):
         if _is_settled(record, item):
             results.append(record.items[item.info.id])
             continue
-        left_ms = sum(estimates[index:])
-
-        def tell(detail: str, item: Item = item, at: tuple[int, int, int] = (index + 1, done_ms, left_ms)) -> None:
-            number, done, left = at
-            show(Progress(number, len(items), item.info.title, detail, done, left))
-
+        at = Progress(index + 1, len(items), item.info.title, "", done_ms, sum(estimates[index:]))
+        tell = _telling(bench, at, estimates[index], show)
         tell("")
         result = await _perform(_for(bench, item, record, tell), item)
         record.item(result)
@@ -72,7 +74,32 @@ async def run(
 
 def _is_settled(record: Record, item: Item) -> bool:
     known = record.items.get(item.info.id)
-    return known is not None and known.verdict is not Verdict.ERROR
+    return known is not None and known.verdict is not Verdict.ERROR and BROKEN_OFF not in known.figures
+
+
+def _missing(bench: Bench, item: Item) -> list[str]:
+    return sorted(item.info.needs - bench.dut.abilities - _of_the_bench(bench))
+
+
+def _estimate_ms(bench: Bench, item: Item) -> int:
+    if _missing(bench, item):
+        return 0
+    try:
+        return item.estimate_ms(bench)
+    except (ValueError, LookupError):
+        # What keeps an item from being estimated keeps it from being performed: it says so itself, in its turn.
+        return 0
+
+
+def _telling(bench: Bench, at: Progress, estimate_ms: int, show: Callable[[Progress], None]) -> Callable[[str], None]:
+    """Return what shows progress within an item, whose time runs by the bench's but never beyond its estimate."""
+    began = bench.time.now()
+
+    def tell(detail: str) -> None:
+        passed = min(max(int(bench.time.now() - began), 0), estimate_ms)
+        show(replace(at, detail=detail, done_ms=at.done_ms + passed, left_ms=at.left_ms - passed))
+
+    return tell
 
 
 def _for(bench: Bench, item: Item, record: Record, tell: Callable[[str], None]) -> Bench:
@@ -84,14 +111,14 @@ def _for(bench: Bench, item: Item, record: Record, tell: Callable[[str], None]) 
 
 async def _perform(bench: Bench, item: Item) -> ItemResult:
     began = int(bench.time.now())
-    missing = sorted(item.info.needs - bench.dut.abilities - _of_the_bench(bench))
-    if missing:
+    if missing := _missing(bench, item):
         return ItemResult(item.info.id, Verdict.SKIPPED, began, began, note=f"needs {', '.join(missing)}")
     try:
         return await item.run(bench)
     except DutError as error:
         step = Step("the device answers", "a usable answer", str(error), good=False)
-        return ItemResult(item.info.id, Verdict.FAILED, began, int(bench.time.now()), (step,))
+        figures = {} if isinstance(error, DutRefusedError) else {BROKEN_OFF: "yes"}
+        return ItemResult(item.info.id, Verdict.FAILED, began, int(bench.time.now()), (step,), figures=figures)
     except (BenchError, OSError) as error:
         return ItemResult(item.info.id, Verdict.ERROR, began, int(bench.time.now()), note=str(error))
     except Exception as error:

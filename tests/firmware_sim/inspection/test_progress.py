@@ -32,7 +32,9 @@ def test_elsewhere_a_line_a_minute_and_one_for_each_item() -> None:
     display.show(replace(PROGRESS, number=2, title="Display", detail=""))
     display.end()
     assert stream.getvalue() == (
-        "[1/3] Carbon error: point 5 of 120\n[1/3] Carbon error: point 5 of 120\n[2/3] Display\n"
+        "[1/3] Carbon error: point 5 of 120, about 1 h 0 min of the bench's time to go\n"
+        "[1/3] Carbon error: point 5 of 120, about 1 h 0 min of the bench's time to go\n"
+        "[2/3] Display, about 1 h 0 min of the bench's time to go\n"
     )
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError, Item, Truth
+from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError, DutRefusedError, Item, Truth
 from firmware_sim.inspection.metering.limits import FileLimits
 from firmware_sim.inspection.points import LoadPoint, Rating
 from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Verdict
@@ -141,13 +141,38 @@ def test_what_goes_wrong_has_its_verdict_and_stops_nobody(tmp_path: Path) -> Non
     ]
 
 
+async def fails(_: Bench) -> Verdict:
+    return Verdict.FAILED
+
+
 def test_a_second_run_does_what_is_left_and_what_the_bench_could_not(tmp_path: Path) -> None:
-    first, broken, failed = thing("a"), thing("b", raises(BenchError("x"))), thing("c", raises(DutError("y")))
-    perform(tmp_path, first, broken, failed)
+    first, broken, failed = thing("a"), thing("b", raises(BenchError("x"))), thing("c", fails)
+    refused = thing("d", raises(DutRefusedError("it won't")))
+    perform(tmp_path, first, broken, failed, refused)
     broken.work = passes
-    results = perform(tmp_path, first, broken, failed)
-    assert [result.verdict for result in results] == [Verdict.PASSED, Verdict.PASSED, Verdict.FAILED]
-    assert (first.runs, broken.runs, failed.runs) == (1, 2, 1)
+    results = perform(tmp_path, first, broken, failed, refused)
+    assert [result.verdict for result in results] == [Verdict.PASSED, Verdict.PASSED, Verdict.FAILED, Verdict.FAILED]
+    assert (first.runs, broken.runs, failed.runs, refused.runs) == (1, 2, 1, 1)
+
+
+def test_a_cable_that_came_off_does_not_cost_the_record(tmp_path: Path) -> None:
+    silent = thing("a", raises(DutError("line x, unit 3: no reply")))
+    assert perform(tmp_path, silent)[0].verdict is Verdict.FAILED
+    silent.work = passes
+    assert perform(tmp_path, silent)[0].verdict is Verdict.PASSED
+    assert perform(tmp_path, silent)[0].verdict is Verdict.PASSED
+    assert silent.runs == 2
+
+
+def test_an_item_that_can_not_be_estimated_stops_nobody(tmp_path: Path) -> None:
+    class Riddle(Thing):
+        def estimate_ms(self, bench: Bench) -> int:
+            raise ValueError("no pulse constant for energy")
+
+    riddle = Riddle(ItemInfo("a", "", "electricity", "A", "项"), passes)
+    skipped = Riddle(ItemInfo("b", "", "electricity", "B", "项", needs=frozenset({Ability.PULSES})), passes)
+    results = perform(tmp_path, riddle, skipped, thing("c"))
+    assert [result.verdict for result in results] == [Verdict.PASSED, Verdict.SKIPPED, Verdict.PASSED]
 
 
 def test_an_interrupted_item_knows_its_finished_points(tmp_path: Path) -> None:
@@ -194,6 +219,26 @@ def test_progress_counts_what_is_done_and_left(tmp_path: Path) -> None:
         (2, 2, "", 1000, 1000),
         (2, 2, "point 3 of 4", 1000, 1000),
     ]
+
+
+def test_progress_goes_on_within_an_item_and_not_beyond_its_estimate(tmp_path: Path) -> None:
+    class Running(Still):
+        at = 0
+
+        def now(self) -> Fraction:
+            return Fraction(self.at)
+
+    time, shown = Running(), list[Progress]()
+
+    async def works(bench: Bench) -> Verdict:
+        for time.at in (400, 5000):
+            bench.tell("a point")
+        return Verdict.PASSED
+
+    record = Record(tmp_path / "record.jsonl", "plan")
+    asyncio.run(run(replace(bench(), time=time), [thing("a", works), thing("b")], record, show=shown.append))
+    record.close()
+    assert [(at.done_ms, at.left_ms) for at in shown] == [(0, 2000), (400, 1600), (1000, 1000), (1000, 1000)]
 
 
 def test_items_are_selected_by_pattern_in_their_order() -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from clock import Clock, SystemClock
 from fieldbus.lines import Line
-from firmware_sim.inspection.bench import Ability, Bench, BenchTime, FastForward, Pulses, Source, Standard
+from firmware_sim.inspection.bench import Ability, Bench, BenchTime, FastForward, Pulses, Registers, Source, Standard
 from firmware_sim.inspection.metering.limits import FileLimits
 from firmware_sim.inspection.parts.driven import CommandSource, ManualSource
 from firmware_sim.inspection.parts.dut import LineDut
@@ -16,7 +16,13 @@ from firmware_sim.inspection.parts.simulated import Firmware, simulated_bench
 from firmware_sim.inspection.parts.standard import PowerStandard, RegisterStandard
 from firmware_sim.inspection.parts.stream import SampleStream
 from firmware_sim.inspection.parts.stream_frames import Takes
-from firmware_sim.inspection.parts.stream_parts import StreamPulses, StreamSource, StreamStandard, StreamTime
+from firmware_sim.inspection.parts.stream_parts import (
+    StreamPulses,
+    StreamRegisters,
+    StreamSource,
+    StreamStandard,
+    StreamTime,
+)
 from firmware_sim.inspection.parts.stream_parts import abilities_of as stream_abilities
 from firmware_sim.inspection.parts.time import ClockTime
 from firmware_sim.inspection.plan import CommandSource as CommandSection
@@ -93,7 +99,11 @@ async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExit
         fast = JumpForward(time, dut)
     elif Ability.FAST in dut.abilities and Ability.CLOCK_SET in dut.abilities:
         fast = SetForward(time, dut, plan.inspection.timezone)
-    return Bench(rating, plan.inspection.timezone, time, source, standard, dut, limits, pulses=pulses, fast=fast)
+    registers: Registers | None = None
+    if stream is not None and Ability.ROLLOVER in stream_abilities(stream):
+        registers = StreamRegisters(stream, dut.profile)
+    parts = (time, source, standard, dut, limits)
+    return Bench(rating, plan.inspection.timezone, *parts, pulses=pulses, fast=fast, registers=registers)
 
 
 async def _stream(plan: Plan, rating: Rating, clock: Clock, stack: AsyncExitStack, tell: Tell) -> SampleStream | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Final
@@ -24,6 +24,7 @@ from firmware_sim.inspection.parts.stream_frames import (
     hello_of_bench,
     passing,
     phasors,
+    registers,
     samples_head,
 )
 from firmware_sim.inspection.parts.waveform import OCTETS, Flow, Nothing, PhasorFlow, Waveform, waveform
@@ -79,6 +80,7 @@ class SampleStream:
         self._more = asyncio.Event()
         self._sent = 0
         self._metered = 0
+        self._acknowledged = 0  # how many times
         self._anchor_ms = 0
         self._flow: Flow = Nothing()
         self._supply = True
@@ -161,6 +163,7 @@ class SampleStream:
             if not self._metered <= said.index <= self._sent:
                 raise FrameError(f"expected ACK from {self._metered} to {self._sent}, got {said.index}")
             self._metered = said.index
+            self._acknowledged += 1
         self._more.set()
 
     def _greet(self, hello: Hello) -> None:
@@ -218,6 +221,14 @@ class SampleStream:
                 energy = flow.energy_mwh(since, until)
                 forward, reverse = (forward, reverse - energy) if flow.reverse else (forward + energy, reverse)
         return forward, reverse
+
+    async def preset(self, values: Sequence[int | None]) -> None:
+        """Set registers (energies in mWh, carbons in ng, None: not this one), and return when they are; DutError."""
+        assert self._writer is not None
+        await self._metered_up_to(self._sent)
+        before = self._acknowledged
+        self._writer.write(registers(values))
+        await self._heard(lambda: self._acknowledged > before)
 
     async def run(self, until: int) -> None:
         """Send samples up to an index, and return when all are metered; DutError."""
@@ -282,7 +293,11 @@ class SampleStream:
             await self._pace.sleep_ms(due_ms - self._pace.monotonic_ms())
 
     async def _metered_up_to(self, index: int) -> None:
-        while self._metered < index:
+        await self._heard(lambda: self._metered >= index)
+
+    async def _heard(self, enough: Callable[[], bool]) -> None:
+        """Wait until the firmware has said enough; DutError."""
+        while not enough():
             self._more.clear()
             if self._wrong is not None:
                 raise self._wrong

@@ -14,10 +14,12 @@ docs/inspection.md has the whole of it.
           (rms), int32 power factor in 10^-6 (below 0: reverse), int32 1 lagging, -1 leading, 0 neither
     PASS  uint64 index, uint64 samples, uint32 supply: so many samples in which no current flows; supply 0: the meter
           is without supply as well, answers nobody, and its clock goes on by its battery
+    REGS  int64 forward and reverse energy in mWh, int64 forward and reverse carbon in ng: the registers are set to
+          that (below 0: left as they are), to see them start again from 0; no time passes
 
     firmware to bench
     HELO  uint32 version (1), uint32 what it takes (1: SAMP, 2: PHAS), uint32 what it can (1: energy pulses, 2: carbon
-          pulses, 4: PASS without supply)
+          pulses, 4: PASS without supply, 8: REGS)
     PULS  uint64 index of the sample in which the pulse came, uint32 1 energy or 2 carbon, uint32 how far into the
           sample, in 2^-32 of it
     ACK   with a space; uint64 index of the next sample: all before it are metered, and their pulses sent
@@ -49,6 +51,7 @@ _HELLO: Final = struct.Struct("<3I")
 _PHASORS: Final = struct.Struct("<QQI")
 _PHASOR: Final = struct.Struct("<IIii")
 _PASS: Final = struct.Struct("<QQI")
+_REGISTERS: Final = struct.Struct("<4q")
 _PULSE: Final = struct.Struct("<QII")
 _ACK: Final = struct.Struct("<Q")
 
@@ -70,6 +73,7 @@ class Can(IntFlag):
     ENERGY_PULSES = 1
     CARBON_PULSES = 2
     NO_SUPPLY = 4
+    REGISTERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,11 @@ def passing(index: int, count: int, *, supply: bool) -> bytes:
     return frame(b"PASS", _PASS.pack(index, count, supply))
 
 
+def registers(values: Sequence[int | None]) -> bytes:
+    """Return a REGS frame: energies, then carbons; None: left as it is."""
+    return frame(b"REGS", _REGISTERS.pack(*(-1 if value is None else value for value in values)))
+
+
 def failure(text: str) -> bytes:
     """Return a FAIL frame."""
     return frame(b"FAIL", text.encode())
@@ -169,7 +178,7 @@ def _read(letters: bytes, rest: bytes) -> Said | None:
     match letters:
         case b"HELO":
             version, takes, can = _fields(_HELLO, letters, rest)
-            return Hello(version, Takes(takes & 3), Can(can & 7))
+            return Hello(version, Takes(takes & 3), Can(can & 15))
         case b"PULS":
             return Pulse(*_fields(_PULSE, letters, rest))
         case b"ACK ":

@@ -1,5 +1,6 @@
 """Time, source, standard meter and pulses of host-built firmware on a sample stream."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, floor
 from typing import Final
@@ -8,7 +9,9 @@ from firmware_sim.inspection.bench import Ability, BenchError, Truth
 from firmware_sim.inspection.parts.stream import SampleStream
 from firmware_sim.inspection.parts.stream_frames import Can
 from firmware_sim.inspection.points import LoadPoint
+from profiles import Profile
 
+REGISTERS: Final = ("energy_forward", "energy_reverse", "carbon_forward", "carbon_reverse")
 _KINDS: Final = {"energy": (1, Can.ENERGY_PULSES), "carbon": (2, Can.CARBON_PULSES)}
 
 
@@ -19,6 +22,7 @@ def abilities_of(stream: SampleStream) -> frozenset[Ability]:
         (Can.ENERGY_PULSES, Ability.PULSES),
         (Can.CARBON_PULSES, Ability.CARBON_PULSES),
         (Can.NO_SUPPLY, Ability.POWER_CUT),
+        (Can.REGISTERS, Ability.ROLLOVER),
     ):
         if flag in stream.can:
             found.add(ability)
@@ -104,6 +108,31 @@ class StreamStandard:
                 f"now is {self._time.now()} ms"
             )
         return Truth(*self._stream.flowed(self._time.samples(first_ms), self._time.samples(last_ms)))
+
+
+class StreamRegisters:
+    """Registers that the firmware sets on request."""
+
+    def __init__(self, stream: SampleStream, profile: Profile) -> None:
+        """`profile` knows where the registers end."""
+        self._stream = stream
+        self._profile = profile
+
+    def end(self, point: str) -> int:
+        """Return at what value a register starts again from 0; KeyError when the profile does not say."""
+        end = self._profile.points[point].rollover
+        if end is None:
+            raise KeyError(point)
+        return end
+
+    async def preset(self, registers: Mapping[str, int]) -> None:
+        """Bring registers to values in canonical units; BenchError when the firmware knows no such thing."""
+        if Can.REGISTERS not in self._stream.can:
+            raise BenchError("the firmware has not said in its HELO that it takes REGS")
+        for name, value in registers.items():
+            if name not in REGISTERS or not 0 <= value < 2**63:
+                raise BenchError(f"expected {', '.join(REGISTERS)} from 0 to 2^63 - 1, found {name} = {value}")
+        await self._stream.preset([registers.get(name) for name in REGISTERS])
 
 
 class StreamPulses:

@@ -27,6 +27,7 @@ from firmware_sim.inspection.parts.stream import SampleStream
 from firmware_sim.inspection.parts.stream_frames import HEAD, Can, Takes
 from firmware_sim.inspection.parts.stream_parts import (
     StreamPulses,
+    StreamRegisters,
     StreamSource,
     StreamStandard,
     StreamTime,
@@ -356,6 +357,40 @@ def test_frames_have_room_in_65536_octets_at_any_rate(rate: int) -> None:
     asyncio.run(main())
 
 
+def test_registers_are_set_where_the_firmware_takes_that() -> None:
+    profile = load("dlt645-three-phase", {"pt": 1, "ct": 1})
+
+    async def main() -> bytes:
+        stream = SampleStream(RATING, START_MS, connect_s=5, patience_s=0.2)
+        await stream.listen()
+        reader, writer = await asyncio.open_connection("127.0.0.1", stream.port)
+        writer.write(hello(can=8))
+        await stream.open()
+        assert abilities_of(stream) == {Ability.FAST, Ability.ROLLOVER}
+        registers = StreamRegisters(stream, profile)
+        end = registers.end("energy_forward")
+        assert end == profile.points["energy_forward"].rollover
+        with pytest.raises(KeyError):
+            registers.end("voltage_a")
+        for wrong in ({"power": 1}, {"energy_forward": -1}, {"carbon_forward": 2**63}):
+            with pytest.raises(BenchError, match="expected energy_forward"):
+                await registers.preset(wrong)
+        setting = asyncio.ensure_future(registers.preset({"energy_forward": end - 10_000, "carbon_reverse": 7}))
+        await reader.readexactly(8 + 48)
+        got = await reader.readexactly(8 + 32)
+        assert not setting.done()
+        writer.write(ack(0))
+        await setting
+        with pytest.raises(DutError, match=r"for 0\.2 s no more"):
+            await registers.preset({})
+        await stream.close()
+        writer.close()
+        return got
+
+    wanted = b"".join(value.to_bytes(8, "little", signed=True) for value in (10**12 - 10_000, -1, -1, 7))
+    assert asyncio.run(main()) == HEAD.pack(b"REGS", 32) + wanted
+
+
 def test_a_firmware_that_takes_phasors_gets_them_and_their_truth_is_that_of_the_load_point() -> None:
     async def main() -> list[tuple[bytes, int, int]]:
         stream = SampleStream(RATING, START_MS, connect_s=5)
@@ -390,6 +425,8 @@ def test_a_firmware_that_takes_phasors_gets_them_and_their_truth_is_that_of_the_
             await StreamPulses(stream, time).next("energy", Fraction(1))
         with pytest.raises(BenchError, match="without supply"):
             await source.cut()
+        with pytest.raises(BenchError, match="has not said in its HELO that it takes REGS"):
+            await StreamRegisters(stream, load("sim-carbon-meter")).preset({"energy_forward": 1})
         await source.set(None)
         await time.wait(10)
         await task

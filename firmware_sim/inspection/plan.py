@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
+from pydantic.main import IncEx
 
 from fieldbus.lines import AnyLine
 from firmware_sim.inspection.bench import Ability, Selection
@@ -241,17 +242,43 @@ def load_plan(path: Path) -> Plan:
     base = path.absolute().parent
     output = plan.inspection.output or base / f"inspection-{plan.inspection.number}"
     about = plan.inspection.model_copy(update={"limits": limits, "output": output})
-    return plan.model_copy(update={"inspection": about, "dut": _anchored(plan.dut, base)})
+    dut = plan.dut.model_copy(update={"profile": _anchored(plan.dut.profile, base)})
+    standard = plan.standard
+    if standard.profile is not None:
+        standard = standard.model_copy(update={"profile": _anchored(standard.profile, base)})
+    return plan.model_copy(update={"inspection": about, "dut": dut, "standard": standard})
 
 
-def _anchored(dut: DutSection, base: Path) -> DutSection:
-    is_file = "/" in dut.profile or dut.profile.endswith(".toml")
-    return dut.model_copy(update={"profile": str(base / dut.profile)}) if is_file else dut
+def _anchored(profile: str, base: Path) -> str:
+    is_file = "/" in profile or profile.endswith(".toml")
+    return str(base / profile) if is_file else profile
 
 
 def digest(plan: Plan, more: str = "") -> str:
-    """Return what tells this plan's record from another's: everything but the texts that only the report shows."""
-    told = plan.model_dump_json(exclude={"subject", "environment", "items"}) + more
+    """Return what tells this plan's record from another's.
+
+    That is everything which decides what is measured, on which device, and how it is judged: limits and an own profile
+    count by their content. Texts that only the report shows, and where the record lies, don't.
+    """
+    unsaid: dict[str, IncEx | bool] = {
+        "environment": True,
+        "items": True,
+        "inspection": {"output", "limits"},
+        "subject": {"inspector", "place"},
+        "dut": {"profile"},
+        "standard": {"profile"},
+    }
+    told = hashlib.sha256(plan.model_dump_json(exclude=unsaid).encode() + more.encode())
     limits = plan.inspection.limits
-    content = b"" if limits is None else limits.read_bytes()
-    return hashlib.sha256(told.encode() + content).hexdigest()
+    parts = [b"" if limits is None else limits.read_bytes(), _said(plan.dut.profile), _said(plan.standard.profile)]
+    for part in parts:
+        told.update(len(part).to_bytes(8) + part)
+    return told.hexdigest()
+
+
+def _said(profile: str | None) -> bytes:
+    """Return the content of an own profile, the name of one of ours; one that can't be read is told when it is used."""
+    if profile is None:
+        return b""
+    path = Path(profile)
+    return path.read_bytes() if path.suffix == ".toml" and path.is_file() else profile.encode()

@@ -94,9 +94,34 @@ def test_a_record_belongs_to_what_is_measured_not_to_the_texts_of_the_report(tmp
     first = digest(load_plan(plan(tmp_path, SHORTEST)))
     assert digest(load_plan(plan(tmp_path, SHORTEST + '[environment]\ntemperature = "23 °C"\n'))) == first
     assert digest(load_plan(plan(tmp_path, SHORTEST + "[points]\nruns = 3\n"))) != first
+    assert digest(load_plan(plan(tmp_path, SHORTEST + '[subject]\ninspector = "A"\nplace = "B"\n'))) == first
+    for told in ("manufacturer", "model", "serial", "firmware"):
+        assert digest(load_plan(plan(tmp_path, SHORTEST + f'[subject]\n{told} = "2"\n'))) != first, told
     limits = tmp_path / "limits.toml"
     limits.write_bytes(DEFAULT_FILE.read_bytes())
     own = SHORTEST.replace('number = "1"', 'number = "1"\nlimits = "limits.toml"')
     before = digest(load_plan(plan(tmp_path, own)))
     limits.write_bytes(DEFAULT_FILE.read_bytes() + b"# changed\n")
     assert digest(load_plan(plan(tmp_path, own))) != before
+
+
+def test_a_record_may_move_and_an_own_profile_counts_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    own = tmp_path / "own" / "meter.toml"
+    own.write_text("one")
+    text = SHORTEST + '[dut]\nprofile = "own/meter.toml"\n'
+    first = digest(load_plan(plan(tmp_path, text)))
+    assert digest(load_plan(plan(tmp_path, text.replace('number = "1"', 'number = "1"\noutput = "there"')))) == first
+    moved = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-moved"))
+    assert digest(load_plan(plan(moved, text))) == first
+    (moved / "own" / "meter.toml").write_text("another")
+    assert digest(load_plan(plan(moved, text))) != first
+
+
+def test_the_standard_meter_s_own_profile_lies_beside_the_plan_too(tmp_path: Path) -> None:
+    standard = (
+        '[standard]\nkind = "registers"\nprofile = "own/standard.toml"\n[standard.line]\nname = "s"\n'
+        'transport = "serial"\ndevice = "/dev/ttyUSB1"\n'
+    )
+    found = load_plan(plan(tmp_path, SHORTEST + LINE + '[source]\nkind = "manual"\n' + standard))
+    assert found.standard.profile == str(tmp_path / "own/standard.toml")

@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 from clock import from_spec
 from firmware_sim.fault_command import add_fault_command
+from firmware_sim.inspect_command import add_inspect_commands
 from firmware_sim.line_config import Transport
 from profiles import names
 
@@ -76,7 +77,9 @@ def _clock_spec(text: str) -> str:
 
 def parser(station: Command, meter: Command, truth: Command) -> argparse.ArgumentParser:
     """Return the parser; each command's function is `command` of what it parses."""
-    whole = argparse.ArgumentParser(prog="diantan-sim", description="Simulated electricity-carbon meters.")
+    whole = argparse.ArgumentParser(
+        prog="diantan-sim", description="Simulated electricity-carbon meters, and an inspection bench."
+    )
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
 
     all_meters = commands.add_parser("station", help="serve all meters of a station")
@@ -106,6 +109,7 @@ def parser(station: Command, meter: Command, truth: Command) -> argparse.Argumen
             "--day", type=lambda text: _time(text).date(), help="which day of the session file (default: the busiest)"
         )
     add_fault_command(commands)
+    add_inspect_commands(commands)
     return whole
 
 

@@ -8,6 +8,7 @@ from firmware_sim.inspection.runner import Progress
 EVERY_S: Final = 60.0
 _REDRAW_S: Final = 0.1
 _WIDTH: Final = 110
+_TELLING_S: Final = 3.0  # before that nobody knows how fast time passes
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 
@@ -52,7 +53,7 @@ class Display:
 
     def _left_s(self, progress: Progress, now: float) -> float | None:
         # By how fast the bench's time has passed so far: in a simulation it is much faster than real time.
-        if not progress.done_ms:
+        if not progress.done_ms or now - self._began < _TELLING_S:
             return None
         return progress.left_ms * (now - self._began) / progress.done_ms
 

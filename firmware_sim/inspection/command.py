@@ -1,0 +1,198 @@
+"""`diantan-sim inspect`: run a plan, or go on with it, and write its reports."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from clock import Clock, SystemClock
+from firmware_sim.inspection import catalogue
+from firmware_sim.inspection.assemble import assembled, equipment
+from firmware_sim.inspection.bench import BenchError, DutError, Item
+from firmware_sim.inspection.metering.limits import FileLimits
+from firmware_sim.inspection.parts.simulated import Firmware
+from firmware_sim.inspection.plan import DutSection, Plan, PointsSection, SimulatedSource, StandardSection, digest
+from firmware_sim.inspection.progress import Display
+from firmware_sim.inspection.report.as_docx import as_docx
+from firmware_sim.inspection.report.as_html import as_html
+from firmware_sim.inspection.report.as_json import as_json
+from firmware_sim.inspection.report.as_junit import as_junit
+from firmware_sim.inspection.report.model import VERDICT_ZH, Report
+from firmware_sim.inspection.result import ItemResult, Verdict
+from firmware_sim.inspection.runner import conclusion, run, select
+from firmware_sim.inspection.store import Record
+from firmware_sim.meter import Meter
+
+EXIT: Final = {Verdict.PASSED: 0, Verdict.FAILED: 1, Verdict.ERROR: 3}
+INTERRUPTED: Final = 130
+RECORD: Final = "record.jsonl"
+FORMATS: Final = ("json", "junit", "html", "docx")
+
+_FAST_POINTS: Final = {
+    "factors": [Decimal("0.1"), Decimal(1)],
+    "power_factors": ["1.0", "0.5L"],
+    "currents": ["Imax", "Itr", "Imin"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks beyond the plan."""
+
+    items: Sequence[str] = ()
+    fast: bool = False
+    anew: bool = False
+    formats: Sequence[str] = FORMATS
+
+
+def self_plan(plan: Plan) -> Plan:
+    """Return the plan for the simulated firmware instead of the device: an inspection of the bench itself."""
+    dut = DutSection(profile=plan.dut.profile, parameters=plan.dut.parameters, address=plan.dut.address)
+    return plan.model_copy(
+        update={"dut": dut, "source": SimulatedSource(kind="simulated"), "standard": StandardSection()}
+    )
+
+
+def shortened(plan: Plan) -> Plan:
+    """Return the plan with few load points: a look at every commit, no inspection."""
+    return plan.model_copy(update={"points": plan.points.model_copy(update=_FAST_POINTS)})
+
+
+def inspect(plan: Plan, options: Options, *, clock: Clock | None = None, firmware: Firmware = Meter) -> int:
+    """Perform the plan's items, write the reports and return the exit status.
+
+    0: everything that was performed conforms; 1: something does not; 3: no conclusion, the bench failed or nothing was
+    performed; 130: interrupted. Raises what the plan's parts raise before anything was measured.
+    """
+    clock = clock or SystemClock()
+    # What the simulated firmware has to say of refused requests is the items' affair.
+    logging.getLogger("firmware_sim").setLevel(logging.WARNING)
+    if options.fast:
+        plan = shortened(plan)
+    every = catalogue.items(plan.inspection.kind)
+    chosen = select(every, options.items or plan.items)
+    whole = len(chosen) == len(every) and plan.points == PointsSection()
+    output = plan.inspection.output
+    assert output is not None  # load_plan has put the default there
+    if options.anew:
+        _set_aside(output / RECORD)
+    record = Record(output / RECORD, digest(plan))
+    display = Display(sys.stderr, time.monotonic, changing=sys.stderr.isatty())
+    session = _Session(plan, record, clock.now_ms(), whole=whole)
+    try:
+        results = asyncio.run(_perform(session, chosen, display, firmware))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        display.end()
+        session.write(every, options.formats, clock.now_ms())
+        _say(f"interrupted; run it again to go on ({record.path})")
+        return INTERRUPTED
+    except (BenchError, DutError) as error:
+        display.end()
+        _say(f"the bench can't be used: {error}")
+        return EXIT[Verdict.ERROR]
+    finally:
+        record.close()
+    display.end()
+    files = session.write(every, options.formats, clock.now_ms())
+    _conclude(results, files)
+    return EXIT[conclusion(results)]
+
+
+async def _perform(
+    session: "_Session", chosen: Sequence[Item], display: Display, firmware: Firmware
+) -> list[ItemResult]:
+    async with assembled(session.plan, tell=_say, firmware=firmware) as bench:
+        return await run(bench, chosen, session.record, show=display.show)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    plan: Plan
+    record: Record
+    begun_ms: int
+    whole: bool
+
+    def write(self, every: Sequence[Item], formats: Sequence[str], now_ms: int) -> list[Path]:
+        """Write the reports of what the record has; return their files."""
+        plan = self.plan
+        assert plan.inspection.limits is not None
+        assert plan.inspection.output is not None
+        report = Report(
+            plan.inspection.kind,
+            plan.subject_of(),
+            plan.environment_of(),
+            plan.rating.rating(),
+            plan.inspection.timezone,
+            [*(item.info for item in every), *catalogue.laboratory(plan.inspection.kind)],
+            self.record.items,
+            equipment(plan),
+            FileLimits.load(plan.inspection.limits).name,
+            f"diantan {_version()}",
+            self.begun_ms,
+            now_ms,
+            self.whole,
+        )
+        forms: dict[str, tuple[str, Callable[[Report], str | bytes]]] = {
+            "json": ("report.json", as_json),
+            "junit": ("junit.xml", as_junit),
+            "html": ("report.html", as_html),
+            "docx": ("report.docx", as_docx),
+        }
+        files = []
+        for form in formats:
+            name, make = forms[form]
+            path = plan.inspection.output / name
+            content = make(report)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+            files.append(path)
+        return files
+
+
+def _set_aside(record: Path) -> None:
+    """Rename a former record: readings are never thrown away."""
+    if not record.exists():
+        return
+    number = 1
+    while (other := record.with_name(f"record-{number}.jsonl")).exists():
+        number += 1
+    record.rename(other)
+
+
+def _conclude(results: Sequence[ItemResult], files: Sequence[Path]) -> None:
+    width = max((len(result.id) for result in results), default=0)
+    for result in results:
+        wrong = [step.what for step in result.steps if not step.good] or [p.key for p in result.points if not p.good]
+        note = f"{wrong[0]}{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''}" if wrong else result.note
+        _print(f"{result.id:<{width}}  {VERDICT_ZH[result.verdict]} {result.verdict.value}  {note}".rstrip())
+    verdict = conclusion(results)
+    _print(f"conclusion: {VERDICT_ZH[verdict]} {verdict.value}")
+    for path in files:
+        _print(f"  {path}")
+
+
+def listed(plan: Plan) -> str:
+    """Return the items of a plan, a line each."""
+    every = catalogue.items(plan.inspection.kind)
+    width = max(len(item.info.id) for item in every)
+    return "\n".join(f"{item.info.id:<{width}}  {item.info.title_zh} {item.info.title}" for item in every)
+
+
+def _version() -> str:
+    try:
+        return version("diantan")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _say(text: str) -> None:
+    print(f"diantan-sim: {text}", file=sys.stderr)  # noqa: T201 - what people wait for
+
+
+def _print(text: str) -> None:
+    print(text)  # noqa: T201 - the command's answer

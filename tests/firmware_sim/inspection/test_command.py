@@ -1,0 +1,173 @@
+"""`diantan-sim inspect`: what it asks for, writes, and ends with."""
+
+import io
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from docx import Document
+
+from firmware_sim.circuit import Circuit
+from firmware_sim.cli import main
+from firmware_sim.curves import Curve
+from firmware_sim.inspection.command import Options, inspect
+from firmware_sim.inspection.plan import load_plan
+from firmware_sim.inspection.store import Record
+from firmware_sim.meter import Meter, MeterSettings
+
+PLAN = """
+[inspection]
+number = "7"
+kind = "KIND"
+[rating]
+class = "B"
+voltage_v = 220
+imin_a = 0.25
+itr_a = 0.5
+imax_a = 60
+starting_a = 0.02
+constant = 1000
+carbon_constant = 1000
+"""
+FEW = '[points]\nfactors = [0.5]\npower_factors = ["1.0"]\ncurrents = ["Imax"]\nbalances = ["balanced"]\n'
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN.replace("KIND", "factory") + FEW)
+    return path
+
+
+def report(plan: Path) -> dict[str, object]:
+    return dict(json.loads((plan.parent / "inspection-7" / "report.json").read_text()))
+
+
+def over_registering(load: Curve, circuit: Circuit, settings: MeterSettings) -> Meter:
+    return Meter(load, circuit, replace(settings, gain_error=Fraction(2, 100)))
+
+
+def test_a_good_meter_ends_with_0_and_four_readable_reports(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(plan), "--items", "metering.*"]) == 0
+    said = capsys.readouterr()
+    assert "conclusion: 合格 passed" in said.out
+    assert "metering.carbon.fixed" in said.out
+    assert "[1/8] Starting current" in said.err
+    output = plan.parent / "inspection-7"
+    found = report(plan)
+    assert (found["conclusion"], found["whole"]) == ("passed", False)
+    assert ET.fromstring((output / "junit.xml").read_text()).get("name") == "inspection 7"
+    assert "</html>" in (output / "report.html").read_text()
+    assert Document(io.BytesIO((output / "report.docx").read_bytes())).tables
+
+
+def test_a_meter_that_over_registers_ends_with_1_and_names_the_points(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inspect(load_plan(plan), Options(["metering.electricity"]), firmware=over_registering) == 1
+    assert "不合格 failed  220000/balanced/1.0/Imax/register and 1 more" in capsys.readouterr().out
+
+
+def test_what_was_finished_is_not_done_again_until_it_is_begun_anew(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inspect(load_plan(plan), Options(["metering.electricity"]), firmware=over_registering) == 1
+    capsys.readouterr()
+    assert main(["inspect", str(plan), "--items", "metering.electricity"]) == 1
+    assert "Electricity error" not in capsys.readouterr().err
+    assert main(["inspect", str(plan), "--items", "metering.electricity", "--anew"]) == 0
+    assert (plan.parent / "inspection-7" / "record-1.jsonl").exists()
+
+
+def test_an_interrupted_run_writes_what_it_has_and_goes_on(
+    plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stopping(Meter):
+        def advance(self, now_ms: int) -> None:
+            super().advance(now_ms)
+            if self.energy_stops:
+                raise KeyboardInterrupt
+
+        energy_stops = False
+
+    made: list[Stopping] = []
+
+    def firmware(load: Curve, circuit: Circuit, settings: MeterSettings) -> Meter:
+        made.append(Stopping(load, circuit, settings))
+        return made[-1]
+
+    loaded = load_plan(plan)
+    options = Options(["metering.starting", "metering.electricity"])
+    kept = Record.item
+
+    def item(self: Record, result: object) -> None:
+        kept(self, result)  # type: ignore[arg-type]  # handed on as it came
+        made[-1].energy_stops = True
+
+    monkeypatch.setattr(Record, "item", item)
+    assert inspect(loaded, options, firmware=firmware) == 130
+    assert "run it again to go on" in capsys.readouterr().err
+    verdicts = {entry["id"]: entry["verdict"] for entry in report(plan)["items"]}  # type: ignore[attr-defined]  # a list
+    assert verdicts["metering.starting"] == "passed"
+    assert verdicts["metering.electricity"] == "skipped"
+    monkeypatch.undo()
+    assert inspect(loaded, options) == 0
+    assert "[2/2]" in capsys.readouterr().err
+
+
+def test_the_simulated_firmware_passes_in_place_of_a_device(plan: Path) -> None:
+    text = plan.read_text() + (
+        '[dut.line]\nname = "l"\ntransport = "modbus-tcp"\nhost = "127.0.0.1"\nport = 1\n[source]\nkind = "manual"\n'
+        '[standard]\nkind = "registers"\nprofile = "eastron-sdm630"\n[standard.line]\nname = "s"\n'
+        'transport = "modbus-tcp"\nhost = "127.0.0.1"\nport = 1\n'
+    )
+    plan.write_text(text)
+    arguments = ["inspect", str(plan), "--items", "metering.starting"]
+    assert main(arguments) == 3  # nobody listens there
+    assert main([*arguments, "--self", "--anew"]) == 0
+
+
+@pytest.mark.parametrize("kind", ["factory", "type"])
+def test_a_healthy_meter_passes_every_item_of_either_inspection(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN.replace("KIND", kind))
+    assert main(["inspect", str(path), "--fast", "--format", "json"]) == 0
+    found = json.loads((tmp_path / "inspection-7" / "report.json").read_text())
+    verdicts = {entry["id"]: entry["verdict"] for entry in found["items"]}
+    assert set(verdicts.values()) <= {"passed", "skipped", "not performed here"}
+    assert sum(verdict == "passed" for verdict in verdicts.values()) >= 30
+    assert [name for name, verdict in verdicts.items() if verdict == "skipped"] == ["robustness.line-checks"]
+    assert not list((tmp_path / "inspection-7").glob("*.html"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["inspect"], "expected PLAN.toml, or --self"),
+        (["inspect", "PLAN", "--items", "nothing"], "no item 'nothing'"),
+        (["inspect", "absent.toml"], "absent.toml"),
+    ],
+)
+def test_wrong_input_ends_with_2(
+    plan: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main([str(plan) if argument == "PLAN" else argument for argument in arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_items_are_listed(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(plan), "--list"]) == 0
+    assert "metering.carbon.dynamic" in capsys.readouterr().out
+    assert not (plan.parent / "inspection-7").exists()
+
+
+def test_a_changed_plan_does_not_go_on_with_the_record_of_another(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(plan), "--items", "metering.starting"]) == 0
+    plan.write_text(plan.read_text().replace("factors = [0.5]", "factors = [0.6]"))
+    assert main(["inspect", str(plan), "--items", "metering.starting"]) == 2
+    assert "another plan" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 
 from cloud_receiver.schema import gateway, gateway_key, message, station
 from wire.envelope import KeyRing
-from wire.keys import MissingLibraryError, PublicKey, key_id, public_bytes, public_from_bytes
+from wire.keys import InvalidKeyError, MissingLibraryError, PublicKey, key_id, public_bytes, public_from_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -168,7 +168,8 @@ def enrolled(connection: Connection, now_ms: int | None = None) -> Enrolled:
     """Read gateways and keys as they are at a time; without one, a key whose end is settled counts as revoked.
 
     A key whose algorithm has no library here (enrolled by another receiver) is told of once and left out: messages
-    under it are refused as of a wrong algorithm, and stay at the gateway.
+    under it are refused as of a wrong algorithm, and stay at the gateway. So is one that is no key, or one for which
+    anybody could sign, enrolled by an earlier release: messages under it are refused as of an unknown key.
     """
     names = {row.id: GatewayRow(row.id, row.name, row.station) for row in connection.execute(select(gateway))}
     ring = KeyRing()
@@ -177,7 +178,7 @@ def enrolled(connection: Connection, now_ms: int | None = None) -> Enrolled:
         name = names[row.gateway].name
         try:
             ring.add(public_from_bytes(row.public_key), name)
-        except MissingLibraryError as error:
+        except (MissingLibraryError, InvalidKeyError) as error:
             _tell_unusable(name, bytes(row.kid), str(error))
             continue
         if row.revoked_ms is not None and (now_ms is None or row.revoked_ms <= now_ms):

@@ -27,6 +27,11 @@ AlgorithmName: TypeAlias = Literal["ed25519", "sm2"]
 
 ALGORITHMS: tuple[AlgorithmName, ...] = ("ed25519", "sm2")
 
+_FIELD = (1 << 255) - 19
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset((0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8))
+"""The y of the points of order 1, 2, 4 and 8 (RFC 8032, 5.1): under such a key anybody finds signatures that verify."""
+
 _PEM = re.compile(rb"-----BEGIN (PRIVATE|PUBLIC) KEY-----\s([A-Za-z0-9+/=\s]+)-----END \1 KEY-----")
 
 
@@ -77,6 +82,8 @@ def public_from_bytes(data: bytes) -> PublicKey:
     InvalidKeyError when the bytes are no public key; MissingLibraryError for SM2 without its extra.
     """
     if len(data) == ED25519_BYTES:
+        if _anybody_signs_for(data):
+            raise InvalidKeyError("an Ed25519 key of small order: anybody could sign in its name")
         return Ed25519PublicKey.from_public_bytes(data)
     if len(data) != sm2.POINT_BYTES:
         raise InvalidKeyError(
@@ -88,6 +95,11 @@ def public_from_bytes(data: bytes) -> PublicKey:
         raise MissingLibraryError(str(error)) from error
     except Sm2Error as error:
         raise InvalidKeyError(f"expected a point of the SM2 curve: {error}") from error
+
+
+def _anybody_signs_for(point: bytes) -> bool:
+    """Tell a point of small order, whichever way its y is written; the highest bit is the sign of x."""
+    return (int.from_bytes(point, "little") & ((1 << 255) - 1)) % _FIELD in _SMALL_ORDER
 
 
 def key_id(public_key: PublicKey) -> bytes:
@@ -161,6 +173,8 @@ def load_public(path: Path | str) -> PublicKey:
         raise KeyFileError(f"{path}: expected a PEM public key{hint}: {error}") from error
     if not isinstance(key, Ed25519PublicKey):
         raise KeyFileError(f"{path}: expected an Ed25519 or SM2 public key, got {type(key).__name__}")
+    if _anybody_signs_for(public_bytes(key)):
+        raise KeyFileError(f"{path}: an Ed25519 key of small order: anybody could sign in its name")
     return key
 
 

@@ -1,21 +1,25 @@
 """Keys of gateways: their end, at once or settled, and the overlap of a rotation."""
 
+import hashlib
 import json
 from pathlib import Path
 
+import cbor2
 import pytest
-from intake_support import Bench, batch
+from intake_support import Bench, Message, batch
 from key_support import BOTH_ALGORITHMS, needs_sm2, new_key
 from receiver_support import DAY_MS, FakeGateway, enrol, stored_sequences
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert, select
 
 from cloud_receiver import database, enrolment
 from cloud_receiver.cli import main
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.refusal import Reason
-from cloud_receiver.schema import quarantine
+from cloud_receiver.schema import gateway as gateway_table
+from cloud_receiver.schema import gateway_key, quarantine
 from wire import sm2_library
 from wire.keys import generate, key_id
+from wire.proof.form import unverified_payload
 
 pytestmark = BOTH_ALGORITHMS
 
@@ -120,6 +124,28 @@ def test_a_revocation_can_be_brought_forward_and_not_put_off(engine: Engine, gat
         with pytest.raises(EnrolmentError, match="no valid key"):
             enrolment.revoke(connection, "gw1", None, DAY_MS + HOUR_MS)
         assert [item.revoked_ms for item in enrolment.keys(connection)] == [DAY_MS]
+
+
+def test_a_key_of_an_earlier_release_for_which_anybody_could_sign_is_left_out(
+    engine: Engine, gateway: FakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    enrolment._tell_unusable.cache_clear()
+    neutral = b"\x01" + bytes(31)
+    kid = hashlib.sha256(neutral).digest()[:8]
+    enrol(engine, "gw2")
+    with database.writing(engine) as connection:
+        number = connection.execute(select(gateway_table.c.id).where(gateway_table.c.name == "gw2")).scalar_one()
+        connection.execute(insert(gateway_key).values(kid=kid, gateway=number, public_key=neutral, added_ms=0))
+    # R the neutral point, s = 0: no private key has any part in it.
+    payload = unverified_payload(batch(FakeGateway("gw2", new_key()), 1, 8).payload)
+    header = b"\xa2\x01\x27\x04\x48" + kid
+    parts = (cbor2.dumps(header), b"\xa0", cbor2.dumps(payload), cbor2.dumps(neutral + bytes(32)))
+    forged = Message("diantan/1/up/gw2/records", b"\xd2\x84" + b"".join(parts))
+    bench = Bench(engine)
+    bench.take(batch(gateway, 1, 2), forged)
+    assert [row.reason for row in bench.rows(quarantine)] == [Reason.UNKNOWN_KEY.value]
+    assert stored_sequences(engine) == [1, 2]
+    assert "gateway gw2: key" in caplog.text
 
 
 def test_what_came_after_a_revocation_in_the_past_is_told(engine: Engine, gateway: FakeGateway) -> None:

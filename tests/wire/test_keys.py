@@ -185,3 +185,44 @@ def test_an_encrypted_key_is_refused(tmp_path: Path) -> None:
     path.chmod(0o600)
     with pytest.raises(KeyFileError, match="unencrypted"):
         load_private(path)
+
+
+def _points_of_small_order() -> list[bytes]:
+    """Return every encoding of a point that 8 times itself leads to the neutral one (RFC 8032, 5.1.4: the sum)."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, -1, p) % p
+
+    def double(x: int, y: int) -> tuple[int, int]:
+        product = d * x * x * y * y
+        return 2 * x * y * pow(1 + product, -1, p) % p, (y * y + x * x) * pow(1 - product, -1, p) % p
+
+    # Doubled, one of order 8 has y = 0: x^2 = -y^2, so that d*y^4 + 2*y^2 - 1 = 0.
+    root = pow(1 + d, (p + 3) // 8, p)
+    root = root if root * root % p == (1 + d) % p else root * pow(2, (p - 1) // 4, p) % p
+    found = [0, 1, p - 1, p, p + 1]  # the last two: 0 and 1, written otherwise
+    for square in ((-1 + root) * pow(d, -1, p) % p, (-1 - root) * pow(d, -1, p) % p):
+        y = pow(square, (p + 3) // 8, p)
+        y = y if y * y % p == square else y * pow(2, (p - 1) // 4, p) % p
+        if y * y % p != square:
+            continue  # no square: no point
+        point = (y * pow(2, (p - 1) // 4, p) % p, y)
+        for _ in range(3):
+            point = double(*point)
+        assert point == (0, 1)
+        found += [y, p - y]
+    return [(y | sign << 255).to_bytes(32, "little") for y in found for sign in (0, 1)]
+
+
+def test_a_key_for_which_anybody_could_sign_is_refused(tmp_path: Path) -> None:
+    points = _points_of_small_order()
+    assert len(points) == 14  # 5 + 2 values of y, with either sign
+    head = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, 10.1
+    for number, point in enumerate(points):
+        with pytest.raises(InvalidKeyError, match="anybody could sign"):
+            public_from_bytes(point)
+        file = tmp_path / f"{number}.pub"
+        body = base64.b64encode(head + point).decode()
+        file.write_text(f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
+        with pytest.raises(KeyFileError, match=r"anybody could sign") as found:
+            load_public(file)
+        assert str(file) in str(found.value)

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake_support import Bench, Message
 from key_support import SM2
-from proof_support import Centre, batches, failures, filled, records, restated
+from proof_support import Centre, batches, check, failures, filled, records, restated
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, enrol, interval
 from sqlalchemy import Engine
 
@@ -17,6 +17,7 @@ from wire.keys import ALGORITHMS, AlgorithmName, generate
 from wire.proof import form
 from wire.proof.form import ProofError
 from wire.proof.statement import TOPIC, Statement
+from wire.proof.times import shown
 from wire.proof.trust import Keys
 from wire.proof.verdict import Outcome
 from wire.proof.verify import verify
@@ -271,8 +272,24 @@ def test_two_journals_are_continuous_each_by_itself(bare: Centre) -> None:
     verdict = verify(bare.prove(0, 7), bare.keys)
     assert verdict.proved
     assert {item.context for item in verdict.intervals} == {b"journal1", b"journal2"}
-    # The register of a new journal may begin anew.
-    assert "6 step(s)" in next(check.text for check in verdict.checks if check.name == "register continuity")
+    # The register of a new journal may begin anew, which is told.
+    registers = check(verdict, "register continuity")
+    assert "6 step(s)" in registers.text
+    assert registers.details == (f"begins anew at {shown(DAY_MS + 4 * SLOT_MS)}: in journal {b'journal2'.hex()}",)
+
+
+def test_time_that_two_journals_claim_is_told(bare: Centre) -> None:
+    """As after the loss of a journal, or from two gateways with one key."""
+    second = replace(bare.gateway, context=b"journal2")
+    bare.take((1, [interval(slot) for slot in range(4)]))
+    bare.take((1, [interval(slot) for slot in range(2, 6)]), gateway=second)
+    bare.dispatch(*range(8))
+    verdict = verify(bare.prove(0, 5), bare.keys)
+    assert verdict.proved
+    assert len(verdict.intervals) == 8
+    assert check(verdict, "readings").details == (
+        "1800.000 s of the range are in more than one interval: not to be added up",
+    )
 
 
 def test_a_gap_in_time_is_told(bare: Centre) -> None:

@@ -54,11 +54,11 @@ def registers(contents: Contents) -> Check:
     """Check that each cumulative register is the one before plus what the interval counted.
 
     An interval that lacks part of its time (reset, exchange, jump) begins a new segment and is not compared; the
-    gateway's own freezes are compared with the interval that ends there.
+    gateway's own freezes are compared with the interval that ends there. Each journal is compared within itself.
     """
     name = "register continuity"
     faults: list[str] = []
-    notes: list[str] = []
+    notes = _journals(contents)
     compared = 0
     for before, after in pairwise(contents.intervals):
         if before.context != after.context:
@@ -84,6 +84,15 @@ def registers(contents: Contents) -> Check:
     return passed(name, text + (f"; {frozen} freeze(s) equal the register" if frozen else ""), tuple(notes[:_SHOWN]))
 
 
+def _journals(contents: Contents) -> list[str]:
+    """Return where a journal's intervals begin, of each but the first."""
+    firsts: dict[bytes, int] = {}
+    for item in contents.intervals:
+        firsts[item.context] = min(item.start_ms, firsts.get(item.context, item.start_ms))
+    later = sorted((start_ms, context) for context, start_ms in firsts.items())[1:]
+    return [f"begins anew at {shown(start_ms)}: in journal {context.hex()}" for start_ms, context in later]
+
+
 def _freezes(contents: Contents) -> tuple[int, list[str]]:
     ends = {(item.context, item.end_ms): item for item in contents.intervals}
     compared, faults = 0, []
@@ -104,12 +113,15 @@ def _freezes(contents: Contents) -> tuple[int, list[str]]:
     return compared, faults
 
 
-def coverage(intervals: list[Interval], from_ms: int, to_ms: int) -> int:
-    """Return how many ms of the range the intervals cover, overlaps counted once."""
-    covered, edge = 0, from_ms
+def coverage(intervals: list[Interval], from_ms: int, to_ms: int) -> tuple[int, int]:
+    """Return how many ms of the range the intervals cover, and how many of these more than one of them does."""
+    once = twice = 0
+    edge = twice_edge = from_ms
     for item in sorted(intervals, key=lambda item: item.start_ms):
-        start, end = max(item.start_ms, edge), min(item.end_ms, to_ms)
-        if end > start:
-            covered += end - start
-            edge = end
-    return covered
+        start, end = max(item.start_ms, from_ms), min(item.end_ms, to_ms)
+        # What lies before the edge is covered already.
+        twice += max(min(end, edge) - max(start, twice_edge), 0)
+        twice_edge = max(twice_edge, min(end, edge))
+        once += max(end - max(start, edge), 0)
+        edge = max(edge, end)
+    return once, twice

@@ -1,5 +1,6 @@
 """Whether a configuration that the centre sent may be tried at all."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ from agent.config_file import Loaded
 from agent.configuration.base import BaseFile
 from settings.errors import ConfigError
 from wire.domain import MAX_DETAIL_BYTES
-from wire.link_settings import LinkError, read_password, tls_context
+from wire.link_settings import LinkError, LinkSettings, read_password, tls_context
 from wire.results import MAX_PROBLEMS
 
 FIXED: Final = ("gateway.id", "gateway.data_dir", "gateway.key_file", "centre.key_file")
@@ -31,6 +32,7 @@ def check(document: bytes, base: BaseFile, now: AgentConfig) -> Loaded:
             usable(settings)
         except LinkError as error:
             problems.append(f"{key}: {error}")
+    problems += _no_password(settings)
     if problems:
         raise ConfigError(problems)
     return loaded
@@ -50,6 +52,14 @@ def _given_away(config: AgentConfig) -> list[str]:
         for name, file in keys.items()
         if broker.password_file is not None and file is not None and _same(broker.password_file, file)
     ]
+
+
+def _no_password(settings: LinkSettings) -> list[str]:
+    """Return why the password's file can be none: a key of before, or a list of users, has more than one line."""
+    with suppress(LinkError):
+        if len((read_password(settings) or "").splitlines()) > 1:
+            return ["broker.password_file: expected a password, which has one line"]
+    return []
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -78,6 +78,20 @@ def test_no_key_is_given_to_a_broker_as_a_password(site: Any, file: str) -> None
     assert "broker.password_file: expected a file of its own, got that of gateway.key_file" in problems(own, text)
 
 
+def test_no_key_of_before_is_given_to_a_broker_as_a_password(site: Any) -> None:
+    """Neither one that was rotated nor that of the connection now, which a new configuration need not name."""
+    own = own_file(site)
+    keys.save_private(keys.generate(), site.directory / "former.key")
+    (site.directory / "password").write_text("one line\n")
+    for file, found in (("former.key", True), ("centre.pub", True), ("password", False)):
+        text = own.content.decode().replace("[broker]\n", f'[broker]\nusername = "u"\npassword_file = "{file}"\n')
+        if found:
+            assert problems(own, text) == ("broker.password_file: expected a password, which has one line",)
+        else:
+            now: Any = own.loaded
+            check(text.encode(), own, now.config)
+
+
 def test_every_mistake_is_told_by_its_key_and_no_file(site: Any) -> None:
     """As `check` does it; the document has no name."""
     own = own_file(site)

@@ -158,7 +158,7 @@ class Committer:
                 work.ledger.write()
                 stale = gateway_status.store(connection, heard, now_ms)
                 work.refused += [_stale(item) for item in stale]
-                taken = replies.take(connection, answered, enrolled, now_ms, self._replay_after_ms)
+                taken = replies.take(connection, answered, now_ms, self._replay_after_ms)
                 work.refused += [*taken.refused, *refused]
                 work.verified += taken.verified
                 work.verified += [item.gateway.name for item in heard if item not in stale]

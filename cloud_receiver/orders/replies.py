@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from cloud_receiver.enrolment import Enrolled, GatewayRow
+from cloud_receiver.enrolment import GatewayRow
 from cloud_receiver.orders import book
 from cloud_receiver.quarantine import Refused
 from cloud_receiver.refusal import Reason, RefusalError
 from wire.commands import Outcome, Reply
-from wire.envelope import open_envelope
+from wire.fields import MessageError
 from wire.orders import Verb
+from wire.proof.form import ProofError, unverified_payload
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,7 @@ class Taken:
             log.info("gateway %s: command %s: %s", item.gateway.name, item.id.hex(), item.outcome.name.lower())
 
 
-def take(
-    connection: Connection, items: Sequence[Answered], enrolled: Enrolled, now_ms: int, replay_after_ms: int
-) -> Taken:
+def take(connection: Connection, items: Sequence[Answered], now_ms: int, replay_after_ms: int) -> Taken:
     """Store replies; those that belong to no command of their gateway, or contradict what is stored, are refused."""
     taken = Taken()
     if not items:
@@ -69,7 +68,7 @@ def take(
                 taken.news.append(item)
                 taken.results[item.outcome.name.lower()] += 1
             else:
-                _check_same(connection, item, enrolled, expired=before.expires_ms <= now_ms)
+                _check_same(connection, item, expired=before.expires_ms <= now_ms)
                 _check_fresh(item, before, now_ms, replay_after_ms)
                 taken.results[DUPLICATE] += 1
         except RefusalError as error:
@@ -111,16 +110,20 @@ def _check_asked(item: Answered, row: Row[Any] | None) -> None:
         )
 
 
-def _check_same(connection: Connection, item: Answered, enrolled: Enrolled, *, expired: bool) -> None:
+def _check_same(connection: Connection, item: Answered, *, expired: bool) -> None:
     """Refuse a reply that says other than the stored one; one that says it anew, or came late, is harmless."""
     if item.outcome is Outcome.UNDER_WAY:
         return
     _, stored = book.messages_of(connection, item.id)
     if stored is None or stored == item.envelope:
         return
-    before, now = (
-        Reply.decode(open_envelope(data, item.topic, enrolled.ring).payload) for data in (stored, item.envelope)
-    )
+    try:
+        # Both were verified when they came; the key of the first need not be one that this receiver can use now.
+        before, now = (Reply.decode(unverified_payload(data)) for data in (stored, item.envelope))
+    except (ProofError, MessageError) as error:
+        raise RefusalError(
+            Reason.CONFLICT, f"command {item.id.hex()} was answered before, and that reply can't be read: {error}"
+        ) from error
     if expired and now.outcome is Outcome.REFUSED and now.result is None:
         # A broker may keep a repetition of the command until the gateway has forgotten what it answered.
         return

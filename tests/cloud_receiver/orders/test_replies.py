@@ -11,12 +11,12 @@ from intake_support import FAST, Bench, Message, batch
 from key_support import BOTH_ALGORITHMS, new_key
 from orders_support import ORDERS, Desk, reasons, reply, reply_payload
 from receiver_support import DAY_MS, FakeGateway, enrol, stored_sequences
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, update
 from sqlalchemy.exc import OperationalError
 
 from cloud_receiver import database, enrolment
 from cloud_receiver.refusal import Reason
-from cloud_receiver.schema import verification
+from cloud_receiver.schema import gateway_key, verification
 from wire import topics
 from wire.commands import Outcome
 from wire.envelope import Signer
@@ -216,6 +216,26 @@ def test_a_revoked_key_answers_nothing(engine: Engine, gateway: FakeGateway) -> 
     bench.take(reply(gateway, number))
     assert reasons(bench) == [Reason.REVOKED_KEY]
     assert desk.entry(number).outcome is None
+
+
+def test_a_stored_reply_under_a_key_that_this_receiver_can_not_use_is_compared_all_the_same(
+    engine: Engine, gateway: FakeGateway
+) -> None:
+    """As under SM2 where another receiver of the store has its library and this one has not."""
+    bench, desk = Bench(engine), Desk(engine)
+    number, other = desk.issue(), desk.issue()
+    bench.take(reply(gateway, number), reply(gateway, other))
+    with database.writing(engine) as connection:
+        later = FakeGateway("gw1", new_key())
+        enrolment.rotate(connection, "gw1", later.key.public_key(), DAY_MS, 0)
+        former = gateway_key.c.kid == Signer(gateway.key).kid
+        connection.execute(update(gateway_key).where(former).values(public_key=b"?"))
+    bench = Bench(engine)
+    message = reply(later, number)
+    bench.take(message, reply(later, other, Outcome.FAILED, text="another"), batch(later, 1, 2))
+    assert reasons(bench) == [Reason.CONFLICT]
+    assert message.acked == ["ack"]
+    assert stored_sequences(engine) == [1, 2]
 
 
 def test_a_duplicate_under_a_key_revoked_since_is_refused_and_the_reply_stays(

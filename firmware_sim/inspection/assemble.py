@@ -11,7 +11,7 @@ from firmware_sim.inspection.bench import Ability, Bench, BenchTime, FastForward
 from firmware_sim.inspection.metering.limits import FileLimits
 from firmware_sim.inspection.parts.driven import CommandSource, ManualSource
 from firmware_sim.inspection.parts.dut import LineDut
-from firmware_sim.inspection.parts.fast import JumpForward, SetForward
+from firmware_sim.inspection.parts.fast import SetForward
 from firmware_sim.inspection.parts.simulated import Firmware, simulated_bench
 from firmware_sim.inspection.parts.standard import PowerStandard, RegisterStandard
 from firmware_sim.inspection.parts.stream import SampleStream
@@ -22,6 +22,7 @@ from firmware_sim.inspection.parts.stream_parts import (
     StreamSource,
     StreamStandard,
     StreamTime,
+    forward_of,
 )
 from firmware_sim.inspection.parts.stream_parts import abilities_of as stream_abilities
 from firmware_sim.inspection.parts.time import ClockTime
@@ -96,7 +97,9 @@ async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExit
     pulses: Pulses | None = StreamPulses(stream, time) if stream is not None and isinstance(time, StreamTime) else None
     fast: FastForward | None = None
     if Ability.FAST in dut.abilities and stream is not None:
-        fast = JumpForward(time, dut)
+        assert isinstance(source, StreamSource)
+        assert isinstance(time, StreamTime)
+        fast = forward_of(stream, source, time, dut)
     elif Ability.FAST in dut.abilities and Ability.CLOCK_SET in dut.abilities:
         fast = SetForward(time, dut, plan.inspection.timezone)
     registers: Registers | None = None

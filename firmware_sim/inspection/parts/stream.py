@@ -200,7 +200,7 @@ class SampleStream:
             self._flow = Nothing()
         elif point.phases != self._rating.phases:
             raise BenchError(f"expected a load point of {self._rating.phases} phases, got {point.phases}")
-        elif self._as_samples(self.hello.takes):
+        elif self.as_samples:
             self._flow = waveform(point, self.rate)
         else:
             self._flow = PhasorFlow(point, self.rate)
@@ -208,7 +208,10 @@ class SampleStream:
         self._history.append((self._sent, self._flow))
         self.pulses.clear()
 
-    def _as_samples(self, takes: Takes) -> bool:
+    @property
+    def as_samples(self) -> bool:
+        """Whether load is sent as samples, not as phasors."""
+        takes = Takes(0) if self.hello is None else self.hello.takes
         return Takes.SAMPLES in takes and (self._prefer is Takes.SAMPLES or Takes.PHASORS not in takes)
 
     def flowed(self, first: Fraction, last: Fraction) -> tuple[Fraction, Fraction]:

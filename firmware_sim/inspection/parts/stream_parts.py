@@ -5,7 +5,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
-from firmware_sim.inspection.bench import Ability, BenchError, Truth
+from firmware_sim.inspection.bench import Ability, BenchError, Dut, FastForward, Truth
+from firmware_sim.inspection.parts.fast import JumpForward
 from firmware_sim.inspection.parts.stream import SampleStream
 from firmware_sim.inspection.parts.stream_frames import Can
 from firmware_sim.inspection.points import LoadPoint
@@ -63,8 +64,8 @@ class StreamSource:
     """Puts load points into the stream, from the next sample on."""
 
     def __init__(self, stream: SampleStream) -> None:
+        self.point: LoadPoint | None = None
         self._stream = stream
-        self._point: LoadPoint | None = None
         self._is_cut = False
 
     async def set(self, point: LoadPoint | None) -> None:
@@ -72,7 +73,7 @@ class StreamSource:
         if self._is_cut:
             raise BenchError("the source can't set a load point: the supply is cut")
         self._stream.set(point)
-        self._point = point
+        self.point = point
 
     async def cut(self) -> None:
         """Take the supply away; BenchError when the firmware has not said that it knows such a thing."""
@@ -84,7 +85,32 @@ class StreamSource:
     async def restore(self) -> None:
         """Give the supply back, and with it the load point as it was."""
         self._is_cut = False
-        self._stream.set(self._point)
+        self._stream.set(self.point)
+
+
+class StreamForward:
+    """Lets sample time pass without current, in 96 frames a day; the load is put back when the time has come.
+
+    With current each sample would have to be sent and metered: hours for a month.
+    """
+
+    def __init__(self, source: StreamSource, time: StreamTime, dut: Dut) -> None:
+        self._source = source
+        self._jump = JumpForward(time, dut)
+
+    async def to(self, device_ms: int) -> None:
+        """Return when the device's clock shows at least that; DutError when it stands still."""
+        point = self._source.point
+        await self._source.set(None)
+        try:
+            await self._jump.to(device_ms)
+        finally:
+            await self._source.set(point)
+
+
+def forward_of(stream: SampleStream, source: StreamSource, time: StreamTime, dut: Dut) -> FastForward:
+    """Return what runs time forward: for firmware that is sent phasors with its load, which costs no more frames."""
+    return StreamForward(source, time, dut) if stream.as_samples else JumpForward(time, dut)
 
 
 class StreamStandard:

@@ -32,6 +32,7 @@ from firmware_sim.inspection.parts.stream_parts import (
     StreamStandard,
     StreamTime,
     abilities_of,
+    forward_of,
 )
 from firmware_sim.inspection.points import Balance, Character, LoadPoint, Rating
 from firmware_sim.inspection.result import ItemResult, Verdict
@@ -168,13 +169,16 @@ def test_days_pass_in_seconds_and_freeze_at_midnight() -> None:
     async def scenario(bench: HostBench) -> None:
         await bench.source.set(FULL)
         await bench.time.wait(10_000)
-        await bench.source.set(None)
         await send_factor(bench, 581_000)
-        await JumpForward(bench.time, bench.dut).to(START_MS + 40 * 86_400_000)
+        await bench.standard.start()
+        await forward_of(bench.stream, bench.source, bench.time, bench.dut).to(START_MS + 40 * 86_400_000)
+        await bench.time.wait(1_000)  # the load is back
         rows = [await bench.dut.row("daily_freezes", number) for number in (1, 30)]
         assert [row["time"] for row in rows] == [START_MS + days * 86_400_000 - 28_800_000 for days in (40, 11)]
         assert rows[0]["energy_forward"] == rows[1]["energy_forward"] > 0
         assert (await bench.dut.read("carbon_factor"))["carbon_factor"] == 581_000
+        truth = await bench.standard.between(bench.time.now() - 2_000, bench.time.now())
+        assert abs(truth.forward_mwh - 11_000) < 10
 
     on_host(scenario)
 
@@ -427,6 +431,8 @@ def test_a_firmware_that_takes_phasors_gets_them_and_their_truth_is_that_of_the_
             await source.cut()
         with pytest.raises(BenchError, match="has not said in its HELO that it takes REGS"):
             await StreamRegisters(stream, load("sim-carbon-meter")).preset({"energy_forward": 1})
+        dut: Any = None
+        assert isinstance(forward_of(stream, source, time, dut), JumpForward)
         await source.set(None)
         await time.wait(10)
         await task

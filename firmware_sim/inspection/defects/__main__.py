@@ -5,17 +5,22 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from firmware_sim.inspection.defects.catalogue import ALL, UnknownDefectError, chosen
 from firmware_sim.inspection.defects.mutations import mutate
 from firmware_sim.inspection.defects.table import markdown, table
 from firmware_sim.inspection.defects.told import Told
 
-USAGE = 2
+USAGE: Final = 2
+INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; return 0, 1 where a defect is not caught by its item or the healthy meter fails one, 2 for a wrong call."""
+    """Run; return 0, 1 where a defect is not caught by its item or the healthy meter fails one.
+
+    2: a wrong call; 130: interrupted.
+    """
     asked = _parser().parse_args(arguments)
     try:
         defects = chosen(asked.defect)
@@ -28,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(f"{head}\n    {defect.mistake}\n")
         return 0
     told = Told(sys.stderr, time.monotonic, changing=sys.stderr.isatty())
-    run = mutate(defects, every=asked.all, jobs=asked.jobs, tell=told)
+    try:
+        run = mutate(defects, every=asked.all, jobs=asked.jobs, tell=told)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return INTERRUPTED
     sys.stdout.write(f"{markdown(run) if asked.markdown else table(run, why=asked.why)}\n")
     return 0 if run.is_good else 1
 

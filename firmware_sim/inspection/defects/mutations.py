@@ -1,6 +1,7 @@
 """The mutation run: the healthy meter and every defect before the items that matter, in worker processes."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -106,8 +107,10 @@ def _perform(trials: Sequence[Trial], jobs: int) -> Iterator[tuple[Trial, Sequen
         for trial in trials:
             yield trial, tried(trial)
         return
-    # A process that is forked would have the sockets and the loop of this one.
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as workers:
+    # A process that is forked would have the sockets and the loop of this one. A run that is interrupted from the
+    # keyboard lets trials end that have begun.
+    context, quiet = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=quiet) as workers:
         futures = {workers.submit(tried, trial): trial for trial in trials}
         try:
             for future in as_completed(futures):

@@ -86,6 +86,15 @@ def test_its_status_is_1_when_a_defect_got_by(run: MutationRun, monkeypatch: pyt
     assert command.main([]) == (1 if run.mutations else 0)
 
 
+def test_an_interrupted_run_has_no_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "mutate", interrupted)
+    assert command.main([]) == 130
+    assert capsys.readouterr().out == ""
+
+
 def test_an_unknown_defect_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["creeep"]) == 2
     assert "no defect 'creeep'" in capsys.readouterr().err

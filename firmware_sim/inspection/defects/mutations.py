@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -107,13 +108,21 @@ def _perform(trials: Sequence[Trial], jobs: int) -> Iterator[tuple[Trial, Sequen
         for trial in trials:
             yield trial, tried(trial)
         return
-    # A process that is forked would have the sockets and the loop of this one. A run that is interrupted from the
-    # keyboard lets trials end that have begun.
-    context, quiet = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=quiet) as workers:
+    # A process that is forked would have the sockets and the loop of this one.
+    context = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(directory,)) as workers,
+    ):
         futures = {workers.submit(tried, trial): trial for trial in trials}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
             workers.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(directory: str) -> None:
+    """Let a worker end at once when the run is interrupted from the keyboard; what it leaves behind, the run clears."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    tempfile.tempdir = directory

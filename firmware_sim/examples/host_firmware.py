@@ -25,7 +25,7 @@ class Meter:
 
     def __init__(self, hello: bytes) -> None:
         _, self.rate, self.phases, *_, constant, carbon_constant, _, self.start_ms = HELLO.unpack_from(hello)
-        self.index, self.powered, self.factor = 0, True, NO_FACTOR  # index of the next sample: the clock
+        self.index, self.powered, self.factor, self.since = 0, True, NO_FACTOR, 0  # the index is the clock
         self.energy, self.carbon = [0, 0], [0, 0]  # forward, reverse
         self.coming: dict[int, int] = {}  # factors by the ms at which their slot begins
         self.freezes: deque[bytes] = deque(maxlen=30)
@@ -73,7 +73,9 @@ class Meter:
         """Let so many samples' time pass; a quarter of an hour begins at the earliest behind the last of them."""
         before_ms, self.index = self.now_ms(), self.index + count
         for start in sorted(start for start in self.coming if start <= self.now_ms()):
-            self.factor = self.coming.pop(start)
+            factor = self.coming.pop(start)
+            if start >= self.since:  # one that comes for a slot before that of the present one comes too late
+                self.since, self.factor = start, factor
         day, into_day_ms = divmod(self.now_ms() + ZONE_MS, DAY_MS)
         if day > (before_ms + ZONE_MS) // DAY_MS:
             self.freezes.appendleft(struct.pack(">I4Q", (self.now_ms() - into_day_ms) // 1000, *self.totals()))
@@ -111,14 +113,13 @@ async def serve(meter: Meter, reader: asyncio.StreamReader, writer: asyncio.Stre
             async with asyncio.timeout(0.5):
                 number, protocol, length, unit = struct.unpack(">HHHB", head + await reader.readexactly(6))
                 if protocol or length not in LENGTHS:
-                    break
+                    return writer.close()
                 pdu = await reader.readexactly(length - 1)
-            if meter.powered:
+            if meter.powered and unit == 1:
                 answer = meter.answer(pdu)
                 writer.write(struct.pack(">HHHB", number, 0, len(answer) + 1, unit) + answer)
     except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):  # a time-out is an OSError
-        pass
-    writer.close()
+        writer.close()
 
 
 async def run(host: str, port: int, modbus_port: int) -> None:

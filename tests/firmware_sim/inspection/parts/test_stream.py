@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import socket
+import struct
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sim_support import mbap
 
 from clock import SystemClock
 from fieldbus.lines import ModbusTcpLine
@@ -189,7 +191,11 @@ def test_a_factor_of_a_later_slot_is_in_force_from_its_start() -> None:
         await bench.time.wait(899_999)
         assert (await bench.dut.read("carbon_factor")) == {}
         await bench.time.wait(1)
-        return (await bench.dut.read("carbon_factor"))["carbon_factor"]
+        found = (await bench.dut.read("carbon_factor"))["carbon_factor"]
+        await bench.dut.write("factor", {"time": START_MS, "carbon_factor": 200_000})  # too late
+        await bench.dut.raw(mbap(2, bytes.fromhex("10 4000 0004 08") + struct.pack(">II", START_MS // 1000 + 900, 1)))
+        assert (await bench.dut.read("carbon_factor"))["carbon_factor"] == found
+        return found
 
     assert on_host(scenario) == 100_000
 

@@ -27,6 +27,7 @@ from firmware_sim.inspection.parts.stream_parts import (
 from firmware_sim.inspection.parts.stream_parts import abilities_of as stream_abilities
 from firmware_sim.inspection.parts.time import ClockTime
 from firmware_sim.inspection.plan import CommandSource as CommandSection
+from firmware_sim.inspection.plan import ManualSource as ManualSection
 from firmware_sim.inspection.plan import Plan
 from firmware_sim.inspection.plan import StreamSource as StreamSection
 from firmware_sim.inspection.points import Rating
@@ -35,6 +36,7 @@ from profiles import load as load_profile
 
 Tell = Callable[[str], None]
 _DIGITS = 12
+_RENEWED_MS = 1000
 
 
 @asynccontextmanager
@@ -66,6 +68,9 @@ async def assembled(
         bench.selection = plan.points.selection()
         if not plan.fast:
             bench.fast = None
+        profile = load_profile(plan.dut.profile, _parameters(plan.dut.parameters))
+        bench.ends = {name: point.rollover for name, point in profile.points.items() if point.rollover is not None}
+        bench.renewed_ms = _renewed_ms(plan)
         bench.tell = tell
         yield bench
 
@@ -167,6 +172,13 @@ async def _standard(plan: Plan, time: BenchTime, clock: Clock, stack: AsyncExitS
     standard = kind(meter, time, period_ms=section.period_ms, accuracy_percent=accuracy)
     stack.push_async_callback(standard.stop)
     return standard
+
+
+def _renewed_ms(plan: Plan) -> int:
+    """Return how often the device renews its registers: a real one every second, if the plan says nothing else."""
+    if plan.dut.renewed_ms is not None:
+        return plan.dut.renewed_ms
+    return _RENEWED_MS if isinstance(plan.source, CommandSection | ManualSection) else 0
 
 
 def _parameters(given: Mapping[str, Decimal]) -> dict[str, Decimal]:

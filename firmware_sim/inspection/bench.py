@@ -168,7 +168,8 @@ class Selection:
 
     `factors` in mg/kWh; `currents` as multiples, in falling order; `power_factors` as "1.0", "0.5L", "0.8C";
     `voltages_mv`: none are given, the rated one. `runs` readings at a point (5.6.2.4: at least two). `dwell_ms`: how
-    long a current or a factor stands at least before the next.
+    long a current or a factor stands at least before the next. `settle_ms`: how long after a change of the load the
+    device is left alone, as meters show means of a second or so.
     """
 
     factors: tuple[int, ...] = (100_000, 200_000, 500_000, 1_000_000)
@@ -178,6 +179,7 @@ class Selection:
     voltages_mv: tuple[int, ...] = ()
     runs: int = 2
     dwell_ms: int = 120_000
+    settle_ms: int = 5_000
     judge_rounded: bool = True  # conformity by the rounded mean (recalled practice, facts: a setting)
 
 
@@ -195,6 +197,8 @@ class Bench:
     pulses: Pulses | None = None
     fast: FastForward | None = None
     registers: Registers | None = None
+    ends: Mapping[str, int] = field(default_factory=dict)  # at what value registers start again from 0, where known
+    renewed_ms: int = 0  # how often the device renews what its registers show
     tell: Callable[[str], None] = lambda _: None  # progress, one line
     done: Callable[[PointResult], None] = lambda _: None  # a point is finished: it need not be measured again
     known: Mapping[str, PointResult] = field(default_factory=dict)  # points of an interrupted run

@@ -105,6 +105,7 @@ class PointsSection(Section):
     voltages_v: list[Positive] = Field(default_factory=list)
     runs: Annotated[Whole, Field(ge=2, le=20)] = 2
     dwell_seconds: Annotated[Whole, Field(ge=1, le=3600)] = 120
+    settle_seconds: Annotated[Whole, Field(ge=0, le=600)] = 5
     judge: Literal["rounded", "unrounded"] = "rounded"
 
     @model_validator(mode="after")
@@ -125,7 +126,8 @@ class PointsSection(Section):
             tuple(balance.value for balance in self.balances),
             tuple(int(voltage * _MILLI) for voltage in self.voltages_v),
             self.runs,
-            self.dwell_seconds * 1000,
+            self.dwell_seconds * _MILLI,
+            self.settle_seconds * _MILLI,
             judge_rounded=self.judge == "rounded",
         )
 
@@ -139,6 +141,7 @@ class DutSection(Section):
     unit: Annotated[Whole, Field(ge=0, le=255)] = 1
     address: Annotated[str, Field(pattern="^[0-9A-Fa-f]{1,32}$")] | None = None
     retries: Annotated[Whole, Field(ge=0, le=5)] = 1
+    renewed_ms: Annotated[Whole, Field(ge=0, le=60_000)] | None = None
     can: list[Ability] = Field(default_factory=list)
     cannot: list[Ability] = Field(default_factory=list)
 

@@ -68,6 +68,7 @@ class Reading:
     error_percent: str  # unrounded, at least 6 decimals
     limit_percent: str
     count_error_percent: str  # what counting and resolution may add to the error
+    uncertainty_percent: str = "0.000000"  # of the standard meter, k = 1
 
 
 @dataclass(frozen=True, slots=True)

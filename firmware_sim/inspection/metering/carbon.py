@@ -2,13 +2,23 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 
 from firmware_sim.inspection.bench import Ability, Bench
 from firmware_sim.inspection.metering import factor as factors
 from firmware_sim.inspection.metering.grid import Place, conditions, places
-from firmware_sim.inspection.metering.measure import Compared, Look, Quantity, flow, look, quantities
+from firmware_sim.inspection.metering.measure import (
+    Compared,
+    Look,
+    Quantity,
+    energy_between,
+    flow,
+    quantities,
+    told_apart,
+)
 from firmware_sim.inspection.metering.points import factor_text, key, limit_of, result
-from firmware_sim.inspection.metering.visit import Visit
+from firmware_sim.inspection.metering.registers import blurred, gained, is_gated, mark
+from firmware_sim.inspection.metering.visit import Attempts, Visit, load
 from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Verdict
 
 ALL = "all"  # a sequence of all factors, where a reading names its factor
@@ -35,20 +45,14 @@ class FixedFactor:
         """Measure every load point; those of an interrupted run are taken over."""
         began = int(bench.time.now())
         points: list[PointResult] = []
-        visits = list(self._visits(bench))
+        visits, attempts = list(self._visits(bench)), Attempts(bench)
         for number, visit in enumerate(visits, 1):
-            assert visit.factor_mg is not None
             known = visit.known()
             if known is None:
                 bench.tell(f"point {number} of {len(visits)}: {visit.place.key}, {factor_text(visit.factor_mg)}")
-                await bench.source.set(visit.place.point)
-                await factors.give(bench, visit.factor_mg)
-                await factors.expect(bench, visit.factor_mg)
-                for _ in range(bench.selection.runs):
-                    await visit.read()
-                known = visit.results()
+                known = await attempts(visit.measure)
             points += known
-        return concluded(self.info.id, bench, began, points)
+        return concluded(self.info.id, bench, began, points, attempts)
 
     @staticmethod
     def _visits(bench: Bench) -> Iterator[Visit]:
@@ -87,26 +91,25 @@ class DynamicFactor:
         """Measure every load point; a current that was interrupted begins again."""
         began = int(bench.time.now())
         points: list[PointResult] = []
-        every = list(self._places(bench))
+        every, attempts = list(self._places(bench)), Attempts(bench)
         for number, place in enumerate(every, 1):
             known = self._known(bench, place)
             if known is None:
                 bench.tell(f"current {number} of {len(every)}: {place.key}")
-                known = await self._sequence(bench, place)
+                known = await attempts(partial(self._sequence, bench, place))
             points += known
-        return concluded(self.info.id, bench, began, points)
+        return concluded(self.info.id, bench, began, points, attempts)
 
     async def _sequence(self, bench: Bench, place: Place) -> list[PointResult]:
-        await bench.source.set(place.point)
+        await load(bench, place.point)
         visits = self._visits(bench, place)
         whole = []
         for _ in range(bench.selection.runs):
             account = _Account(bench, place)
             for visit in visits:
-                assert visit.factor_mg is not None
-                await account.step(visit.factor_mg)
+                await account.step(visit)
                 await visit.read()
-            whole.append(await account.close())
+            whole.append(await account.close(visits[-1]))
         found = [point for visit in visits for point in visit.results()]
         limit = _sequence_limit(bench, place)
         over_all = result(
@@ -145,59 +148,68 @@ class _Account:
     def __init__(self, bench: Bench, place: Place) -> None:
         self._bench = bench
         self._place = place
+        self._limit = _sequence_limit(bench, place)
         self._first: Look | None = None
+        self._gated = False
         self._steps: list[tuple[int, Fraction, Fraction]] = []  # factor, instant, how uncertain it is in ms
 
-    async def step(self, factor_mg: int) -> None:
+    async def step(self, visit: Visit) -> None:
         """Give the next factor; the first one before the registers are read."""
-        bench = self._bench
+        bench, factor_mg = self._bench, visit.factor_mg
+        assert factor_mg is not None
         before = bench.time.now()
         await factors.give(bench, factor_mg)
         after = bench.time.now()
         if await factors.expect(bench, factor_mg):
             after = bench.time.now()  # it came into force later than it was written
         if self._first is None:
-            self._first = await look(bench, [self._register(factor_mg)])
+            quantity, _ = quantities(bench, factor_mg)
+            self._gated = is_gated(bench, quantity, self._place.point, self._limit)
+            self._first = await self._mark(visit)
             self._steps.append((factor_mg, self._first.middle, Fraction(0)))
         else:
             self._steps.append((factor_mg, (before + after) / 2, (after - before) / 2))
 
-    async def close(self) -> Compared:
+    async def close(self, visit: Visit) -> Compared:
         """Read the register once more; return what device and standard say of the whole sequence, ng."""
         bench, point, first = self._bench, self._place.point, self._first
         assert first is not None
-        name = self._register(self._steps[0][0])
-        last = await look(bench, [name])
+        last = await self._mark(visit)
         ends = [*(instant for _, instant, _ in self._steps[1:]), last.middle]
-        standard = count = Fraction(0)
+        standard = count = uncertainty = Fraction(0)
         before: Quantity | None = None
         for (factor_mg, begin, vague_ms), end in zip(self._steps, ends, strict=True):
             quantity, _ = quantities(bench, factor_mg)
-            truth = await bench.standard.between(begin, end)
-            energy = truth.reverse_mwh if point.reverse else truth.forward_mwh
+            energy, uncertain = await energy_between(bench, point, begin, end)
             standard += quantity.of(energy)
-            count += quantity.of(truth.uncertainty_mwh)
+            uncertainty += quantity.of(uncertain)
             if before is not None:
                 count += vague_ms * abs(flow(quantity, point) - flow(before, point))
             before = quantity
-        taking = (first.after - first.before + last.after - last.before) / 2
         largest, _ = quantities(bench, max(factor_mg for factor_mg, _, _ in self._steps))
-        count += bench.dut.resolution(name) + flow(largest, point) * taking
-        gained = last.values[name] - first.values[name]
-        return Compared("register", standard, Fraction(gained), count, last.middle - first.middle)
+        name = largest.register(point)
+        count += blurred(bench, name, flow(largest, point), (first, last), gated=self._gated)
+        device = Fraction(gained(bench, name, first.values[name], last.values[name]))
+        whole = Compared("register", standard, device, count, last.middle - first.middle, uncertainty=uncertainty)
+        return told_apart(whole, self._limit)
 
-    def _register(self, factor_mg: int) -> str:
-        return quantities(self._bench, factor_mg)[0].register(self._place.point)
+    async def _mark(self, visit: Visit) -> Look:
+        quantity, _ = quantities(self._bench, visit.factor_mg)
+        return await mark(self._bench, quantity, self._place.point, self._limit, visit.wait_until, gated=self._gated)
 
 
 def _sequence_limit(bench: Bench, place: Place) -> Fraction:
     return max(limit_of(bench, place, factor_mg) for factor_mg in bench.selection.factors)
 
 
-def concluded(item: str, bench: Bench, began: int, points: list[PointResult]) -> ItemResult:
+def concluded(
+    item: str, bench: Bench, began: int, points: list[PointResult], attempts: Attempts | None = None
+) -> ItemResult:
     """Return an item's result: it fails with one of its points, and says which limits were used."""
     verdict = Verdict.PASSED if all(point.good for point in points) else Verdict.FAILED
     figures = {"points": str(len(points)), "beyond the limit": str(sum(not point.good for point in points))}
+    if attempts is not None and attempts.again:
+        figures["measured once more"] = str(attempts.again)
     note = f"limits: {bench.limits.name}"
     if not points:
         return ItemResult(

@@ -6,7 +6,7 @@ from firmware_sim.inspection.bench import Bench
 from firmware_sim.inspection.metering.carbon import concluded
 from firmware_sim.inspection.metering.grid import conditions, place_of, places
 from firmware_sim.inspection.metering.judging import error_percent, text
-from firmware_sim.inspection.metering.visit import Visit
+from firmware_sim.inspection.metering.visit import Attempts, Visit, load
 from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Step, Verdict
 
 _REPEATED = 5  # readings, as one public bench program takes for its spread
@@ -26,17 +26,14 @@ class Electricity:
         """Measure every load point; those of an interrupted run are taken over."""
         began = int(bench.time.now())
         points: list[PointResult] = []
-        visits = list(self._visits(bench))
+        visits, attempts = list(self._visits(bench)), Attempts(bench)
         for number, visit in enumerate(visits, 1):
             known = visit.known()
             if known is None:
                 bench.tell(f"point {number} of {len(visits)}: {visit.place.key}")
-                await bench.source.set(visit.place.point)
-                for _ in range(bench.selection.runs):
-                    await visit.read()
-                known = visit.results()
+                known = await attempts(visit.measure)
             points += known
-        return concluded(self.info.id, bench, began, points)
+        return concluded(self.info.id, bench, began, points, attempts)
 
     @staticmethod
     def _visits(bench: Bench) -> Iterator[Visit]:
@@ -61,7 +58,7 @@ class Repeatability:
         steps = []
         for visit in self._visits(bench):
             bench.tell(visit.place.key)
-            await bench.source.set(visit.place.point)
+            await load(bench, visit.place.point)
             for _ in range(_REPEATED):
                 await visit.read()
             limit = bench.limits.repeatability_percent(bench.rating, visit.place.point)

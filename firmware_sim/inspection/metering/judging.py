@@ -63,10 +63,12 @@ def decimals(interval: Fraction) -> int:
 def judge(errors: Sequence[Fraction], *, limit: Fraction, interval: Fraction, by_rounded: bool) -> Judged:
     """Judge the errors (in %) measured at one point; ValueError when there are none.
 
-    By the unrounded mean (`by_rounded` false) the limit itself still conforms, as it does by the rounded one.
+    The limit itself still conforms. One that is no multiple of the interval (1.5·Imin/I, say) is rounded as the mean
+    is, so that rounding never fails a mean within the limit.
     """
     if not errors:
         raise ValueError("expected at least one error to judge")
     mean = sum(errors, Fraction(0)) / len(errors)
     nearest = rounded(mean, interval)
-    return Judged(mean, nearest, shown(mean, interval), abs(nearest if by_rounded else mean) <= limit)
+    good = abs(nearest) <= rounded(limit, interval) if by_rounded else abs(mean) <= limit
+    return Judged(mean, nearest, shown(mean, interval), good)

@@ -7,10 +7,11 @@ from fractions import Fraction
 from firmware_sim.inspection.bench import Bench
 from firmware_sim.inspection.metering.grid import Place
 from firmware_sim.inspection.metering.judging import DIGITS, error_percent, judge, text
-from firmware_sim.inspection.metering.measure import Compared
+from firmware_sim.inspection.metering.measure import Compared, UncertainError
 from firmware_sim.inspection.result import PointResult, Reading
 
 MG_PER_KG = 10**6
+_TENTH = 10
 
 
 def factor_text(factor_mg: int | None) -> str:
@@ -42,10 +43,20 @@ def result(
     limit: Fraction,
     name: str,
 ) -> PointResult:
-    """Judge the readings that one comparison gave at a place."""
+    """Judge the readings that one comparison gave at a place.
+
+    UncertainError where counting leaves open whether the mean conforms: then nothing is concluded, either way.
+    """
     errors = [error_percent(item.device, item.standard) for item in compared]
     interval = bench.limits.interval_percent(bench.rating)
     judged = judge(errors, limit=limit, interval=interval, by_rounded=bench.selection.judge_rounded)
+    counting = max(item.count_percent for item in compared)
+    nearer = abs(judged.mean) + (counting if judged.good else -counting)  # to the limit, and perhaps beyond
+    if _TENTH * counting > limit and judged.good != (nearer <= limit):
+        raise UncertainError(
+            f"{name}: the error is {text(judged.mean, 3)} % by up to {text(counting, 3)} % that counting may add; "
+            f"the limit is {text(limit, 3)} %"
+        )
     readings = tuple(
         Reading(
             quantity=quantity,
@@ -65,6 +76,7 @@ def result(
             error_percent=text(error),
             limit_percent=text(limit, 4),
             count_error_percent=text(item.count_percent),
+            uncertainty_percent=text(item.uncertain_percent),
         )
         for run, (item, error) in enumerate(zip(compared, errors, strict=True), 1)
     )

@@ -1,28 +1,63 @@
 """Visiting a load point: the readings that an item takes there, by registers and by pulses, until there are enough."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
-from typing import Final
+from typing import Final, TypeVar
 
-from firmware_sim.inspection.bench import Bench
+from firmware_sim.inspection.bench import Bench, BenchError, DutError, DutRefusedError
 from firmware_sim.inspection.metering import factor as factors
 from firmware_sim.inspection.metering.grid import Place
 from firmware_sim.inspection.metering.measure import (
     Compared,
     Quantity,
+    UncertainError,
     by_pulses,
-    by_registers,
     flow,
     pulse_count,
     quantities,
-    register_ms,
 )
 from firmware_sim.inspection.metering.points import factor_text, key, limit_of, result
+from firmware_sim.inspection.metering.registers import by_registers, register_ms
+from firmware_sim.inspection.points import LoadPoint
 from firmware_sim.inspection.result import PointResult
 
 AHEAD_MS: Final = 21_600_000  # factors are sent for so long ahead, as a day ahead not every device takes them
-_JITTER_MS: Final = Fraction(1)
+JITTER_MS: Final = Fraction(1)  # of an edge of a pulse output
+_AT_ONCE_MS: Final = 900_000  # at least so far ahead, so that short waits one after the other need few writes
+PAUSES_MS: Final = (5_000, 60_000)
+"""How long the bench waits before it measures a point again at which line, source or standard meter failed."""
+
+
+async def load(bench: Bench, point: LoadPoint) -> None:
+    """Set a load point, and wait until the device has settled at it."""
+    await bench.source.set(point)
+    await bench.time.wait(bench.selection.settle_ms)
+
+
+Found = TypeVar("Found")
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Measures what failed once more: a moment's fault of a line must not end an item of hours, nor fail a device."""
+
+    bench: Bench
+    again: int = 0  # how often something was measured once more
+
+    async def __call__(self, work: Callable[[], Awaitable[Found]]) -> Found:
+        """Return what the work returns, at the third attempt at the latest; its last error."""
+        for pause_ms in PAUSES_MS:
+            try:
+                return await work()
+            except (DutRefusedError, UncertainError):
+                raise
+            except (BenchError, DutError) as error:
+                self.again += 1
+                self.bench.tell(f"once more, as {error}")
+                await self.bench.time.wait(pause_ms)
+        return await work()
 
 
 @dataclass(slots=True)
@@ -34,6 +69,7 @@ class Visit:
     method: str
     factor_mg: int | None
     compared: dict[str, list[Compared]] = field(default_factory=dict)
+    _held_until: Fraction | None = None  # up to then every slot has been given its factor
 
     @property
     def limit(self) -> Fraction:
@@ -64,23 +100,35 @@ class Visit:
         if "register" in self.ways:
             once += register_ms(self.bench, quantity, point, self.limit)
         if "pulse" in self.ways:
-            number = pulse_count(self.bench, quantity, point, self.limit, _JITTER_MS)
+            number = pulse_count(self.bench, quantity, point, self.limit, JITTER_MS)
             once += ceil((number + 1) * quantity.per_pulse / flow(quantity, point))
-        return once * self.bench.selection.runs
+        return once * self.bench.selection.runs + self.bench.selection.settle_ms
+
+    async def measure(self) -> list[PointResult]:
+        """Set load point and factor, take all readings anew, and judge them."""
+        self.compared.clear()
+        await load(self.bench, self.place.point)
+        if self.factor_mg is not None:
+            await factors.give(self.bench, self.factor_mg)
+            await factors.expect(self.bench, self.factor_mg)
+        for _ in range(self.bench.selection.runs):
+            await self.read()
+        return self.results()
 
     async def read(self) -> None:
         """Take one reading each way; load point and factor are set already."""
         quantity, _ = self._quantity()
         point = self.place.point
+        self._held_until = None  # other factors may have been given since
         if "register" in self.ways:
-            one = await by_registers(self.bench, quantity, point, self.limit, self._wait_until)
+            one = await by_registers(self.bench, quantity, point, self.limit, self.wait_until)
             self.compared.setdefault("register", []).append(one)
         if "pulse" in self.ways:
             if self.factor_mg is not None:
-                number = pulse_count(self.bench, quantity, point, self.limit, _JITTER_MS)
+                number = pulse_count(self.bench, quantity, point, self.limit, JITTER_MS)
                 lasting = ceil((number + 1) * quantity.per_pulse / flow(quantity, point))
                 await factors.give(self.bench, self.factor_mg, holds_ms=min(lasting, AHEAD_MS))
-            one = await by_pulses(self.bench, quantity, point, self.limit, _JITTER_MS)
+            one = await by_pulses(self.bench, quantity, point, self.limit, JITTER_MS)
             self.compared.setdefault("pulse", []).append(one)
 
     def results(self) -> list[PointResult]:
@@ -115,12 +163,15 @@ class Visit:
             return False
         return True
 
-    async def _wait_until(self, time_ms: Fraction) -> None:
+    async def wait_until(self, time_ms: Fraction) -> None:
         """Wait, and let no slot begin without its factor meanwhile."""
+        bench = self.bench
         if self.factor_mg is None:
-            await self.bench.time.wait_until(time_ms)
+            await bench.time.wait_until(time_ms)
             return
-        while (left := time_ms - self.bench.time.now()) > 0:
-            ahead = min(ceil(left), AHEAD_MS)
-            await factors.give(self.bench, self.factor_mg, holds_ms=ahead)
-            await self.bench.time.wait_until(min(time_ms, self.bench.time.now() + ahead))
+        while (left := time_ms - (now := bench.time.now())) > 0:
+            if self._held_until is None or self._held_until <= now:
+                ahead = min(max(ceil(left), _AT_ONCE_MS), AHEAD_MS)
+                await factors.give(bench, self.factor_mg, holds_ms=ahead)
+                self._held_until = now + ahead
+            await bench.time.wait_until(min(time_ms, self._held_until))

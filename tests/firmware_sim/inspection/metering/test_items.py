@@ -26,6 +26,7 @@ from firmware_sim.meter import MeterSettings
 RATING = Rating("B", 220_000, 250, 500, 60_000, 20, constant=1000, carbon_constant=1000)
 LIMITS = FileLimits.load()
 FEW = Selection(factors=(100_000, 1_000_000), power_factors=("1.0", "0.5L"), currents=("Imax", "Itr", "Imin"))
+QUICK = Selection(balances=("balanced",), dwell_ms=30, settle_ms=0)
 ALL: list[Callable[[], Item]] = [
     Electricity,
     FixedFactor,
@@ -115,16 +116,30 @@ def test_currents_fall_and_stand_for_two_minutes() -> None:
     assert all(Fraction(reading.duration_ms) >= 120_000 for readings in registers for reading in readings)
 
 
-def test_a_coarse_register_is_compared_for_longer() -> None:
-    coarse = perform(
-        Electricity(),
-        selection=replace(FEW, currents=("Imin",), balances=("balanced",), runs=2),
-        profile="dlt645-three-phase",
-    )
-    assert coarse.verdict is Verdict.PASSED
-    registers = [p for p in coarse.points if p.readings[0].by == "register"]
-    assert registers
-    assert all(Fraction(r.duration_ms) > 3_600_000 for p in registers for r in p.readings)
+def test_a_coarse_register_is_compared_from_step_to_step() -> None:
+    for make, carbon in ((Electricity, False), (FixedFactor, True), (DynamicFactor, True)):
+        selection = replace(
+            FEW,
+            factors=(500_000, 1_000_000),
+            currents=("10Itr", "Imin"),
+            power_factors=("1.0",),
+            balances=("balanced",),
+        )
+        result = perform(
+            make(),
+            selection=selection,
+            profile="dlt698-carbon-meter",
+            parameters={"carbon_scale": Decimal("0.01")} if carbon else None,
+            rating=replace(RATING, constant=None, carbon_constant=None),
+            adjust=with_gain(Fraction(1, 250)),
+        )
+        assert result.verdict is Verdict.PASSED
+        for point in result.points:
+            assert abs(Fraction(point.mean_percent) - Fraction("0.4")) <= Fraction(point.limit_percent) / 10
+            for reading in point.readings:
+                assert Fraction(reading.count_error_percent) * 10 <= Fraction(reading.limit_percent)
+                assert Fraction(reading.duration_ms) >= 120_000
+                assert Fraction(reading.duration_ms) < 8 * 3_600_000
 
 
 class Deaf:
@@ -232,7 +247,9 @@ async def _abilities() -> frozenset[Ability]:
 
 def test_the_system_s_own_clock_gives_the_same_figures() -> None:
     rating = replace(RATING, constant=None, carbon_constant=None)  # a gate of pulses lasts a second at least
-    selection = Selection((100_000, 200_000), ("1.0", "0.5L"), ("Imax", "0.5Imax"), ("balanced",), dwell_ms=30)
+    selection = Selection(
+        (100_000, 200_000), ("1.0", "0.5L"), ("Imax", "0.5Imax"), ("balanced",), dwell_ms=30, settle_ms=0
+    )
     for item in (FixedFactor(), DynamicFactor(), Electricity()):
         at_once = perform(item, selection=selection, rating=rating, adjust=with_gain(Fraction(1, 300)))
         paced = perform(
@@ -253,7 +270,7 @@ def test_paced_time_gives_the_same_figures(
     gain: Fraction, factor: int, current: str, power_factor: str, speed: int
 ) -> None:
     rating = replace(RATING, constant=10_000, carbon_constant=1_000_000)
-    selection = Selection((factor, 2 * factor), (power_factor,), (current,), ("balanced",), dwell_ms=40)
+    selection = Selection((factor, 2 * factor), (power_factor,), (current,), ("balanced",), dwell_ms=40, settle_ms=0)
     for item in (FixedFactor(), DynamicFactor()):
         at_once = perform(item, selection=selection, rating=rating, adjust=with_gain(gain))
         paced = perform(

@@ -66,6 +66,19 @@ def test_by_the_rounded_or_the_unrounded_mean(errors: list[float], by_rounded: b
     assert judge(exact, limit=Fraction(1), interval=Fraction(1, 10), by_rounded=by_rounded).good is good
 
 
+@given(FRACTIONS, INTERVALS, st.fractions(min_value=Fraction(1, 10), max_value=20, max_denominator=1000))
+def test_rounding_never_fails_a_mean_within_the_limit(mean: Fraction, interval: Fraction, limit: Fraction) -> None:
+    found = judge([mean], limit=limit, interval=interval, by_rounded=True).good
+    assert found or abs(mean) > limit
+    assert not found or abs(mean) <= limit + interval
+
+
+def test_a_limit_between_two_multiples() -> None:
+    limit = Fraction("1.5") * 250 / 200  # below Imin: 1.875
+    assert judge([Fraction("1.87")], limit=limit, interval=Fraction(1, 10), by_rounded=True).good
+    assert not judge([Fraction("1.96")], limit=limit, interval=Fraction(1, 10), by_rounded=True).good
+
+
 def test_the_mean_counts_not_each_reading() -> None:
     found = judge([Fraction(3), Fraction(-2)], limit=Fraction(1), interval=Fraction(1, 10), by_rounded=True)
     assert (found.mean, found.shown, found.good) == (Fraction(1, 2), "+0.5", True)

@@ -370,7 +370,7 @@ class Gateway:
             self.writer.submit(Append((), states))
 
     async def _prune(self) -> None:
-        await prune(self.writer, self.config.journal, self._trusted_ms, self._event)
+        await prune(self.writer, self.config.journal, self._trusted_ms, self.time.now_ms, lambda: self.time.state)
 
     def _trusted_ms(self) -> int | None:
         return self.time.now_ms() if self.time.state == ClockState.SYNCHRONISED else None

@@ -31,6 +31,7 @@ from wire.row import RecordError, from_body, to_body
 DAY_MS: Final = 86_400_000
 FACTOR_DAYS: Final = 365  # T/CIMA 0079.4, 5.7: factors of a year are kept
 _PRUNE_AT_ONCE: Final = 5_000  # records deleted in one transaction, so that a commit never waits long
+_FEWEST: Final = 2  # unacknowledged records that stay whatever the size: they tell of those that went
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +202,7 @@ class Journal:
                     rows = self._take_factors(operation)
                 else:
                     self._put_states(operation)
-                connection.executemany(
-                    "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        (following + i, row.kind, row.meter, row.start_ms, operation.clock_state, row.body)
-                        for i, row in enumerate(rows)
-                    ),
-                )
-                following += len(rows)
+                following += self._insert(following, rows, operation.clock_state)
             new_acknowledged = max(self.header.acknowledged, min(acknowledged, following - 1))
             new_sent = max(self.header.sent, sent)
             new_centre = max(self.header.centre_ms, centre_ms)
@@ -230,6 +224,13 @@ class Journal:
         self.header.next_sequence, self.header.acknowledged, self.header.sent = following, new_acknowledged, new_sent
         self.header.centre_ms = new_centre
         return written
+
+    def _insert(self, following: int, rows: Sequence[Row], clock_state: ClockState) -> int:
+        self.connection.executemany(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+            ((following + i, row.kind, row.meter, row.start_ms, clock_state, row.body) for i, row in enumerate(rows)),
+        )
+        return len(rows)
 
     def read(self, first: int, limit: int) -> Run:
         """Return a run of at most `limit` records, from `first` or later."""
@@ -287,14 +288,25 @@ class Journal:
             raise schema.translated(error, self.path) from error
         return None if row is None else row[0]
 
-    def prune(self, now_ms: int | None, *, keep_days: int, max_bytes: int) -> tuple[int, tuple[int, int] | None]:
+    def prune(
+        self,
+        now_ms: int | None,
+        *,
+        keep_days: int,
+        max_bytes: int,
+        tell: Callable[[int, int], Append] = lambda _first, _last: Append(),
+    ) -> tuple[int, tuple[int, int] | None]:
         """Forget what is older than `keep_days`, and the oldest beyond `max_bytes`; a few thousand records a call.
 
         Records go in the order of their sequences, acknowledged ones by age and size, others by size only. Without
         `now_ms`, as when the clock can't be trusted, nothing goes by age. Returns (records deleted, the range of
         unacknowledged sequences that had to go for want of space, or None).
+
+        `tell` makes of that range the records that say so. They are written in the same transaction, and the range
+        begins with the first sequence that is not acknowledged: what told of those before it may have gone, too.
         """
         connection, header = self.connection, self.header
+        following = header.next_sequence
         try:
             connection.execute("BEGIN IMMEDIATE")
             # By the newest of them, which the centre's clock dated.
@@ -311,17 +323,25 @@ class Journal:
                     until = first + min(_PRUNE_AT_ONCE, max(1, (last - first + 1) // 10)) - 1
                     if first <= header.acknowledged:
                         until = min(until, header.acknowledged)
+                    elif last - first + 1 > _FEWEST:
+                        until = max(until, first + 1)  # one more than comes in their place
+                        lost = (header.acknowledged + 1, until)
                     else:
-                        lost = (first, until)
+                        until = first - 1
                     deleted = connection.execute("DELETE FROM records WHERE sequence <= ?", (until,)).rowcount
                     if lost:
-                        connection.execute("UPDATE header SET dropped = dropped + ?", (deleted,))
+                        told = tell(*lost)
+                        following += self._insert(following, told.rows, told.clock_state)
+                        connection.execute(
+                            "UPDATE header SET dropped = dropped + ?, next_sequence = ?", (deleted, following)
+                        )
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
             raise schema.translated(error, self.path) from error
         if lost:
             header.dropped += deleted
+            header.next_sequence = following
         return deleted, lost
 
     def _prune_by_age(self, oldest_ms: int) -> int:

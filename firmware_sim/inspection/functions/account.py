@@ -40,20 +40,21 @@ async def of_flow(journey: Journey, name: str, flow: Flowed, vague_ms: Fraction)
     scale = await journey.scale(way)
     step = step_of(journey.bench, name) or 1
     energy_step = step_of(journey.bench, f"energy_{way}") or 1
-    fuzzy_mwh = (vague_ms + journey.slack_ms) * journey.peak + flow.uncertainty_mwh
-    if not scale.exact:
-        fuzzy_mwh += 2 * energy_step  # the scale is known no better
+    fuzzy_mwh = (vague_ms + journey.slack_ms) * journey.peak + flow.uncertainty_mwh + scale.vague_mwh
+    # A factor begins to hold at an instant that is known no better than the clock.
+    edge_mwh = journey.vague_ms * journey.peak
     if quantity == "energy":
         return Expected(flow.energy[way] * scale.factor, step + fuzzy_mwh)
-    # A factor that begins to hold at an instant that is not known exactly; one that divides a step of energy.
-    edge_mwh = journey.vague_ms * journey.peak
     if not (scale.exact and flow.aligned(way, energy_step)):
+        # Part of a step of energy is counted with the next factor, and at the end not yet.
+        fuzzy_mwh += energy_step
         edge_mwh += energy_step
     return Expected(flow.carbon[way] * scale.factor, step + fuzzy_mwh * flow.largest + edge_mwh * flow.swing)
 
 
 async def registers(journey: Journey, checks: Checks, what: str) -> None:
     """Read the registers and hold what they gained since the item began against the truth."""
+    await journey.look_at_clock()
     first, last = journey.first, await journey.look()
     flow = await journey.flowed(first.middle, last.middle)
     for name in last.values:
@@ -61,6 +62,8 @@ async def registers(journey: Journey, checks: Checks, what: str) -> None:
         wanted = await of_flow(journey, name, flow, first.vague_ms + last.vague_ms)
         checks.near(f"{what}: {name} gained", UNITS[name.partition("_")[0]], wanted.value, found, wanted.tolerance)
     await scales(journey, checks, what)
+    for way in WAYS:
+        await journey.keep_scale(way)
 
 
 async def scales(journey: Journey, checks: Checks, what: str) -> None:
@@ -137,5 +140,7 @@ async def read_row(bench: Bench, table: str, number: int) -> Mapping[str, int]:
 
 async def row_step(journey: Journey, checks: Checks, what: str, row: tuple[str, int], midnight_ms: int) -> None:
     """Read a row (table and number) of freezes and note whether it is that of a local midnight."""
+    await journey.look_at_clock()
+    await journey.look()
     wrong = await frozen(journey, *row, midnight_ms)
     checks.that(what, f"the registers at {midnight_ms} ms", "; ".join(wrong) or "as expected", good=not wrong)

@@ -81,7 +81,8 @@ async def slots(bench: Bench, checks: Checks, expectations: Expectations) -> Non
     if journey.counts_carbon:
         now = journey.slot_ms
         await journey.give({now + number * SLOT_MS: factor(60 + number) for number in range(4)})
-    await journey.live_to(journey.slot_ms + SLOT_MS + 5 * MINUTE_MS)
+    await journey.next_slot()
+    await journey.wait(4 * MINUTE_MS)
     await journey.load(steady(bench))
     start = journey.slot_ms
     for what, by_ms in (

@@ -41,7 +41,7 @@ async def late(bench: Bench, checks: Checks, expectations: Expectations) -> None
     """Send a factor within its slot, and one after it: what has been counted is never counted anew."""
     journey = await Journey.begin(bench, expectations)
     await hold(journey, factor(10))
-    await journey.live_to(journey.slot_ms + SLOT_MS)
+    await journey.next_slot()
     slot_ms = journey.slot_ms
     await journey.give({slot_ms: factor(11)})
     await journey.load(steady(bench))

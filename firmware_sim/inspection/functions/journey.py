@@ -26,6 +26,9 @@ DAY_MS: Final = 86_400_000
 DAY_SLOTS: Final = 96
 FRESH_DAYS: Final = 2  # beyond the next midnight
 _FINE_MS: Final = 10  # a clock of finer steps needs no search for its edges
+_MARGIN_MS: Final = 60_000
+_EDGE_MS: Final = 2  # around the instant at which a coarse clock must step
+_DRIFTED_MS: Final = Fraction(3)  # how well a clock that drifts is known between two looks at it
 
 
 class UnsayableError(NotLookedAtError):
@@ -48,6 +51,8 @@ class Journey:
         self.points: list[LoadPoint] = []  # that were set
         self.ends: dict[str, int] = {}  # at which registers start again from 0, where the item lets them
         self.slack_ms = Fraction(0)  # in which the device may not have measured: it was starting
+        self._kept: dict[str, tuple[Fraction, Fraction]] = {}  # by way: scale, and how uncertain it is
+        self._exact_standard = True
         self._point: LoadPoint | None = None
         self._by_day: bool | None = None  # whether the factors of a whole day are written at once
         self._stretches = Stretches(seen.middle, seen.middle)
@@ -114,6 +119,10 @@ class Journey:
         """Wait until the device's clock shows a time: every moment until then is lived through."""
         await self.wait(max(device_ms - self.device_ms, Fraction(0)))
 
+    async def next_slot(self) -> None:
+        """Wait until the next slot has begun, a minute ago: then it has begun on a clock that drifts, too."""
+        await self.live_to(self.slot_ms + SLOT_MS + _MARGIN_MS)
+
     async def travel(self, device_ms: int) -> None:
         """Bring the device's clock to a time by the fast way; the load is off meanwhile where the clock is set."""
         bench = self.bench
@@ -122,7 +131,7 @@ class Journey:
         if isinstance(bench.fast, JumpForward):
             await bench.fast.to(device_ms)
             self._stretches.extend(self.now)
-            await self._look_at_clock()
+            await self.look_at_clock()
             return
         point = self._point
         await self.load(None)
@@ -147,12 +156,30 @@ class Journey:
         self._stretches.extend(self.now)
         return self._stretches.passed(device_ms)
 
-    async def _look_at_clock(self) -> None:
-        """Keep what is known of the clock while it agrees with what is shown; find it out anew when it has drifted."""
+    async def look_at_clock(self) -> None:
+        """Keep what is known of the clock while it agrees with what it shows; find it out anew when it has drifted."""
+        if step_of(self.bench, "device_time") is None or await self._agrees():
+            return
+        await self.sync()
+        self.vague_ms = max(self.vague_ms, _DRIFTED_MS)
+
+    async def _agrees(self) -> bool:
+        """Return whether the clock shows what it must, within a ms or two."""
         before, shown, after = await self._shown()
-        expected = self._stretches.device_at((before + after) / 2)
-        if not -1 <= expected - shown <= self.clock_ms + (after - before):
-            await self.sync()
+        if self.clock_ms <= _FINE_MS:
+            expected = self._stretches.device_at((before + after) / 2)
+            return -1 <= expected - shown <= self.clock_ms + (after - before)
+        slack = max(Fraction(_EDGE_MS), 2 * (after - before))
+        device_ms = self.device_ms
+        edge = device_ms - device_ms % self.clock_ms + self.clock_ms
+        due = self.now + edge - device_ms
+        if due - slack < self.now:
+            edge, due = edge + self.clock_ms, due + self.clock_ms
+        await self.bench.time.wait_until(due - slack)
+        _, early, _ = await self._shown()
+        await self.bench.time.wait_until(due + slack)
+        _, late, _ = await self._shown()
+        return early == edge - self.clock_ms and late == edge
 
     async def _clock(self) -> tuple[Fraction, Fraction]:
         """Return an instant of the bench and what the device's clock shows then, to a ms where it shows seconds."""
@@ -296,15 +323,44 @@ class Journey:
         name = f"energy_{way}"
         first, last = self.first, self.last
         truth = await self.bench.standard.between(first.middle, last.middle)
+        self._exact_standard &= truth.uncertainty_mwh == 0
         expected = truth.forward_mwh if way == "forward" else truth.reverse_mwh
         if name not in last.values:
-            return Scale(Fraction(1), truth.uncertainty_mwh == 0, None, 0, expected)
-        found = self.gained(name)
+            return Scale(Fraction(1), truth.uncertainty_mwh == 0, Fraction(0), None, 0, expected)
+        found, step = self.gained(name), self.bench.dut.resolution(name)
         vague = truth.uncertainty_mwh + (first.vague_ms + last.vague_ms + self.slack_ms) * self.peak
-        agrees = abs(found - expected) < self.bench.dut.resolution(name) + vague
-        exact = agrees and truth.uncertainty_mwh == 0
         error = 100 * (found - expected) / expected if expected else None
-        return Scale(Fraction(1) if agrees or not expected else found / expected, exact, error, found, expected)
+        if abs(found - expected) < step + vague:
+            exact = truth.uncertainty_mwh == 0
+            return Scale(Fraction(1), exact, Fraction(0 if exact else 2 * step), error, found, expected)
+        if way in self._kept and len(self._points(way)) == 1:
+            factor, share = self._kept[way]
+            return Scale(
+                factor, exact=False, vague_mwh=share * expected, error_percent=error, found=found, expected=expected
+            )
+        factor = Fraction(found) / expected if expected else Fraction(1)
+        return Scale(
+            factor, exact=False, vague_mwh=Fraction(2 * step), error_percent=error, found=found, expected=expected
+        )
+
+    async def keep_scale(self, way: str) -> None:
+        """Keep how the device's energy compares with the standard at its first load: at that one it stays so.
+
+        What the device counts twice or loses later is then no metering error. Of a standard that is not exact, the
+        repeatability that the limits allow is not known either.
+        """
+        scale = await self.scale(way)
+        points = self._points(way)
+        if way in self._kept or len(points) != 1 or scale.expected <= 0 or f"energy_{way}" not in self.last.values:
+            return
+        bench = self.bench
+        share = Fraction(2 * bench.dut.resolution(f"energy_{way}")) / scale.expected
+        if not self._exact_standard:
+            share += bench.limits.repeatability_percent(bench.rating, next(iter(points))) / 100
+        self._kept[way] = scale.factor, share
+
+    def _points(self, way: str) -> set[LoadPoint]:
+        return {point for point in self.points if point.reverse == (way == "reverse")}
 
 
 async def read(bench: Bench) -> Seen:

@@ -14,7 +14,16 @@ from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.given import SLOT_MS
 from firmware_sim.inspection.functions.journey import Journey
 from firmware_sim.inspection.functions.loads import factor, hold, steady
-from firmware_sim.inspection.functions.octets import GARBAGE, cut_short, foreign, has_check, readdressed, spoilt, spoken
+from firmware_sim.inspection.functions.octets import (
+    GARBAGE,
+    cut_short,
+    foreign,
+    has_check,
+    readdressed,
+    spoken,
+    wrong_bit,
+    wrong_check,
+)
 from firmware_sim.inspection.functions.shown import factor_shown
 from firmware_sim.inspection.functions.storage import MINUTE_MS
 
@@ -53,14 +62,14 @@ async def others(bench: Bench, checks: Checks, expectations: Expectations) -> No
 
 
 async def bad_checks(bench: Bench, checks: Checks, expectations: Expectations) -> None:
-    """Put the bench's own requests on the line with a bit wrong in them, a factor and a clock among them."""
+    """Put the bench's own requests on the line with a bit of them or their check wrong, a factor among them."""
     journey = await _ready(bench, expectations)
     requests = await _requests(journey, factor(73))
-    packets = {
-        f"{what} with a wrong bit": spoilt(octets)
-        for what, (protocol, octets) in requests.items()
-        if has_check(protocol, octets)
-    }
+    packets: dict[str, bytes] = {}
+    for what, (protocol, octets) in requests.items():
+        if has_check(protocol, octets):
+            packets[f"{what} with a wrong bit"] = wrong_bit(octets)
+            packets[f"{what} with a wrong check"] = wrong_check(protocol, octets)
     if not packets:
         raise NotLookedAtError("requests on this line carry no check of their own (Modbus TCP)")
     await _send(journey, checks, packets)
@@ -68,6 +77,8 @@ async def bad_checks(bench: Bench, checks: Checks, expectations: Expectations) -
 
 async def _ready(bench: Bench, expectations: Expectations) -> Journey:
     journey = await Journey.begin(bench, expectations)
+    if journey.slot_ms + SLOT_MS - journey.device_ms < _LASTING_MS:
+        await journey.next_slot()  # a factor that is sent again must still be of the same slot
     await hold(journey, factor(71), _LASTING_MS + SLOT_MS)
     await journey.load(steady(bench))
     await journey.wait(MINUTE_MS)
@@ -75,7 +86,7 @@ async def _ready(bench: Bench, expectations: Expectations) -> Journey:
 
 
 async def _requests(journey: Journey, factor_mg: int) -> dict[str, tuple[str, bytes]]:
-    """Return requests that the bench sends: a reading, a factor, the clock; the device is then as it was before."""
+    """Return requests that the bench sends: a reading, a factor; the device is then as it was before."""
     bench = journey.bench
     found: dict[str, tuple[str, bytes]] = {}
 

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
+from diantan_core import next_day_start_ms
 from firmware_sim.inspection.bench import Ability, Bench
 from firmware_sim.inspection.functions.given import SLOT_MS
 from firmware_sim.inspection.functions.journey import DAY_SLOTS, Journey, step_of
-from firmware_sim.inspection.points import LoadPoint
+from firmware_sim.inspection.points import LoadPoint, Rating
 
 LEAST_MG: Final = 100_000
 _STEP_MG: Final = 100  # official factors have four decimals of a kg/kWh
@@ -23,9 +25,13 @@ def steady(bench: Bench, share: Fraction = _HALF, *, reverse: bool = False) -> L
     In each minute it moves a whole number of the energy register's steps, if there is such a current: then a device
     that forms carbon from whole steps loses nothing when the factor changes.
     """
-    rating = bench.rating
-    largest = max(int(rating.imax_ma * share), rating.itr_ma)
     step = max(step_of(bench, "energy_forward") or 1, step_of(bench, "energy_reverse") or 1)
+    return _steady(bench.rating, step, share, reverse=reverse)
+
+
+@cache
+def _steady(rating: Rating, step: int, share: Fraction, *, reverse: bool) -> LoadPoint:
+    largest = max(int(rating.imax_ma * share), rating.itr_ma)
     whole = LoadPoint(
         rating.voltage_mv, largest, phases=rating.phases, frequency_mhz=rating.frequency_mhz, reverse=reverse
     )
@@ -41,9 +47,10 @@ def factor(number: int) -> int:
     return LEAST_MG + _STEP_MG * (number * _STRIDE % _VALUES)
 
 
-def day_factors(day_ms: int, seed: int) -> dict[int, int | None]:
+def day_factors(bench: Bench, day_ms: int, seed: int) -> dict[int, int | None]:
     """Return a factor for each slot of the day that begins at `day_ms`, another in each."""
-    return {day_ms + number * SLOT_MS: factor(seed * DAY_SLOTS + number) for number in range(DAY_SLOTS)}
+    slots = range(day_ms, next_day_start_ms(day_ms, bench.timezone), SLOT_MS)
+    return {slot_ms: factor(seed * DAY_SLOTS + number) for number, slot_ms in enumerate(slots)}
 
 
 async def hold(journey: Journey, factor_mg: int | None, lasting_ms: int = 0) -> None:
@@ -57,7 +64,7 @@ async def hold(journey: Journey, factor_mg: int | None, lasting_ms: int = 0) -> 
 async def give_day(journey: Journey, day_ms: int, seed: int) -> None:
     """Give a factor for each slot of a day; nothing on a device without factors."""
     if Ability.FACTOR in journey.bench.dut.abilities:
-        await journey.give(day_factors(day_ms, seed))
+        await journey.give(day_factors(journey.bench, day_ms, seed))
 
 
 def directions(bench: Bench, share: Fraction = _HALF) -> list[LoadPoint]:

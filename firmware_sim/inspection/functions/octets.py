@@ -19,6 +19,7 @@ _OTHER_UNIT: Final = 246
 _OTHER_ADDRESS: Final = "890123456789"
 _MBAP: Final = 6
 _FIRST: Final = 0x68
+_BEFORE_END: Final = 2  # the last octet of the check stands before 16H
 _VALUE: Final = -5  # in a write, of each protocol here: before check, DL/T 698.45's time tag and the closing octet
 
 
@@ -68,13 +69,18 @@ def has_check(protocol: str, octets: bytes) -> bool:
     return protocol != "modbus" or crc16(octets) == 0
 
 
-def spoilt(octets: bytes) -> bytes:
-    """Return a request with one bit wrong in what its check covers, and the check as it was.
+def wrong_bit(octets: bytes) -> bytes:
+    """Return a request with one bit wrong in what its check covers, and the check as it was."""
+    return _flipped(octets, len(octets) // 2)
 
-    It is in the last octets before the check and what closes the frame, where a write has its value: a device that does
-    not look at the check would take that, but might refuse another slot or length for what it is.
-    """
-    return octets[:_VALUE] + bytes((octets[_VALUE] ^ 0x01,)) + octets[_VALUE + 1 :]
+
+def wrong_check(protocol: str, octets: bytes) -> bytes:
+    """Return a request in which all is right but the check: who does not compare it obeys."""
+    return _flipped(octets, len(octets) - (1 if protocol == "modbus" else _BEFORE_END))
+
+
+def _flipped(octets: bytes, place: int) -> bytes:
+    return octets[:place] + bytes((octets[place] ^ 0x01,)) + octets[place + 1 :]
 
 
 def readdressed(protocol: str, octets: bytes) -> bytes | None:

@@ -35,7 +35,6 @@ async def previous_day(bench: Bench, checks: Checks, expectations: Expectations)
     await give_day(journey, day, 0)
     for number in range(DAYS_OF_LOAD + 1):
         midnight = next_day_start_ms(day, bench.timezone)
-        await give_day(journey, midnight, number + 1)
         loads = directions(bench, Fraction(1, number + 1))
         for turn, quarter in enumerate(_QUARTERS if number < DAYS_OF_LOAD else ()):
             await journey.travel(day + quarter * SLOT_MS)
@@ -43,6 +42,7 @@ async def previous_day(bench: Bench, checks: Checks, expectations: Expectations)
             await journey.wait(_STAND_MS)
         # The midnight itself is lived through with load, except before and after the day without.
         await journey.travel(midnight - MINUTE_MS)
+        await give_day(journey, midnight, number + 1)
         if number >= DAYS_OF_LOAD - 1:
             await journey.load(None)
         await journey.live_to(midnight + MINUTE_MS)

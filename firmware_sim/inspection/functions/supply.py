@@ -28,7 +28,7 @@ async def kept(bench: Bench, checks: Checks, expectations: Expectations) -> None
     """Cut the supply under load, for long over the start of a slot, and shortly and often."""
     journey = await Journey.begin(bench, expectations)
     if journey.counts_carbon:
-        await journey.live_to(journey.slot_ms + SLOT_MS)
+        await journey.next_slot()
         await journey.give({journey.slot_ms: factor(1)})
         await journey.give({journey.slot_ms + SLOT_MS: factor(2), journey.slot_ms + 2 * SLOT_MS: factor(3)})
     freezes, day = await _newest(bench), journey.midnight_ms
@@ -96,7 +96,7 @@ async def factor_write(bench: Bench, checks: Checks, expectations: Expectations)
     for number in range(1, _TRIES + 1):
         what = f"cut {number} during a write"
         if journey.slot_ms + SLOT_MS - journey.device_ms < _ROOM_MS:
-            await journey.live_to(journey.slot_ms + SLOT_MS)
+            await journey.next_slot()
             await hold(journey, factor(11), 2 * SLOT_MS)
         written = asyncio.ensure_future(_try(journey, factor(12 + number)))
         await asyncio.sleep(0)  # the request is on its way

@@ -65,11 +65,13 @@ class Flowed:
 class Scale:
     """How the device's energy register of one way compares with the standard over the whole item.
 
-    `exact`: it shows what the standard measured, to its last digit, and the standard is known exactly.
+    `exact`: it shows what the standard measured, to its last digit, and the standard is known exactly. Otherwise it is
+    known but for `vague_mwh` of what flowed.
     """
 
     factor: Fraction
     exact: bool
+    vague_mwh: Fraction
     error_percent: Fraction | None  # None: nothing flowed
     found: int
     expected: Fraction

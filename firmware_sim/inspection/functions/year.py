@@ -21,6 +21,7 @@ _SELECTOR: Final = "factor_history_day"
 _EACH_UNDEFINED: Final = 41  # slots: so the undefined ones wander through the day
 _MOST_SHARES: Final = 6
 _TELL_DAYS: Final = 15
+_TURNS: Final = 2  # loads of a day
 
 
 async def year(bench: Bench, checks: Checks, expectations: Expectations) -> None:
@@ -66,25 +67,26 @@ async def _live(journey: Journey, *, undefined: bool) -> list[int]:
     bench, number = journey.bench, journey.expectations.year_days
     day = journey.today_ms
     days = [day]
-    await journey.give(_factors_of(day, 0, undefined=undefined))
+    await journey.give(_factors_of(bench, day, 0, undefined=undefined))
     for count in range(number):
         if count % _TELL_DAYS == 0:
             bench.tell(f"day {count + 1} of {number}")
         midnight = next_day_start_ms(day, bench.timezone)
-        await journey.give(_factors_of(midnight, count + 1, undefined=undefined))
         loads = directions(bench, Fraction(1, 2 + count % _MOST_SHARES))
-        for turn, load in enumerate(loads):
-            await journey.travel(day + turn * DAY_MS // len(loads))
-            await journey.load(load)
+        for turn in range(_TURNS):
+            await journey.travel(day + turn * DAY_MS // _TURNS)
+            await journey.load(loads[turn % len(loads)])
             await journey.wait((1 + (count + turn) % 3) * MINUTE_MS)
+        # In the afternoon: not every device takes factors for much more than a day ahead.
+        await journey.give(_factors_of(bench, midnight, count + 1, undefined=undefined))
         await journey.travel(midnight)
         day = midnight
         days.append(day)
     return days
 
 
-def _factors_of(day_ms: int, number: int, *, undefined: bool) -> dict[int, int | None]:
-    factors = day_factors(day_ms, number)
+def _factors_of(bench: Bench, day_ms: int, number: int, *, undefined: bool) -> dict[int, int | None]:
+    factors = day_factors(bench, day_ms, number)
     if undefined:
         for index, slot_ms in enumerate(factors):
             if (number * DAY_SLOTS + index) % _EACH_UNDEFINED == 0:
@@ -119,7 +121,7 @@ async def _factors(journey: Journey, checks: Checks, days: list[int]) -> None:
         if (back - 1) % _TELL_DAYS == 0:
             journey.bench.tell(f"factors of {back} days back")
         await journey.bench.dut.write(_SELECTOR, {"day": back})
-        for number, slot_ms in enumerate(range(day, midnight, SLOT_MS), 1):
+        for number, slot_ms in enumerate(range(day, midnight, SLOT_MS)[:DAY_SLOTS], 1):
             row = await read_row(journey.bench, FACTORS, number)
             count += 1
             factor = journey.given.of_slot(slot_ms)

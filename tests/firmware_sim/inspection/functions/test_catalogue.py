@@ -10,6 +10,7 @@ from firmware_sim.inspection.parts.simulated import SimulatedBench
 from firmware_sim.inspection.result import Verdict
 
 IDS = [item.info.id for item in function_items()]
+_BY_DATE = ("communication.freezes", "robustness.leap-day", "robustness.month-ends")
 LINE = [name for name in IDS if name.startswith("robustness.line")]
 SILENCE_S = 0.1  # as after a pause of the bench itself: the device has not given the octets up yet
 NO_CARBON = {
@@ -73,7 +74,7 @@ def test_without_a_fast_way_items_of_days_are_not_looked_at_and_never_passed() -
 
 def test_an_estimate_is_about_what_it_takes() -> None:
     for item in function_items(Expectations(year_days=DAYS)):
-        if item.info.id in LINE or item.info.id in ("robustness.leap-day", "robustness.month-ends"):
+        if item.info.id in LINE or item.info.id in _BY_DATE:
             continue  # no time passes in the ones; the others depend on the day of the year
         said: list[int] = []
 

@@ -1,0 +1,55 @@
+"""What is no mistake passes: metering errors within the class, clocks off or drifting, any moment, zone and rating."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from functions_support import failed, perform
+
+from firmware_sim.inspection.functions import function_items
+from firmware_sim.inspection.points import Rating
+from firmware_sim.meter import MeterSettings
+
+# Those that cost a second each are left to the tests of all items.
+SLOW = ("functions.daily-freezes", "functions.monthly-freezes", "functions.year", "communication.factor")
+IDS = [
+    item.info.id
+    for item in function_items()
+    if item.info.id not in SLOW and not item.info.id.startswith(("robustness.line", "robustness.power-cut-factor"))
+]
+
+
+def _with(**changes: Any) -> Callable[[MeterSettings], MeterSettings]:
+    return lambda settings: replace(settings, **changes)
+
+
+def _at(zone: str, *parts: int) -> int:
+    return int(datetime(*parts, tzinfo=ZoneInfo(zone)).timestamp() * 1000)  # type: ignore[arg-type, misc]  # a date's parts
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"adjust": _with(gain_error=Fraction(4, 1000))},
+        {"adjust": _with(clock_drift_ppm=Fraction(-5), clock_offset_ms=-1700, gain_error=Fraction(-3, 1000))},
+        {"adjust": _with(clock_drift_ppm=Fraction(4)), "profile": "dlt698-carbon-meter"},
+        {"adjust": _with(clock_offset_ms=2345), "profile": "dlt645-three-phase"},
+        {"start_ms": _at("Asia/Shanghai", 2028, 2, 28, 23, 59, 59) + 999},
+        {"start_ms": _at("Europe/Berlin", 2026, 10, 20, 3, 1, 2), "timezone": "Europe/Berlin"},
+        {"start_ms": _at("UTC", 2026, 12, 31, 23, 44, 30), "timezone": "UTC"},
+        {"rating": Rating("C", 57_700, 10, 50, 6_000, 1, constant=10_000)},
+        {"rating": Rating("A", 230_000, 250, 500, 60_000, 20, phases=1), "profile": "dlt698-carbon-meter"},
+    ],
+    ids=["gain", "slow clock", "fast clock", "offset", "leap day", "summer time", "UTC", "57.7 V", "single phase"],
+)
+def test_a_right_meter_passes(keys: dict[str, Any]) -> None:
+    assert [(result.id, failed(result)) for result in perform(*IDS, **keys) if failed(result)] == []
+
+
+def test_an_error_beyond_the_class_is_told_where_carbon_is_judged() -> None:
+    result = perform("functions.directions", adjust=_with(gain_error=Fraction(3, 100)))[0]
+    assert any("beside the standard" in what for what in failed(result))

@@ -1,7 +1,7 @@
 """Exporting a proof of a meter's readings (计量证明): which signed batches of the store it takes (docs/proof.md)."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -217,27 +217,37 @@ def _gave_up(connection: Connection, number: int, missing: list[tuple[int, int]]
     taken = {row.id for row in found}
     result = []
     for first, last in missing:
+        left: list[tuple[int, int]] = [(first, last)]
         # The event comes behind what it tells of; a gap is rare and short of a scan's cost.
         for row in connection.execute(
             select(*_MESSAGE).where(message.c.journal == number, message.c.first > last).order_by(message.c.first)
         ):
-            if _tells(decode_batch(unverified_payload(bytes(row.envelope))), first, last):
-                if row.id not in taken:
-                    taken.add(row.id)
-                    result.append(row)
+            before = left
+            for low, high in _told(decode_batch(unverified_payload(bytes(row.envelope)))):
+                left = _without(left, low, high)
+            if left != before and row.id not in taken:
+                taken.add(row.id)
+                result.append(row)
+            if not left:
                 break
         else:
-            raise ProofError(f"records {first} to {last} of journal {name} have not arrived: a proof would have a gap")
+            start, end = left[0]
+            raise ProofError(f"records {start} to {end} of journal {name} have not arrived: a proof would have a gap")
     return result
 
 
-def _tells(batch: RecordBatch, first: int, last: int) -> bool:
+def _told(batch: RecordBatch) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of records that a gateway says it gave up."""
     for _, _, _, code, details in batch.event_rows(list(range(len(batch.meters)))):
         if code == EventCode.RECORDS_DROPPED:
             low, high = details.get(DetailKey.FIRST_SEQUENCE), details.get(DetailKey.LAST_SEQUENCE)
-            if isinstance(low, int) and isinstance(high, int) and low <= first and last <= high:
-                return True
-    return False
+            if isinstance(low, int) and isinstance(high, int) and low <= high:
+                yield low, high
+
+
+def _without(ranges: Iterable[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+    parts = (part for low, high in ranges for part in ((low, min(high, first - 1)), (max(low, last + 1), high)))
+    return [part for part in parts if part[0] <= part[1]]
 
 
 def _keys(connection: Connection, source: Source, kids: set[bytes]) -> tuple[Enrolment, ...]:

@@ -244,6 +244,23 @@ def test_records_that_the_gateway_gave_up_are_told_by_itself(bare: Centre) -> No
     assert failures(verify(without, bare.keys)) == ["sequence continuity"]
 
 
+def test_what_several_events_tell_together_is_told(bare: Centre) -> None:
+    """A gateway drops a part of its journal at a time."""
+    own = batches(records(8))
+    told = [
+        EventRecord(None, DAY_MS, EventCode.RECORDS_DROPPED, {4: last - first + 1, 5: first, 6: last})
+        for first, last in ((5, 7), (7, 10), (11, 12))
+    ]
+    bare.take(own[0], own[3], (17, [told[0]]), (18, [told[1]]), (19, [interval(8, "C02")]))
+    bare.dispatch(*range(9))
+    with pytest.raises(ProofError, match="records 11 to 12 of journal 6a6f75726e616c31 have not arrived"):
+        bare.prove(0, 7)
+    bare.take((20, [told[2]]))
+    data = bare.prove(0, 7)
+    assert verify(data, bare.keys).proved
+    assert [len(form.decode(data).batches)] == [5]  # not the one that tells nothing
+
+
 def test_a_batch_that_was_sent_again_in_other_pieces_counts_once(bare: Centre) -> None:
     found = records(8)
     bare.take((1, found[:6]), (5, found[4:12]), (9, found[8:16]))

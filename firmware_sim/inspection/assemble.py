@@ -71,6 +71,9 @@ async def assembled(
         profile = load_profile(plan.dut.profile, _parameters(plan.dut.parameters))
         bench.ends = {name: point.rollover for name, point in profile.points.items() if point.rollover is not None}
         bench.renewed_ms = _renewed_ms(plan)
+        if isinstance(bench.time, ClockTime):
+            known = plan.inspection.clock_ppm
+            bench.clock_ppm = None if known is None else Fraction(known)
         bench.tell = tell
         yield bench
 

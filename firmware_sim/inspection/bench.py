@@ -199,6 +199,7 @@ class Bench:
     registers: Registers | None = None
     ends: Mapping[str, int] = field(default_factory=dict)  # at what value registers start again from 0, where known
     renewed_ms: int = 0  # how often the device renews what its registers show
+    clock_ppm: Fraction | None = Fraction(0)  # what the bench's time may be wrong by, 10^-6; None: nobody knows
     tell: Callable[[str], None] = lambda _: None  # progress, one line
     done: Callable[[PointResult], None] = lambda _: None  # a point is finished: it need not be measured again
     known: Mapping[str, PointResult] = field(default_factory=dict)  # points of an interrupted run

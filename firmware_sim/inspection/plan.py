@@ -30,6 +30,7 @@ class About(Section):
     kind: Literal["factory", "type"] = "factory"
     timezone: Zone = "Asia/Shanghai"
     limits: Path | None = None
+    clock_ppm: Annotated[Exact, Field(ge=0, le=1000)] | None = None
     output: Path | None = None
 
 

@@ -144,11 +144,20 @@ def pulse_count(bench: Bench, quantity: Quantity, point: LoadPoint, limit: Fract
 
 
 async def by_pulses(
-    bench: Bench, quantity: Quantity, point: LoadPoint, limit: Fraction, jitter_ms: Fraction = Fraction(1)
+    bench: Bench,
+    quantity: Quantity,
+    point: LoadPoint,
+    limit: Fraction,
+    jitter_ms: Fraction = Fraction(1),
+    *,
+    counted_for: Fraction | None = None,
 ) -> Compared:
-    """Let the device's pulses gate the standard; DutError when they don't come."""
+    """Let the device's pulses gate the standard; DutError when they don't come.
+
+    `counted_for`: the limit of which counting may be a tenth, where it is another than the error's.
+    """
     assert bench.pulses is not None
-    number = pulse_count(bench, quantity, point, limit, jitter_ms)
+    number = pulse_count(bench, quantity, point, counted_for or limit, jitter_ms)
     period = quantity.per_pulse / flow(quantity, point)
     first = last = await _pulse(bench, quantity, point, period)
     for _ in range(number):

@@ -93,13 +93,13 @@ class Visit:
         results = [point for point in found if point is not None]
         return results if len(results) == len(found) else None
 
-    def estimate_ms(self) -> int:
-        """Return how long all readings take here, about."""
+    def estimate_ms(self, only: str | None = None) -> int:
+        """Return how long all readings take here, about, each way or by one of them."""
         quantity, _ = self._quantity()
-        point, once = self.place.point, 0
-        if "register" in self.ways:
+        point, once, ways = self.place.point, 0, self.ways if only is None else [only]
+        if "register" in ways:
             once += register_ms(self.bench, quantity, point, self.limit)
-        if "pulse" in self.ways:
+        if "pulse" in ways:
             number = pulse_count(self.bench, quantity, point, self.limit, JITTER_MS)
             once += ceil((number + 1) * quantity.per_pulse / flow(quantity, point))
         return once * self.bench.selection.runs + self.bench.selection.settle_ms
@@ -115,20 +115,21 @@ class Visit:
             await self.read()
         return self.results()
 
-    async def read(self) -> None:
-        """Take one reading each way; load point and factor are set already."""
+    async def read(self, only: str | None = None, *, counted_for: Fraction | None = None) -> None:
+        """Take one reading each way, or by one of them; load point and factor are set already."""
+        ways = self.ways if only is None else [only]
         quantity, _ = self._quantity()
         point = self.place.point
         self._held_until = None  # other factors may have been given since
-        if "register" in self.ways:
+        if "register" in ways:
             one = await by_registers(self.bench, quantity, point, self.limit, self.wait_until)
             self.compared.setdefault("register", []).append(one)
-        if "pulse" in self.ways:
+        if "pulse" in ways:
             if self.factor_mg is not None:
                 number = pulse_count(self.bench, quantity, point, self.limit, JITTER_MS)
                 lasting = ceil((number + 1) * quantity.per_pulse / flow(quantity, point))
                 await factors.give(self.bench, self.factor_mg, holds_ms=min(lasting, AHEAD_MS))
-            one = await by_pulses(self.bench, quantity, point, self.limit, JITTER_MS)
+            one = await by_pulses(self.bench, quantity, point, self.limit, JITTER_MS, counted_for=counted_for)
             self.compared.setdefault("pulse", []).append(one)
 
     def results(self) -> list[PointResult]:

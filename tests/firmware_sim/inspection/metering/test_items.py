@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clock import SimulatedClock, SystemClock
-from firmware_sim.inspection.bench import Ability, DutError, Item, Selection
+from firmware_sim.inspection.bench import Ability, BenchError, DutError, Item, Selection, Standard, Truth
 from firmware_sim.inspection.metering.carbon import DynamicFactor, FixedFactor
 from firmware_sim.inspection.metering.clock import DailyClock
 from firmware_sim.inspection.metering.electricity import Electricity, Repeatability
 from firmware_sim.inspection.metering.limits import FileLimits
 from firmware_sim.inspection.metering.limits_of_load import Constant, NoLoad, Starting
 from firmware_sim.inspection.parts.simulated import SimulatedBench, simulated_bench
-from firmware_sim.inspection.points import Rating
+from firmware_sim.inspection.points import LoadPoint, Rating
 from firmware_sim.inspection.result import ItemResult, PointResult, Verdict
 from firmware_sim.meter import MeterSettings
 
@@ -192,6 +192,76 @@ def test_a_clock_that_is_off_by_more_than_half_a_second_a_day_fails(ppm: int, ve
     assert result.verdict is verdict
     told = Fraction(result.steps[0].found.split()[0])
     assert abs(told - ppm * Fraction(864, 10_000)) <= Fraction(1, 10)
+
+
+def test_a_bench_whose_clock_nobody_knows_judges_no_clock() -> None:
+    def unknown(bench: SimulatedBench) -> None:
+        bench.clock_ppm = None
+
+    result = perform(DailyClock(), change=unknown, adjust=lambda s: replace(s, clock_drift_ppm=Fraction(90)))
+    assert result.verdict is Verdict.SKIPPED
+    assert "clock_ppm" in result.note
+
+    def poor(bench: SimulatedBench) -> None:
+        bench.clock_ppm = Fraction(2)
+
+    with pytest.raises(BenchError, match=r"to 0\.27 s/d only"):
+        perform(DailyClock(), change=poor)
+
+
+def test_readings_that_spread_fail_and_are_told() -> None:
+    class Wavering:
+        """A standard meter that measures each time less, so that the device's error grows."""
+
+        def __init__(self, inner: Standard) -> None:
+            self._inner = inner
+            self._times = 0
+
+        async def start(self) -> None:
+            await self._inner.start()
+
+        async def between(self, first_ms: Fraction, last_ms: Fraction) -> Truth:
+            self._times += 1
+            truth = await self._inner.between(first_ms, last_ms)
+            return replace(truth, forward_mwh=truth.forward_mwh * (1 - Fraction(self._times % 5, 2500)))
+
+    def waver(bench: SimulatedBench) -> None:
+        bench.standard = Wavering(bench.standard)
+
+    result = perform(Repeatability(), change=waver)
+    assert result.verdict is Verdict.FAILED
+    assert not any(step.good for step in result.steps if " Imin" not in step.what)  # 0.16 beside a limit of 0.1 or 0.15
+    assert len(result.steps[0].found.partition("of ")[2].split(", ")) == 5
+
+
+def test_no_device_is_left_at_more_than_its_voltage() -> None:
+    voltages: list[int] = []
+
+    def watch(bench: SimulatedBench) -> None:
+        inner = bench.source
+
+        class Watched:
+            async def set(self, point: LoadPoint | None) -> None:
+                voltages.append(0 if point is None else point.voltage_mv)
+                await inner.set(point)
+
+            async def cut(self) -> None:
+                await inner.cut()
+
+            async def restore(self) -> None:
+                await inner.restore()
+
+        bench.source = Watched()
+
+    assert perform(NoLoad(), change=watch).verdict is Verdict.PASSED
+    assert voltages == [253_000, 220_000]
+
+
+@pytest.mark.parametrize(("name", "hours"), [("A", 8), ("B", 10), ("D", 15)])
+def test_the_finer_the_class_the_longer_nothing_may_happen(name: str, hours: int) -> None:
+    result = perform(NoLoad(), rating=replace(RATING, accuracy_class=name))
+    lasted_ms = result.ended_ms - result.started_ms - Selection().settle_ms
+    assert abs(lasted_ms - hours * 1000 * 3_600_000_000 // 39_600_000) <= 1
 
 
 def test_finished_points_of_an_interrupted_run_are_not_measured_again() -> None:

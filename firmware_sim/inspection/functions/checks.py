@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 
-from firmware_sim.inspection.bench import Bench, DutError
+from firmware_sim.inspection.bench import Bench, BenchError, DutError
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.metering.judging import text
 from firmware_sim.inspection.result import ItemInfo, ItemResult, Step, Verdict
@@ -83,6 +83,11 @@ class FunctionItem:
             checks.note(str(error))
         except DutError as error:
             checks.that("the device answers", "a usable answer", error, good=False)
+        except BenchError as error:
+            # What follows from a device that was found wrong is no fault of the bench.
+            if all(step.good for step in checks.steps):
+                raise
+            checks.note(f"not looked at to its end: {error}")
         if not checks.steps:
             checks.note("nothing was looked at")
             return ItemResult(self.info.id, Verdict.SKIPPED, began, int(bench.time.now()), note="; ".join(checks.notes))

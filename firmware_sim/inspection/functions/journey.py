@@ -28,6 +28,8 @@ FRESH_DAYS: Final = 2  # beyond the next midnight
 _FINE_MS: Final = 10  # a clock of finer steps needs no search for its edges
 _MARGIN_MS: Final = 60_000
 _EDGE_MS: Final = 2  # around the instant at which a coarse clock must step
+_LOST_MS: Final = 5_000
+_LOST_PPM: Final = 100
 _DRIFTED_MS: Final = Fraction(3)  # how well a clock that drifts is known between two looks at it
 
 
@@ -157,9 +159,16 @@ class Journey:
         return self._stretches.passed(device_ms)
 
     async def look_at_clock(self) -> None:
-        """Keep what is known of the clock while it agrees with what it shows; find it out anew when it has drifted."""
+        """Keep what is known of the clock while it agrees with what it shows; find it out anew when it has drifted.
+
+        DutError when it is further off than any clock drifts: it stood, or somebody set it.
+        """
         if step_of(self.bench, "device_time") is None or await self._agrees():
             return
+        _, shown, _ = await self._shown()
+        expected, lasted = self.device_ms, self._stretches.lasting(self.now)
+        if abs(shown - expected) > _LOST_MS + lasted * _LOST_PPM / 10**6:
+            raise DutError(f"its clock shows {shown} ms, expected about {int(expected)} ms")
         await self.sync()
         self.vague_ms = max(self.vague_ms, _DRIFTED_MS)
 

@@ -57,6 +57,10 @@ class Stretches:
         last = self._all[-1]
         return last.device_end + instant - last.end
 
+    def lasting(self, instant: Fraction) -> Fraction:
+        """Return for how long nobody has noted what the device shows."""
+        return instant - self._all[-1].begin
+
     def passed(self, device_ms: Fraction | int) -> Fraction:
         """Return the first instant at which the device showed a time or a later one; LookupError when it never did."""
         for stretch in self._all:

@@ -179,6 +179,13 @@ def test_the_year_finds_wrong_factors_and_lost_carbon(keys: dict[str, Any], step
     assert failed(perform("functions.year", **keys)[0]) == [step]
 
 
+def test_a_clock_that_stands_in_the_dark_fails_and_is_no_fault_of_the_bench() -> None:
+    for profile in ("sim-carbon-meter", "dlt698-carbon-meter"):
+        result = perform("robustness.power-cut", firmware=wrong.ClockStands, profile=profile)[0]
+        assert result.verdict is Verdict.FAILED
+        assert failed(result)[0] == "the clock after 10 min in the dark"
+
+
 def test_digits_that_the_profile_does_not_show_are_missed() -> None:
     coarse = {"carbon_scale": Decimal("0.1")}
     result = perform("functions.digits", profile="dlt698-carbon-meter", parameters=coarse)[0]

@@ -171,6 +171,16 @@ class GainsAtRestore(Meter):
         self.preset(now_ms, {"energy_forward": self._totals.energy_forward + 1000})
 
 
+class ClockStands(Meter):
+    def cut(self, now_ms: int) -> None:
+        super().cut(now_ms)
+        self._stood = self.device_time(now_ms)
+
+    def restore(self, now_ms: int) -> None:
+        super().restore(now_ms)
+        self.set_clock(now_ms, self._stood)
+
+
 class FreezesAgainAtRestore(Meter):
     def restore(self, now_ms: int) -> None:
         super().restore(now_ms)

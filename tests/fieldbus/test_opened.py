@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from agent.line_spec import parse_spec
-from agent.opened import connect
 from fieldbus.exchange import LineDownError
+from fieldbus.lines import DialInLine, Line, TcpLine
+from fieldbus.opened import connect
 
 
 class Bus:
@@ -28,34 +28,38 @@ class Bus:
         self.connected = True
 
 
-def opened(bus: Any, spec: str, longest_s: float = 180) -> list[str]:
+def dial_in(timeout_ms: int = 5000) -> DialInLine:
+    return DialInLine(name="meters", transport="dial-in", port=5000, timeout_ms=timeout_ms)
+
+
+def opened(bus: Any, line: Line, longest_s: float = 180) -> list[str]:
     said: list[str] = []
-    asyncio.run(connect(bus, parse_spec(spec), said.append, longest_s))
+    asyncio.run(connect(bus, line, said.append, longest_s))
     return said
 
 
 def test_a_meter_that_takes_its_time() -> None:
     bus = Bus(3, 0.02)
-    assert opened(bus, "dial-in:5000?timeout_ms=20") == ["waiting for a meter to dial in to port 5000"]
+    assert opened(bus, dial_in(20)) == ["waiting for a meter to dial in to port 5000"]
     assert (bus.asked, bus.connected) == (4, True)
 
 
 def test_it_is_not_waited_for_for_ever() -> None:
     bus = Bus(10_000, 0.02)
     with pytest.raises(LineDownError):
-        opened(bus, "dial-in:5000?timeout_ms=20", 0.1)
+        opened(bus, dial_in(20), 0.1)
     assert 2 <= bus.asked < 100
 
 
 def test_a_port_that_can_not_be_had_is_told_at_once() -> None:
     bus = Bus(10_000, 0)
     with pytest.raises(LineDownError):
-        opened(bus, "dial-in:5000")
+        opened(bus, dial_in())
     assert bus.asked == 1
 
 
 def test_other_lines_are_opened_once() -> None:
     bus = Bus(1, 0)
     with pytest.raises(LineDownError):
-        opened(bus, "tcp:h:1")
+        opened(bus, TcpLine(name="bus", transport="tcp", host="h", port=1))
     assert bus.asked == 1

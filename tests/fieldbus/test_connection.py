@@ -7,17 +7,15 @@ from dlt645_support import NOW, ONE, face, served
 from line_support import FarEnd, over_tcp
 from pydantic import ValidationError
 
-from agent.config_lines import TcpLine
-from agent.connection import connection
 from clock import ManualClock
+from fieldbus.connection import connection
 from fieldbus.drivers.dlt645 import Dlt645Driver
+from fieldbus.lines import TcpLine
 from profiles import load
 
 
 def line(port: int, **changes: object) -> TcpLine:
-    meter = {"id": "m", "profile": "dlt645-three-phase", "address": ONE}
-    keys = {"name": "bus", "transport": "tcp", "host": "127.0.0.1", "port": port, "meter": [meter], **changes}
-    return TcpLine.model_validate(keys)
+    return TcpLine.model_validate({"name": "bus", "transport": "tcp", "host": "127.0.0.1", "port": port, **changes})
 
 
 @pytest.mark.parametrize(("changes", "count"), [({}, 4), ({"preamble": 0}, 0), ({"preamble": 8}, 8)])
@@ -26,7 +24,8 @@ def test_a_dlt645_meter_is_woken_as_its_line_says(changes: dict[str, object], co
         far = FarEnd(served(face(ONE)))
         async with over_tcp(far) as channel:
             port = int(channel.name.rpartition(":")[2])
-            made = connection(line(port, **changes), {"m": load("dlt645-three-phase")}, ManualClock(NOW))
+            members = {"dlt645": {ONE: load("dlt645-three-phase")}}
+            made = connection(line(port, **changes), members, ManualClock(NOW))
             driver = made.drivers["dlt645"]
             assert isinstance(driver, Dlt645Driver)
             await made.bus.connect()

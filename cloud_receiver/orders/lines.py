@@ -1,8 +1,8 @@
 """What cloud_receiver.orders.shown has made of an order or a result, as lines of text for a terminal."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from cloud_receiver.orders.shown import Object
 from cloud_receiver.report_text import printable
@@ -28,7 +28,7 @@ def result_lines(result: Object) -> Iterator[str]:
     """Yield a result, whatever its verb."""
     if "values" in result:
         yield f"meter {printable(result['meter'])} at {result['time']}"
-        yield from _table((name, item["value"], item["unit"]) for name, item in result["values"].items())
+        yield from _table((name, item["value"], item["unit"]) for name, item in _by_name(result["values"]))
     if "freezes" in result:
         yield from _freezes(result["freezes"])
         yield from _factors(result["factors"])
@@ -37,12 +37,12 @@ def result_lines(result: Object) -> Iterator[str]:
             ranges = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in result[name])
             yield f"{title}: {ranges or 'none'}"
     if "figures" in result:
-        yield from _table((name, str(value)) for name, value in result["figures"].items())
+        yield from _table((name, str(value)) for name, value in _by_name(result["figures"]))
     if "digest" in result:
         yield from _configuration(result)
     if result.get("refused"):
         yield "not obtained:"
-        yield from _table(result["refused"].items())
+        yield from _table(_by_name(result["refused"]))
 
 
 def _freezes(freezes: Sequence[Object]) -> Iterator[str]:
@@ -91,6 +91,11 @@ def document_lines(document: str) -> Iterator[str]:
             else char.encode("unicode_escape").decode()
             for char in line.removesuffix("\r")
         )
+
+
+def _by_name(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return entries in an order for people: they travel in that of their encoded names, the shortest first."""
+    return sorted(content.items())
 
 
 def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -18,7 +18,16 @@ from profiles.points import POINTS
 from wire.commands import Outcome, Reply
 from wire.orders import Configure, ConfigureAction, Read, ReadDay, Resend, TellStatus, Verb
 from wire.records import FreezeKind
-from wire.results import Configuration, ConfigurationState, DayRead, MeterRead, Result, SlotFactor, StoredFreeze
+from wire.results import (
+    Configuration,
+    ConfigurationState,
+    DayRead,
+    Figures,
+    MeterRead,
+    Result,
+    SlotFactor,
+    StoredFreeze,
+)
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ESCAPE = "\x1b]0;owned\x07\n"
@@ -138,7 +147,11 @@ def test_what_is_sent_again() -> None:
 
 
 def test_figures() -> None:
-    assert text_of(RESULTS[Verb.STATUS]) == "  version    1.0\n  line.a.ok  3"
+    """By name, not as they travel: with the shortest names first."""
+    figures = {"line.a.ok": 3, "line.b.ok": 4, "version": "1.0", "line.a.silent": 5}
+    assert text_of(Figures(figures)) == (
+        "  line.a.ok      3\n  line.a.silent  5\n  line.b.ok      4\n  version        1.0"
+    )
 
 
 def test_a_configuration_is_shown_as_a_file() -> None:

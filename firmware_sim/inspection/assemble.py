@@ -7,8 +7,21 @@ from fractions import Fraction
 
 from clock import Clock, SystemClock
 from fieldbus.lines import Line
-from firmware_sim.inspection.bench import Ability, Bench, BenchTime, FastForward, Pulses, Registers, Source, Standard
+from firmware_sim.inspection.bench import (
+    Ability,
+    Bench,
+    BenchError,
+    BenchTime,
+    FastForward,
+    Pulses,
+    Registers,
+    Source,
+    Standard,
+)
+from firmware_sim.inspection.metering.factor import fields_of
+from firmware_sim.inspection.metering.grid import conditions, places
 from firmware_sim.inspection.metering.limits import FileLimits
+from firmware_sim.inspection.metering.points import factor_text
 from firmware_sim.inspection.parts.driven import CommandSource, ManualSource
 from firmware_sim.inspection.parts.dut import LineDut
 from firmware_sim.inspection.parts.fast import SetForward
@@ -32,7 +45,9 @@ from firmware_sim.inspection.plan import Plan
 from firmware_sim.inspection.plan import StreamSource as StreamSection
 from firmware_sim.inspection.points import Rating
 from firmware_sim.meter import Meter
+from profiles import Profile
 from profiles import load as load_profile
+from profiles.model import CodecError
 
 Tell = Callable[[str], None]
 _DIGITS = 12
@@ -49,7 +64,8 @@ async def assembled(
     """
     assert plan.inspection.limits is not None  # load_plan has put the default there
     rating, limits = plan.rating.rating(), FileLimits.load(plan.inspection.limits)
-    limits.interval_percent(rating)  # a class without limits is told before anything is switched on
+    profile = load_profile(plan.dut.profile, _parameters(plan.dut.parameters))
+    check(plan, limits, profile)
     async with AsyncExitStack() as stack:
         if plan.dut.line is None:
             bench: Bench = await stack.enter_async_context(
@@ -68,7 +84,6 @@ async def assembled(
         bench.selection = plan.points.selection()
         if not plan.fast:
             bench.fast = None
-        profile = load_profile(plan.dut.profile, _parameters(plan.dut.parameters))
         bench.ends = {name: point.rollover for name, point in profile.points.items() if point.rollover is not None}
         bench.renewed_ms = _renewed_ms(plan)
         if isinstance(bench.time, ClockTime):
@@ -76,6 +91,25 @@ async def assembled(
             bench.clock_ppm = None if known is None else Fraction(known)
         bench.tell = tell
         yield bench
+
+
+def check(plan: Plan, limits: FileLimits, profile: Profile) -> None:
+    """Tell before anything is switched on what would otherwise end an item after hours.
+
+    NoLimitError for a load point without a limit, BenchError for a factor that the device's profile can't say.
+    """
+    rating, selection = plan.rating.rating(), plan.points.selection()
+    limits.interval_percent(rating)
+    for voltage, balance in conditions(rating, selection):
+        for place in places(rating, selection, balance=balance, voltage_mv=voltage):
+            limits.energy_percent(rating, place.point)
+    for name in [name for name in ("factor", "factor_day") if name in profile.writes][:1]:
+        for factor_mg in selection.factors:
+            try:
+                profile.command(name, fields_of(name, 0, factor_mg), plan.inspection.timezone)
+            except CodecError as error:
+                told = f"the profile {plan.dut.profile} can't say {factor_text(factor_mg)} kg/kWh"
+                raise BenchError(f"points.factors: {told}: {error}") from None
 
 
 async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExitStack, tell: Tell) -> Bench:

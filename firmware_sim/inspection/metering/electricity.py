@@ -8,6 +8,7 @@ from firmware_sim.inspection.bench import Bench
 from firmware_sim.inspection.metering.carbon import concluded
 from firmware_sim.inspection.metering.grid import conditions, place_of, places
 from firmware_sim.inspection.metering.judging import error_percent, text
+from firmware_sim.inspection.metering.limits import NoLimitError
 from firmware_sim.inspection.metering.visit import Attempts, Visit, load
 from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Step, Verdict
 
@@ -57,6 +58,11 @@ class Repeatability:
     async def run(self, bench: Bench) -> ItemResult:
         """Take five readings at each of a few points: by pulses, or by registers where there are none."""
         began = int(bench.time.now())
+        try:
+            for visit in self._visits(bench):
+                bench.limits.repeatability_percent(bench.rating, visit.place.point)
+        except NoLimitError as error:
+            return ItemResult(self.info.id, Verdict.SKIPPED, began, began, note=str(error))
         steps, attempts = [], Attempts(bench)
         for visit in self._visits(bench):
             bench.tell(visit.place.key)

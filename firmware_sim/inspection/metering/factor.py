@@ -32,14 +32,20 @@ async def give(bench: Bench, factor_mg: int, *, holds_ms: int = 0) -> None:
     slot = now - now % SLOT_MS
     try:
         while slot <= now + holds_ms + MARGIN_MS:
-            await bench.dut.write("factor", {"time": slot, "carbon_factor": factor_mg})
+            await bench.dut.write("factor", fields_of("factor", slot, factor_mg))
             slot += SLOT_MS
     except KeyError:
         day = day_start_ms(now, bench.timezone)
         while day <= now + holds_ms + MARGIN_MS:
-            values = {f"carbon_factor_{number}": factor_mg for number in range(1, _DAY_VALUES + 1)}
-            await bench.dut.write("factor_day", {"time": day, **values})
+            await bench.dut.write("factor_day", fields_of("factor_day", day, factor_mg))
             day = next_day_start_ms(day, bench.timezone)
+
+
+def fields_of(write: str, time_ms: int, factor_mg: int) -> dict[str, int]:
+    """Return what a standard write of one factor (`factor`), or of a whole day of it (`factor_day`), holds."""
+    if write == "factor":
+        return {"time": time_ms, "carbon_factor": factor_mg}
+    return {"time": time_ms, **{f"carbon_factor_{number}": factor_mg for number in range(1, _DAY_VALUES + 1)}}
 
 
 async def shown(bench: Bench) -> int | None:

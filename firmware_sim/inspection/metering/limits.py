@@ -9,10 +9,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from firmware_sim.inspection.metering.grid import power_factor
 from firmware_sim.inspection.points import PPM, Balance, LoadPoint, Rating
 from settings.load import load
 from settings.values import Exact, Flag, Section
 
+_OTHER: Final = "other"
 DEFAULT_FILE: Final = Path(__file__).with_name("limits.toml")
 _MULTIPLE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) (Itr|Imin|Imax)")
 
@@ -25,6 +27,12 @@ def _multiple(value: str) -> str:
     return value
 
 
+def _some_power_factor(value: str) -> str:
+    if value != _OTHER:
+        power_factor(value)
+    return value
+
+
 class Rule(Section):
     """A limit and where it holds."""
 
@@ -32,21 +40,26 @@ class Rule(Section):
 
     from_: Annotated[str, AfterValidator(_multiple)] | None = Field(default=None, alias="from")
     below: Annotated[str, AfterValidator(_multiple)] | None = None
-    power_factor: Literal["1.0", "other"] | None = None
+    power_factor: Annotated[str, AfterValidator(_some_power_factor)] | None = None
     load: Literal["balanced", "one phase"] | None = None
     limit_percent: Percent
     times_imin_by_current: Flag = False
 
     def fits(self, rating: Rating, point: LoadPoint) -> bool:
         """Return whether the rule speaks of this point."""
-        unity = point.power_factor_ppm == PPM
         balanced = point.balance is Balance.BALANCED or point.phases == 1
         return (
             (self.from_ is None or point.current_ma >= _current(self.from_, rating))
             and (self.below is None or point.current_ma < _current(self.below, rating))
-            and self.power_factor in (None, "1.0" if unity else "other")
+            and (self.power_factor is None or self._fits_power_factor(point))
             and self.load in (None, "balanced" if balanced else "one phase")
         )
+
+    def _fits_power_factor(self, point: LoadPoint) -> bool:
+        assert self.power_factor is not None
+        if self.power_factor == _OTHER:
+            return point.power_factor_ppm != PPM
+        return power_factor(self.power_factor) == (point.power_factor_ppm, point.character)
 
 
 class ClassLimits(Section):
@@ -105,8 +118,13 @@ class FileLimits:
 
     @property
     def name(self) -> str:
-        """Which file, for the report."""
-        return f"{self._file.name} ({self._path.name})"
+        """Which file, for the report, and what it makes the limit of the carbon error, as none is published."""
+        times, plus = self.carbon_rule
+        more = f" + {float(plus):g} %" if plus else ""
+        return (
+            f"{self._file.name} ({self._path.name}); carbon: no published limit, "
+            f"{float(times):g} × that of electricity{more}"
+        )
 
     @property
     def carbon_rule(self) -> tuple[Fraction, Fraction]:

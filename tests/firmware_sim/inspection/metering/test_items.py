@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from firmware_sim.inspection.bench import Ability, BenchError, DutError, Item, S
 from firmware_sim.inspection.metering.carbon import DynamicFactor, FixedFactor
 from firmware_sim.inspection.metering.clock import DailyClock
 from firmware_sim.inspection.metering.electricity import Electricity, Repeatability
-from firmware_sim.inspection.metering.limits import FileLimits
+from firmware_sim.inspection.metering.limits import DEFAULT_FILE, FileLimits
 from firmware_sim.inspection.metering.limits_of_load import Constant, NoLoad, Starting
 from firmware_sim.inspection.parts.simulated import SimulatedBench, simulated_bench
 from firmware_sim.inspection.points import LoadPoint, Rating
@@ -232,6 +233,18 @@ def test_readings_that_spread_fail_and_are_told() -> None:
     assert result.verdict is Verdict.FAILED
     assert not any(step.good for step in result.steps if " Imin" not in step.what)  # 0.16 beside a limit of 0.1 or 0.15
     assert len(result.steps[0].found.partition("of ")[2].split(", ")) == 5
+
+
+def test_without_a_limit_of_repeatability_none_is_judged(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(DEFAULT_FILE.read_text(encoding="utf-8").partition("[repeatability]")[0], encoding="utf-8")
+
+    def judge_by_own(bench: SimulatedBench) -> None:
+        bench.limits = FileLimits.load(own)
+
+    result = perform(Repeatability(), change=judge_by_own)
+    assert (result.verdict, result.started_ms) == (Verdict.SKIPPED, result.ended_ms)
+    assert "no repeatability for class B" in result.note
 
 
 def test_no_device_is_left_at_more_than_its_voltage() -> None:

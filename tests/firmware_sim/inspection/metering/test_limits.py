@@ -45,6 +45,25 @@ def test_the_default_limits(name: str, current_ma: int, power_factor: int, limit
     assert LIMITS.energy_percent(rating, point(current_ma, power_factor)) == Fraction(limit)
 
 
+def test_class_1_has_limits_of_its_own_at_0_5c_and_0_25l() -> None:
+    rating = replace(RATING, accuracy_class="1")
+    capacitive = replace(point(5_000, 500_000), character=Character.CAPACITIVE)
+    assert LIMITS.energy_percent(rating, capacitive) == Fraction("2.5")
+    assert LIMITS.energy_percent(rating, point(5_000, 500_000)) == 1
+    assert LIMITS.energy_percent(rating, point(5_000, 250_000)) == Fraction("3.5")
+    assert LIMITS.energy_percent(rating, replace(capacitive, balance=Balance.A)) == 2
+
+
+def test_the_name_says_that_no_limit_of_carbon_is_published(tmp_path: Path) -> None:
+    assert LIMITS.name.endswith("(limits.toml); carbon: no published limit, 1 × that of electricity")
+    path = tmp_path / "own.toml"
+    text = DEFAULT_FILE.read_text(encoding="utf-8")
+    path.write_text(text.replace('plus_percent = "0"', 'plus_percent = "0.1"'), encoding="utf-8")
+    assert FileLimits.load(path).name.endswith(
+        "(own.toml); carbon: no published limit, 1 × that of electricity + 0.1 %"
+    )
+
+
 def test_load_on_one_phase_has_its_own_limit() -> None:
     rating = replace(RATING, accuracy_class="1")
     assert LIMITS.energy_percent(rating, point(5_000, balance=Balance.B)) == 2
@@ -100,7 +119,7 @@ def test_mistakes_in_a_file_are_told_by_key(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(
         'name = "x"\n[class.B]\ninterval_percent = "0"\n'
-        'rules = [{ from = "2 Ib", limit_percent = "1", load = "two" }]\n'
+        'rules = [{ from = "2 Ib", limit_percent = "1", load = "two", power_factor = "0.5" }]\n'
     )
     with pytest.raises(ConfigError) as caught:
         FileLimits.load(path)
@@ -108,3 +127,4 @@ def test_mistakes_in_a_file_are_told_by_key(tmp_path: Path) -> None:
     assert "interval_percent" in told
     assert "Itr, Imin or Imax" in told
     assert "load" in told
+    assert "power factor '0.5'" in told

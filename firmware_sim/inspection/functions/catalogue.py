@@ -3,19 +3,29 @@
 from dataclasses import dataclass
 from typing import Final
 
-from firmware_sim.inspection.bench import Ability
+from firmware_sim.inspection.bench import Ability, Bench
 from firmware_sim.inspection.functions import clock_set, factors, freezes, line, rollover, slots, storage, supply, year
 from firmware_sim.inspection.functions.checks import FunctionItem, Lasting, Work
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.given import SLOT_MS
-from firmware_sim.inspection.functions.journey import DAY_MS
+from firmware_sim.inspection.functions.journey import DAY_MS, by_setting
 from firmware_sim.inspection.result import ItemInfo
 
 FUNCTIONS: Final = "5.7"
 OURS: Final = ""
+_SECOND_MS: Final = 1_000
 _CARBON: Final = frozenset({Ability.CARBON, Ability.FACTOR})
 _DAYS: Final = frozenset({Ability.FAST, Ability.CLOCK_READ})
 _DAILY: Final = _DAYS | {Ability.DAILY_FREEZES}
+
+
+def over(days: int, by_setting_s: int) -> Lasting:
+    """Return what says how long days take: all of them, or by setting the clock over them so many seconds."""
+
+    def lasting(bench: Bench, _: Expectations) -> int:
+        return by_setting_s * _SECOND_MS if by_setting(bench) else days * DAY_MS
+
+    return lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ _ROWS: Final = (
         "Carbon increment of the previous day",
         "上一日碳排放增量",
         _CARBON | _DAYS,
-        storage.lasting_previous_day,
+        over(6, 2_700),
         storage.previous_day,
     ),
     _Row(
@@ -77,7 +87,7 @@ _ROWS: Final = (
         "Daily freezes, 1 to 30 back",
         "日冻结（上1至30日）",
         _DAILY,
-        freezes.lasting_daily,
+        over(33, 15_100),
         freezes.daily,
     ),
     _Row(
@@ -85,7 +95,7 @@ _ROWS: Final = (
         "Monthly freezes, 1 to 12 back",
         "月冻结（上1至12月）",
         _DAYS | {Ability.MONTHLY_FREEZES},
-        freezes.lasting_monthly,
+        over(375, 5_900),
         freezes.monthly,
         factory=False,
     ),
@@ -103,7 +113,7 @@ _ROWS: Final = (
         "A factor every 15 minutes",
         "每15分钟接收电碳因子",
         _CARBON | _DAYS,
-        slots.lasting_slots,
+        over(5, 11_800),
         slots.factor_every_slot,
     ),
     _Row(
@@ -111,7 +121,7 @@ _ROWS: Final = (
         "Daily and monthly freezes read by command",
         "日冻结与月冻结召读",
         _DAILY,
-        slots.lasting_commands,
+        over(33, 400),
         slots.freezes_by_command,
     ),
     _Row(
@@ -119,7 +129,7 @@ _ROWS: Final = (
         "Factor missing",
         "电碳因子缺失",
         _CARBON | _DAYS,
-        4 * DAY_MS,
+        over(4, 2_100),
         factors.missing,
     ),
     _Row("robustness.factor-late", "Factor late", "电碳因子迟到", _CARBON, factors.lasting_slots(3), factors.late),
@@ -128,7 +138,7 @@ _ROWS: Final = (
         "Factor at the end of a day",
         "日末电碳因子",
         _CARBON | _DAYS,
-        4 * DAY_MS,
+        over(4, 1_200),
         factors.day_end,
     ),
     _Row("robustness.factor-zero", "Factor zero", "电碳因子为零", _CARBON, factors.lasting_slots(1), factors.zero),
@@ -169,7 +179,7 @@ _ROWS: Final = (
         "Power cut over midnight",
         "跨零点停电",
         _DAILY | {Ability.POWER_CUT},
-        supply.lasting_midnight,
+        over(4, 600),
         supply.over_midnight,
     ),
     _Row(
@@ -185,7 +195,7 @@ _ROWS: Final = (
         "Clock set forward over midnight",
         "校时跨零点（向前）",
         _DAILY | {Ability.CLOCK_SET},
-        clock_set.lasting,
+        over(5, 900),
         clock_set.forward,
     ),
     _Row(
@@ -193,7 +203,7 @@ _ROWS: Final = (
         "Clock set back over midnight",
         "校时跨零点（向后）",
         _DAILY | {Ability.CLOCK_SET},
-        clock_set.lasting,
+        over(5, 900),
         clock_set.backward,
     ),
     _Row(
@@ -209,7 +219,7 @@ _ROWS: Final = (
         "Day's end at the local midnight",
         "本地零点",
         _DAILY,
-        4 * DAY_MS,
+        over(4, 400),
         freezes.local_midnight,
     ),
     _Row(
@@ -217,7 +227,7 @@ _ROWS: Final = (
         "Ends of months of 28 or 29, 30 and 31 days",
         "月末",
         _DAILY,
-        366 * DAY_MS,
+        over(366, 1_500),
         freezes.month_ends,
         factory=False,
     ),
@@ -267,7 +277,7 @@ _ROWS: Final = (
         "Energy registers over their end",
         "电能量翻转",
         frozenset({Ability.ROLLOVER}),
-        rollover.lasting,
+        over(4, 2_000),
         rollover.energy,
     ),
     _Row(
@@ -275,7 +285,7 @@ _ROWS: Final = (
         "Carbon registers over their end",
         "碳排放量翻转",
         _CARBON | {Ability.ROLLOVER},
-        rollover.lasting,
+        over(4, 2_000),
         rollover.carbon,
     ),
 )

@@ -9,7 +9,7 @@ from firmware_sim.inspection.functions.checks import Checks
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.freezes import DAILY
 from firmware_sim.inspection.functions.given import SLOT_MS
-from firmware_sim.inspection.functions.journey import DAY_MS, Journey
+from firmware_sim.inspection.functions.journey import Journey
 from firmware_sim.inspection.functions.loads import directions, factor, give_day, steady
 from firmware_sim.inspection.functions.shown import factor_shown
 from firmware_sim.inspection.functions.storage import MINUTE_MS
@@ -106,8 +106,3 @@ def _whole(journey: Journey, by_ms: int) -> int:
     """Return the device's time so much later, in whole seconds: not every clock can be set finer."""
     moved = int(journey.device_ms) + by_ms
     return moved - moved % _SECOND_MS
-
-
-def lasting(*_: object) -> int:
-    """Return how long it takes to a midnight that no other item knows of, and the next."""
-    return 5 * DAY_MS

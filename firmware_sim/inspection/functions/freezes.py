@@ -11,14 +11,14 @@ from firmware_sim.inspection.bench import Ability, Bench
 from firmware_sim.inspection.functions.account import frozen, read_row, row_step, scales
 from firmware_sim.inspection.functions.checks import Checks
 from firmware_sim.inspection.functions.expectations import DAILY_ROWS, MONTHLY_ROWS, Expectations
-from firmware_sim.inspection.functions.journey import DAY_MS, Journey
+from firmware_sim.inspection.functions.journey import DAY_MS, Journey, by_setting
 from firmware_sim.inspection.functions.loads import directions, factor, give_day, hold
 from firmware_sim.inspection.functions.storage import MINUTE_MS
-from firmware_sim.inspection.parts.fast import JumpForward
 
 DAILY: Final = "daily_freezes"
 MONTHLY: Final = "monthly_freezes"
 _HOUR_MS: Final = 3_600_000
+_BY_SETTING_MS: Final = 500_000  # with its two midnights
 _FEBRUARY: Final = 2
 _LEAP_DAY: Final = 29
 _LENGTHS: Final = 3  # of months: 28 or 29, 30, 31
@@ -131,7 +131,7 @@ async def leap_day(bench: Bench, checks: Checks, expectations: Expectations) -> 
     leap = _next_leap_day(bench, int(journey.device_ms) + 3 * DAY_MS)
     eve = day_start_ms(leap - 1, bench.timezone)
     bench.tell(f"on the way to {_local(bench, leap):%Y-%m-%d}")
-    if isinstance(bench.fast, JumpForward) or Ability.CLOCK_SET not in bench.dut.abilities:
+    if not by_setting(bench) or Ability.CLOCK_SET not in bench.dut.abilities:
         await journey.travel(eve)
     else:
         await journey.set_clock(eve + 12 * _HOUR_MS)
@@ -188,17 +188,9 @@ def _next_leap_day(bench: Bench, after_ms: int) -> int:
         month = end
 
 
-def lasting_daily(*_: object) -> int:
-    """Return how long the daily freezes take."""
-    return (DAILY_ROWS + 3) * DAY_MS
-
-
-def lasting_monthly(*_: object) -> int:
-    """Return how long the monthly freezes take."""
-    return (31 * MONTHLY_ROWS + 3) * DAY_MS
-
-
 def lasting_leap_day(bench: Bench, _: object) -> int:
     """Return how long it is until the next leap day, if the device has the bench's time."""
+    if by_setting(bench):
+        return _BY_SETTING_MS
     now = int(bench.time.now())
     return _next_leap_day(bench, now + 3 * DAY_MS) + 2 * DAY_MS - now

@@ -130,7 +130,7 @@ class Journey:
         bench = self.bench
         if bench.fast is None:
             raise NotLookedAtError("time can't be run forward")
-        if isinstance(bench.fast, JumpForward):
+        if not by_setting(bench):
             await bench.fast.to(device_ms)
             self._stretches.extend(self.now)
             await self.look_at_clock()
@@ -370,6 +370,11 @@ class Journey:
 
     def _points(self, way: str) -> set[LoadPoint]:
         return {point for point in self.points if point.reverse == (way == "reverse")}
+
+
+def by_setting(bench: Bench) -> bool:
+    """Return whether time is run forward by setting the device's clock, so that the time between is not lived."""
+    return bench.fast is not None and not isinstance(bench.fast, JumpForward)
 
 
 async def read(bench: Bench) -> Seen:

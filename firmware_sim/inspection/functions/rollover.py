@@ -10,7 +10,7 @@ from firmware_sim.inspection.functions.checks import Checks, NotLookedAtError
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.freezes import DAILY
 from firmware_sim.inspection.functions.given import SLOT_MS
-from firmware_sim.inspection.functions.journey import DAY_MS, Journey, step_of
+from firmware_sim.inspection.functions.journey import Journey, step_of
 from firmware_sim.inspection.functions.loads import directions, factor, hold
 from firmware_sim.inspection.functions.storage import MINUTE_MS
 from firmware_sim.inspection.functions.supply import day_carbon
@@ -100,8 +100,3 @@ def _register(quantity: str, load: LoadPoint) -> str:
 def _flow(quantity: str, load: LoadPoint) -> Fraction:
     """Return what a register gains in a ms, in its unit."""
     return abs(load.power_mw) / UJ_PER_MWH * (factor(_FACTOR) if quantity == "carbon" else 1)
-
-
-def lasting(*_: object) -> int:
-    """Return how long the day takes, and the way to it."""
-    return 4 * DAY_MS

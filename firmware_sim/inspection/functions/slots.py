@@ -10,7 +10,7 @@ from firmware_sim.inspection.functions.checks import Checks
 from firmware_sim.inspection.functions.expectations import DAILY_ROWS, MONTHLY_ROWS, Expectations
 from firmware_sim.inspection.functions.freezes import DAILY, MONTHLY
 from firmware_sim.inspection.functions.given import SLOT_MS
-from firmware_sim.inspection.functions.journey import DAY_MS, DAY_SLOTS, Journey
+from firmware_sim.inspection.functions.journey import DAY_SLOTS, Journey
 from firmware_sim.inspection.functions.loads import directions, factor
 from firmware_sim.inspection.functions.shown import DISPATCHED, look_at_factor
 from firmware_sim.inspection.functions.storage import MINUTE_MS
@@ -97,13 +97,3 @@ async def freezes_by_command(bench: Bench, checks: Checks, expectations: Expecta
         times = [rising[number]["time"] for number in filled if "time" in rising[number]]
         falls = all(newer > older for newer, older in pairwise(times))
         checks.that(f"{table}, newest first", "falling times", times or "no times in the profile", good=falls)
-
-
-def lasting_slots(*_: object) -> int:
-    """Return how long a day of slots takes, and the way to it."""
-    return 5 * DAY_MS
-
-
-def lasting_commands(*_: object) -> int:
-    """Return how long the end of a month and two midnights take at most."""
-    return 33 * DAY_MS

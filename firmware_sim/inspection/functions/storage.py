@@ -9,7 +9,7 @@ from firmware_sim.inspection.functions.account import UNITS, of_flow, registers,
 from firmware_sim.inspection.functions.checks import Checks, NotLookedAtError
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.given import SLOT_MS
-from firmware_sim.inspection.functions.journey import DAY_MS, Journey, step_of
+from firmware_sim.inspection.functions.journey import Journey, step_of
 from firmware_sim.inspection.functions.loads import directions, give_day, hold, steady
 from firmware_sim.inspection.functions.shown import DISPATCHED, factor_shown
 from firmware_sim.inspection.functions.truth import WAYS
@@ -101,8 +101,3 @@ async def separate(bench: Bench, checks: Checks, expectations: Expectations) -> 
         await journey.wait(minutes * MINUTE_MS)
         await registers(journey, checks, f"{number}: {minutes} min {'in reverse' if load.reverse else 'forward'}")
     await journey.load(None)
-
-
-def lasting_previous_day(*_: object) -> int:
-    """Return how long the days take."""
-    return (DAYS_OF_LOAD + 4) * DAY_MS

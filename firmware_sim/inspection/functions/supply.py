@@ -11,7 +11,7 @@ from firmware_sim.inspection.functions.checks import Checks
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.freezes import DAILY
 from firmware_sim.inspection.functions.given import SLOT_MS
-from firmware_sim.inspection.functions.journey import DAY_MS, Journey, step_of
+from firmware_sim.inspection.functions.journey import Journey, step_of
 from firmware_sim.inspection.functions.loads import directions, factor, hold, steady
 from firmware_sim.inspection.functions.shown import factor_shown
 from firmware_sim.inspection.functions.storage import MINUTE_MS
@@ -212,8 +212,3 @@ async def _newest(bench: Bench) -> dict[str, Mapping[str, int]]:
         if ability in bench.dut.abilities:
             found[table] = dict(await read_row(bench, table, 1))
     return found
-
-
-def lasting_midnight(*_: object) -> int:
-    """Return how long it takes to a midnight that no other item knows of."""
-    return 4 * DAY_MS

@@ -9,9 +9,8 @@ from firmware_sim.inspection.functions.account import of_flow, read_row, scales
 from firmware_sim.inspection.functions.checks import Checks, NotLookedAtError
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.given import SLOT_MS
-from firmware_sim.inspection.functions.journey import DAY_MS, DAY_SLOTS, Journey, UnsayableError
+from firmware_sim.inspection.functions.journey import DAY_MS, DAY_SLOTS, Journey, UnsayableError, by_setting
 from firmware_sim.inspection.functions.loads import day_factors, directions
-from firmware_sim.inspection.functions.storage import MINUTE_MS
 from firmware_sim.inspection.functions.truth import WAYS
 from firmware_sim.inspection.metering.judging import text
 
@@ -22,6 +21,8 @@ _EACH_UNDEFINED: Final = 41  # slots: so the undefined ones wander through the d
 _MOST_SHARES: Final = 6
 _TELL_DAYS: Final = 15
 _TURNS: Final = 2  # loads of a day
+_STAND_MS: Final = 10_000  # what flows where the clock is set over the rest of the day
+_DAY_BY_SETTING_MS: Final = 190_000
 
 
 async def year(bench: Bench, checks: Checks, expectations: Expectations) -> None:
@@ -76,7 +77,7 @@ async def _live(journey: Journey, *, undefined: bool) -> list[int]:
         for turn in range(_TURNS):
             await journey.travel(day + turn * DAY_MS // _TURNS)
             await journey.load(loads[turn % len(loads)])
-            await journey.wait((1 + (count + turn) % 3) * MINUTE_MS)
+            await journey.wait(_STAND_MS * (1 + (count + turn) % 3))
         # In the afternoon: not every device takes factors for much more than a day ahead.
         await journey.give(_factors_of(bench, midnight, count + 1, undefined=undefined))
         await journey.travel(midnight)
@@ -130,6 +131,8 @@ async def _factors(journey: Journey, checks: Checks, days: list[int]) -> None:
     checks.rows("factor history", "the factor of each slot of each day", count, wrong)
 
 
-def lasting(_: Bench, expectations: Expectations) -> int:
-    """Return how long the days take."""
+def lasting(bench: Bench, expectations: Expectations) -> int:
+    """Return how long the days take; each slot of them is lived through where the clock is set, too."""
+    if by_setting(bench):
+        return (expectations.year_days + 1) * _DAY_BY_SETTING_MS
     return (expectations.year_days + 3) * DAY_MS

@@ -6,6 +6,7 @@ from functions_support import DAYS, PROFILES, failed, perform
 from firmware_sim.inspection.bench import Ability, Item
 from firmware_sim.inspection.functions import Expectations, function_items, laboratory_items
 from firmware_sim.inspection.parts import dut
+from firmware_sim.inspection.parts.fast import SetForward
 from firmware_sim.inspection.parts.simulated import SimulatedBench
 from firmware_sim.inspection.result import Verdict
 
@@ -70,6 +71,25 @@ def test_without_a_fast_way_items_of_days_are_not_looked_at_and_never_passed() -
     for result in perform(*names, change=slow):
         assert result.verdict is Verdict.SKIPPED, result
         assert "run forward" in result.note
+
+
+def set_forward(bench: SimulatedBench) -> None:
+    bench.fast = SetForward(bench.time, bench.dut, bench.timezone)
+
+
+def test_a_device_whose_clock_is_set_forward_passes_every_item_too_in_about_the_time_that_is_said() -> None:
+    names = [name for name in IDS if name not in LINE]
+    estimates: dict[str, int] = {}
+
+    def ask(bench: SimulatedBench) -> None:
+        set_forward(bench)
+        expectations = Expectations(year_days=DAYS)
+        estimates.update({item.info.id: item.estimate_ms(bench) for item in function_items(expectations)})
+
+    for result in perform(*names, change=ask):
+        assert (result.verdict, failed(result)) == (Verdict.PASSED, []), result.id
+        took = result.ended_ms - result.started_ms
+        assert took <= 1.5 * estimates[result.id] <= 1.5 * max(3 * took, 3_600_000), result.id
 
 
 def test_an_estimate_is_about_what_it_takes() -> None:

@@ -12,7 +12,7 @@ from firmware_sim.inspection.defects.trial import Finding, Trial, every_item, tr
 from firmware_sim.inspection.result import Verdict
 
 Tell = Callable[[Trial, int, int], None]
-"""Told after each trial: it, how many are done, how many there are."""
+"""Told after each trial: it, how many items have been performed so far, and how many there are to perform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,11 @@ def mutate(
     of_defects = {defect.id: Trial(defect.id, _first(defect.caught_by, ids), defect.conditions) for defect in defects}
     of_healthy = _healthy(of_defects.values())
     trials = [*of_healthy, *of_defects.values()]
+    of = sum(len(trial.items) for trial in trials)
     found: dict[Trial, tuple[Finding, ...]] = {}
     for trial, findings in _perform(trials, jobs):
         found[trial] = tuple(findings)
-        tell(trial, len(found), len(trials))
+        tell(trial, sum(map(len, found.values())), of)
     baselines: dict[Conditions, tuple[Finding, ...]] = {}
     for trial in of_healthy:
         baselines[trial.conditions] = baselines.get(trial.conditions, ()) + found[trial]

@@ -7,7 +7,7 @@ from firmware_sim.inspection.defects.trial import Trial
 from firmware_sim.inspection.progress import EVERY_S, duration
 
 _WIDTH: Final = 100
-_FEWEST: Final = 5  # trials, before which nobody can say how long the rest takes
+_FEWEST: Final = 5  # items, before which nobody can say how long the rest takes
 
 
 class Told:
@@ -19,15 +19,15 @@ class Told:
         self._changing = changing
         self._began = self._last = seconds()
 
-    def __call__(self, trial: Trial, done: int, trials: int) -> None:
+    def __call__(self, trial: Trial, done: int, of: int) -> None:
         """Take note of a trial that is done."""
         now = self._seconds()
-        if not self._changing and now - self._last < EVERY_S and done < trials:
+        if not self._changing and now - self._last < EVERY_S and done < of:
             return
         self._last = now
-        left = (now - self._began) * (trials - done) / done
+        left = (now - self._began) * (of - done) / done
         rest = f", about {duration(left)} left" if done >= _FEWEST else ""
-        text = f"{done} of {trials} trials done, last {trial.defect or 'the healthy meter'}{rest}"
-        end = "" if self._changing and done < trials else "\n"
+        text = f"{done} of {of} items performed, last {trial.defect or 'the healthy meter'}{rest}"
+        end = "" if self._changing and done < of else "\n"
         self._stream.write(f"\r{text:<{_WIDTH}}{end}" if self._changing else f"{text}\n")
         self._stream.flush()

@@ -77,7 +77,7 @@ def test_the_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> Non
     assert command.main(["creep", "--jobs", "1"]) == 0
     shown = capsys.readouterr()
     assert "creep   metering.no-load  metering.no-load  caught" in shown.out
-    assert shown.err == "2 of 2 trials done, last creep\n"
+    assert shown.err == "2 of 2 items performed, last creep\n"
 
 
 @pytest.mark.parametrize("run", [MutationRun((), RUN.mutations), MutationRun((), ())])
@@ -136,9 +136,9 @@ def told(step: float, *, changing: bool) -> str:
 
 def test_elsewhere_than_on_a_terminal_progress_is_told_once_a_minute_and_at_the_end() -> None:
     assert told(20, changing=False).splitlines() == [
-        "3 of 8 trials done, last creep",
-        "6 of 8 trials done, last the healthy meter, about 40 s left",
-        "8 of 8 trials done, last the healthy meter, about 0 s left",
+        "3 of 8 items performed, last creep",
+        "6 of 8 items performed, last the healthy meter, about 40 s left",
+        "8 of 8 items performed, last the healthy meter, about 0 s left",
     ]
 
 

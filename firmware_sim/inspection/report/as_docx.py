@@ -11,7 +11,7 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
 
-from firmware_sim.inspection.report.model import GROUPS, KINDS, VERDICT_ZH, Report
+from firmware_sim.inspection.report.model import ALL_FACTORS, GROUPS, KINDS, VERDICT_ZH, Report, amperes, volts
 from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Verdict
 
 _FONT: Final = "宋体"
@@ -146,6 +146,8 @@ def _item(document: Docx, info: ItemInfo, result: ItemResult) -> None:
     if result.steps:
         rows = [(step.what, step.expected, step.found, "合格" if step.good else "不合格") for step in result.steps]
         _table(document, ("检验内容", "要求", "实测", "结论"), rows)
+    if result.figures:
+        document.add_paragraph("；".join(_clean(f"{name}: {value}") for name, value in result.figures.items()))
     if result.points:
         _table(document, _POINT_HEAD, [_point(number, point) for number, point in enumerate(result.points, 1)])
 
@@ -153,18 +155,15 @@ def _item(document: Docx, info: ItemInfo, result: ItemResult) -> None:
 def _point(number: int, point: PointResult) -> tuple[str, ...]:
     first = point.readings[0]
     errors = [reading.error_percent for reading in point.readings]
-    return (
-        *(str(number), _METHODS.get(first.method, first.method), _BALANCES.get(first.balance, first.balance)),
-        *(
-            first.power_factor,
-            first.current,
-            first.factor,
-            _WAYS.get(first.by, first.by),
-            errors[0],
-            "\n".join(errors[1:]),
-        ),
-        *(point.mean_percent, point.rounded_percent, f"±{point.limit_percent}", "合格" if point.good else "不合格"),
+    where = (
+        f"{_BALANCES.get(first.balance, first.balance)}\n{volts(first.voltage_mv)}",
+        first.power_factor,
+        f"{first.current}\n{amperes(first.current_ma)}",
+        "全部" if first.factor == ALL_FACTORS else first.factor,
     )
+    judged = (point.mean_percent, point.rounded_percent, f"±{point.limit_percent}", "合格" if point.good else "不合格")
+    method, way = _METHODS.get(first.method, first.method), _WAYS.get(first.by, first.by)
+    return (str(number), method, *where, way, errors[0], "\n".join(errors[1:]), *judged)
 
 
 def _table(document: Docx, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

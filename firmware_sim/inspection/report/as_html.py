@@ -5,7 +5,7 @@ from html import escape
 from typing import Final
 
 from firmware_sim.inspection.report.chart import chart
-from firmware_sim.inspection.report.model import GROUPS, KINDS, VERDICT_ZH, Report, curves
+from firmware_sim.inspection.report.model import ALL_FACTORS, GROUPS, KINDS, VERDICT_ZH, Report, amperes, curves, volts
 from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Reading, Verdict
 
 _STYLE: Final = """
@@ -117,6 +117,9 @@ def _details(info: ItemInfo, result: ItemResult) -> str:
     if not result.steps and not result.points:
         return ""
     parts = []
+    if result.figures:
+        said = "; ".join(f"{name}: {value}" for name, value in result.figures.items())
+        parts.append(f"<p>{escape(said)}</p>")
     if result.steps:
         rows = "".join(
             f"<tr><td>{escape(step.what)}</td><td>{escape(step.expected)}</td><td>{escape(step.found)}</td>"
@@ -128,7 +131,8 @@ def _details(info: ItemInfo, result: ItemResult) -> str:
     for way, (name, name_zh) in _WAYS.items():
         found = curves(result.points, by=way)
         drawn = [
-            chart(f"{name_zh} {name} · {balance} · cos φ {factor}", line) for (balance, factor), line in found.items()
+            chart(f"{name_zh} {name} · {balance} {volts(voltage)} · cos φ {factor}", line)
+            for (balance, factor, voltage), line in found.items()
         ]
         if drawn:
             parts.append(f'<div class="curves">{"".join(drawn)}</div>')
@@ -154,10 +158,10 @@ def _point(point: PointResult) -> str:
         if first is None
         else [
             _METHODS.get(first.method, first.method),
-            first.balance,
+            f"{first.balance} {volts(first.voltage_mv)}",
             first.power_factor,
-            first.current,
-            first.factor,
+            f"{first.current} = {amperes(first.current_ma)}",
+            "全部 all" if first.factor == ALL_FACTORS else first.factor,
             _WAYS[first.by][1] if first.by in _WAYS else first.by,
         ]
     )

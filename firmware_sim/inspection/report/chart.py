@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
+from firmware_sim.inspection.report.model import ALL_FACTORS
+
 Line = Sequence[tuple[int, str, str]]  # current in mA, mean error in %, limit in %
 
 _WIDTH: Final = 640
@@ -65,6 +67,7 @@ def _line(name: str, number: int, places: Sequence[tuple[float, float]]) -> list
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     row = _TOP + 12 + 18 * number
     label = f"{name} kg/kWh" if name else "kWh"
+    label = "全部 all factors" if name == ALL_FACTORS else label
     return [
         f'<polyline fill="none" stroke="{colour}" stroke-width="1.6" points="{path}"/>',
         *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="{colour}"/>' for x, y in places),

@@ -32,6 +32,18 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "type": ("Type inspection", "型式检验"),
 }
 
+ALL_FACTORS: Final = "all"  # of a reading over a whole sequence of factors
+
+
+def volts(voltage_mv: int) -> str:
+    """Return a voltage for people: 220 V."""
+    return f"{voltage_mv / 1000:g} V"
+
+
+def amperes(current_ma: int) -> str:
+    """Return a current for people: 0.25 A."""
+    return f"{current_ma / 1000:g} A"
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -74,11 +86,23 @@ class Report:
     begun_ms: int = 0
     ended_ms: int = 0
     whole: bool = True  # every item was asked for, with the standard's load points
+    asked: frozenset[str] | None = None  # the items that were asked for; None: all if `whole`, else those with a result
 
     @property
     def verdict(self) -> Verdict:
-        """Return the conclusion over the items that were performed."""
-        return conclusion([self.of(info) for info in self.items])
+        """Return the conclusion over the items that were performed; none while some were asked for and not reached."""
+        found = conclusion([self.of(info) for info in self.items])
+        return Verdict.ERROR if found is Verdict.PASSED and self.unreached else found
+
+    @property
+    def unreached(self) -> list[ItemInfo]:
+        """Return the items that were asked for and have no result: the inspection was interrupted before them."""
+        return [info for info in self.items if info.id not in self.results and self._is_asked(info)]
+
+    def _is_asked(self, info: ItemInfo) -> bool:
+        if info.group == "laboratory":
+            return False
+        return self.whole if self.asked is None else info.id in self.asked
 
     def of(self, info: ItemInfo) -> ItemResult:
         """Return an item's result; SKIPPED, or NOT_PERFORMED for one of a laboratory, where there is none."""
@@ -86,7 +110,8 @@ class Report:
         if found is not None:
             return found
         verdict = Verdict.NOT_PERFORMED if info.group == "laboratory" else Verdict.SKIPPED
-        note = "" if verdict is Verdict.NOT_PERFORMED else "not asked for"
+        note = "not reached 未检至此项" if self._is_asked(info) else "not asked for 未要求"
+        note = "" if verdict is Verdict.NOT_PERFORMED else note
         return ItemResult(info.id, verdict, self.begun_ms, self.begun_ms, note=note)
 
     def counted(self) -> dict[Verdict, int]:
@@ -116,20 +141,27 @@ class Report:
             case _:
                 said = "The inspection could not be completed: no conclusion.", "检验未能完成，不作结论。"
         left = counts[Verdict.NOT_PERFORMED] + counts[Verdict.SKIPPED]
+        if self.unreached:
+            partial = f" It was interrupted before {len(self.unreached)} of them.{partial}"
+            partial_zh = f"其中 {len(self.unreached)} 项因检验中断未做。{partial_zh}"
         return f"{said[0]} {left} items were not performed.{partial}", f"{said[1]}{left} 项未做。{partial_zh}"
 
 
-def curves(points: Sequence[PointResult], *, by: str) -> dict[tuple[str, str], dict[str, list[tuple[int, str, str]]]]:
-    """Return error curves: by (balance, power factor) and within it by carbon factor the points of one comparison.
+Curve = tuple[str, str, int]
+"""Load condition, power factor and voltage (mV) of one diagram."""
+
+
+def curves(points: Sequence[PointResult], *, by: str) -> dict[Curve, dict[str, list[tuple[int, str, str]]]]:
+    """Return error curves: by condition and within it by carbon factor the points of one comparison.
 
     Each is (current in mA, mean error in %, limit in %), currents rising; a point whose readings have no current of
     their own is left out.
     """
-    found: dict[tuple[str, str], dict[str, list[tuple[int, str, str]]]] = {}
+    found: dict[Curve, dict[str, list[tuple[int, str, str]]]] = {}
     for point in points:
         if not point.readings or point.readings[0].by != by:
             continue
         first = point.readings[0]
-        lines = found.setdefault((first.balance, first.power_factor), {})
+        lines = found.setdefault((first.balance, first.power_factor, first.voltage_mv), {})
         lines.setdefault(first.factor, []).append((first.current_ma, point.mean_percent, point.limit_percent))
     return {place: {factor: sorted(line) for factor, line in lines.items()} for place, lines in found.items()}

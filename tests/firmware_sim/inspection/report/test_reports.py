@@ -17,6 +17,8 @@ from firmware_sim.inspection.report.as_junit import as_junit
 from firmware_sim.inspection.report.model import curves
 from firmware_sim.inspection.result import Verdict
 
+OPEN = "The inspection could not be completed: no conclusion."
+
 
 class Page(HTMLParser):
     """The texts of a page and its elements, which must close in the order in which they opened."""
@@ -118,7 +120,7 @@ def test_html_draws_a_curve_for_each_factor_and_way() -> None:
 def test_curves_rise_with_the_current() -> None:
     found = curves(RESULTS["metering.carbon.fixed"].points, by="register")
     assert found == {
-        ("balanced", "0.5L"): {
+        ("balanced", "0.5L", 220_000): {
             "0.5": [(5_000, "1.250000", "1"), (60_000, "0.250000", "1")],
             "1": [(5_000, "0.200000", "1")],
         }
@@ -146,13 +148,53 @@ def test_the_word_document_is_an_inspection_record_in_chinese() -> None:
             "All 1 performed items conform. 4 items were not performed. Only part of the inspection was asked for.",
             "所做 1 项检验全部合格。4 项未做。仅进行了部分检验。",
         ),
-        ({"results": {}}, "The inspection could not be completed: no conclusion. 5 items were not performed.", None),
+        (
+            {"results": {}, "whole": False},
+            f"{OPEN} 5 items were not performed. Only part of the inspection was asked for.",
+            None,
+        ),
+        (
+            {"results": {"metering.electricity": RESULTS["metering.electricity"]}},
+            f"{OPEN} 4 items were not performed. It was interrupted before 3 of them.",
+            "检验未能完成，不作结论。4 项未做。其中 3 项因检验中断未做。",
+        ),
     ],
 )
 def test_the_summary_never_says_more_than_was_done(changes: dict[str, object], said: str, said_zh: str | None) -> None:
     found = report(**changes).summary()
     assert found[0] == said
     assert said_zh in (None, found[1])
+
+
+def test_an_interrupted_inspection_has_not_passed() -> None:
+    done = {"metering.electricity": RESULTS["metering.electricity"]}
+    for asked, verdict in ((ITEMS[:2], Verdict.ERROR), (ITEMS[:1], Verdict.PASSED)):
+        found = report(results=done, whole=False, asked=frozenset(info.id for info in asked))
+        assert found.verdict is verdict
+        assert [info.id for info in found.unreached] == [info.id for info in asked[1:]]
+        for form in (as_html(found), as_json(found), as_junit(found), "\n".join(texts_of_document(as_docx(found)))):
+            assert ("not reached" in form) == (verdict is Verdict.ERROR)
+    assert report(results=done).verdict is Verdict.ERROR
+
+
+def test_voltages_and_sequences_of_factors_are_told_apart() -> None:
+    points = RESULTS["metering.carbon.fixed"].points
+    low = [replace(p, readings=tuple(replace(r, voltage_mv=57_700) for r in p.readings)) for p in points[:2]]
+    whole = [replace(p, readings=tuple(replace(r, factor="all") for r in p.readings)) for p in points[:2]]
+    result = replace(
+        RESULTS["metering.carbon.fixed"], points=(*points, *low, *whole), figures={"measured once more": "2"}
+    )
+    found = report(results={result.id: result})
+    assert len(curves(result.points, by="register")) == 2
+    html, word = as_html(found), "\n".join(texts_of_document(as_docx(found)))
+    assert "balanced 57.7 V" in html
+    assert "全部 all factors" in html
+    assert "all kg/kWh" not in html
+    assert "measured once more: 2" in html
+    assert "60000mA = 60 A" in html
+    assert "平衡\n57.7 V" in word
+    assert "全部" in word
+    assert "measured once more: 2" in word
 
 
 def test_a_laboratory_item_never_passes_by_itself() -> None:

@@ -1,4 +1,4 @@
-"""The commands `inspect` and `serve` on the command line of `diantan-sim`."""
+"""The command `inspect` on the command line of `diantan-sim`."""
 
 import argparse
 from pathlib import Path

@@ -11,6 +11,7 @@ from clock import from_spec
 from firmware_sim.fault_command import add_fault_command
 from firmware_sim.inspect_command import add_inspect_commands
 from firmware_sim.line_config import Transport
+from firmware_sim.serve_command import add_serve_commands
 from profiles import names
 
 _MOST_DIGITS: Final = 25
@@ -110,6 +111,7 @@ def parser(station: Command, meter: Command, truth: Command) -> argparse.Argumen
         )
     add_fault_command(commands)
     add_inspect_commands(commands)
+    add_serve_commands(commands)
     return whole
 
 

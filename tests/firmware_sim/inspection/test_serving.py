@@ -1,0 +1,344 @@
+"""The simulated firmware as a device of its own, on a sample stream and driven by others."""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving_support import HEAD, driven_plan, stream_plan, tcp_line
+
+from firmware_sim.cli import main
+from firmware_sim.fault_command import ask
+from firmware_sim.inspection.assemble import assembled
+from firmware_sim.inspection.bench import Ability, Bench, DutError
+from firmware_sim.inspection.defects.catalogue import UnknownDefectError
+from firmware_sim.inspection.parts.stream_frames import HEAD as FRAME_HEAD
+from firmware_sim.inspection.parts.stream_frames import hello_of_bench
+from firmware_sim.inspection.plan import load_plan
+from firmware_sim.inspection.points import Balance, Character, LoadPoint
+from firmware_sim.inspection.serving import ServeOptions, Serving
+from firmware_sim.lines.port import stop_listening
+from settings.errors import ConfigError
+
+LIMIT_S = 60
+FULL = LoadPoint(220_000, 60_000)
+POINTS = [
+    FULL,
+    LoadPoint(220_000, 250, 500_000, Character.INDUCTIVE),
+    LoadPoint(220_000, 10_000, 800_000, Character.CAPACITIVE, Balance.A),
+    LoadPoint(176_000, 5_000, 500_000, Character.INDUCTIVE, reverse=True),
+]
+
+
+@asynccontextmanager
+async def served(path: Path, **options: Any) -> AsyncIterator[asyncio.Task[int]]:
+    task = asyncio.ensure_future(Serving(load_plan(path), ServeOptions(path.name, **options)).run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def on_stream(path: Path, scenario: Callable[[Bench], Awaitable[Any]], **options: Any) -> Any:
+    async def run() -> Any:
+        async with asyncio.timeout(LIMIT_S), served(path, **options), assembled(load_plan(path)) as bench:
+            await bench.standard.start()
+            return await scenario(bench)
+
+    return asyncio.run(run())
+
+
+async def give_factor(bench: Bench, factor: int) -> None:
+    now_ms = int(bench.time.now())
+    await bench.dut.write("factor", {"time": now_ms - now_ms % 900_000, "carbon_factor": factor})
+
+
+@pytest.mark.parametrize("form", ["samples", "phasors"])
+def test_registers_are_what_flowed_to_the_last_digit(tmp_path: Path, form: str) -> None:
+    async def scenario(bench: Bench) -> None:
+        assert bench.dut.abilities >= {Ability.PULSES, Ability.CARBON_PULSES, Ability.POWER_CUT, Ability.FAST}
+        begin = bench.time.now()
+        await give_factor(bench, 500_000)
+        for point in POINTS:
+            await bench.source.set(point)
+            await bench.time.wait(Fraction(1_000_001, 300))  # ends inside of a ms
+            whole = await bench.standard.between(begin, bench.time.now())
+            read = await bench.dut.read("energy_forward", "energy_reverse", "carbon_forward", "device_time")
+            assert (read["energy_forward"], read["energy_reverse"]) == (int(whole.forward_mwh), int(whole.reverse_mwh))
+            # Of each mWh; the last one may not be full yet.
+            assert 0 <= whole.forward_mwh * 500_000 - read["carbon_forward"] < 500_000
+            assert read["device_time"] == int(bench.time.now())
+
+    on_stream(stream_plan(tmp_path, form=form), scenario)
+
+
+@pytest.mark.parametrize("form", ["samples", "phasors"])
+def test_the_meter_shows_the_load(tmp_path: Path, form: str) -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.source.set(LoadPoint(200_000, 10_000, 800_000, Character.CAPACITIVE, Balance.A))
+        await bench.time.wait(1_000)
+        shown = await bench.dut.read("power", "voltage_a", "current_a", "current_b", "power_factor", "frequency")
+        expected = {"power": 1_600_000, "voltage_a": 200_000, "current_a": 10_000, "current_b": 0}
+        assert {name: shown[name] for name in expected} == expected
+        assert shown["power_factor"] == 800_000
+        assert shown["frequency"] == 50_000
+
+    on_stream(stream_plan(tmp_path, form=form), scenario)
+
+
+@pytest.mark.parametrize(("form", "within"), [("samples", 12), ("phasors", 12)])
+def test_pulses_come_when_another_step_has_flowed(tmp_path: Path, form: str, within: int) -> None:
+    async def scenario(bench: Bench) -> None:
+        assert bench.pulses is not None
+        await give_factor(bench, 500_000)
+        begin = bench.time.now()
+        await bench.source.set(FULL)
+        for number in range(1, 30):
+            instant = await bench.pulses.next("energy", Fraction(10_000))
+            assert instant is not None
+            truth = await bench.standard.between(begin, instant)
+            assert abs(truth.forward_mwh - number * 1_000) < within  # mWh: Imax brings 11 in a ms
+        carbon = [await bench.pulses.next("carbon", Fraction(10_000)) for _ in range(2)]
+        assert carbon[0] is not None
+        assert carbon[1] is not None
+        assert abs((carbon[1] - carbon[0]) - Fraction(2 * 3_600_000, 39_600)) < 2
+
+    on_stream(stream_plan(tmp_path, form=form), scenario)
+
+
+@pytest.mark.parametrize("form", ["samples", "phasors"])
+@pytest.mark.parametrize(("current_ma", "starts"), [(19, False), (20, True)])
+def test_the_meter_starts_at_its_starting_current(tmp_path: Path, form: str, current_ma: int, starts: bool) -> None:
+    async def scenario(bench: Bench) -> bool:
+        await bench.source.set(LoadPoint(220_000, current_ma))
+        await bench.time.wait(10_000)
+        return (await bench.dut.read("energy_forward"))["energy_forward"] > 0
+
+    assert on_stream(stream_plan(tmp_path, form=form), scenario) is starts
+
+
+def test_without_supply_nobody_answers_and_the_clock_goes_on(tmp_path: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        began = bench.time.now()
+        await bench.source.set(FULL)
+        await bench.source.cut()
+        await bench.time.wait(5_000)
+        with pytest.raises(DutError, match="no reply"):
+            await bench.dut.read("energy_forward")
+        await bench.source.restore()
+        await bench.time.wait(5_000)
+        read = await bench.dut.read("energy_forward", "device_time")
+        assert abs(read["energy_forward"] - 55_000) <= 1
+        assert read["device_time"] == int(began) + 10_000
+
+    on_stream(stream_plan(tmp_path), scenario)
+
+
+def test_days_pass_in_a_moment_and_are_frozen(tmp_path: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        assert bench.fast is not None
+        began = int(bench.time.now())
+        await bench.fast.to(began + 40 * 86_400_000)
+        times = [(await bench.dut.row("daily_freezes", number))["time"] for number in (1, 30)]
+        assert times[0] - times[1] == 29 * 86_400_000
+        assert 0 <= began + 40 * 86_400_000 - times[0] < 86_400_000
+
+    on_stream(stream_plan(tmp_path), scenario)
+
+
+def test_a_seeded_defect_is_served(tmp_path: Path) -> None:
+    async def scenario(bench: Bench) -> int:
+        await bench.source.set(FULL)
+        await bench.time.wait(10_000)
+        return (await bench.dut.read("energy_forward"))["energy_forward"]
+
+    assert on_stream(stream_plan(tmp_path), scenario, defect="gain") == 110_000 * 1_015 // 1_000
+
+
+def test_faults_are_taken_while_it_is_inspected(tmp_path: Path) -> None:
+    control = tmp_path / "control"
+
+    async def scenario(bench: Bench) -> None:
+        await bench.dut.read("energy_forward")
+        await asyncio.to_thread(ask, control, {"do": "set", "fault": {"kind": "stuck", "point": ["energy_forward"]}})
+        await bench.source.set(FULL)
+        await bench.time.wait(10_000)
+        assert (await bench.dut.read("energy_forward"))["energy_forward"] == 0
+
+    on_stream(stream_plan(tmp_path), scenario, control=control)
+
+
+@pytest.mark.parametrize(
+    ("line", "dut"),
+    [
+        ('name = "dut"\ntransport = "serial"\ndevice = "{folder}/tty"\n', 'profile = "dlt698-carbon-meter"'),
+        (tcp_line(transport="tcp"), 'profile = "dlt645-three-phase"\naddress = "112233445566"'),
+        (tcp_line(transport="dial-in"), 'profile = "dlt698-three-phase"'),
+    ],
+)
+def test_the_other_end_of_any_line_is_served(tmp_path: Path, line: str, dut: str) -> None:
+    async def scenario(bench: Bench) -> int:
+        await bench.source.set(FULL)
+        await bench.time.wait(600_000)
+        return (await bench.dut.read("energy_forward"))["energy_forward"]
+
+    path = stream_plan(tmp_path, line=line.format(folder=tmp_path), dut=dut)
+    step = 10_000  # 0.01 kWh, or finer
+    assert 6_600_000 - step <= on_stream(path, scenario) <= 6_600_000
+
+
+def test_it_waits_for_the_next_bench(tmp_path: Path) -> None:
+    path = stream_plan(tmp_path)
+
+    async def run() -> list[int]:
+        found = []
+        async with asyncio.timeout(LIMIT_S), served(path):
+            for _ in range(2):
+                async with assembled(load_plan(path)) as bench:
+                    await bench.source.set(FULL)
+                    await bench.time.wait(10_000)
+                    found.append((await bench.dut.read("energy_forward"))["energy_forward"])
+        return found
+
+    assert asyncio.run(run()) == [110_000, 110_000]  # a new meter each time
+
+
+async def crooked(path: Path, said: bytes) -> tuple[int, bytes]:
+    """Be a bench that says something; return the exit status and what the firmware said."""
+    plan, heard = load_plan(path), b""
+    done = asyncio.Event()
+
+    async def bench(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        writer.write(said)
+        heard = await reader.read()
+        writer.close()
+        done.set()
+
+    server = await asyncio.start_server(bench, "127.0.0.1", getattr(plan.source, "port", 0))
+    async with asyncio.timeout(LIMIT_S), served(path, once=True) as task:
+        await done.wait()
+        await stop_listening(server)
+        return await task, heard
+
+
+def hello(path: Path, **changes: Any) -> bytes:
+    rating = load_plan(path).rating.rating()
+    return hello_of_bench(dataclasses.replace(rating, **changes), 6_400, 1_781_049_600_000)
+
+
+@pytest.mark.parametrize(
+    ("say", "told"),
+    [
+        (lambda path: hello(path, constant=2_000), "expected the rating of the plan"),
+        (lambda path: FRAME_HEAD.pack(b"PASS", 0), "expected HELO"),
+        (lambda path: hello(path) + FRAME_HEAD.pack(b"SAMP", 9) + bytes(9), "expected whole samples"),
+        (lambda path: hello(path) + FRAME_HEAD.pack(b"PASS", 20) + bytes(20), "expected samples from 0 on"),
+        (lambda path: hello(path) + FRAME_HEAD.pack(b"PHAS", 4) + bytes(4), "expected more than 4 octets"),
+        (lambda path: hello(path) + FRAME_HEAD.pack(b"PASS", 1 << 20), "expected a frame of at most"),
+    ],
+)
+def test_a_bench_that_does_not_keep_to_the_protocol_is_told_so(
+    tmp_path: Path, say: Callable[[Path], bytes], told: str
+) -> None:
+    path = stream_plan(tmp_path)
+    status, heard = asyncio.run(crooked(path, say(path)))
+    assert status == 1
+    assert b"FAIL" in heard
+    assert told in heard.decode(errors="replace")
+
+
+# Driven by others
+
+
+def test_a_command_sets_the_load_of_meter_and_standard(tmp_path: Path) -> None:
+    control = tmp_path / "control"
+    path = driven_plan(tmp_path, 'kind = "manual"')
+    ready = tmp_path / "ready.json"
+
+    async def run() -> None:
+        async with asyncio.timeout(LIMIT_S), served(path, control=control, ready_file=ready, standard=True):
+            while not ready.exists():  # noqa: ASYNC110 - a file is what another process has
+                await asyncio.sleep(0.01)
+            async with assembled(load_plan(path)) as bench:
+
+                async def load(**settings: Any) -> None:
+                    await asyncio.to_thread(ask, control, {"do": "load", "load": settings})
+
+                await bench.standard.start()
+                await load(current_a="60", power_factor="0.5", character="L")
+                first, begun = await bench.dut.read("energy_forward", "power"), bench.time.now()
+                assert first["power"] == 19_800_000
+                await bench.time.wait(500)
+                gained = (await bench.dut.read("energy_forward"))["energy_forward"] - first["energy_forward"]
+                truth = await bench.standard.between(begun, bench.time.now())
+                assert gained > 2_000
+                assert abs(gained - truth.forward_mwh) < 0.2 * gained  # the two are read one after the other
+                await load(action="cut")
+                with pytest.raises(DutError):
+                    await bench.dut.read("energy_forward")
+                with pytest.raises(ConfigError, match="the supply is cut"):
+                    await load(current_a=1)
+                await load(action="restore")
+                assert (await bench.dut.read("power"))["power"] == 19_800_000
+                await load(action="off")
+                assert (await bench.dut.read("power"))["power"] == 0
+                mistakes: list[tuple[dict[str, Any], str]] = [
+                    ({"current_a": "1.0005"}, "at most three decimals"),
+                    ({"phases": 1}, "expected 3"),
+                    ({"amps": 5}, "amps"),
+                ]
+                for wrong, told in mistakes:
+                    with pytest.raises(ConfigError, match=told):
+                        await load(**wrong)
+
+    asyncio.run(run())
+
+
+def test_what_does_not_go_together_is_told(tmp_path: Path) -> None:
+    simulated = tmp_path / "simulated.toml"
+    simulated.write_text(HEAD, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"simulated\.toml: source\.kind: expected"):
+        Serving(load_plan(simulated), ServeOptions(simulated.name))
+    path = driven_plan(tmp_path, 'kind = "manual"')
+    with pytest.raises(ConfigError, match="needs --control PATH"):
+        Serving(load_plan(path), ServeOptions(path.name))
+    path = stream_plan(tmp_path)
+    with pytest.raises(ConfigError, match="with --standard"):
+        Serving(load_plan(path), ServeOptions(path.name, standard=True))
+    with pytest.raises(UnknownDefectError, match="no defect 'none'"):
+        Serving(load_plan(path), ServeOptions(path.name, defect="none"))
+
+
+def test_a_real_device_is_not_put_out_of_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = f'name = "dut"\ntransport = "serial"\ndevice = "{tmp_path}/tty"\n'
+    (tmp_path / "tty").write_text("")
+    path = stream_plan(tmp_path, line=line)
+    assert asyncio.run(_refused(path)) == "expected --device"
+    assert (tmp_path / "tty").is_file()
+    assert main(["serve", str(tmp_path / "none.toml")]) == 2
+    assert "none.toml" in capsys.readouterr().err
+
+
+async def _refused(path: Path) -> str:
+    async def bench(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(hello(path))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(bench, "127.0.0.1", getattr(load_plan(path).source, "port", 0))
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            await Serving(load_plan(path), ServeOptions(path.name)).run()
+    except ConfigError as error:
+        return "expected --device" if "expected --device" in str(error) else str(error)
+    finally:
+        await stop_listening(server)
+    return "served"

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from cloud_receiver.enrolment import Enrolled
 from cloud_receiver.schema import message
 from cloud_receiver.verify import Verified
 from diantan_core import RecordBatch, decode_batch
 from wire.batch import MAX_RECORDS
-from wire.envelope import open_envelope
+from wire.proof.form import unverified_payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Earlier:
     """When it received the very same envelope, if it did."""
 
 
-def compare(connection: Connection, item: Verified, journal: int, keys: list[int], enrolled: Enrolled) -> Earlier:
+def compare(connection: Connection, item: Verified, journal: int, keys: list[int]) -> Earlier:
     """Compare a batch with what is stored under its sequences."""
     first, last = item.batch.first, item.batch.first + item.batch.count - 1
     overlapping = (
@@ -35,14 +34,14 @@ def compare(connection: Connection, item: Verified, journal: int, keys: list[int
     same_ms = connection.execute(same).scalar()
     if same_ms is not None:
         return Earlier([], same_ms)
-    stored = connection.execute(select(message.c.topic, message.c.envelope).where(*overlapping))
+    stored = connection.execute(select(message.c.envelope).where(*overlapping))
     now = _records(item.batch, keys)
     numbers = dict(zip(item.batch.meters, keys, strict=True))
     clash: set[int] = set()
     # One at a time: a batch of many records may overlap as many messages.
     for row in stored:
-        # What is stored was verified when it came; the ring still has keys that were revoked since.
-        batch = decode_batch(open_envelope(bytes(row.envelope), row.topic, enrolled.ring).payload)
+        # What is stored was verified when it came; its key need not be one that this receiver can use now.
+        batch = decode_batch(unverified_payload(bytes(row.envelope)))
         # A meter that only the stored batch names gets a number no meter has: its records differ from any of now.
         before = _records(batch, [numbers.get(name, -1) for name in batch.meters])
         clash.update(sequence for sequence in now.keys() & before.keys() if now[sequence] != before[sequence])

@@ -153,7 +153,7 @@ class Intake:
     def _count_up(self) -> None:
         """Write what is counted in memory alone."""
         try:
-            self._committer.commit((), (), self._keys(), self._clock.now_ms())
+            self._committer.commit((), (), self._clock.now_ms())
         except (SQLAlchemyError, OSError) as error:
             log.warning("the counts of refused messages are not written: %s", cause(error))
 
@@ -206,7 +206,7 @@ class Intake:
             if portion.full or len(portion.batches) >= self._settings.commit_batches:
                 break
         self._patience = FLOOD_PATIENCE if len(portion.refused) > done // 2 else 1
-        return self._commit(portion, known), done
+        return self._commit(portion), done
 
     def _sort(self, message: Arrived, portion: Portion, known: Enrolled) -> Enrolled:
         """Add a message to a portion; return what is known of gateways now."""
@@ -225,17 +225,17 @@ class Intake:
             self.counters.displaced += 1
         return known
 
-    def _commit(self, portion: Portion, known: Enrolled) -> list[Acknowledgement]:
+    def _commit(self, portion: Portion) -> list[Acknowledgement]:
         now_ms = self._clock.now_ms()
         if portion.only_refused and self._committer.only_counts(portion.refused, now_ms):
             return []
-        rest = portion.refused, known, now_ms, portion.heard
+        rest = portion.refused, now_ms, portion.heard
         try:
             acknowledgements = self._committer.commit(portion.batches, *rest, answered=portion.answered)
         except REJECTED as error:
             count = len(portion.batches)
             log.error("a group of %d batches can't be stored (%s): storing one by one", count, cause(error))  # noqa: TRY400  # one line
-            acknowledgements = self._one_by_one(portion.batches, known, now_ms)
+            acknowledgements = self._one_by_one(portion.batches, now_ms)
             self._committer.commit((), *rest, answered=portion.answered)
         self._tell(portion.refused, now_ms)
         return acknowledgements
@@ -252,14 +252,14 @@ class Intake:
             # Quoted: anybody may choose a topic, line ends and all.
             log.warning("refused %d messages (%s), the first on %r: %s", now - total, reason, first.topic, first.detail)
 
-    def _one_by_one(self, batches: list[Verified], known: Enrolled, now_ms: int) -> list[Acknowledgement]:
+    def _one_by_one(self, batches: list[Verified], now_ms: int) -> list[Acknowledgement]:
         """Store the batches that can be stored, and set aside the others: none may keep the rest out, or be lost."""
         result: dict[tuple[str, bytes], Acknowledgement] = {}
         for item in batches:
             try:
-                done = self._committer.commit([item], (), known, now_ms)
+                done = self._committer.commit([item], (), now_ms)
             except REJECTED as error:
-                done = self._committer.set_aside(item, known, cause(error), now_ms)
+                done = self._committer.set_aside(item, cause(error), now_ms)
                 self.counters.set_aside += 1
                 log.error(  # noqa: TRY400  # the cause is one line
                     "the store rejects records of %s, %d from sequence %d (%s): the message is set aside",

@@ -8,8 +8,8 @@ import cbor2
 import pytest
 from intake_support import Bench, Message, batch
 from key_support import BOTH_ALGORITHMS, needs_sm2, new_key
-from receiver_support import DAY_MS, FakeGateway, enrol, stored_sequences
-from sqlalchemy import Engine, insert, select
+from receiver_support import DAY_MS, FakeGateway, enrol, interval, stored_sequences
+from sqlalchemy import Engine, insert, select, update
 
 from cloud_receiver import database, enrolment
 from cloud_receiver.cli import main
@@ -124,6 +124,21 @@ def test_a_revocation_can_be_brought_forward_and_not_put_off(engine: Engine, gat
         with pytest.raises(EnrolmentError, match="no valid key"):
             enrolment.revoke(connection, "gw1", None, DAY_MS + HOUR_MS)
         assert [item.revoked_ms for item in enrolment.keys(connection)] == [DAY_MS]
+
+
+def test_what_is_stored_under_a_key_that_this_receiver_can_not_use_is_compared_all_the_same(
+    engine: Engine, gateway: FakeGateway
+) -> None:
+    """As under SM2 where another receiver of the store has its library and this one has not."""
+    Bench(engine).take(batch(gateway, 1, 2))
+    late, _ = successor(engine, DAY_MS, DAY)
+    with database.writing(engine) as connection:
+        connection.execute(update(gateway_key).where(gateway_key.c.kid == kid(gateway)).values(public_key=b"?"))
+    bench = Bench(engine)
+    other = Message(late.topic, late.envelope(2, [interval(7)]))
+    bench.take(batch(late, 2, 2), other)
+    assert [row.reason for row in bench.rows(quarantine)] == [Reason.CONFLICT]
+    assert stored_sequences(engine) == [1, 2, 3]
 
 
 def test_a_key_of_an_earlier_release_for_which_anybody_could_sign_is_left_out(

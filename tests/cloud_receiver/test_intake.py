@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from intake_support import FAST, Bench, Message, batch
 from key_support import BOTH_ALGORITHMS, new_key
 from receiver_support import DAY_MS, FakeGateway, enrol, interval, stored_sequences, until
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from cloud_receiver import database, enrolment
 from cloud_receiver.intake import QUEUE_LIMIT
 from cloud_receiver.refusal import Reason
-from cloud_receiver.schema import dirty, message, meter, quarantine, set_aside
+from cloud_receiver.schema import dirty, gateway_key, message, meter, quarantine, set_aside
 from cloud_receiver.schema import interval as interval_table
 from wire import keys, topics
 from wire.envelope import Signer
@@ -396,6 +396,28 @@ def test_a_batch_the_store_rejects_is_set_aside_and_entered_later(engine: Engine
     again.intake.take_back()
     again.intake.take_back()
     assert stored_sequences(engine) == [1, 2, 3, 4, 5, 6]
+    assert bench.rows(set_aside) == []
+
+
+def test_what_is_set_aside_under_a_key_that_this_receiver_can_not_use_waits_for_one_that_can(
+    engine: Engine, gateway: FakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = enrol(engine, "gw2")
+    bench = Bench(engine)
+    with rejecting(engine, 3):
+        bench.take(batch(gateway, 3, 2), batch(other, 3, 2))
+    assert len(bench.rows(set_aside)) == 2
+    own = gateway_key.c.kid == Signer(gateway.key).kid
+    with database.writing(engine) as connection:
+        connection.execute(update(gateway_key).where(own).values(public_key=b"?"))
+    Bench(engine).intake.take_back()
+    assert len(bench.rows(set_aside)) == 1
+    assert "diantan/1/up/gw1/records stays set aside: unknown key" in caplog.text
+    with database.writing(engine) as connection:
+        connection.execute(
+            update(gateway_key).where(own).values(public_key=keys.public_bytes(gateway.key.public_key()))
+        )
+    Bench(engine).intake.take_back()
     assert bench.rows(set_aside) == []
 
 

@@ -58,7 +58,7 @@ def made(engine: Engine, gateway: FakeGateway, registry: Registry) -> Report:
     everything = records()
     for place in range(0, len(everything), 64):
         envelope = gateway.envelope(place + 1, everything[place : place + 64])
-        committer.commit([verify(gateway.topic, envelope, known)], (), known, DAY_MS)
+        committer.commit([verify(gateway.topic, envelope, known)], (), DAY_MS)
     with database.writing(engine) as connection:
         rows = [
             {
@@ -103,7 +103,7 @@ def test_an_adjustment_counts_where_its_interval_does(engine: Engine, gateway: F
         known = enrolled(connection)
     for context in (b"journal1", b"journal2"):
         envelope = gateway.envelope(1, [interval(0), change], context=context)
-        committer.commit([verify(gateway.topic, envelope, known)], (), known, DAY_MS)
+        committer.commit([verify(gateway.topic, envelope, known)], (), DAY_MS)
     with database.reading(engine) as connection:
         found = report.make(connection, registry, Checks(), "S1", DAY).meters[0]
     assert (found.intervals, found.carbon_forward_ug) == (1, interval(0).carbon_forward_ug + 1_000_000)

@@ -71,7 +71,7 @@ class Centre:
         for place in range(0, len(records), 64):
             part = records[place : place + 64]
             envelope = gateway.envelope(self.next[gateway.name], list(part))
-            self.committer.commit([verify(gateway.topic, envelope, known)], (), known, self.clock.now_ms())
+            self.committer.commit([verify(gateway.topic, envelope, known)], (), self.clock.now_ms())
             self.next[gateway.name] += len(part)
 
     def runner(self, registry: Registry) -> Runner:

@@ -79,7 +79,7 @@ class Centre:
             with database.reading(self.engine) as connection:
                 known = enrolled(connection)
             item = verify(self.gateway.topic, self.gateway.envelope(self.next, part), known)
-            self.committer.commit([item], (), known, self.clock.now_ms())
+            self.committer.commit([item], (), self.clock.now_ms())
             self.next += len(part)
 
     def dispatch(self, factors: dict[int, int | None], issued_ms: int = DAY_MS) -> None:

@@ -5,6 +5,7 @@ take are what counting may add. Where that would ask for longer than the plan's 
 the comparison as pulses do: it is read over and over until it changes, and counts whole steps from change to change.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 from math import ceil
@@ -27,6 +28,8 @@ WaitUntil = Callable[[Fraction], Awaitable[None]]
 _RESERVE: Final = Fraction(5, 4)  # by how much more than just enough is planned
 _EARLY: Final = Fraction(1, 10)  # of a step: how early a change may come, of a meter that runs fast
 _PATIENT_STEPS: Final = 3  # after which a register that does not change counts as dead
+# A device may form its carbon from whole steps of energy, or once in a while: then it changes less often than it could.
+_LEAST_PATIENCE_MS: Final = Fraction(60_000)
 _LEAST_PAUSE_MS: Final = 5
 _LEAST_GATED_MS: Final = 2 * _LEAST_PAUSE_MS  # what changes faster than it can be watched tells nothing by changing
 _MOST_ROUNDS: Final = 6
@@ -39,8 +42,15 @@ def _step_ms(bench: Bench, quantity: Quantity, point: LoadPoint) -> Fraction:
 
 
 def is_gated(bench: Bench, quantity: Quantity, point: LoadPoint, limit: Fraction) -> bool:
-    """Return whether the register's own changes gate the comparison at a load point."""
-    unknown = _step_ms(bench, quantity, point) + bench.renewed_ms
+    """Return whether the register's own changes gate the comparison at a load point.
+
+    A carbon register may step as coarsely as the energy register does, if the device forms its carbon from that.
+    """
+    step = _step_ms(bench, quantity, point)
+    if quantity.factor is not None:
+        with contextlib.suppress(KeyError):
+            step = max(step, _step_ms(bench, Quantity("energy", None, None), point))
+    unknown = step + bench.renewed_ms
     return THOUSAND * unknown > limit * bench.selection.dwell_ms and unknown > _LEAST_GATED_MS
 
 
@@ -68,7 +78,7 @@ async def mark(
 ) -> Look:
     """Read the register once, or (`gated`) from one reading to the next until it changes.
 
-    DutError when it does not change in the time of three steps.
+    DutError when it does not change in the time of three steps, or the dwell if that is longer.
     """
     name = quantity.register(point)
     seen = await look(bench, [name])
@@ -77,7 +87,8 @@ async def mark(
     blur = min(_step_ms(bench, quantity, point), Fraction(bench.renewed_ms))
     may = limit * _wanted_ms(bench, quantity, point, limit) / THOUSAND - blur  # for both ends
     pause = max(may / _RESERVE - 2 * (seen.after - seen.before), Fraction(_LEAST_PAUSE_MS))
-    patience = _PATIENT_STEPS * (_step_ms(bench, quantity, point) + bench.renewed_ms)
+    due = _PATIENT_STEPS * (_step_ms(bench, quantity, point) + bench.renewed_ms)
+    patience = max(due, Fraction(bench.selection.dwell_ms), _LEAST_PATIENCE_MS)
     until = seen.after + patience
     while True:
         await wait_until(bench.time.now() + pause)

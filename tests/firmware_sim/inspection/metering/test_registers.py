@@ -24,9 +24,11 @@ COARSE = "dlt645-three-phase"
 Change = Callable[[SimulatedBench], None]
 
 
-def perform(item: Item, change: Change, *, selection: Selection = ONE, **more: Any) -> ItemResult:
+def perform(
+    item: Item, change: Change, *, selection: Selection = ONE, rating: Rating = RATING, **more: Any
+) -> ItemResult:
     async def run() -> ItemResult:
-        async with simulated_bench(RATING, FileLimits.load(), **more) as bench:
+        async with simulated_bench(rating, FileLimits.load(), **more) as bench:
             bench.selection = selection
             change(bench)
             await bench.standard.start()
@@ -90,6 +92,18 @@ def test_what_a_register_shows_late_is_counted() -> None:
         (point,) = perform(Electricity(), renewing, selection=replace(ONE, currents=currents)).points
         assert abs(Fraction(point.mean_percent)) <= Fraction(1, 10)
         assert all(Fraction(reading.count_error_percent) <= Fraction(1, 10) for reading in point.readings)
+
+
+def test_carbon_that_comes_in_larger_steps_than_the_register_has() -> None:
+    tiny = Rating("D", 57_700, imin_ma=3, itr_ma=15, imax_ma=1_200, starting_ma=1)
+    selection = Selection(
+        balances=("a",), power_factors=("0.5L",), currents=("Itr", "Imin"), factors=(100_000, 200_000)
+    )
+    for item in (FixedFactor(), DynamicFactor()):
+        result = perform(item, lambda _: None, selection=selection, rating=tiny)
+        assert result.verdict is Verdict.PASSED
+        for point in result.points:
+            assert abs(Fraction(point.mean_percent)) <= Fraction(point.limit_percent) / 10
 
 
 def test_a_register_that_wraps_in_the_middle_of_a_reading_is_followed() -> None:

@@ -6,12 +6,12 @@ the load is taken off meanwhile.
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import ceil
 from typing import Final
 
 from diantan_core import day_start_ms, next_day_start_ms
 from firmware_sim.inspection.bench import Ability, Bench, BenchError, DutError
 from firmware_sim.inspection.functions.checks import NotLookedAtError
+from firmware_sim.inspection.functions.device_time import DeviceTime
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.given import SLOT_MS, Given, UnknownFactorError
 from firmware_sim.inspection.functions.stretches import Stretches
@@ -25,12 +25,7 @@ REGISTERS: Final = ("energy_forward", "energy_reverse", "carbon_forward", "carbo
 DAY_MS: Final = 86_400_000
 DAY_SLOTS: Final = 96
 FRESH_DAYS: Final = 2  # beyond the next midnight
-_FINE_MS: Final = 10  # a clock of finer steps needs no search for its edges
 _MARGIN_MS: Final = 60_000
-_EDGE_MS: Final = 2  # around the instant at which a coarse clock must step
-_LOST_MS: Final = 5_000
-_LOST_PPM: Final = 100
-_DRIFTED_MS: Final = Fraction(3)  # how well a clock that drifts is known between two looks at it
 
 
 class UnsayableError(NotLookedAtError):
@@ -46,8 +41,6 @@ class Journey:
         self.expectations = expectations
         self.given = Given(expectations)
         self.first = self.last = seen
-        self.clock_ms = step_of(bench, "device_time") or 1
-        self.vague_ms = Fraction(0)  # how well it is known when the device's clock shows what
         self.peak = Fraction(0)  # the largest load so far, mWh in a ms
         self.counts_carbon = Ability.FACTOR in bench.dut.abilities
         self.points: list[LoadPoint] = []  # that were set
@@ -57,6 +50,7 @@ class Journey:
         self._exact_standard = True
         self._point: LoadPoint | None = None
         self._by_day: bool | None = None  # whether the factors of a whole day are written at once
+        self._clock = DeviceTime(bench, step_of(bench, "device_time") or 1)
         self._stretches = Stretches(seen.middle, seen.middle)
 
     @classmethod
@@ -84,6 +78,16 @@ class Journey:
         return self._stretches.device_at(self.now)
 
     @property
+    def vague_ms(self) -> Fraction:
+        """Return how well it is known when the device's clock shows what."""
+        return self._clock.vague_ms
+
+    @property
+    def clock_ms(self) -> int:
+        """Return the step in which the device's clock is shown."""
+        return self._clock.step_ms
+
+    @property
     def slot_ms(self) -> int:
         """Return the start of the slot that is running by the device's clock."""
         now = int(self.device_ms)
@@ -101,8 +105,7 @@ class Journey:
 
     async def sync(self) -> None:
         """Find out what the device's clock shows, finer than its own step; DutError when it shows nothing."""
-        instant, device_ms = await self._clock()
-        self._stretches.show(instant, device_ms)
+        self._stretches.show(*await self._clock.find())
 
     async def wait(self, duration_ms: Fraction | int) -> None:
         """Let true time pass, and the device's clock with it."""
@@ -139,18 +142,17 @@ class Journey:
         await self.load(None)
         self._stretches.extend(self.now)
         await bench.fast.to(device_ms)
-        instant, shown = await self._clock()
-        self._stretches.jump(instant, shown)
+        self._stretches.jump(*await self._clock.find())
         await self.load(point)
 
     async def set_clock(self, device_ms: int) -> None:
         """Set the device's clock; DutRefusedError when it does not let it, UnsayableError."""
-        self._stretches.extend(self.now)
         before = self.now
         await self.say("clock", {"time": device_ms})
         after = self.now
+        self._stretches.extend((before + after) / 2)
         self._stretches.jump((before + after) / 2, Fraction(device_ms))
-        self.vague_ms = max(self.vague_ms, (after - before) / 2)
+        self._clock.no_better_than((after - before) / 2)
         await self.sync()
 
     def passed(self, device_ms: int) -> Fraction:
@@ -163,62 +165,8 @@ class Journey:
 
         DutError when it is further off than any clock drifts: it stood, or somebody set it.
         """
-        if step_of(self.bench, "device_time") is None or await self._agrees():
-            return
-        _, shown, _ = await self._shown()
-        expected, lasted = self.device_ms, self._stretches.lasting(self.now)
-        if abs(shown - expected) > _LOST_MS + lasted * _LOST_PPM / 10**6:
-            raise DutError(f"its clock shows {shown} ms, expected about {int(expected)} ms")
-        await self.sync()
-        self.vague_ms = max(self.vague_ms, _DRIFTED_MS)
-
-    async def _agrees(self) -> bool:
-        """Return whether the clock shows what it must, within a ms or two."""
-        before, shown, after = await self._shown()
-        if self.clock_ms <= _FINE_MS:
-            expected = self._stretches.device_at((before + after) / 2)
-            return -1 <= expected - shown <= self.clock_ms + (after - before)
-        slack = max(Fraction(_EDGE_MS), 2 * (after - before))
-        device_ms = self.device_ms
-        edge = device_ms - device_ms % self.clock_ms + self.clock_ms
-        due = self.now + edge - device_ms
-        if due - slack < self.now:
-            edge, due = edge + self.clock_ms, due + self.clock_ms
-        await self.bench.time.wait_until(due - slack)
-        _, early, _ = await self._shown()
-        await self.bench.time.wait_until(due + slack)
-        _, late, _ = await self._shown()
-        return early == edge - self.clock_ms and late == edge
-
-    async def _clock(self) -> tuple[Fraction, Fraction]:
-        """Return an instant of the bench and what the device's clock shows then, to a ms where it shows seconds."""
-        before, shown, after = await self._shown()
-        if self.clock_ms <= _FINE_MS:
-            self.vague_ms = max(self.vague_ms, (after - before) / 2)
-            return (before + after) / 2, Fraction(shown)
-        step, origin, cycle = self.clock_ms, before, 0
-        early, late = Fraction(0), Fraction(step)  # the next step comes between these, after the origin
-        while late - early > max(Fraction(1), 2 * (after - before)):
-            cycle += 1
-            middle = Fraction(ceil((early + late) / 2))
-            while origin + middle + cycle * step < self.now:
-                cycle += 1
-            await self.bench.time.wait_until(origin + middle + cycle * step)
-            before, now_shown, after = await self._shown()
-            if now_shown >= shown + (cycle + 1) * step:
-                late = middle
-            else:
-                early = middle
-        self.vague_ms = max(self.vague_ms, (late - early) / 2 + (after - before) / 2)
-        now = self.now
-        return now, shown + step + (now - origin - late)
-
-    async def _shown(self) -> tuple[Fraction, int, Fraction]:
-        before = self.now
-        shown = (await self.bench.dut.read("device_time")).get("device_time")
-        if shown is None:
-            raise DutError("its clock shows no time")
-        return before, shown, self.now
+        if step_of(self.bench, "device_time") is not None:
+            await self._clock.look(self._stretches)
 
     # Load
 
@@ -292,7 +240,7 @@ class Journey:
     def _note(self, factors: Mapping[int, int | None], before: Fraction) -> None:
         after = self.now
         arrived = (before + after) / 2
-        self.vague_ms = max(self.vague_ms, (after - before) / 2)
+        self._clock.no_better_than((after - before) / 2)
         for slot_ms, factor in factors.items():
             self.given.add(slot_ms, factor, arrived)
 

@@ -45,7 +45,7 @@ async def year(bench: Bench, checks: Checks, expectations: Expectations) -> None
         await _factors(journey, checks, days)
     else:
         checks.note("the device keeps no factors that can be read: daily carbon only")
-    checks.figures["days"] = str(len(days))
+    checks.figures["days"] = str(len(days) - 1)
     if expectations.every_days > 1:
         checks.note(f"sampled: of the rows, those of every {expectations.every_days}th day were read")
 

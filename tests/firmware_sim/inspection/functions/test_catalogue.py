@@ -3,7 +3,7 @@
 import pytest
 from functions_support import DAYS, PROFILES, failed, perform
 
-from firmware_sim.inspection.bench import Ability, Item
+from firmware_sim.inspection.bench import Ability
 from firmware_sim.inspection.functions import Expectations, function_items, laboratory_items
 from firmware_sim.inspection.parts import dut
 from firmware_sim.inspection.parts.fast import SetForward
@@ -29,12 +29,31 @@ SKIPPED = {
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_healthy_meter_passes_every_item_one_after_the_other(profile: str) -> None:
     names = [name for name in IDS if name not in LINE]
-    results = perform(*names, profile=profile)
+    expectations = Expectations(year_days=DAYS)
+    said: dict[str, int] = {}
+
+    def ask(bench: SimulatedBench) -> None:
+        said.update({item.info.id: item.estimate_ms(bench) for item in function_items(expectations)})
+
+    results = perform(*names, profile=profile, expectations=expectations, change=ask, timeout_ms=300)
     assert [(result.id, failed(result)) for result in results if failed(result)] == []
     skipped = {result.id for result in results if result.verdict is Verdict.SKIPPED}
     assert skipped == SKIPPED[profile] - set(LINE)
     assert {result.verdict for result in results} <= {Verdict.PASSED, Verdict.SKIPPED}
     assert all(result.note for result in results if result.verdict is Verdict.SKIPPED)
+    for result in results:
+        took = result.ended_ms - result.started_ms
+        if result.verdict is Verdict.PASSED and result.id not in _BY_DATE:  # those depend on the day of the year
+            assert took <= 1.2 * said[result.id] <= 1.2 * max(4 * took, 3_600_000), result.id
+
+
+def test_all_365_days_are_filled_and_a_sample_says_that_it_is_one() -> None:
+    result = perform("functions.year", expectations=Expectations(every_days=13))[0]
+    assert (result.verdict, failed(result)) == (Verdict.PASSED, [])
+    assert result.figures["days"] == "365"
+    found = {step.what: step.found for step in result.steps}
+    assert found == {"daily carbon": "29 right", "factor history": f"{29 * 96} right"}
+    assert "every 13th day" in result.note
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -90,17 +109,3 @@ def test_a_device_whose_clock_is_set_forward_passes_every_item_too_in_about_the_
         assert (result.verdict, failed(result)) == (Verdict.PASSED, []), result.id
         took = result.ended_ms - result.started_ms
         assert took <= 1.5 * estimates[result.id] <= 1.5 * max(3 * took, 3_600_000), result.id
-
-
-def test_an_estimate_is_about_what_it_takes() -> None:
-    for item in function_items(Expectations(year_days=DAYS)):
-        if item.info.id in LINE or item.info.id in _BY_DATE:
-            continue  # no time passes in the ones; the others depend on the day of the year
-        said: list[int] = []
-
-        def ask(bench: SimulatedBench, item: Item = item, said: list[int] = said) -> None:
-            said.append(item.estimate_ms(bench))
-
-        result = perform(item.info.id, change=ask)[0]
-        took = result.ended_ms - result.started_ms
-        assert took <= 1.2 * said[0] <= max(4 * took, 3_600_000), item.info.id

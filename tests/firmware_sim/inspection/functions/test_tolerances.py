@@ -11,6 +11,8 @@ import pytest
 from functions_support import failed, perform
 
 from firmware_sim.inspection.functions import function_items
+from firmware_sim.inspection.parts.fast import LEAD_MS, JumpForward, SetForward
+from firmware_sim.inspection.parts.simulated import SimulatedBench
 from firmware_sim.inspection.points import Rating
 from firmware_sim.meter import MeterSettings
 
@@ -48,6 +50,45 @@ def _at(zone: str, *parts: int) -> int:
 )
 def test_a_right_meter_passes(keys: dict[str, Any]) -> None:
     assert [(result.id, failed(result)) for result in perform(*IDS, **keys) if failed(result)] == []
+
+
+class Slow:
+    """A device whose answers take time, as they do on a real line."""
+
+    def __init__(self, dut: Any, time: Any) -> None:
+        self._dut = dut
+        self._time = time
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self._dut, name)
+        if name not in ("read", "row", "write", "raw"):
+            return asked
+
+        async def ask(*keys: Any) -> Any:
+            await self._time.wait(30)
+            try:
+                return await asked(*keys)
+            finally:
+                await self._time.wait(45)
+
+        return ask
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind"),
+    [("sim-carbon-meter", "is set"), ("dlt698-carbon-meter", "runs on"), ("dlt645-three-phase", "is set")],
+)
+def test_a_right_meter_passes_on_a_slow_line(profile: str, kind: str) -> None:
+    def slow(bench: SimulatedBench) -> None:
+        dut: Any = Slow(bench.dut, bench.time)
+        bench.dut = dut
+        # A DL/T 645 clock can't be set within the minute before midnight.
+        lead_ms = 61_000 if profile.startswith("dlt645") else LEAD_MS
+        jumps = SetForward(bench.time, dut, bench.timezone, lead_ms=lead_ms)
+        bench.fast = JumpForward(bench.time, dut) if kind == "runs on" else jumps
+
+    results = perform(*IDS, profile=profile, change=slow)
+    assert [(result.id, failed(result)) for result in results if failed(result)] == []
 
 
 def test_an_error_beyond_the_class_is_told_where_carbon_is_judged() -> None:

@@ -82,9 +82,9 @@ def inspect(plan: Plan, options: Options, *, clock: Clock | None = None, firmwar
     assert output is not None  # load_plan has put the default there
     if options.anew:
         _set_aside(output / RECORD)
-    record = Record(output / RECORD, digest(plan))
+    record = Record(output / RECORD, digest(plan), clock.now_ms())
     display = Display(sys.stderr, time.monotonic, changing=sys.stderr.isatty())
-    session = _Session(plan, record, clock.now_ms(), whole=whole)
+    session = _Session(plan, record, frozenset(item.info.id for item in chosen), whole=whole)
     try:
         results = asyncio.run(_perform(session, chosen, display, firmware))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -115,7 +115,7 @@ async def _perform(
 class _Session:
     plan: Plan
     record: Record
-    begun_ms: int
+    asked: frozenset[str]
     whole: bool
 
     def write(self, every: Sequence[Item], formats: Sequence[str], now_ms: int) -> list[Path]:
@@ -134,9 +134,10 @@ class _Session:
             equipment(plan),
             FileLimits.load(plan.inspection.limits).name,
             f"diantan {_version()}",
-            self.begun_ms,
+            self.record.begun_ms,
             now_ms,
             self.whole,
+            self.asked,
         )
         forms: dict[str, tuple[str, Callable[[Report], str | bytes]]] = {
             "json": ("report.json", as_json),

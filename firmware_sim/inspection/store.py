@@ -7,11 +7,15 @@ rewritten.
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from firmware_sim.inspection.result import ItemResult, PointResult, Reading, Step, Verdict
+
+if sys.platform != "win32":
+    import fcntl
 
 FORMAT: Final = 1
 
@@ -21,25 +25,39 @@ class StoreError(ValueError):
 
 
 class Record:
-    """A run's results, of the plan whose digest is given."""
+    """A run's results, of the plan whose digest is given; nobody else writes to them meanwhile."""
 
-    def __init__(self, path: Path, plan: str) -> None:
-        """Open the record, or begin one; StoreError for one of another plan or form, OSError."""
+    def __init__(self, path: Path, plan: str, begun_ms: int = 0) -> None:
+        """Open the record, or begin one at `begun_ms`; StoreError for one of another plan or form, or in use; OSError.
+
+        The attribute `begun_ms` says when it was begun, however often it was gone on with.
+        """
         self.path = path
+        self.begun_ms = begun_ms
         self.items: dict[str, ItemResult] = {}
         self.points: dict[str, dict[str, PointResult]] = {}
-        self._file = None
-        whole = self._load(plan) if path.exists() else 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
-        self._file.truncate(whole)
-        if not whole:
-            self._write({"format": FORMAT, "plan": plan})
+        try:
+            self._lock()
+            whole = self._load(plan)
+            self._file.truncate(whole)
+            if not whole:
+                self._write({"format": FORMAT, "plan": plan, "begun_ms": begun_ms})
+        except BaseException:
+            self._file.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
+
+    def _lock(self) -> None:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(f"{self.path}: another inspection is writing to it") from None
 
     def point(self, item: str, result: PointResult) -> None:
         """Keep a finished load point."""
@@ -56,7 +74,6 @@ class Record:
         return self.points.get(item, {})
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        assert self._file is not None
         self._file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -93,6 +110,7 @@ class Record:
             raise StoreError(f"{self.path}: expected a record of form {FORMAT}, got {entry['format']!r:.20}")
         if entry["plan"] != plan:
             raise StoreError(f"{self.path}: is the record of another plan, or the plan has changed since: begin anew")
+        self.begun_ms = int(entry.get("begun_ms", self.begun_ms))
 
 
 def _plain(result: PointResult | ItemResult) -> dict[str, Any]:

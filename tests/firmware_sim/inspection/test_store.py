@@ -62,6 +62,24 @@ def test_a_line_that_was_being_written_is_dropped_and_written_again(tmp_path: Pa
     again.close()
 
 
+def test_a_record_knows_when_it_was_begun(tmp_path: Path) -> None:
+    Record(tmp_path / "record.jsonl", "plan", 5).close()
+    again = Record(tmp_path / "record.jsonl", "plan", 9)
+    assert again.begun_ms == 5
+    again.close()
+
+
+def test_two_inspections_do_not_write_to_one_record(tmp_path: Path) -> None:
+    first = Record(tmp_path / "record.jsonl", "plan")
+    with pytest.raises(StoreError, match="another inspection is writing to it"):
+        Record(tmp_path / "record.jsonl", "plan")
+    first.item(ITEM)
+    first.close()
+    second = Record(tmp_path / "record.jsonl", "plan")
+    assert second.items == {ITEM.id: ITEM}
+    second.close()
+
+
 def test_a_record_of_another_plan_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     Record(path, "plan").close()

@@ -182,6 +182,11 @@ def set_configuration(session: Session) -> Order:
     if options.base is not None:
         base = _hexadecimal(options.base, "--base", DIGEST_BYTES)
     elif not options.any_base:
+        if options.no_wait:
+            raise OrderError(
+                "--no-wait: `config set` has to ask first which configuration is in force, and to wait for the answer: "
+                "name that one with --base, or replace whichever it is with --any-base"
+            )
         base = _present_digest(session)
     return Configure(ConfigureAction.SET, document, base, options.trial)
 

@@ -271,6 +271,14 @@ def test_a_configuration_is_not_sent_while_the_present_one_is_unknown(place: Pla
     assert place.count() == 1  # the question alone
 
 
+def test_a_configuration_that_nobody_waits_for_needs_a_base(place: Place) -> None:
+    """To ask for it would take as long as a gateway that is away stays away."""
+    status, out, err = place.command("config", "set", place.file("a = 1\n"), "--valid", "1", "--no-wait")
+    assert (status, out) == (1, "")
+    assert "--base" in err
+    assert place.run("commands")[1] == ""
+
+
 def test_the_list(place: Place) -> None:
     first = place.issued("status", "--by", "one").id
     line = (

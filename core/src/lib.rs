@@ -8,6 +8,7 @@ pub mod adjustment;
 pub mod batch;
 pub mod calendar;
 mod carbon;
+pub mod carbon_flow;
 pub mod cbor;
 pub mod decimal;
 pub mod dlt645;

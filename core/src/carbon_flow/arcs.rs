@@ -1,0 +1,266 @@
+//! Measurements become arcs, and inflows and outflows of nodes.
+
+use super::error::{Element, Fault, FaultKind};
+use super::grid::Grid;
+use super::slot::{EndPowers, EndRegisters, Flows, MAX_FACTOR, Origin, Slot, Source, usable};
+use super::workspace::{Arc, Node, Taken, Workspace};
+
+/// Take all measurements of a slot; returns the carbon that comes in.
+pub(super) fn take(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64) -> Taken {
+    match slot.flows {
+        Flows::Net(flows) => take_net(work, grid, flows, least),
+        Flows::Registers(flows) => take_registers(work, grid, flows, least),
+    }
+    let mut taken = Taken::default();
+    take_sources(work, grid, slot, least, &mut taken);
+    take_loads(work, grid, slot, least, &mut taken);
+    take_storages(work, grid, slot, &mut taken);
+    taken
+}
+
+fn take_net(work: &mut Workspace, grid: &Grid, flows: &[EndPowers], least: f64) {
+    for (index, (ends, flow)) in (0..).zip(grid.ends.iter().zip(flows)) {
+        let (from, to) = (flow.from_megawatts, flow.to_megawatts);
+        // By far the most branches: in at one end, out at the other, with a loss.
+        if from * to < 0.0 && from + to >= 0.0 && usable(from) && usable(to) {
+            let forward = from > 0.0;
+            let [start, end] = if forward { *ends } else { [ends[1], ends[0]] };
+            let (sent, received) = if forward { (from, -to) } else { (to, -from) };
+            carry(work, grid, start, end, sent, received);
+        } else if usable(from) && usable(to) {
+            let registers = EndRegisters {
+                from_in_megawatts: from.max(0.0),
+                from_out_megawatts: (-from).max(0.0),
+                to_in_megawatts: to.max(0.0),
+                to_out_megawatts: (-to).max(0.0),
+            };
+            both_ways(work, grid, index, *ends, &registers, least);
+        } else {
+            spoil_branch(work, index, *ends, FaultKind::BadPower);
+        }
+    }
+}
+
+fn take_registers(work: &mut Workspace, grid: &Grid, flows: &[EndRegisters], least: f64) {
+    for (index, (ends, flow)) in (0..).zip(grid.ends.iter().zip(flows)) {
+        let powers = [
+            flow.from_in_megawatts,
+            flow.from_out_megawatts,
+            flow.to_in_megawatts,
+            flow.to_out_megawatts,
+        ];
+        if !powers.iter().all(|power| usable(*power)) {
+            spoil_branch(work, index, *ends, FaultKind::BadPower);
+        } else if powers.iter().any(|power| *power < 0.0) {
+            spoil_branch(work, index, *ends, FaultKind::BadValue);
+        } else {
+            both_ways(work, grid, index, *ends, flow, least);
+        }
+    }
+}
+
+fn spoil_branch(work: &mut Workspace, index: u32, ends: [u32; 2], kind: FaultKind) {
+    work.fault(Fault {
+        element: Element::Branch,
+        index,
+        kind,
+    });
+    for node in ends {
+        work.spoil(node);
+    }
+}
+
+/// A branch by direction: what went in at one end and what came out at the other belong together.
+fn both_ways(
+    work: &mut Workspace,
+    grid: &Grid,
+    index: u32,
+    [from, to]: [u32; 2],
+    flow: &EndRegisters,
+    least: f64,
+) {
+    let ways = [
+        (from, to, flow.from_in_megawatts, flow.to_out_megawatts),
+        (to, from, flow.to_in_megawatts, flow.from_out_megawatts),
+    ];
+    for (start, end, sent, received) in ways {
+        if received > 0.0 && sent > 0.0 {
+            if received > sent && received - sent >= least {
+                work.fault(Fault {
+                    element: Element::Branch,
+                    index,
+                    kind: FaultKind::NegativeLoss,
+                });
+            }
+            carry(work, grid, start, end, sent, received);
+        } else if sent > 0.0 {
+            // Nothing arrives: the intake is lost at the end that takes it in.
+            if let Some(node) = work.nodes.get_mut(start as usize) {
+                node.outflow += sent;
+                node.lost += sent;
+            }
+        } else if received >= least {
+            work.fault(Fault {
+                element: Element::Branch,
+                index,
+                kind: FaultKind::Gain,
+            });
+            if let Some(node) = work.nodes.get_mut(end as usize) {
+                supply(node, received, 0.0, received);
+            }
+        }
+    }
+}
+
+#[inline]
+fn carry(work: &mut Workspace, grid: &Grid, start: u32, end: u32, sent: f64, received: f64) {
+    if let (Some(node), Some(first)) = (
+        work.nodes.get_mut(start as usize),
+        grid.first.get(start as usize),
+    ) {
+        if let Some(arc) = work.arcs.get_mut((*first + node.arcs) as usize) {
+            *arc = Arc { received, to: end };
+        }
+        node.arcs += 1;
+        node.outflow += sent;
+        node.lost += sent - received;
+    }
+    if let Some(node) = work.nodes.get_mut(end as usize) {
+        node.flux += received;
+        node.waiting += 1;
+    }
+}
+
+fn supply(node: &mut Node, power: f64, carbon: f64, unknown: f64) {
+    node.flux += power;
+    node.supply += power;
+    node.carbon += carbon;
+    node.unknown += unknown;
+}
+
+/// The carbon rate of a source of positive power in t/h, or why it has none.
+fn rate(source: &Source) -> Result<f64, FaultKind> {
+    let power = source.megawatts;
+    match source.origin {
+        Origin::Factor(factor) if (0.0..=MAX_FACTOR).contains(&factor) => Ok(power * factor),
+        Origin::Emission(rate) if rate >= 0.0 && rate <= power * MAX_FACTOR => Ok(rate),
+        Origin::Factor(_) | Origin::Emission(_) => Err(FaultKind::BadFactor),
+        Origin::Unknown => Err(FaultKind::NoFactor),
+    }
+}
+
+/// The carbon rate of a source of positive power in t/h, if it has one.
+pub(super) fn origin_rate(source: &Source) -> Option<f64> {
+    rate(source).ok()
+}
+
+fn take_sources(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, taken: &mut Taken) {
+    for (index, (place, source)) in (0..).zip(grid.sources.iter().zip(slot.sources)) {
+        let fault = |kind| Fault {
+            element: Element::Source,
+            index,
+            kind,
+        };
+        let power = source.megawatts;
+        if !usable(power) {
+            work.fault(fault(FaultKind::BadPower));
+            work.spoil(*place);
+        } else if power > 0.0 {
+            let carbon = rate(source);
+            if let Some(node) = work.nodes.get_mut(*place as usize) {
+                feed(node, power, carbon.ok(), taken);
+            }
+            if let Err(kind) = carbon
+                && (power >= least || kind != FaultKind::NoFactor)
+            {
+                work.fault(fault(kind));
+            }
+        } else {
+            if let Some(node) = work.nodes.get_mut(*place as usize) {
+                node.outflow -= power;
+            }
+            if let Some(kind) = idle_fault(source, taken) {
+                work.fault(fault(kind));
+            }
+        }
+    }
+}
+
+/// What is wrong with the carbon of a source that delivers nothing; an emission goes to the untraced.
+fn idle_fault(source: &Source, taken: &mut Taken) -> Option<FaultKind> {
+    match source.origin {
+        Origin::Emission(rate) if rate > 0.0 && rate.is_finite() => {
+            taken.untraced += rate;
+            Some(FaultKind::EmissionWithoutPower)
+        }
+        Origin::Emission(0.0) | Origin::Unknown => None,
+        Origin::Factor(factor) if (0.0..=MAX_FACTOR).contains(&factor) => None,
+        Origin::Emission(_) | Origin::Factor(_) => Some(FaultKind::BadFactor),
+    }
+}
+
+fn feed(node: &mut Node, power: f64, carbon: Option<f64>, taken: &mut Taken) {
+    let unknown = if carbon.is_some() { 0.0 } else { power };
+    let carbon = carbon.unwrap_or_default();
+    taken.carbon += carbon;
+    taken.unknown += unknown;
+    supply(node, power, carbon, unknown);
+}
+
+fn take_loads(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, taken: &mut Taken) {
+    for (index, (place, load)) in (0..).zip(grid.loads.iter().zip(slot.loads)) {
+        let fault = |kind| Fault {
+            element: Element::Load,
+            index,
+            kind,
+        };
+        let power = load.megawatts;
+        if !usable(power) {
+            work.fault(fault(FaultKind::BadPower));
+            work.spoil(*place);
+            continue;
+        }
+        let Some(node) = work.nodes.get_mut(*place as usize) else {
+            continue;
+        };
+        if power >= 0.0 {
+            node.outflow += power;
+            continue;
+        }
+        let factor = load.usable_factor();
+        feed(node, -power, factor.map(|factor| -power * factor), taken);
+        if factor.is_none() && -power >= least {
+            let kind = if load.factor.is_some() {
+                FaultKind::BadFactor
+            } else {
+                FaultKind::NoFactor
+            };
+            work.fault(fault(kind));
+        }
+    }
+}
+
+fn take_storages(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, taken: &mut Taken) {
+    for (index, (place, storage)) in (0..).zip(grid.storages.iter().zip(slot.storages)) {
+        let fault = |kind| Fault {
+            element: Element::Storage,
+            index,
+            kind,
+        };
+        if !storage.valid() {
+            work.fault(fault(FaultKind::BadValue));
+            work.spoil(*place);
+            continue;
+        }
+        let draw = storage.draw(slot.hours);
+        if draw.overdrawn {
+            work.fault(fault(FaultKind::Overdrawn));
+        }
+        if let Some(node) = work.nodes.get_mut(*place as usize) {
+            taken.carbon += draw.carbon;
+            taken.unknown += draw.unknown;
+            supply(node, storage.discharge_megawatts, draw.carbon, draw.unknown);
+            node.outflow += storage.charge_megawatts;
+        }
+    }
+}

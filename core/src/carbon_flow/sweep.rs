@@ -1,0 +1,168 @@
+//! Nodes are settled from the sources on: one after the other, and a loop (环流) at a time.
+
+use super::component;
+use super::grid::Grid;
+use super::solution::Quality;
+use super::workspace::{Arc, Node, Workspace, outgoing};
+
+/// The mark of a node that is settled.
+pub(super) const SETTLED: u32 = u32::MAX;
+
+/// Settle all nodes that can have a factor.
+pub(super) fn settle(work: &mut Workspace, grid: &Grid, least: f64) {
+    let waiting = set_aside(work, grid, least);
+    let settled = settle_ready(work, grid);
+    if settled < waiting {
+        settle_loops(work, grid);
+    }
+}
+
+/// Set aside the dead nodes and those whose measurements can't be used; returns the number of the others.
+///
+/// What they hand on is of unknown origin. From a dead node it is next to nothing, and what is less than `least` is
+/// dropped, which can leave the next node dead.
+fn set_aside(work: &mut Workspace, grid: &Grid, least: f64) -> usize {
+    let Workspace {
+        nodes,
+        arcs,
+        stack,
+        solution,
+        ..
+    } = work;
+    let quality = &mut solution.quality;
+    for (number, (node, quality)) in (0..).zip(nodes.iter().zip(quality.iter_mut())) {
+        if *quality == Quality::Defined && node.flux >= least {
+            continue;
+        }
+        if *quality == Quality::Defined {
+            *quality = Quality::Dead;
+        }
+        stack.push(number);
+    }
+    let mut aside = 0;
+    while let Some(number) = stack.pop() {
+        aside += 1;
+        let count = nodes.get(number as usize).map_or(0, |node| node.arcs);
+        for arc in outgoing(arcs, &grid.first, number, count) {
+            let place = arc.to as usize;
+            let (Some(node), Some(quality)) = (nodes.get_mut(place), quality.get_mut(place)) else {
+                continue;
+            };
+            if *quality != Quality::Defined {
+                continue;
+            }
+            node.waiting = node.waiting.saturating_sub(1);
+            if arc.received >= least {
+                node.supply += arc.received;
+                node.unknown += arc.received;
+                continue;
+            }
+            node.flux -= arc.received;
+            if node.flux < least {
+                *quality = Quality::Dead;
+                stack.push(arc.to);
+            }
+        }
+    }
+    nodes.len() - aside
+}
+
+/// Settle what waits for nothing, until only loops and what they feed is left.
+fn settle_ready(work: &mut Workspace, grid: &Grid) -> usize {
+    let Workspace {
+        nodes,
+        arcs,
+        stack,
+        solution,
+        ..
+    } = work;
+    let ready = nodes.iter().zip(&solution.quality).enumerate();
+    for (number, _) in ready.filter(|(_, (n, q))| n.waiting == 0 && **q == Quality::Defined) {
+        stack.push(u32::try_from(number).unwrap_or(SETTLED));
+    }
+    let mut settled = 0;
+    while let Some(number) = stack.pop() {
+        settled += 1;
+        let Some((carbon, unknown, count)) = mean(nodes, number) else {
+            continue;
+        };
+        for arc in outgoing(arcs, &grid.first, number, count) {
+            if let Some(node) = nodes.get_mut(arc.to as usize) {
+                receive(node, arc, carbon, unknown);
+                // A node set aside is never ready: it counts on from 0, or waits for another like it.
+                node.waiting = node.waiting.wrapping_sub(1);
+                if node.waiting == 0 && defined(&solution.quality, arc.to) {
+                    stack.push(arc.to);
+                }
+            }
+        }
+    }
+    settled
+}
+
+#[inline]
+fn defined(quality: &[Quality], node: u32) -> bool {
+    quality.get(node as usize) == Some(&Quality::Defined)
+}
+
+/// Settle one node; returns its carbon and unknown share per MW, and how many arcs go out.
+#[inline]
+fn mean(nodes: &mut [Node], number: u32) -> Option<(f64, f64, u32)> {
+    let node = nodes.get_mut(number as usize)?;
+    node.carbon /= node.supply;
+    node.unknown /= node.supply;
+    node.waiting = SETTLED;
+    Some((node.carbon, node.unknown, node.arcs))
+}
+
+#[inline]
+fn receive(node: &mut Node, arc: &Arc, carbon: f64, unknown: f64) {
+    node.supply += arc.received;
+    node.carbon += arc.received * carbon;
+    node.unknown += arc.received * unknown;
+}
+
+/// Settle what is left, a strongly connected component at a time, sources before sinks.
+fn settle_loops(work: &mut Workspace, grid: &Grid) {
+    let Workspace {
+        nodes,
+        arcs,
+        loops,
+        solution,
+        ..
+    } = work;
+    loops.find(nodes, arcs, &grid.first, &solution.quality);
+    for number in (0..loops.len()).rev() {
+        let members = loops.component(number);
+        if let [single] = members {
+            mean(nodes, *single);
+        } else {
+            component::settle(
+                number,
+                loops,
+                nodes,
+                arcs,
+                &grid.first,
+                &mut solution.quality,
+            );
+        }
+        for member in loops.component(number) {
+            let Some(&Node {
+                carbon,
+                unknown,
+                arcs: count,
+                ..
+            }) = nodes.get(*member as usize)
+            else {
+                continue;
+            };
+            for arc in outgoing(arcs, &grid.first, *member, count) {
+                if let Some(node) = nodes.get_mut(arc.to as usize)
+                    && node.waiting != SETTLED
+                {
+                    receive(node, arc, carbon, unknown);
+                }
+            }
+        }
+    }
+}

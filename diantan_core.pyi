@@ -833,3 +833,148 @@ def dlt698_object(oad: int) -> Dlt698Object | None:
     A meter says itself what scale and unit it has (attribute 3, the extended precision's attribute 5): the table has
     those of the standard. Where it has none (the carbon objects 2080 and 2090), a profile must.
     """
+
+class CarbonFlowError(CoreError):
+    """A grid that can't be (unknown node, id twice, branch from a node to itself), or values that don't fit it."""
+
+CarbonFlowNumber: TypeAlias = float | None
+"""A number in the unit its place says; None is a value that is not there, told of like one that is no number."""
+CarbonTank: TypeAlias = tuple[float, float, float]
+"""What a storage holds: energy in MW·h, its carbon in t, and the part of the energy whose origin is unknown in MW·h."""
+
+@final
+class CarbonSlot:
+    """What was measured in one slot, in the order of a grid's elements. Mean powers in MW, all numbers `float`.
+
+    `flows`: for each branch either 2 powers measured *into* the branch, at its from and its to end, or 4 registers
+    (正向, 反向), none negative: in and out at the from end, in and out at the to end. A flow that turned in the slot
+    is two arcs by its registers, and never netted. `sources`: power and factor in kg/kWh; without a factor, `emissions`
+    gives the emission rate in t/h, else the origin is unknown. Negative power is a load. `loads`: power, or power and
+    the factor with which a negative load feeds in. `storages`: charging and discharging power, both efficiencies, and
+    the tank when the slot begins.
+    """
+
+    def __new__(
+        cls,
+        *,
+        flows: Sequence[
+            tuple[CarbonFlowNumber, CarbonFlowNumber]
+            | tuple[CarbonFlowNumber, CarbonFlowNumber, CarbonFlowNumber, CarbonFlowNumber]
+        ],
+        sources: Sequence[tuple[CarbonFlowNumber, float | None]],
+        loads: Sequence[CarbonFlowNumber | tuple[CarbonFlowNumber, float | None]] = (),
+        storages: Sequence[tuple[float, float, float, float, float, float, float]] = (),
+        emissions: Sequence[float | None] | None = None,
+        hours: float = 0.25,
+    ) -> CarbonSlot:
+        """CarbonFlowError where a source has factor and emission; TypeError where flows of both kinds are mixed."""
+
+@final
+class CarbonGrid:
+    """A grid (电网): its nodes, and at which of them each branch, source, load and storage is.
+
+    Ids are each there once among those of their kind. Parallel branches are kept apart.
+    """
+
+    def __new__(
+        cls,
+        *,
+        nodes: Sequence[str],
+        branches: Sequence[tuple[str, str, str]],
+        sources: Sequence[tuple[str, str]],
+        loads: Sequence[tuple[str, str]] = (),
+        storages: Sequence[tuple[str, str]] = (),
+    ) -> CarbonGrid:
+        """Branches are (id, from node, to node), the others (id, node); CarbonFlowError names what doesn't fit."""
+    @property
+    def nodes(self) -> list[str]: ...
+    @property
+    def branches(self) -> list[str]: ...
+    @property
+    def sources(self) -> list[str]: ...
+    @property
+    def loads(self) -> list[str]: ...
+    @property
+    def storages(self) -> list[str]: ...
+    def solve(
+        self, slot: CarbonSlot, *, dead_below_megawatts: float = 1e-6, max_unknown_share: float = 0.01
+    ) -> CarbonFlow:
+        """Return the nodal carbon factors of one slot.
+
+        A node with less than `dead_below_megawatts` of through-flow is dead and has none; nor has one of whose power a
+        larger share than `max_unknown_share` is of unknown origin. CarbonFlowError for another number of values than
+        the grid has elements, and for settings out of range; a bad value costs only the nodes it concerns.
+        """
+    def solve_slots(
+        self,
+        slots: Sequence[CarbonSlot],
+        *,
+        threads: int | None = None,
+        dead_below_megawatts: float = 1e-6,
+        max_unknown_share: float = 0.01,
+    ) -> list[CarbonFlow]:
+        """Solve slots that don't depend on each other, in parallel; the number of threads changes no bit of it."""
+    def solve_day(
+        self,
+        slots: Sequence[CarbonSlot],
+        *,
+        threads: int | None = None,
+        dead_below_megawatts: float = 1e-6,
+        max_unknown_share: float = 0.01,
+    ) -> list[CarbonFlow]:
+        """Solve slots in order, the tanks of the storages carried on; those of the first slot are taken as they are."""
+
+@final
+class CarbonFlow:
+    """The nodal carbon flow (碳排放流) of one slot, by the loss-borne convention: see docs/carbon-flow.md.
+
+    Lists are in the order of the grid's elements; carbon rates in t/h; None where there is none or it is unknown.
+    """
+
+    @property
+    def factors(self) -> list[float | None]:
+        """The factor (节点碳势) of each node in kg/kWh."""
+    @property
+    def factors_mg_per_kwh(self) -> list[int | None]:
+        """The same as it is dispatched: quantised once, half to even. QuantityError beyond 32 bits."""
+    @property
+    def qualities(
+        self,
+    ) -> list[Literal["defined", "dead", "no_source", "unknown_origin", "bad_input", "unsolved"]]:
+        """Whether each node has a factor, or why not."""
+    @property
+    def flux_megawatts(self) -> list[float]:
+        """The through-flow (节点有功通量) of each node."""
+    @property
+    def unknown_shares(self) -> list[float | None]:
+        """The share of each node's power whose origin is unknown."""
+    @property
+    def imbalances_megawatts(self) -> list[float]:
+        """What flows into each node and, by the measurements, not out of it."""
+    @property
+    def branches(self) -> list[tuple[float | None, float | None, float | None]]:
+        """Carbon flow rates (支路碳流率) delivered at the to end and at the from end, and the carbon of the loss."""
+    @property
+    def sources(self) -> list[float | None]:
+        """What each source brings in; of negative power, what it takes out, negative."""
+    @property
+    def loads(self) -> list[float | None]:
+        """The carbon of each load; of one that feeds in, what it brings in, negative."""
+    @property
+    def storages(self) -> list[float | None]:
+        """What each storage charges less what it discharges."""
+    @property
+    def tanks(self) -> list[CarbonTank]:
+        """The tank of each storage when the slot ends."""
+    @property
+    def faults(self) -> list[tuple[Literal["branch", "source", "load", "storage"], str, str]]:
+        """What could not be taken as measured: kind of element, id, and what is wrong."""
+    @property
+    def balance(self) -> dict[str, float]:
+        """Where carbon came from and went, in t/h.
+
+        `sources` = `loads` + `losses` + `negative_sources` + `storages` + `dropped` (at dead and unusable nodes) +
+        `imbalance` (of power that by the measurements did not flow on) + `residual` (rounding; `relative_residual` is
+        its share). `without_factor` went to nodes that got no factor, `untraced` is of sources that delivered nothing;
+        `unknown_megawatts` came in from nowhere known, `imbalance_megawatts` sums the nodes' absolute imbalances.
+        """

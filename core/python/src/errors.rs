@@ -45,6 +45,13 @@ create_exception!(
     "Bytes or values that DL/T 645-2007 does not allow; `offset` is the byte at which that showed."
 );
 
+create_exception!(
+    diantan_core,
+    CarbonFlowError,
+    CoreError,
+    "A grid that can't be, or values that don't fit it."
+);
+
 pub(crate) fn quantity(error: &CoreQuantity) -> PyErr {
     QuantityError::new_err(error.to_string())
 }

@@ -4,6 +4,8 @@ use pyo3::prelude::*;
 mod adjustment;
 mod batch;
 mod calendar;
+mod carbon_flow;
+mod carbon_flow_input;
 mod closed;
 mod column;
 mod convert;
@@ -32,6 +34,10 @@ mod diantan_core {
     use crate::batch::{RecordBatch, check_cbor, decode_batch};
     #[pymodule_export]
     use crate::calendar::{day_start_ms, next_day_start_ms, next_month_start_ms};
+    #[pymodule_export]
+    use crate::carbon_flow::{CarbonFlow, CarbonGrid};
+    #[pymodule_export]
+    use crate::carbon_flow_input::CarbonSlot;
     #[pymodule_export]
     use crate::closed::Closed;
     #[pymodule_export]
@@ -91,17 +97,19 @@ mod diantan_core {
             "IntegrationError",
             py.get_type::<errors::IntegrationError>(),
         )?;
+        module.add("CarbonFlowError", py.get_type::<errors::CarbonFlowError>())?;
         module.add("DecodeError", py.get_type::<errors::DecodeError>())?;
         module.add("Dlt645Error", py.get_type::<errors::Dlt645Error>())?;
         crate::dlt698::add_errors(module)?;
         module.add("Columns", columns_type(py)?)?;
         // The rows are plain tuples; the names exist so that annotations can be evaluated at run time.
-        for alias in ["IntervalRow", "FreezeRow", "EventRow"] {
+        for alias in ["IntervalRow", "FreezeRow", "EventRow", "CarbonTank"] {
             module.add(alias, py.get_type::<PyTuple>())?;
         }
         module.add("Dlt645Moment", py.get_type::<PyDict>())?;
         module.add("Dlt645Message", py.get_type::<PyDict>())?;
         module.add("Dlt645Value", py.get_type::<PyAny>())?;
+        module.add("CarbonFlowNumber", py.get_type::<PyAny>())?;
         for (name, code) in CODES {
             module.add(name, code)?;
         }

@@ -225,6 +225,14 @@ class Plan(Section):
                 'dut.line: the source "simulated" loads the simulated firmware alone, which has no line; '
                 "a device on a line needs another source, and the other sources a line"
             )
+        if self.dut.line is not None and self.standard.line is not None:
+            ends = [
+                line.model_dump(include={"transport", "host", "port", "device"})
+                for line in (self.dut.line, self.standard.line)
+            ]
+            # A gateway of Modbus TCP keeps its clients apart itself.
+            if ends[0] == ends[1] and self.dut.line.transport != "modbus-tcp":
+                raise ValueError("standard.line: expected a line of its own: two that ask on one disturb each other")
         knows_its_load = isinstance(self.source, SimulatedSource | StreamSource)
         if not knows_its_load and self.standard.kind == "source":
             raise ValueError(f"standard: a source by {self.source.kind} needs a standard meter that is read")

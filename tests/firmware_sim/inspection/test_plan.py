@@ -23,6 +23,7 @@ imax_a = 60
 starting_a = 0.02
 """
 LINE = '[dut.line]\nname = "l"\ntransport = "modbus-tcp"\nhost = "127.0.0.1"\n'
+SERIAL = '[dut.line]\nname = "l"\ntransport = "serial"\ndevice = "/dev/ttyUSB0"\n'
 
 
 def plan(tmp_path: Path, text: str) -> Path:
@@ -77,6 +78,11 @@ def test_real_parts(tmp_path: Path) -> None:
         (SHORTEST + '[source]\nkind = "manual"\n', "dut.line"),
         (SHORTEST + LINE + '[source]\nkind = "manual"\n', "needs a standard meter"),
         (SHORTEST + '[standard]\nkind = "power"\n', "needs a profile and a line"),
+        (
+            f'{SHORTEST}{SERIAL}[source]\nkind = "manual"\n[standard]\nkind = "power"\nprofile = "eastron-sdm630"\n'
+            + SERIAL.replace("[dut.line]", "[standard.line]"),
+            "a line of its own",
+        ),
         (SHORTEST + '[source]\nkind = "magic"\n', "source"),
         (SHORTEST + '[dut]\ncan = ["fly"]\n', "dut.can"),
         (SHORTEST.replace('class = "B"', ""), "rating.class"),

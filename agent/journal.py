@@ -298,9 +298,9 @@ class Journal:
     ) -> tuple[int, tuple[int, int] | None]:
         """Forget what is older than `keep_days`, and the oldest beyond `max_bytes`; a few thousand records a call.
 
-        Records go in the order of their sequences, acknowledged ones by age and size, others by size only. Without
-        `now_ms`, as when the clock can't be trusted, nothing goes by age. Returns (records deleted, the range of
-        unacknowledged sequences that had to go for want of space, or None).
+        Records go in the order of their sequences, acknowledged ones by age and size, others by size only; none goes
+        to make room for replies. Without `now_ms`, as when the clock can't be trusted, nothing goes by age. Returns
+        (records deleted, the range of unacknowledged sequences that had to go for want of space, or None).
 
         `tell` makes of that range the records that say so. They are written in the same transaction, and the range
         begins with the first sequence that is not acknowledged: what told of those before it may have gone, too.
@@ -316,7 +316,7 @@ class Journal:
             )
             deleted = 0 if now_ms is None else self._prune_by_age(now_ms - keep_days * DAY_MS)
             lost = None
-            if not deleted and self.used_bytes() > max_bytes:
+            if not deleted and self.used_bytes() > max_bytes and self._used_by_records() > max_bytes:
                 # A tenth at a time: often enough to stay within the limit, seldom enough to cost nothing.
                 (first, last) = connection.execute("SELECT min(sequence), max(sequence) FROM records").fetchone()
                 if first is not None:
@@ -353,6 +353,11 @@ class Journal:
         ).fetchone()
         until = limit if young is None else young - 1
         return self.connection.execute("DELETE FROM records WHERE sequence <= ?", (until,)).rowcount
+
+    def _used_by_records(self) -> int:
+        """Return how much is in use without the replies to commands, which have a bound of their own."""
+        (replies,) = self.connection.execute("SELECT coalesce(sum(length(reply)), 0) FROM commands").fetchone()
+        return self.used_bytes() - int(replies)
 
     def used_bytes(self) -> int:
         """Return how much of the file is in use."""

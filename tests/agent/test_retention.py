@@ -90,13 +90,23 @@ def test_what_had_to_go_before_the_centre_had_it_is_told(tmp_path: Path) -> None
 
 
 def test_a_journal_that_something_else_fills_ends_with_what_tells_of_it(tmp_path: Path) -> None:
-    """As replies to commands do: removing what takes their place would never end."""
+    """Removing what takes its place would never end."""
+    journal = kept(tmp_path, 100, 0)
+    journal.commit([Append(states={"m": bytes(2 << 20)})])
+    run(journal, None)
+    assert told(journal)[-1][1:] == (1, journal.read(1, 1).first - 1)
+    assert len(journal.read(1, 100).records) == 2
+    journal.close()
+
+
+def test_no_record_goes_for_the_replies_to_commands(tmp_path: Path) -> None:
+    """They are kept for up to a week, and bounded by themselves."""
     journal = kept(tmp_path, 100, 0)
     reply = bytes(2 << 20)
     journal.commit([Append(command=StoredCommand(bytes(16), START, START + DAY_MS, 4, Outcome.DONE, reply))])
     run(journal, None)
-    assert told(journal)[-1][1:] == (1, journal.read(1, 1).first - 1)
-    assert len(journal.read(1, 1).records) == 1
+    assert told(journal) == []
+    assert len(journal.read(1, 200).records) == 100
     journal.close()
 
 

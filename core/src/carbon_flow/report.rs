@@ -24,9 +24,10 @@ pub(super) fn report(
         nodes, solution, ..
     } = work;
     report_nodes(nodes, solution, settings.max_unknown_share, &mut balance);
+    let least = settings.dead_below_megawatts;
     match slot.flows {
-        Flows::Net(flows) => report_net(solution, grid, flows),
-        Flows::Registers(flows) => report_registers(solution, grid, flows),
+        Flows::Net(flows) => report_net(solution, grid, flows, least),
+        Flows::Registers(flows) => report_registers(solution, grid, flows, least),
     }
     report_sources(nodes, solution, grid, slot.sources, &mut balance);
     report_loads(nodes, solution, grid, slot.loads, &mut balance);
@@ -94,7 +95,17 @@ fn factor(factors: &[f64], node: u32) -> f64 {
     factors.get(node as usize).copied().unwrap_or(f64::NAN)
 }
 
-fn report_net(solution: &mut Solution, grid: &Grid, flows: &[EndPowers]) {
+/// The factor at which a node sends; the next to nothing that comes out of a dead one carries nothing.
+fn sender(factors: &[f64], node: u32, sent: f64, least: f64) -> f64 {
+    let factor = factor(factors, node);
+    if factor.is_nan() && sent < least {
+        0.0
+    } else {
+        factor
+    }
+}
+
+fn report_net(solution: &mut Solution, grid: &Grid, flows: &[EndPowers], least: f64) {
     let Solution {
         factors, branches, ..
     } = solution;
@@ -102,14 +113,14 @@ fn report_net(solution: &mut Solution, grid: &Grid, flows: &[EndPowers]) {
     branches.extend(grid.ends.iter().zip(flows).map(|([start, end], flow)| {
         let (from, to) = (flow.from_megawatts, flow.to_megawatts);
         if from > 0.0 && to < 0.0 {
-            let sender = factor(factors, *start);
+            let sender = sender(factors, *start, from, least);
             BranchRates {
                 forward: sender * -to,
                 reverse: 0.0,
                 loss: sender * (from + to),
             }
         } else if to > 0.0 && from < 0.0 {
-            let sender = factor(factors, *end);
+            let sender = sender(factors, *end, to, least);
             BranchRates {
                 forward: 0.0,
                 reverse: sender * -from,
@@ -126,12 +137,13 @@ fn report_net(solution: &mut Solution, grid: &Grid, flows: &[EndPowers]) {
                     to_out_megawatts: (-to).max(0.0),
                 },
                 usable(from) && usable(to),
+                least,
             )
         }
     }));
 }
 
-fn report_registers(solution: &mut Solution, grid: &Grid, flows: &[EndRegisters]) {
+fn report_registers(solution: &mut Solution, grid: &Grid, flows: &[EndRegisters], least: f64) {
     let Solution {
         factors, branches, ..
     } = solution;
@@ -144,11 +156,17 @@ fn report_registers(solution: &mut Solution, grid: &Grid, flows: &[EndRegisters]
             flow.to_out_megawatts,
         ];
         let valid = powers.iter().all(|power| *power >= 0.0 && usable(*power));
-        rates(factors, *ends, flow, valid)
+        rates(factors, *ends, flow, valid, least)
     }));
 }
 
-fn rates(factors: &[f64], [from, to]: [u32; 2], flow: &EndRegisters, valid: bool) -> BranchRates {
+fn rates(
+    factors: &[f64],
+    [from, to]: [u32; 2],
+    flow: &EndRegisters,
+    valid: bool,
+    least: f64,
+) -> BranchRates {
     if !valid {
         return BranchRates {
             forward: f64::NAN,
@@ -158,9 +176,9 @@ fn rates(factors: &[f64], [from, to]: [u32; 2], flow: &EndRegisters, valid: bool
     }
     let one = |node, sent: f64, received: f64| {
         if sent > 0.0 {
-            let sender = factor(factors, node);
+            let sender = sender(factors, node, sent, least);
             (sender * received, sender * (sent - received))
-        } else if received > 0.0 {
+        } else if received >= least {
             (f64::NAN, 0.0)
         } else {
             (0.0, 0.0)

@@ -44,12 +44,13 @@ class CommandSource:
         self._command = tuple(command)
         self._timeout_s = timeout_s
         self._cwd = cwd
-        self._last = LoadPoint(rating.voltage_mv, 0, phases=rating.phases, frequency_mhz=rating.frequency_mhz)
+        self._last = self._rated = LoadPoint(
+            rating.voltage_mv, 0, phases=rating.phases, frequency_mhz=rating.frequency_mhz
+        )
 
     async def set(self, point: LoadPoint | None) -> None:
-        """Give the point, or (None) the last voltage without current; BenchError when the command fails."""
-        if point is not None:
-            self._last = point
+        """Give the point, or (None) the rated voltage without current; BenchError when the command fails."""
+        self._last = self._rated if point is None else point
         await self._run(told(self._last, "set" if point is not None else "off"))
 
     async def cut(self) -> None:

@@ -95,7 +95,8 @@ class ReadStandard(ABC):
         if self._looks[-1].at < last_ms:
             await self._look()
         first, last = self._around(first_ms), self._around(last_ms)
-        if self._looks[-1].at < last_ms or self._gap(first, last) > _LONGEST_GAP_PERIODS * self._period_ms:
+        gap = max((self._gap(*stretch) for stretch in self._needed(first, last)), default=Fraction(0))
+        if self._looks[-1].at < last_ms or gap > _LONGEST_GAP_PERIODS * self._period_ms:
             raise BenchError(
                 f"the standard meter was not read closely enough: {self._wrong or 'it answers too slowly'}"
             )
@@ -132,6 +133,10 @@ class ReadStandard(ABC):
         """Return the index of the last reading that is not after an instant; one that has a next one."""
         return min(max(bisect_right(self._instants, time_ms) - 1, 0), max(len(self._looks) - 2, 0))
 
+    def _needed(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Return the stretches (first and last index) whose readings must lie close together."""
+        return [(first, last)]
+
     def _gap(self, first: int, last: int) -> Fraction:
         """Return the longest time between two readings from one that is before the first to one after the last."""
         stretch = self._instants[first : last + 2]
@@ -152,6 +157,10 @@ class RegisterStandard(ReadStandard):
         self, meter: Dut, time: BenchTime, *, period_ms: int = 1000, accuracy_percent: Fraction = Fraction(0)
     ) -> None:
         super().__init__(meter, time, registers_of(meter), period_ms=period_ms, accuracy_percent=accuracy_percent)
+
+    def _needed(self, first: int, last: int) -> list[tuple[int, int]]:
+        # A register forgets nothing: what was not read for a while costs only where it had to be read.
+        return [(first, first), (last, last)]
 
     def _flowed(self, first_ms: Fraction, last_ms: Fraction) -> tuple[Truth, Fraction]:
         energies, squares, steps = [], Fraction(0), Fraction(0)

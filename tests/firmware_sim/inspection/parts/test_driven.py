@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,17 @@ def test_current_and_supply_are_taken_away_and_given_back(tmp_path: Path) -> Non
         ["restore", "220.000", "5.001"],
         ["off", "220.000", "0.000"],
     ]
+
+
+def test_off_goes_back_to_the_rated_voltage(tmp_path: Path) -> None:
+    source = record(tmp_path / "told", "{action}", "{voltage_v}")
+
+    async def main() -> None:
+        await source.set(replace(POINT, voltage_mv=253_000))
+        await source.set(None)
+
+    asyncio.run(main())
+    assert json.loads((tmp_path / "told").read_text())[0] == ["off", "220.000"]
 
 
 def test_a_command_that_fails_says_why() -> None:

@@ -171,6 +171,32 @@ def test_silence_is_the_benchs_failure() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("kind", "good"), [(RegisterStandard, True), (PowerStandard, False)])
+def test_silence_in_the_middle_costs_a_register_nothing(kind: type[ReadStandard], good: bool) -> None:
+    async def main() -> None:
+        clock, curve, meter, standard = bench(kind, power_mw=36_000_000)
+        await asked(clock, standard.start())
+        await clock.advance(5_000)
+        begin = Fraction(clock.now_ms())
+        await clock.advance(10_000)
+        meter.reads = False
+        await clock.advance(20_000)
+        meter.reads = True
+        await clock.advance(10_000)
+        end = Fraction(clock.now_ms())
+        await clock.advance(5_000)
+        if good:
+            truth = await asked(clock, standard.between(begin, end))
+            flowed = curve.flowed(end)[0] - curve.flowed(begin)[0]
+            assert abs(truth.forward_mwh - flowed) <= 3 * truth.uncertainty_mwh
+        else:
+            with pytest.raises(BenchError, match="not read closely enough"):
+                await asked(clock, standard.between(begin, end))
+        await standard.stop()
+
+    asyncio.run(main())
+
+
 def test_a_meter_on_a_line_is_a_standard() -> None:
     async def main() -> None:
         started = time.monotonic_ns() // 1_000_000

@@ -295,6 +295,16 @@ def test_two_journals_are_continuous_each_by_itself(bare: Centre) -> None:
     assert registers.details == (f"begins anew at {shown(DAY_MS + 4 * SLOT_MS)}: in journal {b'journal2'.hex()}",)
 
 
+def test_readings_are_shown_in_the_order_of_time(bare: Centre) -> None:
+    """Contexts are random: that of the later journal may be the smaller."""
+    later = replace(bare.gateway, context=b"journal0")
+    bare.take((1, [interval(slot) for slot in range(2)]))
+    bare.take((1, [interval(slot) for slot in range(2, 4)]), gateway=later)
+    bare.dispatch(*range(4))
+    found = verify(bare.prove(0, 3), bare.keys).intervals
+    assert [item.start_ms for item in found] == [DAY_MS + slot * SLOT_MS for slot in range(4)]
+
+
 def test_time_that_two_journals_claim_is_told(bare: Centre) -> None:
     """As after the loss of a journal, or from two gateways with one key."""
     second = replace(bare.gateway, context=b"journal2")

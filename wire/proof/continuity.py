@@ -19,8 +19,9 @@ REGISTERS = (
 
 
 def claimed(contents: Contents, from_ms: int, to_ms: int) -> list[Interval]:
-    """Return the intervals that overlap the claimed range."""
-    return [item for item in contents.intervals if item.start_ms < to_ms and item.end_ms > from_ms]
+    """Return the intervals that overlap the claimed range, by time."""
+    found = [item for item in contents.intervals if item.start_ms < to_ms and item.end_ms > from_ms]
+    return sorted(found, key=lambda item: item.start_ms)
 
 
 def sequences(contents: Contents, from_ms: int, to_ms: int) -> Check:

@@ -157,7 +157,7 @@ async def _stream(plan: Plan, rating: Rating, clock: Clock, stack: AsyncExitStac
         return None
     stream = SampleStream(
         rating,
-        clock.now_ms(),
+        clock.now_ms() // 1000 * 1000,  # so that slots and midnights begin with a sample
         host=section.host,
         port=section.port,
         rate=section.rate,

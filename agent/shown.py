@@ -5,20 +5,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from profiles import Point
-from profiles.points import UNITS, Quantity
+from profiles.points import UNITS, USUAL_UNITS, Quantity
 
-_USUAL: Final = {
-    Quantity.ENERGY: "kWh",
-    Quantity.REACTIVE_ENERGY: "kvarh",
-    Quantity.POWER: "kW",
-    Quantity.REACTIVE_POWER: "kvar",
-    Quantity.APPARENT_POWER: "kVA",
-    Quantity.CARBON: "kg",
-    Quantity.FACTOR: "kg/kWh",
-    Quantity.VOLTAGE: "V",
-    Quantity.CURRENT: "A",
-    Quantity.FREQUENCY: "Hz",
-}
 _CANONICAL: Final = {Quantity.POWER_FACTOR: 6}  # decimals of quantities without a unit
 
 
@@ -26,7 +14,7 @@ def unit_of(point: Point) -> str:
     """Return the unit in which a point is shown: the profile's own, else the usual one; empty for a plain number."""
     if point.own_unit is not None and point.quantity is not Quantity.TIME:
         return "" if point.own_unit == "1" else point.own_unit
-    return _USUAL.get(point.quantity, "" if point.quantity in _CANONICAL else _named(point.quantity))
+    return USUAL_UNITS.get(point.quantity, "" if point.quantity in _CANONICAL else _named(point.quantity))
 
 
 def _named(quantity: Quantity) -> str:
@@ -47,7 +35,7 @@ def text_of(point: Point, value: int, timezone: str) -> str:
 
 def _digits(point: Point) -> int:
     """Return how many decimal places the canonical unit is below the one that is shown."""
-    unit = point.own_unit or _USUAL.get(point.quantity)
+    unit = point.own_unit or USUAL_UNITS.get(point.quantity)
     if unit is None:
         return _CANONICAL.get(point.quantity, 0)
     return len(str(int(UNITS[point.quantity][unit]))) - 1

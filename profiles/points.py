@@ -67,6 +67,21 @@ UNITS: Final[Mapping[Quantity, Mapping[str, Fraction]]] = {
     Quantity.NUMBER: {"1": Fraction(1)},
 }
 
+USUAL_UNITS: Final[Mapping[Quantity, str]] = {
+    Quantity.ENERGY: "kWh",
+    Quantity.REACTIVE_ENERGY: "kvarh",
+    Quantity.POWER: "kW",
+    Quantity.REACTIVE_POWER: "kvar",
+    Quantity.APPARENT_POWER: "kVA",
+    Quantity.CARBON: "kg",
+    Quantity.FACTOR: "kg/kWh",
+    Quantity.VOLTAGE: "V",
+    Quantity.CURRENT: "A",
+    Quantity.FREQUENCY: "Hz",
+    Quantity.TEMPERATURE: "°C",
+}
+"""In which unit people read a quantity where nothing else says it."""
+
 CUMULATIVE: Final = frozenset({Quantity.ENERGY, Quantity.REACTIVE_ENERGY, Quantity.CARBON})
 """Quantities whose registers only count up, so that a register shows what is complete: it truncates."""
 

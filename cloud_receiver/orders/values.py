@@ -5,21 +5,8 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from profiles.points import POINTS, UNITS, Quantity
+from profiles.points import POINTS, UNITS, USUAL_UNITS, Quantity
 
-_USUAL: Final = {
-    Quantity.ENERGY: "kWh",
-    Quantity.REACTIVE_ENERGY: "kvarh",
-    Quantity.POWER: "kW",
-    Quantity.REACTIVE_POWER: "kvar",
-    Quantity.APPARENT_POWER: "kVA",
-    Quantity.CARBON: "kg",
-    Quantity.FACTOR: "kg/kWh",
-    Quantity.VOLTAGE: "V",
-    Quantity.CURRENT: "A",
-    Quantity.FREQUENCY: "Hz",
-    Quantity.TEMPERATURE: "°C",
-}
 _POWER_FACTOR_DIGITS: Final = 6
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,7 +20,7 @@ def point_text(name: str, value: int, zone: ZoneInfo) -> tuple[str, str]:
         return local(value, zone), ""
     if point.quantity is Quantity.POWER_FACTOR:
         return exact(value, _POWER_FACTOR_DIGITS), ""
-    unit = _USUAL.get(point.quantity)
+    unit = USUAL_UNITS.get(point.quantity)
     if unit is None:
         return str(value), "" if point.quantity is Quantity.NUMBER else point.quantity.value
     return exact(value, len(str(int(UNITS[point.quantity][unit]))) - 1), unit

@@ -16,6 +16,7 @@ mod error;
 mod grid;
 mod loops;
 mod named;
+pub mod reconcile;
 mod report;
 mod slot;
 mod solution;

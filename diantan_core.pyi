@@ -868,6 +868,8 @@ class CarbonSlot:
         hours: float = 0.25,
     ) -> CarbonSlot:
         """CarbonFlowError where a source has factor and emission; TypeError where flows of both kinds are mixed."""
+    @property
+    def flows(self) -> list[tuple[float, float]] | list[tuple[float, float, float, float]]: ...
 
 @final
 class CarbonGrid:
@@ -923,6 +925,28 @@ class CarbonGrid:
         max_unknown_share: float = 0.01,
     ) -> list[CarbonFlow]:
         """Solve slots in order, the tanks of the storages carried on; those of the first slot are taken as they are."""
+    def reconcile(
+        self,
+        slot: CarbonSlot,
+        *,
+        flow_sigmas: Sequence[tuple[float, float]],
+        source_sigmas: Sequence[float],
+        load_sigmas: Sequence[float] = (),
+        storage_sigmas: Sequence[float] = (),
+        losses: Sequence[tuple[float, float] | None] | None = None,
+        max_normalised_residual: float = 3.0,
+        max_bad_readings: int = 10,
+        missing_sigma_megawatts: float = 1e4,
+    ) -> CarbonReconciliation:
+        """Correct measurements by weighted least squares until each node balances (数据协调).
+
+        Standard deviations in MW, 0 for a value that may not be corrected; a value that is None or out of range is
+        found from the others, within `missing_sigma_megawatts` of 0. `losses`: expected loss of a branch and its
+        standard deviation, where it is known; without, both ends of a branch don't check each other but for a loss
+        below 0, which is held at 0. A reading is bad whose normalised residual is the largest and beyond
+        `max_normalised_residual`; up to `max_bad_readings` are left out, one after the other. CarbonFlowError for
+        columns that don't fit and for a standard deviation that is none.
+        """
 
 @final
 class CarbonFlow:
@@ -978,3 +1002,65 @@ class CarbonFlow:
         its share). `without_factor` went to nodes that got no factor, `untraced` is of sources that delivered nothing;
         `unknown_megawatts` came in from nowhere known, `imbalance_megawatts` sums the nodes' absolute imbalances.
         """
+
+@final
+class CarbonReconciliation:
+    """Measurements that balance, and what had to be done to them. Powers in MW, in the order of the grid's elements."""
+
+    @property
+    def slot(self) -> CarbonSlot:
+        """The slot with the corrected values: what is solved.
+
+        The correction of a net value goes to the larger of two registers, and what that can't take to the other.
+        """
+    @property
+    def flows(self) -> list[tuple[float, float]]:
+        """Corrected net power into each branch at its from and its to end."""
+    @property
+    def flow_corrections(self) -> list[tuple[float | None, float | None]]:
+        """What was added to the readings at both ends; None where there was none."""
+    @property
+    def flow_residuals(self) -> list[tuple[float | None, float | None]]:
+        """Normalised residuals (标准化残差) of both ends; None for a reading that nothing checks."""
+    @property
+    def sources(self) -> list[float]: ...
+    @property
+    def loads(self) -> list[float]: ...
+    @property
+    def storages(self) -> list[float]:
+        """Charge less discharge."""
+    @property
+    def imbalances_before_megawatts(self) -> list[float]:
+        """What the readings left at each node, inflow less outflow, a missing one taken for 0."""
+    @property
+    def imbalances_after_megawatts(self) -> list[float]:
+        """What is left now: rounding, but for nodes where nothing may be corrected."""
+    @property
+    def chi_square(self) -> float:
+        """The sum of the squares of corrections by standard deviation, without what was left out."""
+    @property
+    def degrees_of_freedom(self) -> int: ...
+    @property
+    def probability(self) -> float:
+        """The probability of a `chi_square` as large as this if all standard deviations are right."""
+    @property
+    def findings(
+        self,
+    ) -> list[
+        tuple[
+            Literal["branch", "source", "load", "storage"],
+            str,
+            Literal["from", "to", "loss", "power"],
+            float,
+            float,
+            float,
+            bool,
+        ]
+    ]:
+        """Bad readings (坏数据): element, id, which, measured, corrected, normalised residual, whether left out."""
+    @property
+    def ambiguous(self) -> bool:
+        """Several readings are equally suspect: all are among the findings, and none of them was left out."""
+    @property
+    def held(self) -> list[str]:
+        """Branches whose loss would come out below 0 and is held at 0."""

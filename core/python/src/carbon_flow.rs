@@ -4,10 +4,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use diantan_core::carbon_flow as core;
+use diantan_core::carbon_flow::reconcile::ReconcileSettings;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::carbon_flow_input::{CarbonSlot, Number};
+use crate::carbon_flow_reconcile::{CarbonReconciliation, Deviations, reconcile};
 use crate::errors::{CarbonFlowError, quantity};
 
 /// (forward, reverse, loss) in t/h
@@ -117,6 +119,52 @@ impl CarbonGrid {
         let settings = settings(dead_below_megawatts, max_unknown_share);
         let slots: Vec<core::Slot<'_>> = slots.iter().map(|slot| slot.borrowed()).collect();
         self.flows(py.detach(|| core::solve_day(&self.0.grid, &slots, &settings, threads)))
+    }
+
+    /// Reconcile the measurements of a slot that do not balance.
+    #[pyo3(signature = (
+        slot,
+        *,
+        flow_sigmas,
+        source_sigmas,
+        load_sigmas = Vec::new(),
+        storage_sigmas = Vec::new(),
+        losses = None,
+        max_normalised_residual = Number(3.0),
+        max_bad_readings = 10,
+        missing_sigma_megawatts = Number(1e4)
+    ))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "keyword arguments of a Python method"
+    )]
+    fn reconcile(
+        &self,
+        py: Python<'_>,
+        slot: &CarbonSlot,
+        flow_sigmas: Vec<(Number, Number)>,
+        source_sigmas: Vec<Number>,
+        load_sigmas: Vec<Number>,
+        storage_sigmas: Vec<Number>,
+        losses: Option<Vec<Option<(Number, Number)>>>,
+        max_normalised_residual: Number,
+        max_bad_readings: usize,
+        missing_sigma_megawatts: Number,
+    ) -> PyResult<CarbonReconciliation> {
+        let deviations = Deviations {
+            flows: flow_sigmas,
+            sources: source_sigmas,
+            loads: load_sigmas,
+            storages: storage_sigmas,
+            losses,
+        };
+        let settings = ReconcileSettings {
+            max_normalised_residual: max_normalised_residual.0,
+            max_bad_readings,
+            missing_sigma_megawatts: missing_sigma_megawatts.0,
+            ..ReconcileSettings::default()
+        };
+        reconcile(py, &self.0, slot, &deviations, &settings)
     }
 
     fn __repr__(&self) -> String {

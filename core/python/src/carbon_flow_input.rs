@@ -51,6 +51,7 @@ enum OwnedFlows {
 
 /// What was measured in one slot.
 #[pyclass(module = "diantan_core", frozen)]
+#[derive(Clone)]
 pub(crate) struct CarbonSlot {
     flows: OwnedFlows,
     sources: Vec<core::Source>,
@@ -84,6 +85,26 @@ impl CarbonSlot {
         })
     }
 
+    #[getter]
+    fn flows(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(match &self.flows {
+            OwnedFlows::Net(_) => self.net_flows().into_pyobject(py)?.unbind(),
+            OwnedFlows::Registers(flows) => flows
+                .iter()
+                .map(|flow| {
+                    (
+                        flow.from_in_megawatts,
+                        flow.from_out_megawatts,
+                        flow.to_in_megawatts,
+                        flow.to_out_megawatts,
+                    )
+                })
+                .collect::<Vec<_>>()
+                .into_pyobject(py)?
+                .unbind(),
+        })
+    }
+
     fn __repr__(&self) -> String {
         let flows = match &self.flows {
             OwnedFlows::Net(flows) => flows.len(),
@@ -110,6 +131,107 @@ impl CarbonSlot {
             storages: &self.storages,
             hours: self.hours,
         }
+    }
+}
+
+/// What reconciliation reads and writes.
+impl CarbonSlot {
+    /// Net power into each branch at its from and its to end.
+    pub(crate) fn net_flows(&self) -> Vec<(f64, f64)> {
+        match &self.flows {
+            OwnedFlows::Net(flows) => flows
+                .iter()
+                .map(|flow| (flow.from_megawatts, flow.to_megawatts))
+                .collect(),
+            OwnedFlows::Registers(flows) => flows
+                .iter()
+                .map(|flow| {
+                    (
+                        flow.from_in_megawatts - flow.from_out_megawatts,
+                        flow.to_in_megawatts - flow.to_out_megawatts,
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    pub(crate) fn source_powers(&self) -> Vec<f64> {
+        self.sources.iter().map(|source| source.megawatts).collect()
+    }
+
+    pub(crate) fn load_powers(&self) -> Vec<f64> {
+        self.loads.iter().map(|load| load.megawatts).collect()
+    }
+
+    /// Charge less discharge.
+    pub(crate) fn storage_powers(&self) -> Vec<f64> {
+        let storages = self.storages.iter();
+        storages
+            .map(|storage| storage.charge_megawatts - storage.discharge_megawatts)
+            .collect()
+    }
+
+    /// The same slot with other powers.
+    pub(crate) fn corrected(
+        &self,
+        flows: &[[f64; 2]],
+        sources: &[f64],
+        loads: &[f64],
+        storages: &[f64],
+    ) -> Self {
+        let mut other = self.clone();
+        match &mut other.flows {
+            OwnedFlows::Net(all) => {
+                for (flow, [from, to]) in all.iter_mut().zip(flows) {
+                    flow.from_megawatts = *from;
+                    flow.to_megawatts = *to;
+                }
+            }
+            OwnedFlows::Registers(all) => {
+                for (flow, [from, to]) in all.iter_mut().zip(flows) {
+                    turn(
+                        &mut flow.from_in_megawatts,
+                        &mut flow.from_out_megawatts,
+                        *from,
+                    );
+                    turn(&mut flow.to_in_megawatts, &mut flow.to_out_megawatts, *to);
+                }
+            }
+        }
+        for (source, megawatts) in other.sources.iter_mut().zip(sources) {
+            source.megawatts = *megawatts;
+        }
+        for (load, megawatts) in other.loads.iter_mut().zip(loads) {
+            load.megawatts = *megawatts;
+        }
+        for (storage, net) in other.storages.iter_mut().zip(storages) {
+            turn(
+                &mut storage.charge_megawatts,
+                &mut storage.discharge_megawatts,
+                *net,
+            );
+        }
+        other
+    }
+}
+
+/// Give two registers a net value: the correction goes to the larger, and what that can't take to the other.
+fn turn(ahead: &mut f64, back: &mut f64, net: f64) {
+    let correction = net - (*ahead - *back);
+    if !correction.is_finite() {
+        (*ahead, *back) = (net.max(0.0), (-net).max(0.0));
+    } else if *ahead >= *back {
+        *ahead += correction;
+    } else {
+        *back -= correction;
+    }
+    if *ahead < 0.0 {
+        *back -= *ahead;
+        *ahead = 0.0;
+    }
+    if *back < 0.0 {
+        *ahead -= *back;
+        *back = 0.0;
     }
 }
 

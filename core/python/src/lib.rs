@@ -6,6 +6,7 @@ mod batch;
 mod calendar;
 mod carbon_flow;
 mod carbon_flow_input;
+mod carbon_flow_reconcile;
 mod closed;
 mod column;
 mod convert;
@@ -38,6 +39,8 @@ mod diantan_core {
     use crate::carbon_flow::{CarbonFlow, CarbonGrid};
     #[pymodule_export]
     use crate::carbon_flow_input::CarbonSlot;
+    #[pymodule_export]
+    use crate::carbon_flow_reconcile::CarbonReconciliation;
     #[pymodule_export]
     use crate::closed::Closed;
     #[pymodule_export]

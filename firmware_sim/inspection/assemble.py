@@ -12,6 +12,7 @@ from firmware_sim.inspection.bench import (
     Bench,
     BenchError,
     BenchTime,
+    Dut,
     FastForward,
     Pulses,
     Registers,
@@ -52,6 +53,8 @@ from profiles.model import CodecError
 Tell = Callable[[str], None]
 _DIGITS = 12
 _RENEWED_MS = 1000
+_DLT645_LEAD_MS = 61_000
+"""Before midnight: a DL/T 645 clock whose date and time are written apart can't be set in the minute beside it."""
 
 
 @asynccontextmanager
@@ -143,12 +146,18 @@ async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExit
         assert isinstance(time, StreamTime)
         fast = forward_of(stream, source, time, dut)
     elif Ability.FAST in dut.abilities and Ability.CLOCK_SET in dut.abilities:
-        fast = SetForward(time, dut, plan.inspection.timezone)
+        fast = set_forward(time, dut, dut.profile, plan.inspection.timezone)
     registers: Registers | None = None
     if stream is not None and Ability.ROLLOVER in stream_abilities(stream):
         registers = StreamRegisters(stream, dut.profile)
     parts = (time, source, standard, dut, limits)
     return Bench(rating, plan.inspection.timezone, *parts, pulses=pulses, fast=fast, registers=registers)
+
+
+def set_forward(time: BenchTime, dut: Dut, profile: Profile, timezone: str) -> SetForward:
+    """Return what runs a device's time forward by setting its clock, when its protocol lets it be set."""
+    midnight_lead_ms = _DLT645_LEAD_MS if profile.protocol == "dlt645" else None
+    return SetForward(time, dut, timezone, midnight_lead_ms=midnight_lead_ms)
 
 
 async def _stream(plan: Plan, rating: Rating, clock: Clock, stack: AsyncExitStack, tell: Tell) -> SampleStream | None:

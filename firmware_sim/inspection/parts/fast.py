@@ -43,14 +43,18 @@ class SetForward:
 
     The same is done for each slot of 15 minutes when it is not further than `SLOT_DAYS`. So a day costs about two
     seconds, 365 days a quarter of an hour, and a day with its 96 slots about three minutes. The energy of the skipped
-    time is missing, as it is when the clock of a meter is set.
+    time is missing, as it is when the clock of a meter is set. `midnight_lead_ms` is for a clock that can't be set just
+    before midnight: there the clock is set so much earlier, and at the other slots `lead_ms` before them all the same.
     """
 
-    def __init__(self, time: BenchTime, dut: Dut, timezone: str, *, lead_ms: int = LEAD_MS) -> None:
+    def __init__(
+        self, time: BenchTime, dut: Dut, timezone: str, *, lead_ms: int = LEAD_MS, midnight_lead_ms: int | None = None
+    ) -> None:
         self._time = time
         self._dut = dut
         self._timezone = timezone
         self._lead_ms = lead_ms
+        self._midnight_lead_ms = lead_ms if midnight_lead_ms is None else midnight_lead_ms
 
     async def to(self, device_ms: int) -> None:
         """Return when the device's clock shows at least that; DutError when it does not get there."""
@@ -60,14 +64,15 @@ class SetForward:
             midnight_ms = next_day_start_ms(shown_ms, self._timezone)
             slot_ms = shown_ms - shown_ms % SLOT_MS + SLOT_MS
             boundary_ms = min(midnight_ms, slot_ms if by_slots else midnight_ms, device_ms)
-            if boundary_ms - shown_ms > self._lead_ms:
-                await self._dut.write("clock", {"time": boundary_ms - self._lead_ms})
-            shown_ms = await self._pass(boundary_ms)
+            lead_ms = self._midnight_lead_ms if boundary_ms == midnight_ms else self._lead_ms
+            if boundary_ms - shown_ms > lead_ms:
+                await self._dut.write("clock", {"time": boundary_ms - lead_ms})
+            shown_ms = await self._pass(boundary_ms, lead_ms)
 
-    async def _pass(self, boundary_ms: int) -> int:
+    async def _pass(self, boundary_ms: int, lead_ms: int) -> int:
         """Wait until the device shows a time at or after a boundary; return it."""
-        deadline = self._time.now() + self._lead_ms + PATIENCE_MS
-        await self._time.wait(min(self._lead_ms, max(boundary_ms - await clock_of(self._dut), 0)))
+        deadline = self._time.now() + lead_ms + PATIENCE_MS
+        await self._time.wait(min(lead_ms, max(boundary_ms - await clock_of(self._dut), 0)))
         while (shown_ms := await clock_of(self._dut)) < boundary_ms:
             if self._time.now() >= deadline:
                 raise DutError(f"its clock was to pass {boundary_ms} ms; {PATIENCE_MS} ms later it shows {shown_ms} ms")

@@ -11,7 +11,7 @@ import pytest
 from functions_support import failed, perform
 
 from firmware_sim.inspection.functions import function_items
-from firmware_sim.inspection.parts.fast import LEAD_MS, JumpForward, SetForward
+from firmware_sim.inspection.parts.fast import JumpForward, SetForward
 from firmware_sim.inspection.parts.simulated import SimulatedBench
 from firmware_sim.inspection.points import Rating
 from firmware_sim.meter import MeterSettings
@@ -83,8 +83,8 @@ def test_a_right_meter_passes_on_a_slow_line(profile: str, kind: str) -> None:
         dut: Any = Slow(bench.dut, bench.time)
         bench.dut = dut
         # A DL/T 645 clock can't be set within the minute before midnight.
-        lead_ms = 61_000 if profile.startswith("dlt645") else LEAD_MS
-        jumps = SetForward(bench.time, dut, bench.timezone, lead_ms=lead_ms)
+        lead_ms = 61_000 if profile.startswith("dlt645") else None
+        jumps = SetForward(bench.time, dut, bench.timezone, midnight_lead_ms=lead_ms)
         bench.fast = JumpForward(bench.time, dut) if kind == "runs on" else jumps
 
     results = perform(*IDS, profile=profile, change=slow)

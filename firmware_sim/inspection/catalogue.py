@@ -1,7 +1,7 @@
 """Every item of an inspection, in the order of the report; and what needs a laboratory."""
 
 from firmware_sim.inspection.bench import Item
-from firmware_sim.inspection.functions import function_items, laboratory_items
+from firmware_sim.inspection.functions import Expectations, function_items, laboratory_items
 from firmware_sim.inspection.metering.carbon import DynamicFactor, FixedFactor
 from firmware_sim.inspection.metering.clock import DailyClock
 from firmware_sim.inspection.metering.electricity import Electricity, Repeatability
@@ -9,8 +9,8 @@ from firmware_sim.inspection.metering.limits_of_load import Constant, NoLoad, St
 from firmware_sim.inspection.result import ItemInfo
 
 
-def items(kind: str) -> list[Item]:
-    """Return the items of a `factory` or `type` inspection."""
+def items(kind: str, expectations: Expectations | None = None) -> list[Item]:
+    """Return the items of a `factory` or `type` inspection, for a device of which this is expected (None: defaults)."""
     every: list[Item] = [
         Starting(),
         NoLoad(),
@@ -20,7 +20,7 @@ def items(kind: str) -> list[Item]:
         DailyClock(),
         FixedFactor(),
         DynamicFactor(),
-        *function_items(),
+        *function_items(expectations),
     ]
     return [item for item in every if (item.info.factory if kind == "factory" else item.info.type_test)]
 

@@ -75,9 +75,10 @@ def inspect(plan: Plan, options: Options, *, clock: Clock | None = None, firmwar
     logging.getLogger("firmware_sim").setLevel(logging.WARNING)
     if options.fast:
         plan = shortened(plan)
-    every = catalogue.items(plan.inspection.kind)
+    every = catalogue.items(plan.inspection.kind, plan.functions.expectations())
     chosen = select(every, options.items or plan.items)
     whole = len(chosen) == len(every) and plan.points == PointsSection()
+    whole = whole and plan.functions.is_whole
     output = plan.inspection.output
     assert output is not None  # load_plan has put the default there
     if options.anew:

@@ -10,6 +10,8 @@ from pydantic.main import IncEx
 
 from fieldbus.lines import AnyLine
 from firmware_sim.inspection.bench import Ability, Selection
+from firmware_sim.inspection.functions import Expectations
+from firmware_sim.inspection.functions.expectations import YEAR_DAYS, Far, Missing
 from firmware_sim.inspection.metering.grid import current_ma, power_factor
 from firmware_sim.inspection.metering.limits import DEFAULT_FILE
 from firmware_sim.inspection.points import Balance, Rating
@@ -21,6 +23,9 @@ Text = Annotated[str, Field(max_length=200)]
 Positive = Annotated[Exact, Field(gt=0)]
 _MILLI = 1000
 _MG_PER_KG = 10**6
+_MOST_MG = 4000 * _MG_PER_KG  # as points.factors
+_KG_DIGITS = 12  # carbon is kept in ng
+_FACTOR_DIGITS = 6  # factors in mg
 
 
 class About(Section):
@@ -133,6 +138,34 @@ class PointsSection(Section):
         )
 
 
+class FunctionsSection(Section):
+    """What the maker says of functions that the standard, as known here, leaves open (functions.Expectations)."""
+
+    missing: Missing = "held"
+    default_mg: Annotated[Whole, Field(ge=0, le=_MOST_MG)] | None = None
+    carbon_decimals: Annotated[Whole, Field(ge=0, le=_KG_DIGITS)] = 2
+    factor_decimals: Annotated[Whole, Field(ge=0, le=_FACTOR_DIGITS)] = 4
+    largest_factor_mg: Annotated[Whole, Field(ge=1, le=_MOST_MG)] | None = None
+    far: Far = "refused"
+    year_days: Annotated[Whole, Field(ge=1, le=YEAR_DAYS)] = YEAR_DAYS
+    every_days: Annotated[Whole, Field(ge=1, le=YEAR_DAYS)] = 1
+
+    @model_validator(mode="after")
+    def _default_is_used(self) -> "FunctionsSection":
+        if (self.missing == "default") != (self.default_mg is not None):
+            raise ValueError('default_mg: expected a factor where missing = "default", and none otherwise')
+        return self
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all days are filled and read back."""
+        return self.year_days == YEAR_DAYS and self.every_days == 1
+
+    def expectations(self) -> Expectations:
+        """Return what the items ask for."""
+        return Expectations(**self.model_dump())
+
+
 class DutSection(Section):
     """The device under test (被检表): a real one on a line, or (without a line) the simulated firmware."""
 
@@ -208,6 +241,7 @@ class Plan(Section):
     environment: EnvironmentSection = EnvironmentSection()
     rating: RatingSection
     points: PointsSection = PointsSection()
+    functions: FunctionsSection = FunctionsSection()
     dut: DutSection = DutSection()
     source: AnySource = SimulatedSource(kind="simulated")
     standard: StandardSection = StandardSection()

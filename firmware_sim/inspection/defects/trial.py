@@ -11,7 +11,7 @@ from firmware_sim.inspection import catalogue
 from firmware_sim.inspection.bench import Item
 from firmware_sim.inspection.defects.catalogue import BY_ID
 from firmware_sim.inspection.defects.defect import RATING, Conditions, Defect
-from firmware_sim.inspection.functions import Expectations, function_items
+from firmware_sim.inspection.functions import Expectations
 from firmware_sim.inspection.metering.limits import FileLimits
 from firmware_sim.inspection.parts.simulated import simulated_bench
 from firmware_sim.inspection.result import ItemResult, Verdict
@@ -41,8 +41,7 @@ class Finding:
 
 def every_item(expectations: Expectations | None = None) -> list[Item]:
     """Return every item that this bench performs, for a device of which this is expected."""
-    functions = {item.info.id: item for item in function_items(expectations)}
-    return [functions.get(item.info.id, item) for item in catalogue.items("type")]
+    return catalogue.items("type", expectations)
 
 
 def tried(trial: Trial) -> list[Finding]:

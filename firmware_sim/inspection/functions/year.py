@@ -7,7 +7,7 @@ from diantan_core import next_day_start_ms
 from firmware_sim.inspection.bench import Ability, Bench, DutRefusedError
 from firmware_sim.inspection.functions.account import of_flow, read_row, scales
 from firmware_sim.inspection.functions.checks import Checks, NotLookedAtError
-from firmware_sim.inspection.functions.expectations import Expectations
+from firmware_sim.inspection.functions.expectations import YEAR_DAYS, Expectations
 from firmware_sim.inspection.functions.given import SLOT_MS
 from firmware_sim.inspection.functions.journey import DAY_MS, DAY_SLOTS, Journey, UnsayableError, by_setting
 from firmware_sim.inspection.functions.loads import day_factors, directions
@@ -46,6 +46,8 @@ async def year(bench: Bench, checks: Checks, expectations: Expectations) -> None
     else:
         checks.note("the device keeps no factors that can be read: daily carbon only")
     checks.figures["days"] = str(len(days) - 1)
+    if expectations.year_days < YEAR_DAYS:
+        checks.note(f"shortened: {expectations.year_days} of {YEAR_DAYS} days were lived through")
     if expectations.every_days > 1:
         checks.note(f"sampled: of the rows, those of every {expectations.every_days}th day were read")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.inspection.bench import Ability, Selection
+from firmware_sim.inspection.functions import Expectations
 from firmware_sim.inspection.metering.limits import DEFAULT_FILE
 from firmware_sim.inspection.plan import CommandSource, StreamSource, digest, load_plan
 from firmware_sim.inspection.points import Rating
@@ -65,6 +66,26 @@ def test_real_parts(tmp_path: Path) -> None:
     assert command.standard.line is not None
 
 
+def test_what_the_standard_leaves_open_is_said_of_the_device(tmp_path: Path) -> None:
+    found = load_plan(plan(tmp_path, SHORTEST)).functions
+    assert found.expectations() == Expectations()
+    assert found.is_whole
+    said = """[functions]
+missing = "default"
+default_mg = 581300
+carbon_decimals = 3
+factor_decimals = 5
+largest_factor_mg = 20000000
+far = "either"
+year_days = 30
+every_days = 7
+"""
+    found = load_plan(plan(tmp_path, SHORTEST + said)).functions
+    assert found.expectations() == Expectations("default", 581_300, 3, 5, 20_000_000, "either", 30, 7)
+    for reduced in ("year_days = 364", "every_days = 2"):
+        assert not load_plan(plan(tmp_path, f"{SHORTEST}[functions]\n{reduced}\n")).functions.is_whole
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -87,6 +108,13 @@ def test_real_parts(tmp_path: Path) -> None:
         (SHORTEST + '[dut]\ncan = ["fly"]\n', "dut.can"),
         (SHORTEST.replace('class = "B"', ""), "rating.class"),
         (SHORTEST + "[pointz]\n", "pointz"),
+        (SHORTEST + '[functions]\nmissing = "lost"\n', "functions.missing"),
+        (SHORTEST + '[functions]\nmissing = "default"\n', "default_mg: expected a factor"),
+        (SHORTEST + "[functions]\ndefault_mg = 581300\n", "and none otherwise"),
+        (SHORTEST + "[functions]\nfactor_decimals = 7\n", "functions.factor_decimals"),
+        (SHORTEST + "[functions]\nlargest_factor_mg = 0.5\n", "functions.largest_factor_mg"),
+        (SHORTEST + "[functions]\nyear_days = 366\n", "functions.year_days"),
+        (SHORTEST + "[functions]\nevery_days = 0\n", "functions.every_days"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, text: str, said: str) -> None:
@@ -100,6 +128,7 @@ def test_a_record_belongs_to_what_is_measured_not_to_the_texts_of_the_report(tmp
     first = digest(load_plan(plan(tmp_path, SHORTEST)))
     assert digest(load_plan(plan(tmp_path, SHORTEST + '[environment]\ntemperature = "23 °C"\n'))) == first
     assert digest(load_plan(plan(tmp_path, SHORTEST + "[points]\nruns = 3\n"))) != first
+    assert digest(load_plan(plan(tmp_path, SHORTEST + '[functions]\nmissing = "undefined"\n'))) != first
     assert digest(load_plan(plan(tmp_path, SHORTEST + '[subject]\ninspector = "A"\nplace = "B"\n'))) == first
     for told in ("manufacturer", "model", "serial", "firmware"):
         assert digest(load_plan(plan(tmp_path, SHORTEST + f'[subject]\n{told} = "2"\n'))) != first, told

@@ -54,6 +54,9 @@ def test_all_365_days_are_filled_and_a_sample_says_that_it_is_one() -> None:
     found = {step.what: step.found for step in result.steps}
     assert found == {"daily carbon": "29 right", "factor history": f"{29 * 96} right"}
     assert "every 13th day" in result.note
+    assert "shortened" not in result.note
+    fewer = perform("functions.year", expectations=Expectations(year_days=3))[0]
+    assert "shortened: 3 of 365 days" in fewer.note
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -44,12 +44,10 @@ def _inspect(options: argparse.Namespace) -> int:
     if options.plan is None:
         output = Path(f"inspection-{plan.inspection.number}")
         plan = plan.model_copy(update={"inspection": plan.inspection.model_copy(update={"output": output})})
-    if options.output is not None:
-        plan = plan.model_copy(update={"inspection": plan.inspection.model_copy(update={"output": options.output})})
     if options.itself:
         plan = self_plan(plan)
     if options.list:
         print(listed(plan))  # noqa: T201 - the command's answer
         return 0
     formats = options.format or _FORMATS
-    return inspect(plan, Options(options.items, options.fast, options.anew, formats))
+    return inspect(plan, Options(options.items, options.fast, options.anew, formats, options.output))

@@ -1,6 +1,7 @@
 """`diantan-sim inspect`: run a plan, or go on with it, and write its reports."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 import time
@@ -15,9 +16,11 @@ from clock import Clock, SystemClock
 from firmware_sim.inspection import catalogue
 from firmware_sim.inspection.assemble import assembled, equipment
 from firmware_sim.inspection.bench import BenchError, DutError, Item
+from firmware_sim.inspection.metering.grid import GridError, current_ma, power_factor
 from firmware_sim.inspection.metering.limits import FileLimits
 from firmware_sim.inspection.parts.simulated import Firmware
 from firmware_sim.inspection.plan import DutSection, Plan, PointsSection, SimulatedSource, StandardSection, digest
+from firmware_sim.inspection.points import Balance, Rating
 from firmware_sim.inspection.progress import Display
 from firmware_sim.inspection.report.as_docx import as_docx
 from firmware_sim.inspection.report.as_html import as_html
@@ -34,11 +37,9 @@ INTERRUPTED: Final = 130
 RECORD: Final = "record.jsonl"
 FORMATS: Final = ("json", "junit", "html", "docx")
 
-_FAST_POINTS: Final = {
-    "factors": [Decimal("0.1"), Decimal(1)],
-    "power_factors": ["1.0", "0.5L"],
-    "currents": ["Imax", "Itr", "Imin"],
-}
+_FAST_FACTORS: Final = (Decimal("0.1"), Decimal(1))
+_FAST_POWER_FACTORS: Final = ("1.0", "0.5L")
+_FAST_CURRENTS: Final = ("Imax", "Itr", "Imin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +50,68 @@ class Options:
     fast: bool = False
     anew: bool = False
     formats: Sequence[str] = FORMATS
+    output: Path | None = None  # None: where the plan says
 
 
 def self_plan(plan: Plan) -> Plan:
-    """Return the plan for the simulated firmware instead of the device: an inspection of the bench itself."""
+    """Return the plan for the simulated firmware instead of the device: an inspection of the bench itself.
+
+    Its record is another one than the device's, in a folder of its own (…-self).
+    """
     dut = DutSection(profile=plan.dut.profile, parameters=plan.dut.parameters, address=plan.dut.address)
-    return plan.model_copy(
-        update={"dut": dut, "source": SimulatedSource(kind="simulated"), "standard": StandardSection()}
-    )
+    simulated = {"dut": dut, "source": SimulatedSource(kind="simulated"), "standard": StandardSection()}
+    return _beside(plan.model_copy(update=simulated), "self")
 
 
 def shortened(plan: Plan) -> Plan:
-    """Return the plan with few load points: a look at every commit, no inspection."""
-    return plan.model_copy(update={"points": plan.points.model_copy(update=_FAST_POINTS)})
+    """Return the plan with few load points, in a folder of its own (…-fast): a look at every commit, no inspection.
+
+    Of the plan's own factors, power factors and currents those that a short run takes; all where it takes none.
+    """
+    points = plan.points
+    few = {
+        "factors": [factor for factor in points.factors if factor in _FAST_FACTORS] or points.factors,
+        "power_factors": [name for name in points.power_factors if name in _FAST_POWER_FACTORS] or points.power_factors,
+        "currents": [name for name in points.currents if name in _FAST_CURRENTS] or points.currents,
+    }
+    return _beside(plan.model_copy(update={"points": points.model_copy(update=few)}), "fast")
+
+
+def _beside(plan: Plan, ending: str) -> Plan:
+    output = plan.inspection.output
+    assert output is not None  # load_plan has put the default there
+    return _into(plan, output.with_name(f"{output.name}-{ending}"))
+
+
+def _into(plan: Plan, output: Path) -> Plan:
+    return plan.model_copy(update={"inspection": plan.inspection.model_copy(update={"output": output})})
+
+
+def has_every_point(points: PointsSection, rating: Rating) -> bool:
+    """Return whether the standard's load points are all among those of a plan; further ones take nothing away.
+
+    They are the defaults of the section, at the rated voltage, each standing 2 minutes at least (one source); currents
+    that the meter can't take are none of its points. Any phase may be the one that is loaded alone.
+    """
+    standard = PointsSection()
+    # A single-phase meter has no unbalanced load.
+    loads = {balance is Balance.BALANCED for balance in standard.balances if rating.phases > 1}
+    return (
+        {*standard.factors} <= {*points.factors}
+        and {*map(power_factor, standard.power_factors)} <= {*map(power_factor, points.power_factors)}
+        and _currents(standard, rating) <= _currents(points, rating)
+        and loads <= {balance is Balance.BALANCED for balance in points.balances}
+        and rating.voltage_mv in (points.selection().voltages_mv or (rating.voltage_mv,))
+        and points.dwell_seconds >= standard.dwell_seconds
+    )
+
+
+def _currents(points: PointsSection, rating: Rating) -> set[int]:
+    found = set()
+    for name in points.currents:
+        with contextlib.suppress(GridError):
+            found.add(current_ma(name, rating))
+    return found
 
 
 def inspect(plan: Plan, options: Options, *, clock: Clock | None = None, firmware: Firmware = Meter) -> int:
@@ -75,9 +125,11 @@ def inspect(plan: Plan, options: Options, *, clock: Clock | None = None, firmwar
     logging.getLogger("firmware_sim").setLevel(logging.WARNING)
     if options.fast:
         plan = shortened(plan)
+    if options.output is not None:
+        plan = _into(plan, options.output)
     every = catalogue.items(plan.inspection.kind, plan.functions.expectations())
     chosen = select(every, options.items or plan.items)
-    whole = len(chosen) == len(every) and plan.points == PointsSection()
+    whole = len(chosen) == len(every) and has_every_point(plan.points, plan.rating.rating())
     whole = whole and plan.functions.is_whole
     output = plan.inspection.output
     assert output is not None  # load_plan has put the default there
@@ -139,6 +191,7 @@ class _Session:
             now_ms,
             self.whole,
             self.asked,
+            {item: tuple(points.values()) for item, points in self.record.points.items()},
         )
         forms: dict[str, tuple[str, Callable[[Report], str | bytes]]] = {
             "json": ("report.json", as_json),

@@ -30,10 +30,12 @@ class Record:
     def __init__(self, path: Path, plan: str, begun_ms: int = 0) -> None:
         """Open the record, or begin one at `begun_ms`; StoreError for one of another plan or form, or in use; OSError.
 
-        The attribute `begun_ms` says when it was begun, however often it was gone on with.
+        The attribute `begun_ms` says when it was begun, however often it was gone on with. One of another plan in which
+        nothing was measured yet is begun anew: that plan could not be used, and has been put right since.
         """
         self.path = path
         self.begun_ms = begun_ms
+        self._plan = plan
         self.items: dict[str, ItemResult] = {}
         self.points: dict[str, dict[str, PointResult]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,21 +81,28 @@ class Record:
         os.fsync(self._file.fileno())
 
     def _load(self, plan: str) -> int:
-        """Read what is there; return how many bytes of it are whole lines."""
-        whole = 0
+        """Read what is there; return how many bytes of it are whole lines to go on with."""
+        whole, begun_ms = 0, self.begun_ms
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     break
-                self._take(number, line, plan)
+                self._take(number, line)
                 whole += len(line)
-        return whole
+        if not whole or self._plan == plan:
+            return whole
+        if self.points or any(result.verdict is not Verdict.ERROR for result in self.items.values()):
+            raise StoreError(
+                f"{self.path}: is the record of another plan, or the plan has changed since; --anew sets it aside"
+            )
+        self.items, self.begun_ms = {}, begun_ms
+        return 0
 
-    def _take(self, number: int, line: bytes, plan: str) -> None:
+    def _take(self, number: int, line: bytes) -> None:
         try:
             entry = json.loads(line)
             if number == 1:
-                self._check_head(entry, plan)
+                self._take_head(entry)
             elif "point" in entry:
                 item = entry.pop("point")
                 result = _point(entry)
@@ -105,11 +114,10 @@ class Record:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(f"{self.path}: line {number} is not one of a record of inspection: {error}") from error
 
-    def _check_head(self, entry: Mapping[str, Any], plan: str) -> None:
+    def _take_head(self, entry: Mapping[str, Any]) -> None:
         if entry["format"] != FORMAT:
-            raise StoreError(f"{self.path}: expected a record of form {FORMAT}, got {entry['format']!r:.20}")
-        if entry["plan"] != plan:
-            raise StoreError(f"{self.path}: is the record of another plan, or the plan has changed since: begin anew")
+            raise ValueError(f"expected a record of form {FORMAT}, got {entry['format']!r:.20}")
+        self._plan = entry["plan"]
         self.begun_ms = int(entry.get("begun_ms", self.begun_ms))
 
 

@@ -135,7 +135,7 @@ def test_healthy_firmware_that_is_served_passes_the_metering(bench: Bench) -> No
     device = bench.serve("--once")
     status, said = bench.inspect("metering.*", more=("--fast",))
     assert status == 0, said
-    found = bench.results()
+    found = bench.results("inspection-E-1-fast")
     assert found["metering.carbon.fixed"]["points"]
     assert {found[name]["verdict"] for name in ("metering.starting", "metering.carbon.dynamic")} == {"passed"}
     assert ended(device)[0] == 0

@@ -1,7 +1,7 @@
 """What every form of the report says: about the device, the conditions, the items and the conclusion."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -87,6 +87,7 @@ class Report:
     ended_ms: int = 0
     whole: bool = True  # every item was asked for, with the standard's load points
     asked: frozenset[str] | None = None  # the items that were asked for; None: all if `whole`, else those with a result
+    finished: Mapping[str, Sequence[PointResult]] = field(default_factory=dict)  # points of items that did not end
 
     @property
     def verdict(self) -> Verdict:
@@ -105,14 +106,20 @@ class Report:
         return self.whole if self.asked is None else info.id in self.asked
 
     def of(self, info: ItemInfo) -> ItemResult:
-        """Return an item's result; SKIPPED, or NOT_PERFORMED for one of a laboratory, where there is none."""
+        """Return an item's result; SKIPPED, or NOT_PERFORMED for one of a laboratory, where there is none.
+
+        An item that broke off has the load points that were finished before, and no conclusion from them.
+        """
+        points = tuple(self.finished.get(info.id, ()))
         found = self.results.get(info.id)
         if found is not None:
-            return found
+            return found if found.points else replace(found, points=points)
         verdict = Verdict.NOT_PERFORMED if info.group == "laboratory" else Verdict.SKIPPED
         note = "not reached 未检至此项" if self._is_asked(info) else "not asked for 未要求"
         note = "" if verdict is Verdict.NOT_PERFORMED else note
-        return ItemResult(info.id, verdict, self.begun_ms, self.begun_ms, note=note)
+        if points:
+            note = f"interrupted after {len(points)} results 检验中断，已得 {len(points)} 个结果"
+        return ItemResult(info.id, verdict, self.begun_ms, self.begun_ms, points=points, note=note)
 
     def counted(self) -> dict[Verdict, int]:
         """Return how many items came to each verdict."""

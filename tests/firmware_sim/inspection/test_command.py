@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -13,8 +14,9 @@ from docx import Document
 from firmware_sim.circuit import Circuit
 from firmware_sim.cli import main
 from firmware_sim.curves import Curve
-from firmware_sim.inspection.command import Options, inspect
-from firmware_sim.inspection.plan import load_plan
+from firmware_sim.inspection.command import Options, has_every_point, inspect, shortened
+from firmware_sim.inspection.plan import PointsSection, load_plan
+from firmware_sim.inspection.points import Rating
 from firmware_sim.inspection.store import Record
 from firmware_sim.meter import Meter, MeterSettings
 
@@ -127,7 +129,7 @@ def test_the_simulated_firmware_passes_in_place_of_a_device(plan: Path) -> None:
     plan.write_text(text)
     arguments = ["inspect", str(plan), "--items", "metering.starting"]
     assert main(arguments) == 3  # nobody listens there
-    assert main([*arguments, "--self", "--anew"]) == 0
+    assert main([*arguments, "--self"]) == 0
 
 
 @pytest.mark.parametrize("kind", ["factory", "type"])
@@ -135,12 +137,12 @@ def test_a_healthy_meter_passes_every_item_of_either_inspection(tmp_path: Path, 
     path = tmp_path / "plan.toml"
     path.write_text(PLAN.replace("KIND", kind))
     assert main(["inspect", str(path), "--fast", "--format", "json"]) == 0
-    found = json.loads((tmp_path / "inspection-7" / "report.json").read_text())
+    found = json.loads((tmp_path / "inspection-7-fast" / "report.json").read_text())
     verdicts = {entry["id"]: entry["verdict"] for entry in found["items"]}
     assert set(verdicts.values()) <= {"passed", "skipped", "not performed here"}
     assert sum(verdict == "passed" for verdict in verdicts.values()) >= 30
     assert [name for name, verdict in verdicts.items() if verdict == "skipped"] == ["robustness.line-checks"]
-    assert not list((tmp_path / "inspection-7").glob("*.html"))
+    assert not list((tmp_path / "inspection-7-fast").glob("*.html"))
 
 
 @pytest.mark.parametrize(
@@ -170,4 +172,67 @@ def test_a_changed_plan_does_not_go_on_with_the_record_of_another(
     assert main(["inspect", str(plan), "--items", "metering.starting"]) == 0
     plan.write_text(plan.read_text().replace("factors = [0.5]", "factors = [0.6]"))
     assert main(["inspect", str(plan), "--items", "metering.starting"]) == 2
-    assert "another plan" in capsys.readouterr().err
+    assert "--anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [
+        (["--fast"], "inspection-7-fast"),
+        (["--self"], "inspection-7-self"),
+        (["--self", "--fast"], "inspection-7-self-fast"),
+        (["--self", "--fast", "--output", "OWN"], "own"),
+    ],
+)
+def test_a_look_does_not_touch_the_record_of_the_inspection(plan: Path, arguments: list[str], folder: str) -> None:
+    items = ["inspect", str(plan), "--items", "metering.starting"]
+    assert main(items) == 0
+    record = plan.parent / "inspection-7" / "record.jsonl"
+    before = record.read_bytes()
+    own = [str(plan.parent / "own") if argument == "OWN" else argument for argument in arguments]
+    assert main([*items, *own]) == 0
+    assert {path.name for path in (plan.parent / folder).iterdir()} == {path.name for path in record.parent.iterdir()}
+    assert record.read_bytes() == before
+    assert main(items) == 0
+
+
+def test_a_short_run_takes_no_load_points_beyond_those_of_the_plan(plan: Path) -> None:
+    text = plan.read_text().replace('["Imax"]', '["Imax", "0.5Imax", "Imin"]').replace('["1.0"]', '["0.8C"]')
+    plan.write_text(text.replace("[0.5]", "[0.5, 1.0, 2]"))
+    points = shortened(load_plan(plan)).points
+    assert (points.factors, points.power_factors) == ([Decimal(1)], ["0.8C"])
+    assert points.currents == ["Imax", "Imin"]
+
+
+@pytest.mark.parametrize(
+    ("points", "whole"),
+    [
+        ({}, True),
+        ({"factors": [2, 1, Decimal("0.5"), Decimal("0.2"), Decimal("0.1")]}, True),
+        ({"factors": [1, Decimal("0.5"), Decimal("0.2")]}, False),
+        ({"power_factors": ["1", "0.5L", "0.80C", "0.25L"]}, True),
+        ({"power_factors": ["1.0", "0.5L"]}, False),
+        ({"currents": ["Imax", "0.5Imax", "0.2Imax", "10Itr", "1Itr", "Imin"]}, True),
+        ({"currents": ["Imax", "0.5Imax", "10Itr", "Itr"]}, False),
+        ({"balances": ["balanced", "a", "b", "c"]}, True),
+        ({"balances": ["balanced", "c"]}, True),
+        ({"balances": ["balanced"]}, False),
+        ({"balances": ["a"]}, False),
+        ({"voltages_v": [220, 110]}, True),
+        ({"voltages_v": [110]}, False),
+        ({"dwell_seconds": 180, "settle_seconds": 9, "runs": 3, "judge": "unrounded"}, True),
+        ({"dwell_seconds": 119}, False),
+    ],
+)
+def test_an_inspection_is_whole_with_the_points_of_the_standard_and_any_further_ones(
+    points: dict[str, object], whole: bool
+) -> None:
+    rating = Rating("B", 220_000, 250, 500, 60_000, 20)
+    assert has_every_point(PointsSection.model_validate(points), rating) is whole
+
+
+def test_a_meter_is_not_asked_for_the_loads_that_it_can_not_have() -> None:
+    single = Rating("B", 220_000, 250, 500, 60_000, 20, phases=1)
+    assert has_every_point(PointsSection.model_validate({"balances": ["balanced"]}), single)
+    small = Rating("B", 220_000, 250, 500, 4000, 20)
+    assert has_every_point(PointsSection.model_validate({"currents": ["Imax", "0.5Imax", "Itr", "Imin"]}), small)

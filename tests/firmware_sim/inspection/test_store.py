@@ -80,13 +80,34 @@ def test_two_inspections_do_not_write_to_one_record(tmp_path: Path) -> None:
     second.close()
 
 
-def test_a_record_of_another_plan_is_refused_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("measured", [POINT, ITEM, replace(ITEM, verdict=Verdict.SKIPPED)])
+def test_a_record_of_another_plan_is_refused_and_left_alone(tmp_path: Path, measured: PointResult | ItemResult) -> None:
     path = tmp_path / "record.jsonl"
-    Record(path, "plan").close()
+    record = Record(path, "plan")
+    if isinstance(measured, PointResult):
+        record.point(ITEM.id, measured)
+    else:
+        record.item(measured)
+    record.close()
     before = path.read_bytes()
-    with pytest.raises(StoreError, match="another plan"):
+    with pytest.raises(StoreError, match=r"^\S*record.jsonl: is the record of another plan.*--anew"):
         Record(path, "other")
     assert path.read_bytes() == before
+
+
+def test_another_plan_with_which_nothing_was_measured_is_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    Record(path, "with a wrong port", 1).close()
+    record = Record(path, "with a wrong command", 2)
+    record.item(replace(ITEM, verdict=Verdict.ERROR))
+    record.close()
+    record = Record(path, "right", 3)
+    assert (record.items, record.begun_ms) == ({}, 3)
+    record.point(ITEM.id, POINT)
+    record.close()
+    again = Record(path, "right", 4)
+    assert (again.items, again.known(ITEM.id), again.begun_ms) == ({}, {POINT.key: POINT}, 3)
+    again.close()
 
 
 @given(st.binary(max_size=60))

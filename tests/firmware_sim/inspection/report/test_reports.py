@@ -177,6 +177,27 @@ def test_an_interrupted_inspection_has_not_passed() -> None:
     assert report(results=done).verdict is Verdict.ERROR
 
 
+def test_finished_points_of_an_item_that_broke_off_are_shown_without_a_conclusion() -> None:
+    points = RESULTS["metering.carbon.fixed"].points
+    lost = {key: value for key, value in RESULTS.items() if key not in {"metering.carbon.fixed", "function.display"}}
+    cut = report(results=lost, asked=frozenset(RESULTS), finished={"metering.carbon.fixed": points})
+    shown = cut.of(ITEMS[1])
+    assert (shown.verdict, shown.points) == (Verdict.SKIPPED, points)
+    assert "interrupted after 4 results" in shown.note
+    assert ITEMS[1] in cut.unreached
+    items = {item["id"]: item for item in json.loads(as_json(cut))["items"]}
+    assert [len(point["readings"]) for point in items["metering.carbon.fixed"]["points"]] == [2, 2, 2, 2]
+    assert as_html(cut).count("1.250000") == as_html(report()).count("1.250000") > 0
+    assert "1.250000" in "".join(texts_of_document(as_docx(cut)))
+
+
+def test_points_of_an_item_that_the_bench_could_not_end_are_shown_with_its_note() -> None:
+    points = RESULTS["metering.carbon.fixed"].points
+    shown = report(finished={"robustness.noise": points, "metering.carbon.fixed": points[:1]})
+    assert shown.of(ITEMS[3]) == replace(RESULTS["robustness.noise"], points=points)
+    assert shown.of(ITEMS[1]) == RESULTS["metering.carbon.fixed"]
+
+
 def test_voltages_and_sequences_of_factors_are_told_apart() -> None:
     points = RESULTS["metering.carbon.fixed"].points
     low = [replace(p, readings=tuple(replace(r, voltage_mv=57_700) for r in p.readings)) for p in points[:2]]

@@ -1,9 +1,9 @@
-//! Measurements become arcs, and inflows and outflows of nodes.
+//! Measurements become arcs, and inflows of nodes.
 
 use super::error::{Element, Fault, FaultKind};
 use super::grid::Grid;
 use super::slot::{EndPowers, EndRegisters, Flows, MAX_FACTOR, Origin, Slot, Source, usable};
-use super::workspace::{Arc, Node, Taken, Workspace};
+use super::workspace::{Arc, Taken, Workspace};
 
 /// Take all measurements of a slot; returns the carbon that comes in.
 pub(super) fn take(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64) -> Taken {
@@ -25,8 +25,8 @@ fn take_net(work: &mut Workspace, grid: &Grid, flows: &[EndPowers], least: f64) 
         if from * to < 0.0 && from + to >= 0.0 && usable(from) && usable(to) {
             let forward = from > 0.0;
             let [start, end] = if forward { *ends } else { [ends[1], ends[0]] };
-            let (sent, received) = if forward { (from, -to) } else { (to, -from) };
-            carry(work, grid, start, end, sent, received);
+            let received = if forward { -to } else { -from };
+            carry(work, grid, start, end, received);
         } else if usable(from) && usable(to) {
             let registers = EndRegisters {
                 from_in_megawatts: from.max(0.0),
@@ -92,28 +92,22 @@ fn both_ways(
                     kind: FaultKind::NegativeLoss,
                 });
             }
-            carry(work, grid, start, end, sent, received);
+            carry(work, grid, start, end, received);
         } else if sent > 0.0 {
-            // Nothing arrives: the intake is lost at the end that takes it in.
-            if let Some(node) = work.nodes.get_mut(start as usize) {
-                node.outflow += sent;
-                node.lost += sent;
-            }
+            // Nothing arrives: the intake is lost at the end that takes it in, and is no arc.
         } else if received >= least {
             work.fault(Fault {
                 element: Element::Branch,
                 index,
                 kind: FaultKind::Gain,
             });
-            if let Some(node) = work.nodes.get_mut(end as usize) {
-                supply(node, received, 0.0, received);
-            }
+            supply(work, end, received, 0.0, received);
         }
     }
 }
 
 #[inline]
-fn carry(work: &mut Workspace, grid: &Grid, start: u32, end: u32, sent: f64, received: f64) {
+fn carry(work: &mut Workspace, grid: &Grid, start: u32, end: u32, received: f64) {
     if let (Some(node), Some(first)) = (
         work.nodes.get_mut(start as usize),
         grid.first.get(start as usize),
@@ -122,8 +116,6 @@ fn carry(work: &mut Workspace, grid: &Grid, start: u32, end: u32, sent: f64, rec
             *arc = Arc { received, to: end };
         }
         node.arcs += 1;
-        node.outflow += sent;
-        node.lost += sent - received;
     }
     if let Some(node) = work.nodes.get_mut(end as usize) {
         node.flux += received;
@@ -131,11 +123,16 @@ fn carry(work: &mut Workspace, grid: &Grid, start: u32, end: u32, sent: f64, rec
     }
 }
 
-fn supply(node: &mut Node, power: f64, carbon: f64, unknown: f64) {
-    node.flux += power;
-    node.supply += power;
-    node.carbon += carbon;
-    node.unknown += unknown;
+fn supply(work: &mut Workspace, node: u32, power: f64, carbon: f64, unknown: f64) {
+    if let (Some(node), Some(mix)) = (
+        work.nodes.get_mut(node as usize),
+        work.mixes.get_mut(node as usize),
+    ) {
+        node.flux += power;
+        mix.supply += power;
+        mix.carbon += carbon;
+        mix.unknown += unknown;
+    }
 }
 
 /// The carbon rate of a source of positive power in t/h, or why it has none.
@@ -167,21 +164,14 @@ fn take_sources(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, 
             work.spoil(*place);
         } else if power > 0.0 {
             let carbon = rate(source);
-            if let Some(node) = work.nodes.get_mut(*place as usize) {
-                feed(node, power, carbon.ok(), taken);
-            }
+            feed(work, *place, power, carbon.ok(), taken);
             if let Err(kind) = carbon
                 && (power >= least || kind != FaultKind::NoFactor)
             {
                 work.fault(fault(kind));
             }
-        } else {
-            if let Some(node) = work.nodes.get_mut(*place as usize) {
-                node.outflow -= power;
-            }
-            if let Some(kind) = idle_fault(source, taken) {
-                work.fault(fault(kind));
-            }
+        } else if let Some(kind) = idle_fault(source, taken) {
+            work.fault(fault(kind));
         }
     }
 }
@@ -199,12 +189,12 @@ fn idle_fault(source: &Source, taken: &mut Taken) -> Option<FaultKind> {
     }
 }
 
-fn feed(node: &mut Node, power: f64, carbon: Option<f64>, taken: &mut Taken) {
+fn feed(work: &mut Workspace, node: u32, power: f64, carbon: Option<f64>, taken: &mut Taken) {
     let unknown = if carbon.is_some() { 0.0 } else { power };
     let carbon = carbon.unwrap_or_default();
     taken.carbon += carbon;
     taken.unknown += unknown;
-    supply(node, power, carbon, unknown);
+    supply(work, node, power, carbon, unknown);
 }
 
 fn take_loads(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, taken: &mut Taken) {
@@ -220,15 +210,17 @@ fn take_loads(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, ta
             work.spoil(*place);
             continue;
         }
-        let Some(node) = work.nodes.get_mut(*place as usize) else {
-            continue;
-        };
         if power >= 0.0 {
-            node.outflow += power;
             continue;
         }
         let factor = load.usable_factor();
-        feed(node, -power, factor.map(|factor| -power * factor), taken);
+        feed(
+            work,
+            *place,
+            -power,
+            factor.map(|factor| -power * factor),
+            taken,
+        );
         if factor.is_none() && -power >= least {
             let kind = if load.factor.is_some() {
                 FaultKind::BadFactor
@@ -256,11 +248,14 @@ fn take_storages(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, taken: &mut
         if draw.overdrawn {
             work.fault(fault(FaultKind::Overdrawn));
         }
-        if let Some(node) = work.nodes.get_mut(*place as usize) {
-            taken.carbon += draw.carbon;
-            taken.unknown += draw.unknown;
-            supply(node, storage.discharge_megawatts, draw.carbon, draw.unknown);
-            node.outflow += storage.charge_megawatts;
-        }
+        taken.carbon += draw.carbon;
+        taken.unknown += draw.unknown;
+        supply(
+            work,
+            *place,
+            storage.discharge_megawatts,
+            draw.carbon,
+            draw.unknown,
+        );
     }
 }

@@ -8,22 +8,31 @@
 use super::elimination::{Arcs, Elimination};
 use super::loops::Loops;
 use super::solution::Quality;
-use super::workspace::{Arc, Node, outgoing};
+use super::workspace::{Arc, Mix, Node, outgoing};
 
 /// Up to this many nodes the matrix is dense; loops of public grids have 2 to 75.
 const DENSE: usize = 96;
 
+/// What a component is settled with.
+pub(super) struct Parts<'a> {
+    pub(super) nodes: &'a mut [Node],
+    pub(super) mixes: &'a mut [Mix],
+    pub(super) arcs: &'a [Arc],
+    pub(super) first: &'a [u32],
+    pub(super) quality: &'a mut [Quality],
+}
+
 /// Settle the nodes of a component: `carbon` and `unknown` become amounts per MW.
-pub(super) fn settle(
-    number: usize,
-    loops: &mut Loops,
-    nodes: &mut [Node],
-    arcs: &[Arc],
-    first: &[u32],
-    quality: &mut [Quality],
-) {
+pub(super) fn settle(number: usize, loops: &mut Loops, parts: Parts<'_>) {
+    let Parts {
+        nodes,
+        mixes,
+        arcs,
+        first,
+        quality,
+    } = parts;
     let mark = u32::try_from(number).unwrap_or_default();
-    let size = enter(number, mark, loops, nodes);
+    let size = enter(number, mark, loops, mixes);
     let fed = loops.supply.iter().sum::<f64>() > 0.0;
     let solved = fed
         && if size <= DENSE {
@@ -41,27 +50,28 @@ pub(super) fn settle(
     };
     if verdict.is_some() {
         let members = loops.component(number).iter();
-        let came = members.map(|member| nodes.get(*member as usize).map_or(0.0, |n| n.carbon));
+        let came = members.map(|member| mixes.get(*member as usize).map_or(0.0, |mix| mix.carbon));
         loops.dropped += came.sum::<f64>();
     }
     for place in 0..size {
         let Some(member) = loops.component(number).get(place).copied() else {
             continue;
         };
-        let (Some(node), Some(quality)) = (
+        let (Some(node), Some(mix), Some(quality)) = (
             nodes.get_mut(member as usize),
+            mixes.get_mut(member as usize),
             quality.get_mut(member as usize),
         ) else {
             continue;
         };
         let shares = loops.sides.get(place).copied().unwrap_or_default();
-        [node.carbon, node.unknown] = if verdict.is_some() {
+        [mix.carbon, mix.unknown] = if verdict.is_some() {
             [0.0, 1.0]
         } else {
             shares
         };
         // What circulates without a source is known from the arcs only.
-        node.supply = node.flux;
+        mix.supply = node.flux;
         node.waiting = super::sweep::SETTLED;
         if let Some(verdict) = verdict {
             *quality = verdict;
@@ -70,7 +80,7 @@ pub(super) fn settle(
 }
 
 /// Give each member its place, and take its supply and right-hand sides.
-fn enter(number: usize, mark: u32, loops: &mut Loops, nodes: &[Node]) -> usize {
+fn enter(number: usize, mark: u32, loops: &mut Loops, mixes: &[Mix]) -> usize {
     let size = loops.component(number).len();
     loops.supply.clear();
     loops.sides.clear();
@@ -78,9 +88,9 @@ fn enter(number: usize, mark: u32, loops: &mut Loops, nodes: &[Node]) -> usize {
         let Some(member) = loops.component(number).get(place).copied() else {
             continue;
         };
-        let node = nodes.get(member as usize).copied().unwrap_or_default();
-        loops.supply.push(node.supply);
-        loops.sides.push([node.carbon, node.unknown]);
+        let mix = mixes.get(member as usize).copied().unwrap_or_default();
+        loops.supply.push(mix.supply);
+        loops.sides.push([mix.carbon, mix.unknown]);
         if let (Some(index), Some(low)) = (
             loops.index.get_mut(member as usize),
             loops.low.get_mut(member as usize),

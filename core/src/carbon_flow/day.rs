@@ -10,6 +10,9 @@ use super::solution::Solution;
 use super::storage::{Storage, Tank};
 use super::workspace::Workspace;
 
+/// Nodes to solve that take longer than a thread takes to start, by far.
+const WORTH_A_THREAD: usize = 50_000;
+
 /// Solve slots that don't depend on each other, on up to `threads` threads (None: as many as the machine has).
 ///
 /// The results are the same, to the bit, for any number of threads.
@@ -22,8 +25,11 @@ pub fn solve_slots(
     settings: &Settings,
     threads: Option<NonZeroUsize>,
 ) -> Result<Vec<Solution>, SlotError> {
-    let available = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = threads.map_or_else(available, NonZeroUsize::get);
+    let available = || {
+        let all = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        all.min((grid.nodes() * slots.len()).div_ceil(WORTH_A_THREAD))
+    };
+    let threads = threads.map_or_else(available, NonZeroUsize::get).max(1);
     let share = slots.len().div_ceil(threads).max(1);
     let mut solved: Vec<Result<Solution, SlotError>> = Vec::new();
     solved.resize_with(slots.len(), || Ok(Solution::default()));
@@ -32,10 +38,15 @@ pub fn solve_slots(
             let solve = move || {
                 let mut work = Workspace::new();
                 for (slot, place) in slots.iter().zip(solved) {
-                    *place = work.solve(grid, slot, settings).cloned();
+                    let done = work.solve(grid, slot, settings).map(|_| ());
+                    *place = done.map(|()| work.take_solution());
                 }
             };
-            scope.spawn(solve);
+            if threads == 1 {
+                solve();
+            } else {
+                scope.spawn(solve);
+            }
         }
     });
     solved.into_iter().collect()

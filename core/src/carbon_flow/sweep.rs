@@ -3,7 +3,7 @@
 use super::component;
 use super::grid::Grid;
 use super::solution::Quality;
-use super::workspace::{Arc, Node, Workspace, outgoing};
+use super::workspace::{Arc, Mix, Node, Workspace, outgoing};
 
 /// The mark of a node that is settled.
 pub(super) const SETTLED: u32 = u32::MAX;
@@ -24,6 +24,7 @@ pub(super) fn settle(work: &mut Workspace, grid: &Grid, least: f64) {
 fn set_aside(work: &mut Workspace, grid: &Grid, least: f64) -> usize {
     let Workspace {
         nodes,
+        mixes,
         arcs,
         stack,
         solution,
@@ -53,8 +54,10 @@ fn set_aside(work: &mut Workspace, grid: &Grid, least: f64) -> usize {
             }
             node.waiting = node.waiting.saturating_sub(1);
             if arc.received >= least {
-                node.supply += arc.received;
-                node.unknown += arc.received;
+                if let Some(mix) = mixes.get_mut(place) {
+                    mix.supply += arc.received;
+                    mix.unknown += arc.received;
+                }
                 continue;
             }
             node.flux -= arc.received;
@@ -71,6 +74,7 @@ fn set_aside(work: &mut Workspace, grid: &Grid, least: f64) -> usize {
 fn settle_ready(work: &mut Workspace, grid: &Grid) -> usize {
     let Workspace {
         nodes,
+        mixes,
         arcs,
         stack,
         solution,
@@ -83,12 +87,16 @@ fn settle_ready(work: &mut Workspace, grid: &Grid) -> usize {
     let mut settled = 0;
     while let Some(number) = stack.pop() {
         settled += 1;
-        let Some((carbon, unknown, count)) = mean(nodes, number) else {
+        let (Some(mean), Some(node)) = (mean(mixes, number), nodes.get_mut(number as usize)) else {
             continue;
         };
-        for arc in outgoing(arcs, &grid.first, number, count) {
-            if let Some(node) = nodes.get_mut(arc.to as usize) {
-                receive(node, arc, carbon, unknown);
+        node.waiting = SETTLED;
+        for arc in outgoing(arcs, &grid.first, number, node.arcs) {
+            if let (Some(node), Some(mix)) = (
+                nodes.get_mut(arc.to as usize),
+                mixes.get_mut(arc.to as usize),
+            ) {
+                receive(mix, arc, &mean);
                 // A node set aside is never ready: it counts on from 0, or waits for another like it.
                 node.waiting = node.waiting.wrapping_sub(1);
                 if node.waiting == 0 && defined(&solution.quality, arc.to) {
@@ -105,27 +113,27 @@ fn defined(quality: &[Quality], node: u32) -> bool {
     quality.get(node as usize) == Some(&Quality::Defined)
 }
 
-/// Settle one node; returns its carbon and unknown share per MW, and how many arcs go out.
+/// Settle one node: its carbon and unknown power become those of each MW.
 #[inline]
-fn mean(nodes: &mut [Node], number: u32) -> Option<(f64, f64, u32)> {
-    let node = nodes.get_mut(number as usize)?;
-    node.carbon /= node.supply;
-    node.unknown /= node.supply;
-    node.waiting = SETTLED;
-    Some((node.carbon, node.unknown, node.arcs))
+fn mean(mixes: &mut [Mix], number: u32) -> Option<Mix> {
+    let mix = mixes.get_mut(number as usize)?;
+    mix.carbon /= mix.supply;
+    mix.unknown /= mix.supply;
+    Some(*mix)
 }
 
 #[inline]
-fn receive(node: &mut Node, arc: &Arc, carbon: f64, unknown: f64) {
-    node.supply += arc.received;
-    node.carbon += arc.received * carbon;
-    node.unknown += arc.received * unknown;
+fn receive(mix: &mut Mix, arc: &Arc, from: &Mix) {
+    mix.supply += arc.received;
+    mix.carbon += arc.received * from.carbon;
+    mix.unknown += arc.received * from.unknown;
 }
 
 /// Settle what is left, a strongly connected component at a time, sources before sinks.
 fn settle_loops(work: &mut Workspace, grid: &Grid) {
     let Workspace {
         nodes,
+        mixes,
         arcs,
         loops,
         solution,
@@ -135,34 +143,40 @@ fn settle_loops(work: &mut Workspace, grid: &Grid) {
     for number in (0..loops.len()).rev() {
         let members = loops.component(number);
         if let [single] = members {
-            mean(nodes, *single);
+            mean(mixes, *single);
+            settled(nodes, *single);
         } else {
-            component::settle(
-                number,
-                loops,
+            let parts = component::Parts {
                 nodes,
+                mixes,
                 arcs,
-                &grid.first,
-                &mut solution.quality,
-            );
+                first: &grid.first,
+                quality: &mut solution.quality,
+            };
+            component::settle(number, loops, parts);
         }
         for member in loops.component(number) {
-            let Some(&Node {
-                carbon,
-                unknown,
-                arcs: count,
-                ..
-            }) = nodes.get(*member as usize)
-            else {
+            let (Some(node), Some(mean)) = (
+                nodes.get(*member as usize),
+                mixes.get(*member as usize).copied(),
+            ) else {
                 continue;
             };
-            for arc in outgoing(arcs, &grid.first, *member, count) {
-                if let Some(node) = nodes.get_mut(arc.to as usize)
-                    && node.waiting != SETTLED
+            for arc in outgoing(arcs, &grid.first, *member, node.arcs) {
+                let target = nodes.get(arc.to as usize);
+                if target.is_some_and(|node| node.waiting != SETTLED)
+                    && let Some(mix) = mixes.get_mut(arc.to as usize)
                 {
-                    receive(node, arc, carbon, unknown);
+                    receive(mix, arc, &mean);
                 }
             }
         }
+    }
+}
+
+/// Mark a node as settled.
+pub(super) fn settled(nodes: &mut [Node], number: u32) {
+    if let Some(node) = nodes.get_mut(number as usize) {
+        node.waiting = SETTLED;
     }
 }

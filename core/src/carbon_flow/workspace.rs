@@ -9,23 +9,26 @@ use super::slot::{self, Settings, Slot};
 use super::solution::{Quality, Solution};
 use super::sweep;
 
-/// A node while it is solved. Powers in MW, carbon in t/h, then per MW once the node is settled.
+/// What the arcs say of a node: small, since it is met at random.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Node {
-    /// All that flows in, known when the arcs are made.
+    /// All that flows in, in MW, known when the arcs are made.
     pub(super) flux: f64,
-    /// What has flowed in so far, in the order of settling.
-    pub(super) supply: f64,
-    pub(super) carbon: f64,
-    pub(super) unknown: f64,
-    /// All that flows out.
-    pub(super) outflow: f64,
-    /// Lost on the branches that the node feeds.
-    pub(super) lost: f64,
     /// Arcs that come in from nodes not yet settled.
     pub(super) waiting: u32,
     /// Number of outgoing arcs.
     pub(super) arcs: u32,
+}
+
+/// What has come to a node so far, in the order of settling; carbon and unknown power are per MW once it is settled.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mix {
+    /// MW.
+    pub(super) supply: f64,
+    /// t/h.
+    pub(super) carbon: f64,
+    /// MW of unknown origin.
+    pub(super) unknown: f64,
 }
 
 /// What a node hands on over a branch.
@@ -47,6 +50,7 @@ pub(super) struct Taken {
 #[derive(Debug, Default)]
 pub struct Workspace {
     pub(super) nodes: Vec<Node>,
+    pub(super) mixes: Vec<Mix>,
     pub(super) arcs: Vec<Arc>,
     pub(super) stack: Vec<u32>,
     pub(super) loops: Loops,
@@ -94,6 +98,8 @@ impl Workspace {
     fn clear(&mut self, grid: &Grid) {
         self.nodes.clear();
         self.nodes.resize(grid.nodes(), Node::default());
+        self.mixes.clear();
+        self.mixes.resize(grid.nodes(), Mix::default());
         // Only entries written in this slot are read: the rest may be of an earlier one.
         self.arcs.resize(grid.ends.len() * 2, Arc::default());
         self.stack.clear();

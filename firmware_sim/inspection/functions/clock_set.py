@@ -69,6 +69,7 @@ async def _next_midnight(journey: Journey, checks: Checks, midnight: int) -> Non
     following = next_day_start_ms(midnight, bench.timezone)
     await journey.load(None)
     await journey.travel(following)
+    await journey.let_store()
     await journey.look()
     await row_step(journey, checks, "the freeze of the next midnight", (DAILY, 1), following)
     wrong = await frozen(journey, DAILY, 2, midnight)

@@ -26,6 +26,8 @@ DAY_MS: Final = 86_400_000
 DAY_SLOTS: Final = 96
 FRESH_DAYS: Final = 2  # beyond the next midnight
 _MARGIN_MS: Final = 60_000
+STORED_MS: Final = 60_000
+"""How long after midnight what it froze is looked at: no text known here says how soon a meter must have stored it."""
 
 
 class UnsayableError(NotLookedAtError):
@@ -119,6 +121,10 @@ class Journey:
         for _ in range(FRESH_DAYS):
             midnight = next_day_start_ms(midnight, self.bench.timezone)
         await self.travel(midnight)
+
+    async def let_store(self) -> None:
+        """Wait until what the midnight that has just passed froze must be there; with the load as it is."""
+        await self.wait(STORED_MS)
 
     async def live_to(self, device_ms: int) -> None:
         """Wait until the device's clock shows a time: every moment until then is lived through."""

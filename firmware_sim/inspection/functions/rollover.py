@@ -65,6 +65,7 @@ async def _over_the_end(bench: Bench, checks: Checks, expectations: Expectations
     if fast:
         midnight = journey.midnight_ms
         await journey.travel(midnight)
+        await journey.let_store()
         await row_step(journey, checks, "the day's freeze", (DAILY, 1), midnight)
         await day_carbon(journey, checks, midnight)
 

@@ -40,7 +40,8 @@ async def factor_every_slot(bench: Bench, checks: Checks, expectations: Expectat
         await journey.live_to(slot_ms + MINUTE_MS)
         right, expected, found = await look_at_factor(journey, DISPATCHED)
         late += [] if right else [f"in slot {number + 1}: {found} instead of {expected}"]
-        gained += [f"in slot {number + 1}: {said}" for said in await _carbon(journey)]
+        said = await _carbon(journey)
+        gained += [f"in slot {number + 1}: {', '.join(said)}"] if said else []
     await journey.load(None)
     if found:
         checks.rows("no factor holds before its slot", "the factor of the slot before", DAY_SLOTS, early)
@@ -69,6 +70,7 @@ async def freezes_by_command(bench: Bench, checks: Checks, expectations: Expecta
         await journey.travel(next_month_start_ms(int(journey.device_ms), bench.timezone))
     await journey.travel(journey.midnight_ms)
     await journey.travel(journey.midnight_ms)
+    await journey.let_store()
     for table, ability, rows in (
         (DAILY, Ability.DAILY_FREEZES, DAILY_ROWS),
         (MONTHLY, Ability.MONTHLY_FREEZES, MONTHLY_ROWS),

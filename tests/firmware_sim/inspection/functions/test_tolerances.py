@@ -10,11 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from functions_support import failed, perform
 
+from diantan_core import day_start_ms
+from firmware_sim.inspection.bench import Ability
+from firmware_sim.inspection.defects.storage import FreezeLate
 from firmware_sim.inspection.functions import function_items
 from firmware_sim.inspection.parts.fast import JumpForward, SetForward
 from firmware_sim.inspection.parts.simulated import SimulatedBench
 from firmware_sim.inspection.points import Rating
-from firmware_sim.meter import MeterSettings
+from firmware_sim.inspection.result import Verdict
+from firmware_sim.meter import Meter, MeterSettings, Row
 
 # Those that cost a second each are left to the tests of all items.
 SLOW = ("functions.daily-freezes", "functions.monthly-freezes", "functions.year", "communication.factor")
@@ -94,3 +98,44 @@ def test_a_right_meter_passes_on_a_slow_line(profile: str, kind: str) -> None:
 def test_an_error_beyond_the_class_is_told_where_carbon_is_judged() -> None:
     result = perform("functions.directions", adjust=_with(gain_error=Fraction(3, 100)))[0]
     assert any("beside the standard" in what for what in failed(result))
+
+
+class InAMoment(Meter):
+    """Stores what a midnight has frozen 40 s later: until then the rows, and the day's carbon, are those of before."""
+
+    def row(self, table: str, number: int, now_ms: int) -> Row:
+        busy = self._is_busy(now_ms) and table != "factor_history"
+        if table == "monthly_freezes" and busy:
+            today_ms = day_start_ms(self.device_time(now_ms), self.settings.timezone)
+            busy = bool(self.monthly_freezes) and self.monthly_freezes[0]["time"] == today_ms
+        return super().row(table, number + busy, now_ms)
+
+    def values(self, now_ms: int) -> Row:
+        row = super().values(now_ms)
+        if not self._is_busy(now_ms):
+            return row
+        before = self.daily_carbon[1] if len(self.daily_carbon) > 1 else {}
+        more = {f"carbon_{way}_previous_day": before.get(f"carbon_{way}", 0) for way in ("forward", "reverse")}
+        return {**row, **more}
+
+    def _is_busy(self, now_ms: int) -> bool:
+        self.advance(now_ms)
+        device_ms = self.device_time(now_ms)
+        return device_ms - day_start_ms(device_ms, self.settings.timezone) < 40_000
+
+
+@pytest.mark.parametrize("name", [item.info.id for item in function_items() if Ability.FAST in item.info.needs])
+@pytest.mark.parametrize("kind", ["is set", "runs on"])
+def test_a_meter_that_stores_a_freeze_in_a_moment_passes(name: str, kind: str) -> None:
+    def jump(bench: SimulatedBench) -> None:
+        if kind == "is set":
+            bench.fast = SetForward(bench.time, bench.dut, bench.timezone)
+
+    result = perform(name, firmware=InAMoment, change=jump)[0]
+    assert (result.verdict, failed(result)) == (Verdict.PASSED, [])
+
+
+def test_a_freeze_that_is_taken_late_is_told_from_one_that_is_stored_late_in_every_row() -> None:
+    for name, rows in (("functions.daily-freezes", 30), ("functions.monthly-freezes", 12)):
+        (wrong,) = (step for step in perform(name, firmware=FreezeLate)[0].steps if not step.good)
+        assert wrong.found.startswith(f"{rows} of {rows} wrong: row 1: energy_")

@@ -64,6 +64,14 @@ class ClockStops(Meter):
         self.set_clock(now_ms, self._stood_ms)
 
 
+class DayRestarts(Meter):
+    """Sets the base of the day's carbon anew at each power-up."""
+
+    def restore(self, now_ms: int) -> None:
+        super().restore(now_ms)
+        self._day_carbon = (self._totals.carbon_forward, self._totals.carbon_reverse)
+
+
 class FreezeMissed(Meter):
     """Freezes nothing at a midnight in the dark."""
 
@@ -139,6 +147,14 @@ DEFECTS: Final = (
         "The clock's battery is never switched in.",
         _CUT,
         ClockStops,
+    ),
+    Defect(
+        "cut-day-restarts",
+        "Day's carbon restarted at each power-up",
+        "上电后当日碳排放量重新累计",
+        "The base of the day's increment is kept in RAM and set to the register when the firmware starts.",
+        _CUT,
+        DayRestarts,
     ),
     Defect(
         "cut-freeze-missed",

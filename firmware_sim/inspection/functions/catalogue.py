@@ -171,7 +171,7 @@ _ROWS: Final = (
         "Power cut and recovery",
         "停电与上电",
         frozenset({Ability.POWER_CUT}),
-        factors.lasting_slots(3),
+        supply.lasting_kept,
         supply.kept,
     ),
     _Row(

@@ -11,22 +11,30 @@ from firmware_sim.inspection.functions.checks import Checks
 from firmware_sim.inspection.functions.expectations import Expectations
 from firmware_sim.inspection.functions.freezes import DAILY
 from firmware_sim.inspection.functions.given import SLOT_MS
-from firmware_sim.inspection.functions.journey import Journey, step_of
+from firmware_sim.inspection.functions.journey import DAY_MS, Journey, by_setting, step_of
 from firmware_sim.inspection.functions.loads import directions, factor, hold, steady
 from firmware_sim.inspection.functions.shown import factor_shown
 from firmware_sim.inspection.functions.storage import MINUTE_MS
+from firmware_sim.inspection.functions.truth import WAYS
 from firmware_sim.inspection.metering.judging import text
 
 _PATIENCE_MS: Final = 60_000  # in which a device must answer after the supply is back
 _PAUSE_MS: Final = 500
 _SHORT_CUTS: Final = 3
 _TRIES: Final = 2
+_BY_SETTING_MS: Final = 3_600_000  # of which 45 min are lived through
 _ROOM_MS: Final = 6 * MINUTE_MS  # one factor must hold until what came of the write is known
 
 
 async def kept(bench: Bench, checks: Checks, expectations: Expectations) -> None:
-    """Cut the supply under load, for long over the start of a slot, and shortly and often."""
+    """Cut the supply under load, for long over the start of a slot, and shortly and often; then let the day end.
+
+    Where the day's carbon can be told, all of it flows on a day of its own.
+    """
     journey = await Journey.begin(bench, expectations)
+    unseen = _day_unseen(bench)
+    if not unseen:
+        await journey.fresh()
     if journey.counts_carbon:
         await journey.next_slot()
         await journey.give({journey.slot_ms: factor(1)})
@@ -50,6 +58,37 @@ async def kept(bench: Bench, checks: Checks, expectations: Expectations) -> None
     await journey.load(None)
     if freezes and journey.midnight_ms == day:
         checks.equal("the newest rows of the freezes", freezes, await _newest(bench))
+    if unseen:
+        checks.note(f"the carbon of the day with its cuts was not looked at: {unseen}")
+        return
+    await journey.travel(day)
+    await journey.let_store()
+    await journey.look_at_clock()
+    await journey.look()
+    await day_carbon(journey, checks, day)
+
+
+def _day_unseen(bench: Bench) -> str:
+    """Return why the carbon of a day can't be told on this bench; empty where it can."""
+    if bench.fast is None:
+        return "time can't be run forward to midnight"
+    lacking = sorted({Ability.CARBON, Ability.FACTOR, Ability.CLOCK_READ} - bench.dut.abilities)
+    if lacking:
+        return f"it needs {', '.join(lacking)}"
+    return "" if _day_names(bench) else "the device shows no carbon of the previous day"
+
+
+def lasting_kept(bench: Bench, _: object) -> int:
+    """Return how long the cuts take, with the days before and after where the day's carbon is looked at."""
+    if _day_unseen(bench):
+        return 3 * SLOT_MS
+    return _BY_SETTING_MS if by_setting(bench) else 4 * DAY_MS
+
+
+def _day_names(bench: Bench) -> list[str]:
+    """Return the points of the previous day's carbon that the device has."""
+    names = (f"carbon_{way}_previous_day" for way in WAYS)
+    return [name for name in names if step_of(bench, name) is not None]
 
 
 async def over_midnight(bench: Bench, checks: Checks, expectations: Expectations) -> None:
@@ -75,11 +114,7 @@ async def over_midnight(bench: Bench, checks: Checks, expectations: Expectations
 
 async def day_carbon(journey: Journey, checks: Checks, midnight: int) -> None:
     """Hold the previous day's carbon against all that flowed since the item began: nothing had before, on that day."""
-    names = [
-        name
-        for name in ("carbon_forward_previous_day", "carbon_reverse_previous_day")
-        if step_of(journey.bench, name) is not None
-    ]
+    names = _day_names(journey.bench)
     if not names:
         return
     values = await journey.bench.dut.read(*names)

@@ -8,7 +8,7 @@ from firmware_sim.inspection.functions import Expectations, function_items, labo
 from firmware_sim.inspection.parts import dut
 from firmware_sim.inspection.parts.fast import SetForward
 from firmware_sim.inspection.parts.simulated import SimulatedBench
-from firmware_sim.inspection.result import Verdict
+from firmware_sim.inspection.result import ItemResult, Verdict
 
 IDS = [item.info.id for item in function_items()]
 _BY_DATE = ("communication.freezes", "robustness.leap-day", "robustness.month-ends")
@@ -93,6 +93,32 @@ def test_without_a_fast_way_items_of_days_are_not_looked_at_and_never_passed() -
     for result in perform(*names, change=slow):
         assert result.verdict is Verdict.SKIPPED, result
         assert "run forward" in result.note
+
+
+@pytest.mark.parametrize(
+    ("profile", "is_fast", "said"),
+    [
+        ("sim-carbon-meter", False, "time can't be run forward to midnight"),
+        ("dlt698-carbon-meter", True, "the device shows no carbon of the previous day"),
+        ("dlt645-three-phase", True, "it needs carbon, factor"),
+    ],
+)
+def test_cuts_are_looked_at_without_the_day_s_carbon_where_that_can_not_be_told(
+    profile: str, is_fast: bool, said: str
+) -> None:
+    def slow(bench: SimulatedBench) -> None:
+        bench.fast = bench.fast if is_fast else None
+
+    def days(result: ItemResult) -> list[str]:
+        return [step.what for step in result.steps if "previous_day" in step.what]
+
+    result = perform("robustness.power-cut", profile=profile, change=slow)[0]
+    assert (result.verdict, days(result)) == (Verdict.PASSED, [])
+    assert f"its cuts was not looked at: {said}" in result.note
+    assert result.ended_ms - result.started_ms < 3_600_000
+    told = perform("robustness.power-cut")[0]
+    assert days(told) == ["carbon_forward_previous_day", "carbon_reverse_previous_day"]
+    assert "not looked at" not in told.note
 
 
 def set_forward(bench: SimulatedBench) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,12 +30,13 @@ from firmware_sim.inspection.report.as_junit import as_junit
 from firmware_sim.inspection.report.model import VERDICT_ZH, Report
 from firmware_sim.inspection.result import ItemResult, Verdict
 from firmware_sim.inspection.runner import conclusion, run, select
-from firmware_sim.inspection.store import Record
+from firmware_sim.inspection.store import Record, set_aside
 from firmware_sim.meter import Meter
 
 EXIT: Final = {Verdict.PASSED: 0, Verdict.FAILED: 1, Verdict.ERROR: 3}
 INTERRUPTED: Final = 130
 RECORD: Final = "record.jsonl"
+_ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 FORMATS: Final = ("json", "junit", "html", "docx")
 
 _FAST_FACTORS: Final = (Decimal("0.1"), Decimal(1))
@@ -133,11 +135,13 @@ def inspect(plan: Plan, options: Options, *, clock: Clock | None = None, firmwar
     whole = whole and plan.functions.is_whole
     output = plan.inspection.output
     assert output is not None  # load_plan has put the default there
+    assert plan.inspection.limits is not None
+    limits = FileLimits.load(plan.inspection.limits)
     if options.anew:
-        _set_aside(output / RECORD)
+        set_aside(output / RECORD)
     record = Record(output / RECORD, digest(plan), clock.now_ms())
     display = Display(sys.stderr, time.monotonic, changing=sys.stderr.isatty())
-    session = _Session(plan, record, frozenset(item.info.id for item in chosen), whole=whole)
+    session = _Session(plan, record, limits.name, frozenset(item.info.id for item in chosen), whole=whole)
     try:
         results = asyncio.run(_perform(session, chosen, display, firmware))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -152,14 +156,20 @@ def inspect(plan: Plan, options: Options, *, clock: Clock | None = None, firmwar
     finally:
         record.close()
     display.end()
-    files = session.write(every, options.formats, clock.now_ms())
-    _conclude(results, files)
+    _conclude(results)
+    session.write(every, options.formats, clock.now_ms())
     return EXIT[conclusion(results)]
 
 
 async def _perform(
     session: "_Session", chosen: Sequence[Item], display: Display, firmware: Firmware
 ) -> list[ItemResult]:
+    # Ended by a CI or with its terminal, a run leaves the device without load and writes its reports as after Ctrl-C.
+    task = asyncio.current_task()
+    assert task is not None
+    for number in _ENDING:
+        with contextlib.suppress(NotImplementedError, ValueError):  # not on Windows, not beside the main thread
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with assembled(session.plan, tell=_say, firmware=firmware) as bench:
         return await run(bench, chosen, session.record, show=display.show)
 
@@ -168,13 +178,13 @@ async def _perform(
 class _Session:
     plan: Plan
     record: Record
+    limits: str
     asked: frozenset[str]
     whole: bool
 
-    def write(self, every: Sequence[Item], formats: Sequence[str], now_ms: int) -> list[Path]:
-        """Write the reports of what the record has; return their files."""
+    def write(self, every: Sequence[Item], formats: Sequence[str], now_ms: int) -> None:
+        """Write the reports of what the record has and name their files; OSError for the first that can't be."""
         plan = self.plan
-        assert plan.inspection.limits is not None
         assert plan.inspection.output is not None
         report = Report(
             plan.inspection.kind,
@@ -185,7 +195,7 @@ class _Session:
             [*(item.info for item in every), *catalogue.laboratory(plan.inspection.kind)],
             self.record.items,
             equipment(plan),
-            FileLimits.load(plan.inspection.limits).name,
+            self.limits,
             f"diantan {_version()}",
             self.record.begun_ms,
             now_ms,
@@ -199,27 +209,15 @@ class _Session:
             "html": ("report.html", as_html),
             "docx": ("report.docx", as_docx),
         }
-        files = []
         for form in formats:
             name, make = forms[form]
             path = plan.inspection.output / name
             content = make(report)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-            files.append(path)
-        return files
+            _print(f"  {path}")
 
 
-def _set_aside(record: Path) -> None:
-    """Rename a former record: readings are never thrown away."""
-    if not record.exists():
-        return
-    number = 1
-    while (other := record.with_name(f"record-{number}.jsonl")).exists():
-        number += 1
-    record.rename(other)
-
-
-def _conclude(results: Sequence[ItemResult], files: Sequence[Path]) -> None:
+def _conclude(results: Sequence[ItemResult]) -> None:
     width = max((len(result.id) for result in results), default=0)
     for result in results:
         wrong = [step.what for step in result.steps if not step.good] or [p.key for p in result.points if not p.good]
@@ -227,8 +225,6 @@ def _conclude(results: Sequence[ItemResult], files: Sequence[Path]) -> None:
         _print(f"{result.id:<{width}}  {VERDICT_ZH[result.verdict]} {result.verdict.value}  {note}".rstrip())
     verdict = conclusion(results)
     _print(f"conclusion: {VERDICT_ZH[verdict]} {verdict.value}")
-    for path in files:
-        _print(f"  {path}")
 
 
 def listed(plan: Plan) -> str:

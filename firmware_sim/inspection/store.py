@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from firmware_sim.inspection.result import ItemResult, PointResult, Reading, Step, Verdict
 
@@ -41,7 +41,7 @@ class Record:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
         try:
-            self._lock()
+            _lock(self._file, path)
             whole = self._load(plan)
             self._file.truncate(whole)
             if not whole:
@@ -53,13 +53,6 @@ class Record:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def _lock(self) -> None:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StoreError(f"{self.path}: another inspection is writing to it") from None
 
     def point(self, item: str, result: PointResult) -> None:
         """Keep a finished load point."""
@@ -119,6 +112,26 @@ class Record:
             raise ValueError(f"expected a record of form {FORMAT}, got {entry['format']!r:.20}")
         self._plan = entry["plan"]
         self.begun_ms = int(entry.get("begun_ms", self.begun_ms))
+
+
+def set_aside(path: Path) -> None:
+    """Rename a former record, if there is one, as readings are never thrown away; StoreError while in use, OSError."""
+    if not path.exists():
+        return
+    with path.open("ab") as file:
+        _lock(file, path)
+        number = 1
+        while (other := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+            number += 1
+        path.rename(other)
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"{path}: another inspection is writing to it") from None
 
 
 def _plain(result: PointResult | ItemResult) -> dict[str, Any]:

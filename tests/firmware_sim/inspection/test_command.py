@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +17,7 @@ from firmware_sim.circuit import Circuit
 from firmware_sim.cli import main
 from firmware_sim.curves import Curve
 from firmware_sim.inspection.command import Options, has_every_point, inspect, shortened
+from firmware_sim.inspection.metering.limits import DEFAULT_FILE
 from firmware_sim.inspection.plan import PointsSection, load_plan
 from firmware_sim.inspection.points import Rating
 from firmware_sim.inspection.store import Record
@@ -236,3 +239,48 @@ def test_a_meter_is_not_asked_for_the_loads_that_it_can_not_have() -> None:
     assert has_every_point(PointsSection.model_validate({"balances": ["balanced"]}), single)
     small = Rating("B", 220_000, 250, 500, 4000, 20)
     assert has_every_point(PointsSection.model_validate({"currents": ["Imax", "0.5Imax", "Itr", "Imin"]}), small)
+
+
+def test_limits_that_can_not_be_used_are_told_as_such_and_touch_no_record(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = plan.parent / "own.toml"
+    limits.write_bytes(DEFAULT_FILE.read_bytes())
+    plan.write_text(plan.read_text().replace("[rating]", 'limits = "own.toml"\n[rating]'))
+    arguments = ["inspect", str(plan), "--items", "metering.starting"]
+    assert main(arguments) == 0
+    limits.write_text("none = 1")
+    assert main([*arguments, "--anew"]) == 2
+    assert "own.toml" in capsys.readouterr().err
+    limits.unlink()
+    assert main([*arguments, "--anew"]) == 2
+    assert "own.toml: can't be read" in capsys.readouterr().err
+    assert not (plan.parent / "inspection-7" / "record-1.jsonl").exists()
+
+
+def test_a_report_that_can_not_be_written_does_not_hide_the_results(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (plan.parent / "inspection-7" / "report.html").mkdir(parents=True)
+    assert main(["inspect", str(plan), "--items", "metering.starting"]) == 2
+    said = capsys.readouterr()
+    assert "conclusion: 合格 passed" in said.out
+    assert "report.html" in said.err
+    assert report(plan)["conclusion"] == "passed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_ended_from_outside_writes_what_it_has(
+    plan: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signals = [number]
+
+    class Ending(Meter):
+        def advance(self, now_ms: int) -> None:
+            super().advance(now_ms)
+            if signals:
+                os.kill(os.getpid(), signals.pop())
+
+    assert inspect(load_plan(plan), Options(["metering.electricity"]), firmware=Ending) == 130
+    assert "run it again to go on" in capsys.readouterr().err
+    assert report(plan)["conclusion"] == "error"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_sim.inspection.result import ItemResult, PointResult, Reading, Step, Verdict
-from firmware_sim.inspection.store import Record, StoreError
+from firmware_sim.inspection.store import Record, StoreError, set_aside
 
 READING = Reading(
     *("carbon", "fixed", "register", 1, "0.5", "0.5L", "10Itr", 5000, "balanced", 220_000, "120000"),
@@ -67,6 +67,20 @@ def test_a_record_knows_when_it_was_begun(tmp_path: Path) -> None:
     again = Record(tmp_path / "record.jsonl", "plan", 9)
     assert again.begun_ms == 5
     again.close()
+
+
+def test_records_are_set_aside_under_numbers_and_not_under_the_pen(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    set_aside(path)
+    for plan in ("first", "second"):
+        Record(path, plan).close()
+        set_aside(path)
+    writing = Record(path, "third")
+    with pytest.raises(StoreError, match="another inspection"):
+        set_aside(path)
+    writing.close()
+    heads = {name: (tmp_path / name).read_text() for name in ("record-1.jsonl", "record-2.jsonl", "record.jsonl")}
+    assert [plan in head for plan, head in zip(("first", "second", "third"), heads.values(), strict=True)] == [True] * 3
 
 
 def test_two_inspections_do_not_write_to_one_record(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ class Meter:
         self.steps = {1: 10**6 * self.unit // constant if constant else 0}
         self.steps[2] = 10**12 * self.unit // carbon_constant if carbon_constant else 0
         self.due = dict(self.steps)  # at what sum the next pulse comes
+        self.wanted = 3  # which pulses the bench waits for: 1 energy, 2 carbon
 
     def now_ms(self) -> int:
         """Return the time of the next sample in ms UTC."""
@@ -60,12 +61,14 @@ class Meter:
         return pulses
 
     def pulses(self, kind: int, before: int, added: list[int]) -> bytes:
-        """Return a PULS frame for each step that is completed in these samples."""
+        """Return a PULS frame for each step that is completed in these samples, where the bench waits for such."""
         found, near = b"", self.steps[kind] and before + max(added) * len(added) >= self.due[kind]
         for number, after in enumerate(accumulate(added, initial=before), -1) if near else ():
             while number >= 0 and after >= self.due[kind]:
                 part = ((self.due[kind] - after + added[number]) << 32) // added[number]
-                found += HEAD.pack(b"PULS", 16) + struct.pack("<QII", self.index + number, kind, min(part, 2**32 - 1))
+                if kind & self.wanted:
+                    found += HEAD.pack(b"PULS", 16)
+                    found += struct.pack("<QII", self.index + number, kind, min(part, 2**32 - 1))
                 self.due[kind] += self.steps[kind]
         return found
 
@@ -138,6 +141,8 @@ async def run(host: str, port: int, modbus_port: int) -> None:
         elif letters == b"PASS":
             _, count, meter.powered = struct.unpack("<QQ?3x", rest)
             meter.passed(count)
+        elif letters == b"WANT":
+            meter.wanted = int.from_bytes(rest[:4], "little")
         elif letters == b"FAIL":
             sys.exit(rest.decode())
         writer.write(HEAD.pack(b"ACK ", 8) + struct.pack("<Q", meter.index))

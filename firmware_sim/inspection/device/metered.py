@@ -68,10 +68,10 @@ class Outputs:
             kind: meter.gain * constant / (UJ_PER_MWH * _PER_UNIT[kind]) for kind, constant in constants.items()
         }
 
-    def since(self, first: int, begin_ms: int) -> list[tuple[int, int]]:
+    def since(self, first: int, begin_ms: int, wanted: int) -> list[tuple[int, int]]:
         """Return place (2^-32 of a sample) and kind of each pulse in the samples from `first`, which is at `begin_ms`.
 
-        The meter is at the begin still, its load known up to now.
+        The meter is at the begin still, its load known up to now. `wanted`: the kinds, summed up.
         """
         end_ms = self._load.now_ms
         if begin_ms == end_ms or not self._meter.powered:
@@ -84,6 +84,8 @@ class Outputs:
         counted = self._meter.counted(begin_ms)
         found: list[tuple[int, int]] = []
         for kind, per_part in self._per_part.items():
+            if not kind & wanted:
+                continue
             if kind == ENERGY:
                 found += ((place, kind) for place in self._places(pieces, counted[0], per_part))
             else:

@@ -11,6 +11,7 @@ from firmware_sim.inspection.device.signal import Signal, energy_of, of_phasors,
 from firmware_sim.inspection.parts.stream_frames import (
     HEAD,
     LONGEST_REST,
+    PULSES,
     VERSION,
     Can,
     FrameError,
@@ -25,6 +26,7 @@ from firmware_sim.meter import Meter
 _HELLO: Final = struct.Struct("<10Iq")
 _FRAME: Final = struct.Struct("<QQI")  # index, samples, frequency or supply
 _INDEX: Final = struct.Struct("<Q")
+_WANT: Final = struct.Struct("<I")
 _PHASOR: Final = struct.Struct("<IIii")
 _PULSE: Final = struct.Struct("<4sIQII")  # a whole frame
 _SAMPLE: Final = 8  # octets of a phase
@@ -87,6 +89,7 @@ class Device:
         self._starting_ma = starting_ma
         self._bring = bring
         self._recent = b""  # the last period of samples
+        self._wanted = PULSES
 
     def hello(self) -> bytes:
         """Return what the firmware says first."""
@@ -96,9 +99,12 @@ class Device:
         """Meter a frame; return its pulses and ACK, nothing for a frame that is not known. FrameError."""
         if letters == b"FAIL":
             raise FrameError(f"the bench says: {rest.decode(errors='replace')}")
-        if letters not in (b"SAMP", b"PHAS", b"PASS"):
+        if letters not in (b"SAMP", b"PHAS", b"PASS", b"WANT"):
             return b""
         try:
+            if letters == b"WANT":
+                self._wanted = Can(_WANT.unpack_from(rest)[0]) & PULSES
+                return b""
             pulses = self._metered(letters, rest)
         except struct.error:
             raise FrameError(f"expected more than {len(rest)} octets in {letters.decode()}") from None
@@ -140,6 +146,6 @@ class Device:
     def _pass(self, count: int, power: Fraction = _NOTHING, energy: Fraction = _NOTHING) -> bytes:
         load, first, begin_ms = self._load, self._load.index, self._load.now_ms
         load.feed(count, power, energy)
-        pulses = self._outputs.since(first, begin_ms)
+        pulses = self._outputs.since(first, begin_ms, self._wanted) if self._wanted else []
         self._bring(load.now_ms)
         return b"".join(_PULSE.pack(b"PULS", 16, place // PART, kind, place % PART) for place, kind in pulses)

@@ -11,22 +11,21 @@ from clock import Clock
 from firmware_sim.inspection.bench import BenchError, DutError
 from firmware_sim.inspection.parts.stream_frames import (
     LONGEST_REST,
+    PULSES,
     SAMP_INDEX,
     VERSION,
-    Acknowledged,
     Can,
     FrameError,
-    Hello,
-    Pulse,
     Takes,
     failure,
-    heard,
     hello_of_bench,
     passing,
     phasors,
     registers,
     samples_head,
+    want,
 )
+from firmware_sim.inspection.parts.stream_heard import Hello, Listener, Pulses, Said
 from firmware_sim.inspection.parts.waveform import OCTETS, Flow, Nothing, PhasorFlow, Waveform, waveform
 from firmware_sim.inspection.points import LoadPoint, Rating
 
@@ -38,6 +37,7 @@ _FRAMES_A_SECOND: Final = 10
 _PULSE_FRAMES_A_SECOND: Final = 50  # while a pulse is waited for, so that time goes hardly beyond it
 _WINDOW_FRAMES: Final = 8  # sent and not yet acknowledged
 _PART: Final = 2**32
+_CHUNK: Final = 1 << 16
 
 
 class SampleStream:
@@ -84,6 +84,7 @@ class SampleStream:
         self._anchor_ms = 0
         self._flow: Flow = Nothing()
         self._supply = True
+        self._waits = True  # for pulses: what the firmware takes for granted
         self._history: list[tuple[int, Flow]] = [(0, self._flow)]
         self.pulses: deque[tuple[int, Fraction]] = deque()  # kind, instant in samples
 
@@ -137,9 +138,12 @@ class SampleStream:
         self._writer = writer
         self._reader = asyncio.current_task()
         writer.write(hello_of_bench(self._rating, self.rate, self.start_ms))
+        listener = Listener()
         try:
-            while (said := await heard(reader)) is not None:
-                self._take(said)
+            while octets := await reader.read(_CHUNK):
+                for said in listener.take(octets):
+                    self._take(said)
+            listener.end()
             self._fail("closed the connection")
         except FrameError as error:
             writer.write(failure(str(error)))
@@ -148,23 +152,26 @@ class SampleStream:
             self._fail(f"is gone: {error.strerror or error}")
         writer.close()
 
-    def _take(self, said: Hello | Pulse | Acknowledged) -> None:
+    def _take(self, said: Said) -> None:
         if isinstance(said, Hello):
             self._greet(said)
         elif self.hello is None:
             raise FrameError(f"expected HELO first, got {said}")
-        elif isinstance(said, Pulse):
-            if not self._metered <= said.index < self._sent:
-                raise FrameError(
-                    f"expected a pulse in a sample from {self._metered} to {self._sent - 1}, got {said.index}"
-                )
-            self.pulses.append((said.kind, said.index + Fraction(said.part, _PART)))
+        elif isinstance(said, Pulses):
+            self._take_pulses(said)
         else:
             if not self._metered <= said.index <= self._sent:
                 raise FrameError(f"expected ACK from {self._metered} to {self._sent}, got {said.index}")
             self._metered = said.index
             self._acknowledged += 1
         self._more.set()
+
+    def _take_pulses(self, said: Pulses) -> None:
+        for index in said.span():
+            if not self._metered <= index < self._sent:
+                raise FrameError(f"expected a pulse in a sample from {self._metered} to {self._sent - 1}, got {index}")
+        if self._waits:
+            self.pulses.extend((kind, index + Fraction(part, _PART)) for index, kind, part in said.each())
 
     def _greet(self, hello: Hello) -> None:
         if self.hello is not None:
@@ -234,25 +241,34 @@ class SampleStream:
         await self._heard(lambda: self._acknowledged > before)
 
     async def run(self, until: int) -> None:
-        """Send samples up to an index, and return when all are metered; DutError."""
+        """Send samples up to an index, and return when all are metered; pulses meanwhile are lost. DutError."""
         while self._sent < until:
+            self._wait_for_pulses(wait=False)
             await self._send(until, self._samples(_FRAMES_A_SECOND))
         await self._metered_up_to(self._sent)
 
     async def run_to_pulse(self, kind: int, until: int) -> Fraction | None:
         """Send samples until a pulse of a kind has come, and return its instant; None when there was none."""
         while (found := self._pulse(kind)) is None and self._sent < until:
+            self._wait_for_pulses(wait=True)
             await self._send(until, self._samples(_PULSE_FRAMES_A_SECOND))
         await self._metered_up_to(self._sent)
         return self._pulse(kind) if found is None else found
 
     def _pulse(self, kind: int) -> Fraction | None:
         """Take the next pulse of a kind, and with it what came before."""
-        for pulse in list(self.pulses):
-            self.pulses.remove(pulse)
-            if pulse[0] == kind:
-                return pulse[1]
+        while self.pulses:
+            found, instant = self.pulses.popleft()
+            if found == kind:
+                return instant
         return None
+
+    def _wait_for_pulses(self, *, wait: bool) -> None:
+        """Tell the firmware once whether pulses are waited for; all that it was sent before is metered then."""
+        assert self._writer is not None
+        if wait is not self._waits and self.can & PULSES:
+            self._writer.write(want(PULSES if wait else Can(0)))
+            self._waits = wait
 
     def _samples(self, frames_a_second: int) -> int:
         """Return how many samples a frame has at most."""

@@ -16,13 +16,16 @@ docs/inspection.md has the whole of it.
           is without supply as well, answers nobody, and its clock goes on by its battery
     REGS  int64 forward and reverse energy in mWh, int64 forward and reverse carbon in ng: the registers are set to
           that (below 0: left as they are), to see them start again from 0; no time passes
+    WANT  uint32 which pulses the bench waits for (sum of 1: energy, 2: carbon) from the next frame on, until it says
+          otherwise; before the first WANT both. The firmware counts and gives its pulses as ever, and may leave out to
+          tell those that nobody waits for: days with load have millions. No answer is needed, and none does harm
 
     firmware to bench
     HELO  uint32 version (1), uint32 what it takes (1: SAMP, 2: PHAS), uint32 what it can (1: energy pulses, 2: carbon
           pulses, 4: PASS without supply, 8: REGS)
     PULS  uint64 index of the sample in which the pulse came, uint32 1 energy or 2 carbon, uint32 how far into the
           sample, in 2^-32 of it
-    ACK   with a space; uint64 index of the next sample: all before it are metered, and their pulses sent
+    ACK   with a space; uint64 index of the next sample: all before it are metered, and their wanted pulses sent
 
     either
     FAIL  a text in UTF-8: what was wrong, before the connection is closed
@@ -32,7 +35,6 @@ line only when all samples are acknowledged. No frame crosses a quarter of an ho
 nor a midnight lies inside of one.
 """
 
-import asyncio
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,13 +49,11 @@ LONGEST_REST: Final = 1 << 16  # that the bench sends
 MOST_OCTETS: Final = 1 << 20  # that it takes
 SAMP_INDEX: Final = struct.Struct("<Q")
 _BENCH_HELLO: Final = struct.Struct("<10Iq")
-_HELLO: Final = struct.Struct("<3I")
 _PHASORS: Final = struct.Struct("<QQI")
 _PHASOR: Final = struct.Struct("<IIii")
 _PASS: Final = struct.Struct("<QQI")
 _REGISTERS: Final = struct.Struct("<4q")
-_PULSE: Final = struct.Struct("<QII")
-_ACK: Final = struct.Struct("<Q")
+_WANT: Final = struct.Struct("<I")
 
 
 class FrameError(Exception):
@@ -76,29 +76,7 @@ class Can(IntFlag):
     REGISTERS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """What the firmware says of itself."""
-
-    version: int
-    takes: Takes
-    can: Can
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """A pulse: the sample in which it came, what kind (1 energy, 2 carbon), and how far into the sample."""
-
-    index: int
-    kind: int
-    part: int  # 2^-32 of a sample
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """All samples before an index are metered."""
-
-    index: int
+PULSES: Final = Can.ENERGY_PULSES | Can.CARBON_PULSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +87,6 @@ class Phasor:
     current_ua: int
     power_factor_ppm: int
     lagging: int
-
-
-Said = Hello | Pulse | Acknowledged
 
 
 def frame(letters: bytes, rest: bytes) -> bytes:
@@ -149,47 +124,11 @@ def registers(values: Sequence[int | None]) -> bytes:
     return frame(b"REGS", _REGISTERS.pack(*(-1 if value is None else value for value in values)))
 
 
+def want(kinds: Can) -> bytes:
+    """Return a WANT frame."""
+    return frame(b"WANT", _WANT.pack(kinds & PULSES))
+
+
 def failure(text: str) -> bytes:
     """Return a FAIL frame."""
     return frame(b"FAIL", text.encode())
-
-
-async def heard(reader: asyncio.StreamReader) -> Said | None:
-    """Return what the firmware says next, None when it has closed the connection; FrameError, OSError."""
-    while True:
-        try:
-            letters, length = HEAD.unpack(await reader.readexactly(HEAD.size))
-        except asyncio.IncompleteReadError as error:
-            if error.partial:
-                raise FrameError(f"expected a frame, got {error.partial.hex(' ')} and the end") from None
-            return None
-        if length > MOST_OCTETS:
-            raise FrameError(f"expected a frame of at most {MOST_OCTETS} octets, got {letters!r} with {length}")
-        try:
-            rest = await reader.readexactly(length)
-        except asyncio.IncompleteReadError as error:
-            raise FrameError(f"expected {length} octets of {letters!r}, got {len(error.partial)} and the end") from None
-        said = _read(letters, rest)
-        if said is not None:
-            return said
-
-
-def _read(letters: bytes, rest: bytes) -> Said | None:
-    match letters:
-        case b"HELO":
-            version, takes, can = _fields(_HELLO, letters, rest)
-            return Hello(version, Takes(takes & 3), Can(can & 15))
-        case b"PULS":
-            return Pulse(*_fields(_PULSE, letters, rest))
-        case b"ACK ":
-            return Acknowledged(*_fields(_ACK, letters, rest))
-        case b"FAIL":
-            raise FrameError(f"the firmware says: {rest.decode(errors='replace')}")
-    return None
-
-
-def _fields(layout: struct.Struct, letters: bytes, rest: bytes) -> tuple[int, ...]:
-    """Return the fields; what a later version adds behind them is passed over."""
-    if len(rest) < layout.size:
-        raise FrameError(f"expected {layout.size} octets in {letters.decode()}, got {len(rest)}: {rest.hex(' ')}")
-    return layout.unpack_from(rest)

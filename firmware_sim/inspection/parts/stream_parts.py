@@ -1,11 +1,12 @@
 """Time, source, standard meter and pulses of host-built firmware on a sample stream."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, gcd
 from typing import Final
 
-from firmware_sim.inspection.bench import Ability, BenchError, Dut, FastForward, Truth
+from firmware_sim.inspection.bench import Ability, BenchError, Dut, DutError, FastForward, Truth
 from firmware_sim.inspection.parts.fast import JumpForward
 from firmware_sim.inspection.parts.stream import SampleStream
 from firmware_sim.inspection.parts.stream_frames import Can
@@ -61,7 +62,11 @@ class StreamTime:
 
 
 class StreamSource:
-    """Puts load points into the stream, from the next sample on."""
+    """Puts load points into the stream, from the next sample on that begins with a ms.
+
+    Between such samples the load stays what it was: 5 ms at 6400 samples a second, never more than a second. Firmware
+    with a clock in ms can't tell a load, or a look at its clock, that lies inside of one from one at its begin.
+    """
 
     def __init__(self, stream: SampleStream) -> None:
         self.point: LoadPoint | None = None
@@ -72,6 +77,7 @@ class StreamSource:
         """Give the point, or (None) voltage without current; BenchError while the supply is cut."""
         if self._is_cut:
             raise BenchError("the source can't set a load point: the supply is cut")
+        await self._begin_of_ms()
         self._stream.set(point)
         self.point = point
 
@@ -79,13 +85,22 @@ class StreamSource:
         """Take the supply away; BenchError when the firmware has not said that it knows such a thing."""
         if Can.NO_SUPPLY not in self._stream.can:
             raise BenchError("the firmware has not said in its HELO that it takes PASS without supply")
+        await self._begin_of_ms()
         self._stream.set(None, supply=False)
         self._is_cut = True
 
     async def restore(self) -> None:
         """Give the supply back, and with it the load point as it was."""
+        await self._begin_of_ms()
         self._is_cut = False
         self._stream.set(self.point)
+
+    async def _begin_of_ms(self) -> None:
+        """Let time pass until a sample begins with a ms, as sample 0 does."""
+        apart = self._stream.rate // gcd(self._stream.rate, 1000)
+        # That the firmware is gone is no fault of the source: whoever waits next hears of it.
+        with suppress(DutError):
+            await self._stream.run(-(-self._stream.now // apart) * apart)
 
 
 class StreamForward:

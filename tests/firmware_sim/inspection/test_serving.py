@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -14,13 +15,15 @@ from serving_support import HEAD, driven_plan, stream_plan, tcp_line
 
 from firmware_sim.cli import main
 from firmware_sim.fault_command import ask
+from firmware_sim.inspection import catalogue
 from firmware_sim.inspection.assemble import assembled
 from firmware_sim.inspection.bench import Ability, Bench, DutError
 from firmware_sim.inspection.defects.catalogue import UnknownDefectError
 from firmware_sim.inspection.parts.stream_frames import HEAD as FRAME_HEAD
-from firmware_sim.inspection.parts.stream_frames import hello_of_bench
+from firmware_sim.inspection.parts.stream_frames import Can, Phasor, hello_of_bench, phasors, want
 from firmware_sim.inspection.plan import load_plan
 from firmware_sim.inspection.points import Balance, Character, LoadPoint
+from firmware_sim.inspection.result import ItemResult, Verdict
 from firmware_sim.inspection.serving import ServeOptions, Serving
 from firmware_sim.lines.port import stop_listening
 from settings.errors import ConfigError
@@ -111,6 +114,22 @@ def test_pulses_come_when_another_step_has_flowed(tmp_path: Path, form: str, wit
         assert abs((carbon[1] - carbon[0]) - Fraction(2 * 3_600_000, 39_600)) < 2
 
     on_stream(stream_plan(tmp_path, form=form), scenario)
+
+
+@pytest.mark.parametrize("form", ["samples", "phasors"])
+def test_a_midnight_is_where_the_device_has_it_wherever_a_pulse_has_left_the_time(tmp_path: Path, form: str) -> None:
+    async def scenario(bench: Bench) -> ItemResult:
+        assert bench.pulses is not None
+        await bench.source.set(LoadPoint(220_000, 59_999))
+        assert await bench.pulses.next("energy", Fraction(10_001, 3)) is not None
+        assert await bench.pulses.next("energy", Fraction(10_001, 3)) is not None
+        await bench.time.wait(Fraction(7, 8))
+        assert bench.time.now().denominator > 1  # inside of a ms
+        item = next(item for item in catalogue.items("type") if item.info.id == "robustness.local-midnight")
+        return await item.run(bench)
+
+    result = on_stream(stream_plan(tmp_path, form=form), scenario)
+    assert result.verdict is Verdict.PASSED, [step for step in result.steps if not step.good]
 
 
 @pytest.mark.parametrize("form", ["samples", "phasors"])
@@ -254,6 +273,45 @@ def test_a_bench_that_does_not_keep_to_the_protocol_is_told_so(
     assert status == 1
     assert b"FAIL" in heard
     assert told in heard.decode(errors="replace")
+
+
+def phasors_frame(index: int, seconds: int) -> bytes:
+    """Return a PHAS frame of 60 A."""
+    return phasors(index, seconds * 6_400, 50_000, [Phasor(220_000_000, 60_000_000, 10**6, 0)] * 3)
+
+
+async def told_pulses(path: Path, wants: Sequence[int | None]) -> list[list[tuple[int, int]]]:
+    """Be a bench; return index and kind of the pulses in each of several frames of 10 s, before which it says WANT."""
+    told: list[list[tuple[int, int]]] = []
+    done = asyncio.Event()
+
+    async def bench(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(hello(path))
+        for number, kinds in enumerate(wants):
+            writer.write((b"" if kinds is None else want(Can(kinds))) + phasors_frame(number * 64_000, 10))
+            told.append([])
+            letters = b""
+            while letters != b"ACK ":
+                letters, length = FRAME_HEAD.unpack(await reader.readexactly(FRAME_HEAD.size))
+                rest = await reader.readexactly(length)
+                told[-1] += [struct.unpack("<QI4x", rest)] if letters == b"PULS" else []
+        writer.close()
+        done.set()
+
+    server = await asyncio.start_server(bench, "127.0.0.1", getattr(load_plan(path).source, "port", 0))
+    async with asyncio.timeout(LIMIT_S), served(path, once=True):
+        await done.wait()
+        await stop_listening(server)
+    return told
+
+
+def test_pulses_that_the_bench_does_not_wait_for_are_not_told_but_counted(tmp_path: Path) -> None:
+    path = stream_plan(tmp_path)
+    told = asyncio.run(told_pulses(path, [None, 0, 2, 1]))
+    assert [len(pulses) for pulses in told] == [110, 0, 0, 110]  # no factor, no carbon
+    # 11 a second: the first of the last frame is the 331st.
+    assert abs(told[3][0][0] - 331 * 6_400 / 11) < 7
+    assert {kind for pulses in told for _, kind in pulses} == {1}
 
 
 # Driven by others

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cloud_receiver import commands, prove_command, quarantine_commands
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
+from cloud_receiver.grid import arguments as grid_arguments
 from cloud_receiver.orders import arguments as order_arguments
 from cloud_receiver.report import ReportError
 from cloud_receiver.report_text import Language
@@ -81,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
 
     _proofs(sub)
     _orders(sub)
+    grid_arguments.add(sub.add_parser("grid", help="solve and show networks: carbon factors from power flow"))
 
     quarantine = sub.add_parser("quarantine", help="list and show refused messages").add_subparsers(
         required=True, metavar="COMMAND"

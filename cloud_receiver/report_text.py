@@ -257,7 +257,7 @@ def table_text(report: Report, language: Language) -> str:
                 ", ".join(f"{text.word(name)} {count}" for name, count in meter.quality.items()) or "-",
             ]
         )
-    lines += [*_aligned(rows, right={2, 3, 4, 5, 6, 7}), "", *_balance_lines(report, text), ""]
+    lines += [*aligned(rows, right={2, 3, 4, 5, 6, 7}), "", *_balance_lines(report, text), ""]
     lines += _finding_lines(report.findings, text, ZoneInfo(report.timezone))
     return "\n".join(lines) + "\n"
 
@@ -291,7 +291,7 @@ def _balance_lines(report: Report, text: _Text) -> list[str]:
     verdict = text.word("within" if balance.within else "beyond")
     return [
         f"{text.word('balance')} ({balance.slots}/{report.slots_in_day} {text.word('slots')})",
-        *(f"  {line}" for line in _aligned(rows, right={1, 3})),
+        *(f"  {line}" for line in aligned(rows, right={1, 3})),
         f"  {text.word('verdict')}: {verdict}",
     ]
 
@@ -330,7 +330,8 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
-def _aligned(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:
+    """Return rows as lines with aligned columns, those in `right` to the right; a Chinese character is two wide."""
     to_right = set(right)
     widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []

@@ -15,7 +15,9 @@ from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.reference_writing import dumps
 from cloud_receiver.grid.snapshot import Network, require
 
-TOKENS = """0 -1 1e999 nan inf null true " ' [ ] { } , ; % ... = \\ [[[[[[ - 1.5 "bus" : \\u0000 L1 P1 S1 电 1_0 mpc.branch=["""
+TOKENS = (
+    """0 -1 1e999 nan inf null true " ' [ ] { } , ; % ... = \\ [[[ - 1.5 "bus" : \\u0000 L1 P1 S1 电 1_0 mpc.gen=["""
+)
 PIECES = st.sampled_from(
     [*TOKENS.split(), "", "\n", "\r", "\0", "%{\n", "\ud800", "\x1b[2J", "9" * 20, "mpc.bus = mpc.bus * 1e999;"]
 )

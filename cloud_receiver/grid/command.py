@@ -1,0 +1,28 @@
+"""`diantan-receiver grid solve` and `grid show`: a network from a file, its factors and what was measured."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from cloud_receiver.grid import files, shown
+from cloud_receiver.grid.snapshot import Network
+from cloud_receiver.grid.solving import solve as solve_network
+
+
+def solve(options: argparse.Namespace) -> None:
+    """Print a network's nodal carbon factors; GridError for a file that is no network."""
+    solved = solve_network(_network(options), dead_below_megawatts=options.dead_below)
+    sys.stdout.write(shown.solved_json(solved) if options.json else shown.solved_text(solved))
+
+
+def show(options: argparse.Namespace) -> None:
+    """Print a network and what was measured on it; GridError for a file that is no network."""
+    network = _network(options)
+    sys.stdout.write(shown.network_json(network) if options.json else shown.network_text(network))
+
+
+def _network(options: argparse.Namespace) -> Network:
+    network = files.read(Path(options.file), max_factor=options.max_factor)
+    if options.factors is None:
+        return network
+    return files.with_factors(network, Path(options.factors), max_factor=options.max_factor)

@@ -91,12 +91,12 @@ fn enter(number: usize, mark: u32, loops: &mut Loops, mixes: &[Mix]) -> usize {
         let mix = mixes.get(member as usize).copied().unwrap_or_default();
         loops.supply.push(mix.supply);
         loops.sides.push([mix.carbon, mix.unknown]);
-        if let (Some(index), Some(low)) = (
+        if let (Some(index), Some(own)) = (
             loops.index.get_mut(member as usize),
-            loops.low.get_mut(member as usize),
+            loops.places.get_mut(member as usize),
         ) {
             *index = mark;
-            *low = u32::try_from(place).unwrap_or_default();
+            *own = u32::try_from(place).unwrap_or_default();
         }
     }
     size
@@ -116,7 +116,11 @@ fn within(
         let count = nodes.get(*member as usize).map_or(0, |node| node.arcs);
         for arc in outgoing(arcs, first, *member, count) {
             if loops.index.get(arc.to as usize) == Some(&mark) {
-                let to = loops.low.get(arc.to as usize).copied().unwrap_or_default();
+                let to = loops
+                    .places
+                    .get(arc.to as usize)
+                    .copied()
+                    .unwrap_or_default();
                 with(place, to, arc.received);
             }
         }

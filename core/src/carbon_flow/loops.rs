@@ -3,24 +3,37 @@
 
 use super::solution::Quality;
 use super::sweep::SETTLED;
-use super::workspace::{Arc, Node, outgoing};
+use super::workspace::{Arc, Node};
 
 /// The mark of a node that already belongs to a component.
 const ASSIGNED: u32 = u32::MAX;
+
+/// A node whose arcs are being followed.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    node: u32,
+    /// When it was met.
+    order: u32,
+    /// The earliest one it leads back to.
+    low: u32,
+    /// Its arcs that are left.
+    next: u32,
+    end: u32,
+}
 
 /// Components, sinks before sources, and the memory to find and solve them.
 #[derive(Debug, Default)]
 pub(super) struct Loops {
     /// For each node the order in which it was met, from 1; then the component that is being solved.
     pub(super) index: Vec<u32>,
-    /// For each node the earliest one it leads back to; then its place in its component.
-    pub(super) low: Vec<u32>,
+    /// For each node its place in the component that is being solved.
+    pub(super) places: Vec<u32>,
     /// The nodes of all components, one component after the other.
     members: Vec<u32>,
     /// Where each component ends in `members`.
     ends: Vec<u32>,
     path: Vec<u32>,
-    calls: Vec<(u32, u32)>,
+    calls: Vec<Call>,
     pub(super) matrix: Vec<f64>,
     pub(super) supply: Vec<f64>,
     pub(super) sides: Vec<[f64; 2]>,
@@ -54,8 +67,7 @@ impl Loops {
     ) {
         self.members.clear();
         self.ends.clear();
-        self.low.clear();
-        self.low.resize(nodes.len(), 0);
+        self.places.resize(nodes.len(), 0);
         self.index.clear();
         // What is settled or set aside is in nobody's component.
         let open = nodes.iter().zip(quality);
@@ -72,47 +84,50 @@ impl Loops {
     }
 
     fn walk(&mut self, root: u32, met: &mut u32, nodes: &[Node], arcs: &[Arc], first: &[u32]) {
-        self.enter(root, met);
-        while let Some((node, next)) = self.calls.last_mut() {
-            let here = *node;
-            let count = nodes.get(here as usize).map_or(0, |node| node.arcs);
-            if let Some(arc) = outgoing(arcs, first, here, count).get(*next as usize) {
-                *next += 1;
-                let to = arc.to;
+        let mut call = self.enter(root, met, nodes, first);
+        loop {
+            let mut into = None;
+            while call.next < call.end {
+                let to = arcs.get(call.next as usize).map_or(ASSIGNED, |arc| arc.to);
+                call.next += 1;
                 match self.index.get(to as usize) {
-                    Some(0) => self.enter(to, met),
-                    Some(&order) if order != ASSIGNED => self.lower(here, order),
+                    Some(0) => {
+                        into = Some(to);
+                        break;
+                    }
+                    Some(&order) if order != ASSIGNED => call.low = call.low.min(order),
                     _ => {}
                 }
+            }
+            if let Some(to) = into {
+                self.calls.push(call);
+                call = self.enter(to, met, nodes, first);
                 continue;
             }
-            self.calls.pop();
-            let low = self.low.get(here as usize).copied().unwrap_or_default();
-            if let Some((above, _)) = self.calls.last() {
-                self.lower(*above, low);
+            if call.low == call.order {
+                self.close(call.node);
             }
-            if self.index.get(here as usize) == Some(&low) {
-                self.close(here);
-            }
+            let Some(mut above) = self.calls.pop() else {
+                return;
+            };
+            above.low = above.low.min(call.low);
+            call = above;
         }
     }
 
-    fn enter(&mut self, node: u32, met: &mut u32) {
+    fn enter(&mut self, node: u32, met: &mut u32, nodes: &[Node], first: &[u32]) -> Call {
         *met += 1;
-        if let (Some(index), Some(low)) = (
-            self.index.get_mut(node as usize),
-            self.low.get_mut(node as usize),
-        ) {
+        if let Some(index) = self.index.get_mut(node as usize) {
             *index = *met;
-            *low = *met;
         }
         self.path.push(node);
-        self.calls.push((node, 0));
-    }
-
-    fn lower(&mut self, node: u32, order: u32) {
-        if let Some(low) = self.low.get_mut(node as usize) {
-            *low = order.min(*low);
+        let next = first.get(node as usize).copied().unwrap_or_default();
+        Call {
+            node,
+            order: *met,
+            low: *met,
+            next,
+            end: next + nodes.get(node as usize).map_or(0, |node| node.arcs),
         }
     }
 

@@ -141,42 +141,45 @@ fn settle_loops(work: &mut Workspace, grid: &Grid) {
     } = work;
     loops.find(nodes, arcs, &grid.first, &solution.quality);
     for number in (0..loops.len()).rev() {
-        let members = loops.component(number);
-        if let [single] = members {
-            mean(mixes, *single);
-            settled(nodes, *single);
-        } else {
-            let parts = component::Parts {
-                nodes,
-                mixes,
-                arcs,
-                first: &grid.first,
-                quality: &mut solution.quality,
-            };
-            component::settle(number, loops, parts);
-        }
-        for member in loops.component(number) {
-            let (Some(node), Some(mean)) = (
-                nodes.get(*member as usize),
-                mixes.get(*member as usize).copied(),
-            ) else {
-                continue;
-            };
-            for arc in outgoing(arcs, &grid.first, *member, node.arcs) {
-                let target = nodes.get(arc.to as usize);
-                if target.is_some_and(|node| node.waiting != SETTLED)
-                    && let Some(mix) = mixes.get_mut(arc.to as usize)
-                {
-                    receive(mix, arc, &mean);
+        if let [single] = loops.component(number) {
+            // Nothing it feeds is settled before it.
+            if let (Some(mean), Some(node)) = (mean(mixes, *single), nodes.get(*single as usize)) {
+                for arc in outgoing(arcs, &grid.first, *single, node.arcs) {
+                    if let Some(mix) = mixes.get_mut(arc.to as usize) {
+                        receive(mix, arc, &mean);
+                    }
                 }
             }
+            continue;
+        }
+        let parts = component::Parts {
+            nodes,
+            mixes,
+            arcs,
+            first: &grid.first,
+            quality: &mut solution.quality,
+        };
+        component::settle(number, loops, parts);
+        for member in loops.component(number) {
+            hand_on(*member, nodes, mixes, arcs, &grid.first);
         }
     }
 }
 
-/// Mark a node as settled.
-pub(super) fn settled(nodes: &mut [Node], number: u32) {
-    if let Some(node) = nodes.get_mut(number as usize) {
-        node.waiting = SETTLED;
+/// Hand on what a member of a component has to nodes beyond it: its own are settled.
+fn hand_on(member: u32, nodes: &[Node], mixes: &mut [Mix], arcs: &[Arc], first: &[u32]) {
+    let (Some(node), Some(mean)) = (
+        nodes.get(member as usize),
+        mixes.get(member as usize).copied(),
+    ) else {
+        return;
+    };
+    for arc in outgoing(arcs, first, member, node.arcs) {
+        let target = nodes.get(arc.to as usize);
+        if target.is_some_and(|node| node.waiting != SETTLED)
+            && let Some(mix) = mixes.get_mut(arc.to as usize)
+        {
+            receive(mix, arc, &mean);
+        }
     }
 }

@@ -6,6 +6,7 @@ from firmware_sim.inspection.metering.carbon import DynamicFactor, FixedFactor
 from firmware_sim.inspection.metering.clock import DailyClock
 from firmware_sim.inspection.metering.electricity import Electricity, Repeatability
 from firmware_sim.inspection.metering.limits_of_load import Constant, NoLoad, Starting
+from firmware_sim.inspection.metering.reverse import Reverse
 from firmware_sim.inspection.result import ItemInfo
 
 
@@ -20,6 +21,7 @@ def items(kind: str, expectations: Expectations | None = None) -> list[Item]:
         DailyClock(),
         FixedFactor(),
         DynamicFactor(),
+        Reverse(),
         *function_items(expectations),
     ]
     return [item for item in every if (item.info.factory if kind == "factory" else item.info.type_test)]

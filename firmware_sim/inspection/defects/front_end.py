@@ -117,6 +117,13 @@ class Creeping(FrontEnd):
         return power or 2_000 * PARTS
 
 
+class ReverseGain(FrontEnd):
+    """Applies the correction of its gain, -2 %, to positive powers alone."""
+
+    def sees(self, power: int, time_ms: int) -> int:
+        return power * 102 // 100 if power < 0 else power
+
+
 class Wavering(FrontEnd):
     """Averages over a window that is no whole number of periods, so that the result goes to and fro."""
 
@@ -185,6 +192,14 @@ DEFECTS: Final = (
         "The gain of the amplifier is chosen for 0.7 Imax; above that the converter saturates.",
         _ELECTRICITY,
         Clipped,
+    ),
+    Defect(
+        "reverse-gain",
+        "Gain not corrected in reverse",
+        "反向功率未作增益校正",
+        "The sample is corrected where it is above 0: a power that flows out is measured 2 % too large.",
+        "metering.reverse",
+        ReverseGain,
     ),
     Defect(
         "wavering",

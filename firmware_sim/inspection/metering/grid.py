@@ -29,7 +29,8 @@ class Place:
     @property
     def key(self) -> str:
         """Return what tells the place from the others of the same balance, voltage and factor."""
-        return f"{self.point.voltage_mv}/{self.point.balance}/{self.power_factor}/{self.current}"
+        way = "/reverse" if self.point.reverse else ""
+        return f"{self.point.voltage_mv}/{self.point.balance}/{self.power_factor}/{self.current}{way}"
 
 
 def current_ma(name: str, rating: Rating) -> int:
@@ -57,7 +58,13 @@ def power_factor(name: str) -> tuple[int, Character]:
 
 
 def place_of(
-    rating: Rating, factor: str, current: str, *, balance: str = "balanced", voltage_mv: int | None = None
+    rating: Rating,
+    factor: str,
+    current: str,
+    *,
+    balance: str = "balanced",
+    voltage_mv: int | None = None,
+    is_reverse: bool = False,
 ) -> Place:
     """Return the place of a power factor and a current, at the rated voltage where none is given; GridError."""
     ppm, character = power_factor(factor)
@@ -70,6 +77,7 @@ def place_of(
             Balance(balance),
             rating.phases,
             rating.frequency_mhz,
+            is_reverse,
         ),
         factor,
         current,

@@ -60,7 +60,7 @@ def test_a_good_meter_ends_with_0_and_four_readable_reports(plan: Path, capsys: 
     said = capsys.readouterr()
     assert "conclusion: 合格 passed" in said.out
     assert "metering.carbon.fixed" in said.out
-    assert "[1/8] Starting current" in said.err
+    assert "[1/9] Starting current" in said.err
     output = plan.parent / "inspection-7"
     found = report(plan)
     assert (found["conclusion"], found["whole"]) == ("passed", False)

@@ -13,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clock import SimulatedClock, SystemClock
-from firmware_sim.inspection.bench import Ability, BenchError, DutError, Item, Selection, Standard, Truth
+from firmware_sim.inspection.bench import BenchError, DutError, Item, Selection, Standard, Truth
+from firmware_sim.inspection.defects.front_end import ReverseGain
 from firmware_sim.inspection.metering.carbon import DynamicFactor, FixedFactor
 from firmware_sim.inspection.metering.clock import DailyClock
 from firmware_sim.inspection.metering.electricity import Electricity, Repeatability
 from firmware_sim.inspection.metering.limits import DEFAULT_FILE, FileLimits
 from firmware_sim.inspection.metering.limits_of_load import Constant, NoLoad, Starting
+from firmware_sim.inspection.metering.reverse import Reverse
 from firmware_sim.inspection.parts.simulated import SimulatedBench, simulated_bench
 from firmware_sim.inspection.points import LoadPoint, Rating
 from firmware_sim.inspection.result import ItemResult, PointResult, Verdict
@@ -37,6 +39,7 @@ ALL: list[Callable[[], Item]] = [
     NoLoad,
     Constant,
     DailyClock,
+    Reverse,
 ]
 
 Change = Callable[[SimulatedBench], None]
@@ -310,7 +313,7 @@ def test_an_estimate_is_about_what_it_takes() -> None:
         async with simulated_bench(RATING, LIMITS) as bench:
             bench.selection = FEW
             await bench.standard.start()
-            for make in (Electricity, FixedFactor, DynamicFactor, Repeatability, NoLoad, Starting):
+            for make in (Electricity, FixedFactor, DynamicFactor, Reverse, Repeatability, NoLoad, Starting):
                 item = make()
                 estimate = item.estimate_ms(bench)
                 result = await item.run(bench)
@@ -319,13 +322,49 @@ def test_an_estimate_is_about_what_it_takes() -> None:
     asyncio.run(run())
 
 
-def test_reverse_load_is_left_to_the_functions_but_can_be_measured() -> None:
-    assert Ability.REVERSE in asyncio.run(_abilities())
+@pytest.mark.parametrize("profile", ["sim-carbon-meter", "dlt698-carbon-meter"])
+@pytest.mark.parametrize(("gain", "verdict"), [(Fraction(4, 1000), Verdict.PASSED), (Fraction(2, 100), Verdict.FAILED)])
+def test_energy_and_carbon_are_measured_in_reverse_by_registers_and_pulses(
+    profile: str, gain: Fraction, verdict: Verdict
+) -> None:
+    parameters = {"carbon_scale": Decimal("0.000001")} if profile.startswith("dlt698") else None
+    result = perform(Reverse(), profile=profile, parameters=parameters, adjust=with_gain(gain))
+    assert result.verdict is verdict
+    found = {(r.quantity, r.by, r.current, r.factor) for point in result.points for r in point.readings}
+    assert found == {
+        (quantity, by, current, factor)
+        for quantity, factor in (("energy", ""), ("carbon", "1"))
+        for by in ("register", "pulse")
+        for current in ("Imax", "Itr")
+    }
+    for point in result.points:
+        assert "/reverse/" in f"{point.key}/"
+        assert abs(Fraction(point.mean_percent) - 100 * gain) <= Fraction(point.limit_percent) / 10
+    assert len({point.key for point in result.points}) == len(result.points) == 8
 
 
-async def _abilities() -> frozenset[Ability]:
-    async with simulated_bench(RATING, LIMITS) as bench:
-        return bench.dut.abilities
+def test_what_is_wrong_in_one_direction_alone_is_found_in_that_one() -> None:
+    assert perform(Reverse(), firmware=ReverseGain).verdict is Verdict.FAILED
+    for item in (Electricity(), FixedFactor()):
+        assert perform(item, firmware=ReverseGain).verdict is Verdict.PASSED
+
+
+def test_an_interrupted_run_in_reverse_goes_on() -> None:
+    whole = perform(Reverse()).points
+    told: list[str] = []
+
+    def go_on(bench: SimulatedBench) -> None:
+        bench.known = {point.key: point for point in whole[:-1]}
+        bench.tell = told.append
+
+    assert perform(Reverse(), change=go_on).points == whole
+    assert told == ["point 4 of 4: 220000/balanced/1.0/Itr/reverse, carbon, 1"]
+
+
+def test_a_meter_without_factors_is_measured_in_reverse_by_its_energy_alone() -> None:
+    result = perform(Reverse(), profile="dlt645-three-phase")
+    assert result.verdict is Verdict.PASSED
+    assert {reading.quantity for point in result.points for reading in point.readings} == {"energy"}
 
 
 def test_the_system_s_own_clock_gives_the_same_figures() -> None:

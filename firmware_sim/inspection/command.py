@@ -140,7 +140,9 @@ def inspect(plan: Plan, options: Options, *, clock: Clock | None = None, firmwar
     if options.anew:
         set_aside(output / RECORD)
     record = Record(output / RECORD, digest(plan), clock.now_ms())
-    display = Display(sys.stderr, time.monotonic, changing=sys.stderr.isatty())
+    # A person who is asked for each load needs lines that stay.
+    changing = sys.stderr.isatty() and plan.source.kind != "manual"
+    display = Display(sys.stderr, time.monotonic, changing=changing)
     session = _Session(plan, record, limits.name, frozenset(item.info.id for item in chosen), whole=whole)
     try:
         results = asyncio.run(_perform(session, chosen, display, firmware))

@@ -8,6 +8,8 @@ from firmware_sim.inspection.runner import Progress
 EVERY_S: Final = 60.0
 _REDRAW_S: Final = 0.1
 _WIDTH: Final = 110
+TROUBLE: Final = ("once more, as ", "the source could not be set")
+"""How what an item tells of a fault begins: it is shown at once, whole, and stays."""
 _TELLING_S: Final = 3.0  # before that nobody knows how fast time passes
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
@@ -27,6 +29,9 @@ class Display:
 
     def show(self, progress: Progress) -> None:
         """Take note; what is shown too often to be read is left out."""
+        if progress.detail.startswith(TROUBLE):
+            self._keep(f"{progress.title}: {progress.detail}")
+            return
         now = self._seconds()
         new = progress.number != self._item
         pause = _REDRAW_S if self._changing else EVERY_S
@@ -37,8 +42,14 @@ class Display:
         if self._changing:
             self._stream.write(f"\r{text[:_WIDTH]:<{_WIDTH}}")
             self._open = True
+            self._stream.flush()
         else:
-            self._stream.write(f"{text}\n")
+            self._keep(text)
+
+    def _keep(self, text: str) -> None:
+        """Show a text on a line of its own."""
+        self.end()
+        self._stream.write(f"{text}\n")
         self._stream.flush()
 
     def text(self, progress: Progress, now: float) -> str:
@@ -62,6 +73,7 @@ class Display:
         if self._open:
             self._stream.write("\n")
             self._stream.flush()
+            self._open = False
 
 
 def duration(seconds: float) -> str:

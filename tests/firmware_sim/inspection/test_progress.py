@@ -1,11 +1,15 @@
 """Progress on a terminal and elsewhere."""
 
+import inspect
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from firmware_sim.inspection.progress import Display, duration
+from firmware_sim.inspection import runner
+from firmware_sim.inspection.metering import visit
+from firmware_sim.inspection.progress import TROUBLE, Display, duration
 from firmware_sim.inspection.runner import Progress
 
 PROGRESS = Progress(1, 3, "Carbon error", "point 5 of 120", 0, 3_600_000)
@@ -51,6 +55,23 @@ def test_on_a_terminal_one_line_changes() -> None:
     assert "point 6" not in shown
     assert shown.endswith("\n")
     assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("changing", [False, True])
+def test_a_fault_is_shown_at_once_and_whole_and_stays(*, changing: bool) -> None:
+    stream = io.StringIO()
+    display = Display(stream, Seconds(), changing=changing)
+    display.show(PROGRESS)
+    fault = f"once more, as source: {'x' * 200}"
+    display.show(replace(PROGRESS, detail=fault))
+    display.end()
+    assert stream.getvalue().splitlines()[-1] == f"Carbon error: {fault}"
+    assert stream.getvalue().endswith("x\n")
+
+
+def test_the_faults_that_items_tell_of_are_known_by_how_they_begin() -> None:
+    told = "".join(Path(inspect.getfile(module)).read_text(encoding="utf-8") for module in (visit, runner))
+    assert all(f'f"{words}' in told for words in TROUBLE)
 
 
 def test_what_is_left_goes_by_how_fast_time_has_passed() -> None:

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import signal
 from dataclasses import replace
 from decimal import Decimal

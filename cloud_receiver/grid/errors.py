@@ -88,6 +88,6 @@ def quoted(value: object) -> str:
     try:
         text = repr(value) if isinstance(value, str) else str(value)
     except (RecursionError, ValueError):  # nested nearly as deep as JSON may be, or an integer of thousands of digits
-        text = f"a {type(value).__name__} too large to show"
+        text = f"a value of type {type(value).__name__} too large to show"
     text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[:80])
     return text if len(text) < 80 else f"{text[:77]}..."  # noqa: PLR2004 - the same bound

@@ -55,11 +55,11 @@ async def run(
     stop the others.
     """
     await bench.standard.start()
-    estimates = [0 if _is_settled(record, item) else _estimate_ms(bench, item) for item in items]
+    estimates = [0 if is_settled(record, item) else _estimate_ms(bench, item) for item in items]
     done_ms = 0
     results = []
     for index, item in enumerate(items):
-        if _is_settled(record, item):
+        if is_settled(record, item):
             results.append(record.items[item.info.id])
             continue
         at = Progress(index + 1, len(items), item.info.title, "", done_ms, sum(estimates[index:]))
@@ -72,7 +72,8 @@ async def run(
     return results
 
 
-def _is_settled(record: Record, item: Item) -> bool:
+def is_settled(record: Record, item: Item) -> bool:
+    """Return whether the record has an item's conclusion, so that it is not performed again."""
     known = record.items.get(item.info.id)
     return known is not None and known.verdict is not Verdict.ERROR and BROKEN_OFF not in known.figures
 

@@ -18,8 +18,9 @@ from firmware_sim.cli import main
 from firmware_sim.curves import Curve
 from firmware_sim.inspection.command import Options, has_every_point, inspect, shortened
 from firmware_sim.inspection.metering.limits import DEFAULT_FILE
-from firmware_sim.inspection.plan import PointsSection, load_plan
+from firmware_sim.inspection.plan import PointsSection, digest, load_plan
 from firmware_sim.inspection.points import Rating
+from firmware_sim.inspection.result import ItemResult, Verdict
 from firmware_sim.inspection.store import Record
 from firmware_sim.meter import Meter, MeterSettings
 
@@ -82,7 +83,9 @@ def test_what_was_finished_is_not_done_again_until_it_is_begun_anew(
     assert inspect(load_plan(plan), Options(["metering.electricity"]), firmware=over_registering) == 1
     capsys.readouterr()
     assert main(["inspect", str(plan), "--items", "metering.electricity"]) == 1
-    assert "Electricity error" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Electricity error" not in said
+    assert "1 of 1 items are in" in said
     assert main(["inspect", str(plan), "--items", "metering.electricity", "--anew"]) == 0
     assert (plan.parent / "inspection-7" / "record-1.jsonl").exists()
 
@@ -284,3 +287,15 @@ def test_a_run_that_is_ended_from_outside_writes_what_it_has(
     assert inspect(load_plan(plan), Options(["metering.electricity"]), firmware=Ending) == 130
     assert "run it again to go on" in capsys.readouterr().err
     assert report(plan)["conclusion"] == "error"
+
+
+def test_reports_of_a_finished_inspection_are_written_again_without_its_device(plan: Path) -> None:
+    line = '[dut.line]\nname = "l"\ntransport = "modbus-tcp"\nhost = "127.0.0.1"\nport = 1\n[source]\nkind = "stream"\n'
+    plan.write_text(plan.read_text() + line)
+    loaded = load_plan(plan)
+    record = Record(plan.parent / "inspection-7" / "record.jsonl", digest(loaded), 1)
+    record.item(ItemResult("metering.starting", Verdict.FAILED, 1, 2))
+    record.close()
+    plan.write_text(plan.read_text() + '[subject]\nplace = "Ningbo"\n')
+    assert main(["inspect", str(plan), "--items", "metering.starting"]) == 1
+    assert report(plan)["subject"]["place"] == "Ningbo"  # type: ignore[index]  # an object

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from cloud_receiver.grid.errors import Mistake, Problems, quoted
+from cloud_receiver.grid.errors import Mistake, Problems, quoted, refuse
+from cloud_receiver.grid.model import MOST_ELEMENTS
 
 Row: TypeAlias = tuple[tuple[float, ...], int]
 """Numbers of a row, and its line."""
 
 MATRICES: Final = ("bus", "gen", "branch", "dcline")
 _MOST_COLUMNS: Final = 100
+_MOST_CHANGES: Final = 100
 _ASSIGNMENT: Final = re.compile(r"\s*mpc\.(\w+)\s*=\s*([\[{])(.*)", re.DOTALL)
 # Only what scales columns by a number, as distribution cases do that are written in kW.
 _SCALING: Final = re.compile(
@@ -56,6 +58,7 @@ class Case:
 def parse(text: str, problems: Problems) -> Case:
     """Return the matrices of a file; what can't be read is added to the problems."""
     case = Case()
+    changes = 0
     for line, statement in _statements(text):
         if not case.title and (title := re.match(r"\s*function\s+\w+\s*=\s*(\w+)", statement)):
             case.title = title.group(1)
@@ -72,6 +75,10 @@ def parse(text: str, problems: Problems) -> Case:
                 (cell.group(1) or "").replace("''", "'").strip() or (cell.group(2) or "").strip() for cell in found
             ]
         elif _CHANGE.match(statement):
+            changes += 1
+            if changes > _MOST_CHANGES:
+                text = f"expected at most {_MOST_CHANGES} statements that change a matrix, found more"
+                raise refuse(Mistake.TOO_LARGE, text, file=problems.file, place=f"line {line}")
             _change(statement, line, case, problems)
     return case
 
@@ -148,6 +155,7 @@ def _rows(name: str, body: str, first: int, problems: Problems) -> Iterator[Row]
     columns: int | None = None
     continued = ""
     start = first
+    count = 0
     for line, content in enumerate(inside.split("\n"), first):
         if not continued:
             start = line
@@ -159,6 +167,10 @@ def _rows(name: str, body: str, first: int, problems: Problems) -> Iterator[Row]
             if not words:
                 continue
             place = f"line {start}"
+            count += 1
+            if count > MOST_ELEMENTS:
+                text = f"expected at most {MOST_ELEMENTS} rows, found more"
+                raise refuse(Mistake.TOO_LARGE, text, file=problems.file, place=place, element=f"mpc.{name}")
             if len(words) > _MOST_COLUMNS or (columns is not None and len(words) != columns):
                 expected = f"{columns} numbers" if columns else f"at most {_MOST_COLUMNS} numbers"
                 text = f"expected {expected}, found {len(words)}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from cloud_receiver.grid.errors import Mistake, quoted, refuse
 from settings.files import ContentError, read_text
 
-LARGEST: Final = 64 << 20
+LARGEST: Final = 32 << 20
 """Bytes of one file. The largest public network, of 9241 nodes with its flows, has 10 MB as pandapower writes it."""
 
 

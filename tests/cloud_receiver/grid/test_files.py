@@ -41,8 +41,9 @@ def test_each_format_is_found_by_what_it_is(paths: dict[str, Path], name: str, s
 
 
 def test_the_limit_of_factors_reaches_every_format(paths: dict[str, Path]) -> None:
-    # MATPOWER cases have no factors, and 80 t/h of 100 MW is no factor either.
-    for name in ("json", "pandapower"):
+    (paths["csv"] / "generators.csv").write_text("id,node,p_mw,factor\nG1,P1,100,0.8\n")
+    # MATPOWER cases have no factors.
+    for name in ("json", "pandapower", "csv", "nodes.csv"):
         assert any("factor: expected 0 to 0.5" in text for text in said(read, paths[name], max_factor=0.5)), name
 
 

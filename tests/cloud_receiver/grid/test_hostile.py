@@ -115,13 +115,22 @@ def test_a_file_beyond_the_bound_is_not_read(tmp_path: Path) -> None:
     path.write_bytes(b" " * 101)
     with pytest.raises(GridError, match="expected at most 100 bytes, found more"):
         reading.text_of(path, 100)
-    assert reading.LARGEST == 64 << 20
+    assert reading.LARGEST == 32 << 20
 
 
 def test_more_elements_than_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cloud_receiver.grid.builder.MOST_ELEMENTS", 2)
     text = json.dumps(DOCUMENT)
     assert said(reference.parse, text, "f") == ["f: bus[2]: expected at most 2 of kind node, found more"]
+
+
+def test_rows_and_statements_of_a_case_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    scaling = "mpc.bus(:, PD) = mpc.bus(:, PD) * 1;\n"
+    assert matpower.parse(CASE + scaling * 100, "f") == matpower.parse(CASE, "f")
+    (text,) = said(matpower.parse, CASE + scaling * 101, "f")
+    assert text.endswith("expected at most 100 statements that change a matrix, found more")
+    monkeypatch.setattr("cloud_receiver.grid.matpower_text.MOST_ELEMENTS", 3)
+    assert said(matpower.parse, CASE, "f") == ["f: line 10: mpc.bus: expected at most 3 rows, found more"]
 
 
 def test_so_many_mistakes_that_the_rest_tells_nothing_end_the_reading() -> None:

@@ -137,6 +137,9 @@ def test_a_dead_bus_takes_nothing_and_a_result_that_is_not_there_is_missing() ->
     loads = frame(["p_mw"], {0: [None], 1: [None], 2: [None]})
     network = parse(pandapower(res_bus=dead, res_load=loads), "f")
     assert network.snapshot.loads == {"load0": Demand(None), "load1": Demand(0), "load2": Demand(0)}
+    # A bus out of service is dead, whatever the results say of it.
+    off = frame(["name", "in_service"], {bus: [None, bus != 3] for bus in range(4)})
+    assert parse(pandapower(bus=off, res_load=loads), "f").snapshot.loads["load1"] == Demand(0)
     # A direct-current power flow has angles and no voltages.
     angles = frame(["vm_pu", "va_degree"], {bus: [None, 0.0] for bus in range(4)})
     assert parse(pandapower(res_bus=angles, res_load=loads), "f").snapshot.loads["load1"] == Demand(None)

@@ -175,7 +175,7 @@ def _rust(program: Path, network: Network, directory: Path) -> tuple[dict[str, f
     source, factors = directory / "network", directory / "factors"
     network.write(source)
     large = network.nodes >= 100_000
-    arguments = [program, source, factors, "5" if large else "15", "4" if large else str(SLOTS)]
+    arguments = [program, source, factors, "9" if large else "15", "4" if large else str(SLOTS)]
     run = subprocess.run(arguments, check=True, capture_output=True, text=True)
     return json.loads(run.stdout), np.frombuffer(factors.read_bytes(), "<f8")
 
@@ -203,7 +203,7 @@ def _measure(network: Network, program: Path, directory: Path) -> Iterator[str]:
     if not SCIPY:
         yield "  scipy is not installed: NOT COMPARED (pip install scipy)"
         return
-    seconds, theirs, flux = _peer(network, 2 if large else 25)
+    seconds, theirs, flux = _peer(network, 2 if large else 100)
     through = flux >= COMPARED_MW
     gap = np.abs(factors[through] - theirs[through]) / np.maximum(np.abs(theirs[through]), 1e-6)
     assert np.isfinite(gap).all(), network.name

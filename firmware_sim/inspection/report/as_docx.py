@@ -1,6 +1,7 @@
 """The report as a Word document in Chinese, in the form of an inspection record (检验记录)."""
 
 import io
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -18,6 +19,8 @@ _FONT: Final = "宋体"
 _METHODS: Final = {"fixed": "固定因子", "dynamic": "动态因子", "electricity": "电能"}
 _WAYS: Final = {"register": "示值", "pulse": "脉冲"}
 _BALANCES: Final = {"balanced": "平衡", "a": "A相", "b": "B相", "c": "C相"}
+_FIGURES: Final = {"points": "结果数", "beyond the limit": "超差数", "measured once more": "重测次数", "days": "天数"}
+_ENGLISH_FIRST: Final = re.compile(r"^[\x20-\x7e]+ (?=[\u4e00-\u9fff])")
 _POINT_HEAD: Final = (
     *(
         "序号",
@@ -50,7 +53,7 @@ def as_docx(report: Report) -> bytes:
     document.add_heading("检验条件", 1)
     _pairs(document, _conditions(report))
     document.add_heading("检验结论", 1)
-    document.add_paragraph(f"{VERDICT_ZH[report.verdict]}。{report.summary()[1]}")
+    document.add_paragraph(f"{report.headline[1]}。{report.summary()[1]}")
     _pairs(
         document,
         [("检验员", report.subject.inspector), ("核验员", ""), ("检验日期", report.moment(report.ended_ms)[:10])],
@@ -109,7 +112,7 @@ def _conditions(report: Report) -> list[tuple[str, str]]:
         ("电压偏差", environment.voltage_deviation),
         ("频率偏差", environment.frequency_deviation),
         ("备注", environment.remarks),
-        *((name, value) for name, value in report.equipment.items()),
+        *((_chinese(name), value) for name, value in report.equipment.items()),
         ("误差限依据", report.limits),
         ("检验程序", report.program),
     ]
@@ -137,7 +140,7 @@ def _overview(document: Docx, report: Report) -> None:
 def _note(result: ItemResult) -> str:
     if result.verdict is Verdict.NOT_PERFORMED:
         return "需在试验室进行"
-    return result.note
+    return _chinese(result.note) if result.verdict is Verdict.SKIPPED else result.note
 
 
 def _item(document: Docx, info: ItemInfo, result: ItemResult) -> None:
@@ -147,7 +150,9 @@ def _item(document: Docx, info: ItemInfo, result: ItemResult) -> None:
         rows = [(step.what, step.expected, step.found, "合格" if step.good else "不合格") for step in result.steps]
         _table(document, ("检验内容", "要求", "实测", "结论"), rows)
     if result.figures:
-        document.add_paragraph("；".join(_clean(f"{name}: {value}") for name, value in result.figures.items()))
+        document.add_paragraph(
+            "；".join(_clean(f"{_FIGURES.get(name, name)}：{value}") for name, value in result.figures.items())
+        )
     if result.points:
         _table(document, _POINT_HEAD, [_point(number, point) for number, point in enumerate(result.points, 1)])
 
@@ -181,3 +186,8 @@ def _table(document: Docx, head: Sequence[str], rows: Sequence[Sequence[str]]) -
 
 def _clean(text: str) -> str:
     return "".join(character if character in "\n\t" or character.isprintable() else "\ufffd" for character in text)
+
+
+def _chinese(text: str) -> str:
+    """Return the Chinese of a text that says a thing in English first; of another the text."""
+    return _ENGLISH_FIRST.sub("", text)

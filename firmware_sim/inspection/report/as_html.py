@@ -50,7 +50,7 @@ def as_html(report: Report) -> str:
     kind, kind_zh = KINDS[report.kind]
     said, said_zh = report.summary()
     title = f"电碳计量设备检验记录 · {report.subject.number}"
-    conclusion = f"{VERDICT_ZH[report.verdict]} {report.verdict.value}"
+    conclusion = " ".join(reversed(report.headline))
     body = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{kind_zh} {kind} · {report.moment(report.begun_ms)} – {report.moment(report.ended_ms)}</p>",

@@ -96,6 +96,14 @@ class Report:
         return Verdict.ERROR if found is Verdict.PASSED and self.unreached else found
 
     @property
+    def headline(self) -> tuple[str, str]:
+        """Return the conclusion in a word or two, English and Chinese; an interruption is no fault of the bench."""
+        verdict = self.verdict
+        if verdict is Verdict.ERROR and not self.counted()[Verdict.ERROR]:
+            return "no conclusion", "无结论"
+        return verdict.value, VERDICT_ZH[verdict]
+
+    @property
     def unreached(self) -> list[ItemInfo]:
         """Return the items that were asked for and have no result: the inspection was interrupted before them."""
         return [info for info in self.items if info.id not in self.results and self._is_asked(info)]

@@ -135,6 +135,18 @@ def test_the_word_document_is_an_inspection_record_in_chinese() -> None:
     assert "所做 3 项检验中 2 项不合格。1 项未做。" in joined
 
 
+def test_the_word_document_leaves_out_the_english_of_what_is_said_twice() -> None:
+    fixed = replace(RESULTS["metering.carbon.fixed"], figures={"points": "4", "of its own": "5"})
+    noted = replace(RESULTS["metering.electricity"], note="limits: own 限 (limits.toml)")
+    results = {fixed.id: fixed, noted.id: noted}
+    texts = texts_of_document(
+        as_docx(report(results=results, asked=frozenset(), equipment={"Source 功率源": "stream"}))
+    )
+    assert {"功率源", "stream", "未要求", "limits: own 限 (limits.toml)"} <= {*texts}
+    assert "结果数：4；of its own：5" in texts
+    assert not any("not asked for" in text for text in texts)
+
+
 @pytest.mark.parametrize(
     ("changes", "said", "said_zh"),
     [
@@ -173,7 +185,7 @@ def test_an_interrupted_inspection_has_not_passed() -> None:
         assert found.verdict is verdict
         assert [info.id for info in found.unreached] == [info.id for info in asked[1:]]
         for form in (as_html(found), as_json(found), as_junit(found), "\n".join(texts_of_document(as_docx(found)))):
-            assert ("not reached" in form) == (verdict is Verdict.ERROR)
+            assert ("未检至此项" in form) == (verdict is Verdict.ERROR)
     assert report(results=done).verdict is Verdict.ERROR
 
 
@@ -198,6 +210,17 @@ def test_points_of_an_item_that_the_bench_could_not_end_are_shown_with_its_note(
     assert shown.of(ITEMS[1]) == RESULTS["metering.carbon.fixed"]
 
 
+def test_an_interruption_is_no_fault_of_the_bench() -> None:
+    some = {"metering.electricity": RESULTS["metering.electricity"]}
+    cut = report(results=some, asked=frozenset({*some, "function.display"}))
+    assert cut.headline == ("no conclusion", "无结论")
+    assert ">无结论 no conclusion<" in as_html(cut)
+    assert any(text.startswith("无结论。") for text in texts_of_document(as_docx(cut)))
+    faulty = report(results={**some, "robustness.noise": RESULTS["robustness.noise"]})
+    assert faulty.headline == ("error", "检验台故障")
+    assert report().headline == ("failed", "不合格")
+
+
 def test_voltages_and_sequences_of_factors_are_told_apart() -> None:
     points = RESULTS["metering.carbon.fixed"].points
     low = [replace(p, readings=tuple(replace(r, voltage_mv=57_700) for r in p.readings)) for p in points[:2]]
@@ -215,7 +238,7 @@ def test_voltages_and_sequences_of_factors_are_told_apart() -> None:
     assert "60000mA = 60 A" in html
     assert "平衡\n57.7 V" in word
     assert "全部" in word
-    assert "measured once more: 2" in word
+    assert "重测次数：2" in word
 
 
 def test_a_laboratory_item_never_passes_by_itself() -> None:

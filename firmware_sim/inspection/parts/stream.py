@@ -1,6 +1,7 @@
 """The bench's end of a sample stream to host-built firmware: it listens, sends samples, and hears pulses."""
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -85,7 +86,9 @@ class SampleStream:
         self._flow: Flow = Nothing()
         self._supply = True
         self._waits = True  # for pulses: what the firmware takes for granted
-        self._history: list[tuple[int, Flow]] = [(0, self._flow)]
+        self._begins = [0]  # of each load, in samples
+        self._flows: list[Flow] = [self._flow]
+        self._before = [(Fraction(0), Fraction(0))]  # forward and reverse mWh until each begin
         self.pulses: deque[tuple[int, Fraction]] = deque()  # kind, instant in samples
 
     # Connection
@@ -212,7 +215,9 @@ class SampleStream:
         else:
             self._flow = PhasorFlow(point, self.rate)
         self._supply = supply
-        self._history.append((self._sent, self._flow))
+        self._before.append(self._flowed_until(Fraction(self._sent)))
+        self._begins.append(self._sent)
+        self._flows.append(self._flow)
         self.pulses.clear()
 
     @property
@@ -223,14 +228,15 @@ class SampleStream:
 
     def flowed(self, first: Fraction, last: Fraction) -> tuple[Fraction, Fraction]:
         """Return the (forward, reverse) energy in mWh between two instants; what one load brings has one direction."""
-        forward = reverse = Fraction(0)
-        ends = [index for index, _ in self._history[1:]]
-        for (begin, flow), end in zip(self._history, [*ends, None], strict=True):
-            since, until = max(first, Fraction(begin)), last if end is None else min(last, Fraction(end))
-            if since < until:
-                energy = flow.energy_mwh(since, until)
-                forward, reverse = (forward, reverse - energy) if flow.reverse else (forward + energy, reverse)
-        return forward, reverse
+        (forward, reverse), (forward_before, reverse_before) = self._flowed_until(last), self._flowed_until(first)
+        return forward - forward_before, reverse - reverse_before
+
+    def _flowed_until(self, instant: Fraction) -> tuple[Fraction, Fraction]:
+        """Return the (forward, reverse) energy in mWh since sample 0; at no cost also after thousands of loads."""
+        number = bisect_right(self._begins, instant) - 1
+        flow, (forward, reverse) = self._flows[number], self._before[number]
+        energy = flow.energy_mwh(Fraction(self._begins[number]), instant)
+        return (forward, reverse - energy) if flow.reverse else (forward + energy, reverse)
 
     async def preset(self, values: Sequence[int | None]) -> None:
         """Set registers (energies in mWh, carbons in ng, None: not this one), and return when they are; DutError."""

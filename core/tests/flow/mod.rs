@@ -285,3 +285,27 @@ pub fn network(most: u32) -> impl Strategy<Value = Network> {
             })
     })
 }
+
+pub fn assert_close(ours: f64, expected: f64) {
+    assert!(
+        (ours - expected).abs() <= 1e-12 * expected.abs().max(1.0),
+        "{ours}, expected {expected}"
+    );
+}
+
+pub fn factors(network: &Network) -> Vec<Option<f64>> {
+    let solution = network.solve();
+    (0..network.nodes)
+        .map(|node| solution.factor(node))
+        .collect()
+}
+
+/// Two plants, one line, two loads: an island that is always well.
+pub fn sound() -> Network {
+    Network::new(
+        2,
+        &[(0, 1, 40.0, -39.0)],
+        &[(0, 60.0, 0.8), (0, 40.0, 0.3)],
+        &[(0, 60.0), (1, 39.0)],
+    )
+}

@@ -129,7 +129,12 @@ async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExit
     await dut.open()
     source: Source
     if isinstance(plan.source, CommandSection):
-        source = CommandSource(plan.source.command, rating, timeout_s=plan.source.timeout_seconds)
+        source = CommandSource(
+            plan.source.command,
+            rating,
+            timeout_s=plan.source.timeout_seconds,
+            cwd=str(plan.source.directory),
+        )
     else:
         source = ManualSource() if stream is None else StreamSource(stream)
     standard: Standard

@@ -3,7 +3,7 @@
 import hashlib
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 from pydantic.main import IncEx
@@ -202,6 +202,7 @@ class CommandSource(Section):
 
     kind: Literal["command"]
     command: list[str] = Field(min_length=1)
+    directory: Path = Path()
     timeout_seconds: Annotated[Whole, Field(ge=1, le=3600)] = 60
 
 
@@ -300,6 +301,9 @@ def _anchored(profile: str, base: Path) -> str:
     return str(base / profile) if is_file else profile
 
 
+_WHERE: Final = {"name", "host", "port", "device", "baud", "parity", "stop_bits", "timeout_ms"}
+
+
 def digest(plan: Plan, more: str = "") -> str:
     """Return what tells this plan's record from another's.
 
@@ -311,8 +315,10 @@ def digest(plan: Plan, more: str = "") -> str:
         "items": True,
         "inspection": {"output", "limits"},
         "subject": {"inspector", "place"},
-        "dut": {"profile"},
-        "standard": {"profile"},
+        # Where a device is connected is no other device: its number is in the subject.
+        "dut": {"profile": True, "line": _WHERE},
+        "standard": {"profile": True, "line": _WHERE},
+        "source": {"directory", "host", "port", "connect_seconds"},
     }
     told = hashlib.sha256(plan.model_dump_json(exclude=unsaid).encode() + more.encode())
     limits = plan.inspection.limits

@@ -95,7 +95,7 @@ def _read(letters: bytes, rest: bytes) -> Said | None:
         case b"ACK ":
             return Acknowledged(*_fields(_ACK, letters, rest))
         case b"FAIL":
-            raise FrameError(f"the firmware says: {rest.decode(errors='replace')}")
+            raise FrameError(f"says: {rest.decode(errors='replace')}")
     return None
 
 

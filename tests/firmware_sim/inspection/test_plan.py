@@ -160,3 +160,23 @@ def test_the_standard_meter_s_own_profile_lies_beside_the_plan_too(tmp_path: Pat
     )
     found = load_plan(plan(tmp_path, SHORTEST + LINE + '[source]\nkind = "manual"\n' + standard))
     assert found.standard.profile == str(tmp_path / "own/standard.toml")
+
+
+def test_another_port_is_no_other_device(tmp_path: Path) -> None:
+    text = SHORTEST + '[source]\nkind = "stream"\n' + LINE
+    first = digest(load_plan(plan(tmp_path, text + "port = 502\n")))
+    assert digest(load_plan(plan(tmp_path, text + "port = 503\ntimeout_ms = 2000\n"))) == first
+    serial = text.replace(
+        'transport = "modbus-tcp"\nhost = "127.0.0.1"', 'transport = "serial"\ndevice = "/dev/ttyUSB0"'
+    )
+    assert digest(load_plan(plan(tmp_path, serial))) != first
+
+
+def test_a_command_runs_beside_the_plan(tmp_path: Path) -> None:
+    standard = (
+        '[standard]\nkind = "registers"\nprofile = "eastron-sdm630"\n[standard.line]\nname = "s"\ntransport = "tcp"\n'
+    )
+    text = SHORTEST + LINE + '[source]\nkind = "command"\ncommand = ["./set"]\n' + standard + 'host = "h"\nport = 1\n'
+    found = load_plan(plan(tmp_path, text)).source
+    assert isinstance(found, CommandSource)
+    assert found.directory == tmp_path

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 from clock import Clock, SystemClock
 from fieldbus.lines import Line
@@ -26,6 +27,7 @@ from firmware_sim.inspection.metering.points import factor_text
 from firmware_sim.inspection.parts.driven import CommandSource, ManualSource
 from firmware_sim.inspection.parts.dut import LineDut
 from firmware_sim.inspection.parts.fast import SetForward
+from firmware_sim.inspection.parts.pulse_input import PulseInput
 from firmware_sim.inspection.parts.simulated import Firmware, simulated_bench
 from firmware_sim.inspection.parts.standard import PowerStandard, RegisterStandard
 from firmware_sim.inspection.parts.stream import SampleStream
@@ -50,6 +52,7 @@ from profiles import Profile
 from profiles import load as load_profile
 from profiles.model import CodecError
 
+_OUTPUTS: Final = {"energy": Ability.PULSES, "carbon": Ability.CARBON_PULSES}
 Tell = Callable[[str], None]
 _DIGITS = 12
 _RENEWED_MS = 1000
@@ -124,19 +127,12 @@ async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExit
     if stream is not None:
         await stream.open()
         more |= stream_abilities(stream)
+    if plan.pulses is not None:
+        more |= {_OUTPUTS[name] for name in plan.pulses.outputs}
     dut = _dut(plan, clock, more, tell)
     stack.callback(dut.close)
     await dut.open()
-    source: Source
-    if isinstance(plan.source, CommandSection):
-        source = CommandSource(
-            plan.source.command,
-            rating,
-            timeout_s=plan.source.timeout_seconds,
-            cwd=str(plan.source.directory),
-        )
-    else:
-        source = ManualSource() if stream is None else StreamSource(stream)
+    source = _source(plan, rating, stream)
     standard: Standard
     if plan.standard.kind != "source":
         standard = await _standard(plan, time, clock, stack, tell)
@@ -144,7 +140,7 @@ async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExit
         assert isinstance(time, StreamTime)  # the plan's own check
         assert stream is not None
         standard = StreamStandard(stream, time)
-    pulses: Pulses | None = StreamPulses(stream, time) if stream is not None and isinstance(time, StreamTime) else None
+    pulses = await _pulses(plan, stream, time, stack, tell)
     fast: FastForward | None = None
     if Ability.FAST in dut.abilities and stream is not None:
         assert isinstance(source, StreamSource)
@@ -156,13 +152,38 @@ async def _real(plan: Plan, rating: Rating, limits: FileLimits, stack: AsyncExit
     if stream is not None and Ability.ROLLOVER in stream_abilities(stream):
         registers = StreamRegisters(stream, dut.profile)
     parts = (time, source, standard, dut, limits)
-    return Bench(rating, plan.inspection.timezone, *parts, pulses=pulses, fast=fast, registers=registers)
+    bench = Bench(rating, plan.inspection.timezone, *parts, pulses=pulses, fast=fast, registers=registers)
+    if plan.pulses is not None:
+        bench.jitter_ms = Fraction(plan.pulses.jitter_ms)
+    return bench
 
 
 def set_forward(time: BenchTime, dut: Dut, profile: Profile, timezone: str) -> SetForward:
     """Return what runs a device's time forward by setting its clock, when its protocol lets it be set."""
     midnight_lead_ms = _DLT645_LEAD_MS if profile.protocol == "dlt645" else None
     return SetForward(time, dut, timezone, midnight_lead_ms=midnight_lead_ms)
+
+
+def _source(plan: Plan, rating: Rating, stream: SampleStream | None) -> Source:
+    if stream is not None:
+        return StreamSource(stream)
+    section = plan.source
+    if isinstance(section, CommandSection):
+        return CommandSource(section.command, rating, timeout_s=section.timeout_seconds, cwd=str(section.directory))
+    return ManualSource()
+
+
+async def _pulses(
+    plan: Plan, stream: SampleStream | None, time: BenchTime, stack: AsyncExitStack, tell: Tell
+) -> Pulses | None:
+    if stream is not None and isinstance(time, StreamTime):
+        return StreamPulses(stream, time)
+    if plan.pulses is None:
+        return None
+    heads = PulseInput(time, host=plan.pulses.host, port=plan.pulses.port, tell=tell)
+    stack.push_async_callback(heads.close)
+    await heads.open()
+    return heads
 
 
 async def _stream(plan: Plan, rating: Rating, clock: Clock, stack: AsyncExitStack, tell: Tell) -> SampleStream | None:

@@ -198,6 +198,7 @@ class Bench:
     fast: FastForward | None = None
     registers: Registers | None = None
     ends: Mapping[str, int] = field(default_factory=dict)  # at what value registers start again from 0, where known
+    jitter_ms: Fraction = Fraction(1)  # of an edge of the pulse outputs
     renewed_ms: int = 0  # how often the device renews what its registers show
     clock_ppm: Fraction | None = Fraction(0)  # what the bench's time may be wrong by, 10^-6; None: nobody knows
     tell: Callable[[str], None] = lambda _: None  # progress, one line

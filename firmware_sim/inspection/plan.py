@@ -234,6 +234,15 @@ class StandardSection(Section):
         return self
 
 
+class PulseSection(Section):
+    """Pulse heads of a real device: they connect to this port and send a line a pulse."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 7697
+    outputs: list[Literal["energy", "carbon"]] = Field(default=["energy"], min_length=1)
+    jitter_ms: Annotated[Exact, Field(gt=0, le=1000)] = Decimal(5)
+
+
 class Plan(Section):
     """The whole file; paths are relative to it."""
 
@@ -246,6 +255,7 @@ class Plan(Section):
     dut: DutSection = DutSection()
     source: AnySource = SimulatedSource(kind="simulated")
     standard: StandardSection = StandardSection()
+    pulses: PulseSection | None = None
     fast: Flag = True
     items: list[str] = Field(default_factory=list)
 
@@ -269,6 +279,12 @@ class Plan(Section):
             if ends[0] == ends[1] and self.dut.line.transport != "modbus-tcp":
                 raise ValueError("standard.line: expected a line of its own: two that ask on one disturb each other")
         knows_its_load = isinstance(self.source, SimulatedSource | StreamSource)
+        if self.pulses is not None:
+            if knows_its_load:
+                raise ValueError(f"pulses: a source by {self.source.kind} brings the pulses itself")
+            constants = {"energy": self.rating.constant, "carbon": self.rating.carbon_constant}
+            if missing := [name for name in self.pulses.outputs if constants[name] is None]:
+                raise ValueError(f"pulses.outputs: the rating names no constant for {', '.join(missing)}")
         if not knows_its_load and self.standard.kind == "source":
             raise ValueError(f"standard: a source by {self.source.kind} needs a standard meter that is read")
         return self
@@ -319,6 +335,7 @@ def digest(plan: Plan, more: str = "") -> str:
         "dut": {"profile": True, "line": _WHERE},
         "standard": {"profile": True, "line": _WHERE},
         "source": {"directory", "host", "port", "connect_seconds"},
+        "pulses": {"host", "port"},
     }
     told = hashlib.sha256(plan.model_dump_json(exclude=unsaid).encode() + more.encode())
     limits = plan.inspection.limits

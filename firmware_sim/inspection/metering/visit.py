@@ -24,7 +24,6 @@ from firmware_sim.inspection.points import LoadPoint
 from firmware_sim.inspection.result import PointResult
 
 AHEAD_MS: Final = 21_600_000  # factors are sent for so long ahead, as a day ahead not every device takes them
-JITTER_MS: Final = Fraction(1)  # of an edge of a pulse output
 _AT_ONCE_MS: Final = 900_000  # at least so far ahead, so that short waits one after the other need few writes
 PAUSES_MS: Final = (5_000, 60_000)
 """How long the bench waits before it measures a point again at which line, source or standard meter failed."""
@@ -100,7 +99,7 @@ class Visit:
         if "register" in ways:
             once += register_ms(self.bench, quantity, point, self.limit)
         if "pulse" in ways:
-            number = pulse_count(self.bench, quantity, point, self.limit, JITTER_MS)
+            number = pulse_count(self.bench, quantity, point, self.limit, self.bench.jitter_ms)
             once += ceil((number + 1) * quantity.per_pulse / flow(quantity, point))
         return once * self.bench.selection.runs + self.bench.selection.settle_ms
 
@@ -126,10 +125,12 @@ class Visit:
             self.compared.setdefault("register", []).append(one)
         if "pulse" in ways:
             if self.factor_mg is not None:
-                number = pulse_count(self.bench, quantity, point, self.limit, JITTER_MS)
+                number = pulse_count(self.bench, quantity, point, self.limit, self.bench.jitter_ms)
                 lasting = ceil((number + 1) * quantity.per_pulse / flow(quantity, point))
                 await factors.give(self.bench, self.factor_mg, holds_ms=min(lasting, AHEAD_MS))
-            one = await by_pulses(self.bench, quantity, point, self.limit, JITTER_MS, counted_for=counted_for)
+            one = await by_pulses(
+                self.bench, quantity, point, self.limit, self.bench.jitter_ms, counted_for=counted_for
+            )
             self.compared.setdefault("pulse", []).append(one)
 
     def results(self) -> list[PointResult]:

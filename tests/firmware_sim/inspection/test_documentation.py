@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -26,8 +27,10 @@ def first_cells(title: str) -> set[str]:
 def keys() -> set[str]:
     found = set()
     for name, field in Plan.model_fields.items():
-        models = SOURCES if name == "source" else (field.annotation,)
+        models = SOURCES if name == "source" else get_args(field.annotation) or (field.annotation,)
         for model in models:
+            if model is type(None):
+                continue
             if not (isinstance(model, type) and issubclass(model, BaseModel)):
                 found.add(name)
                 continue

@@ -105,6 +105,8 @@ every_days = 7
             "a line of its own",
         ),
         (SHORTEST + '[source]\nkind = "magic"\n', "source"),
+        (SHORTEST + "[pulses]\n", "pulses"),
+        (SHORTEST + LINE + '[source]\nkind = "manual"\n[pulses]\n', "no constant for energy"),
         (SHORTEST + '[dut]\ncan = ["fly"]\n', "dut.can"),
         (SHORTEST.replace('class = "B"', ""), "rating.class"),
         (SHORTEST + "[pointz]\n", "pointz"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_support import HEAD, driven_plan, stream_plan, tcp_line
+from serving_support import HEAD, driven_plan, free_port, stream_plan, tcp_line
 
 from firmware_sim.cli import main
 from firmware_sim.fault_command import ask
@@ -315,6 +315,43 @@ def test_pulses_that_the_bench_does_not_wait_for_are_not_told_but_counted(tmp_pa
 
 
 # Driven by others
+
+
+def test_pulse_heads_of_a_real_device_gate_the_standard_meter(tmp_path: Path) -> None:
+    path = driven_plan(tmp_path, 'kind = "manual"')
+    path.write_text(path.read_text() + f"[pulses]\nport = {free_port()}\njitter_ms = 20\n", encoding="utf-8")
+    ready = tmp_path / "ready.json"
+
+    async def run() -> None:
+        control = tmp_path / "control"
+        async with asyncio.timeout(LIMIT_S), served(path, control=control, ready_file=ready, standard=True):
+            while not ready.exists():  # noqa: ASYNC110 - a file is what another process has
+                await asyncio.sleep(0.01)
+            plan = load_plan(path)
+            assert plan.pulses is not None
+            async with assembled(plan) as bench:
+                assert Ability.PULSES in bench.dut.abilities
+                assert Ability.CARBON_PULSES not in bench.dut.abilities
+                assert bench.jitter_ms == 20
+                assert bench.pulses is not None
+                await bench.standard.start()
+                await asyncio.to_thread(ask, control, {"do": "load", "load": {"current_a": "60"}})
+                _, head = await asyncio.open_connection("127.0.0.1", plan.pulses.port)
+                instants = []
+                for _ in range(2):
+                    waiting = asyncio.ensure_future(bench.pulses.next("energy", Fraction(10_000)))
+                    await bench.time.wait(400)
+                    head.write(b"energy\n")
+                    instants.append(await waiting)
+                first, last = instants
+                assert first is not None
+                assert last is not None
+                truth = await bench.standard.between(first, last)
+                expected = 39_600_000 * (last - first) / 3_600_000  # mWh at 60 A
+                assert abs(truth.forward_mwh - expected) < expected / 2  # the load began a moment before
+                head.close()
+
+    asyncio.run(run())
 
 
 def test_a_command_sets_the_load_of_meter_and_standard(tmp_path: Path) -> None:

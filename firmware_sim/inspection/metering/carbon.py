@@ -16,16 +16,17 @@ from firmware_sim.inspection.metering.measure import (
     quantities,
     told_apart,
 )
-from firmware_sim.inspection.metering.points import factor_text, key, limit_of, result
+from firmware_sim.inspection.metering.points import key, limit_of, result
 from firmware_sim.inspection.metering.registers import blurred, gained, is_gated, mark
 from firmware_sim.inspection.metering.visit import Attempts, Visit, load
-from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Verdict
+from firmware_sim.inspection.metering.visiting import VisitingItem, concluded
+from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult
 
 ALL = "all"  # a sequence of all factors, where a reading names its factor
 _NEEDS = frozenset({Ability.CARBON, Ability.FACTOR})
 
 
-class FixedFactor:
+class FixedFactor(VisitingItem):
     """The factor stands; the current changes in falling order (5.6.2.2)."""
 
     info = ItemInfo(
@@ -37,25 +38,8 @@ class FixedFactor:
         needs=_NEEDS,
     )
 
-    def estimate_ms(self, bench: Bench) -> int:
-        """Return how long all load points take."""
-        return sum(visit.estimate_ms() for visit in self._visits(bench) if visit.known() is None)
-
-    async def run(self, bench: Bench) -> ItemResult:
-        """Measure every load point; those of an interrupted run are taken over."""
-        began = int(bench.time.now())
-        points: list[PointResult] = []
-        visits, attempts = list(self._visits(bench)), Attempts(bench)
-        for number, visit in enumerate(visits, 1):
-            known = visit.known()
-            if known is None:
-                bench.tell(f"point {number} of {len(visits)}: {visit.place.key}, {factor_text(visit.factor_mg)}")
-                known = await attempts(visit.measure)
-            points += known
-        return concluded(self.info.id, bench, began, points, attempts)
-
-    @staticmethod
-    def _visits(bench: Bench) -> Iterator[Visit]:
+    def visits(self, bench: Bench) -> Iterator[Visit]:
+        """Yield the load points in their order."""
         for voltage, balance in conditions(bench.rating, bench.selection):
             for factor_mg in bench.selection.factors:
                 for place in places(bench.rating, bench.selection, balance=balance, voltage_mv=voltage):
@@ -200,19 +184,3 @@ class _Account:
 
 def _sequence_limit(bench: Bench, place: Place) -> Fraction:
     return max(limit_of(bench, place, factor_mg) for factor_mg in bench.selection.factors)
-
-
-def concluded(
-    item: str, bench: Bench, began: int, points: list[PointResult], attempts: Attempts | None = None
-) -> ItemResult:
-    """Return an item's result: it fails with one of its points, and says which limits were used."""
-    verdict = Verdict.PASSED if all(point.good for point in points) else Verdict.FAILED
-    figures = {"points": str(len(points)), "beyond the limit": str(sum(not point.good for point in points))}
-    if attempts is not None and attempts.again:
-        figures["measured once more"] = str(attempts.again)
-    note = f"limits: {bench.limits.name}"
-    if not points:
-        return ItemResult(
-            item, Verdict.SKIPPED, began, began, note="the device has neither registers nor pulses for it"
-        )
-    return ItemResult(item, verdict, began, int(bench.time.now()), points=tuple(points), note=note, figures=figures)

@@ -5,41 +5,24 @@ from fractions import Fraction
 from functools import partial
 
 from firmware_sim.inspection.bench import Bench
-from firmware_sim.inspection.metering.carbon import concluded
 from firmware_sim.inspection.metering.grid import conditions, place_of, places
 from firmware_sim.inspection.metering.judging import error_percent, text
 from firmware_sim.inspection.metering.limits import NoLimitError
 from firmware_sim.inspection.metering.visit import Attempts, Visit, load
-from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult, Step, Verdict
+from firmware_sim.inspection.metering.visiting import VisitingItem
+from firmware_sim.inspection.result import ItemInfo, ItemResult, Step, Verdict
 
 _REPEATED = 5  # readings, as one public bench program takes for its spread
 _REPEATED_AT = (("1.0", "Imax"), ("1.0", "Itr"), ("1.0", "Imin"), ("0.5L", "Itr"))
 
 
-class Electricity:
+class Electricity(VisitingItem):
     """Every current, power factor and load condition, without regard to factors."""
 
     info = ItemInfo("metering.electricity", "5.6.1", "electricity", "Electricity error", "电能计量误差")
 
-    def estimate_ms(self, bench: Bench) -> int:
-        """Return how long all load points take."""
-        return sum(visit.estimate_ms() for visit in self._visits(bench) if visit.known() is None)
-
-    async def run(self, bench: Bench) -> ItemResult:
-        """Measure every load point; those of an interrupted run are taken over."""
-        began = int(bench.time.now())
-        points: list[PointResult] = []
-        visits, attempts = list(self._visits(bench)), Attempts(bench)
-        for number, visit in enumerate(visits, 1):
-            known = visit.known()
-            if known is None:
-                bench.tell(f"point {number} of {len(visits)}: {visit.place.key}")
-                known = await attempts(visit.measure)
-            points += known
-        return concluded(self.info.id, bench, began, points, attempts)
-
-    @staticmethod
-    def _visits(bench: Bench) -> Iterator[Visit]:
+    def visits(self, bench: Bench) -> Iterator[Visit]:
+        """Yield the load points in their order."""
         for voltage, balance in conditions(bench.rating, bench.selection):
             for place in places(bench.rating, bench.selection, balance=balance, voltage_mv=voltage):
                 yield Visit(bench, place, "electricity", None)

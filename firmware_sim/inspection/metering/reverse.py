@@ -9,17 +9,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from firmware_sim.inspection.bench import Ability, Bench
-from firmware_sim.inspection.metering.carbon import concluded
 from firmware_sim.inspection.metering.grid import place_of
-from firmware_sim.inspection.metering.points import factor_text
-from firmware_sim.inspection.metering.visit import Attempts, Visit
-from firmware_sim.inspection.result import ItemInfo, ItemResult, PointResult
+from firmware_sim.inspection.metering.visit import Visit
+from firmware_sim.inspection.metering.visiting import VisitingItem
+from firmware_sim.inspection.result import ItemInfo
 
 _CURRENTS: Final = ("Imax", "Itr")
 _CARBON: Final = frozenset({Ability.CARBON, Ability.FACTOR})
 
 
-class Reverse:
+class Reverse(VisitingItem):
     """Energy and, on a device that is given factors, carbon at a large and a small reverse load."""
 
     info = ItemInfo(
@@ -31,26 +30,8 @@ class Reverse:
         needs=frozenset({Ability.REVERSE}),
     )
 
-    def estimate_ms(self, bench: Bench) -> int:
-        """Return how long all load points take."""
-        return sum(visit.estimate_ms() for visit in self._visits(bench) if visit.known() is None)
-
-    async def run(self, bench: Bench) -> ItemResult:
-        """Measure every load point; those of an interrupted run are taken over."""
-        began = int(bench.time.now())
-        points: list[PointResult] = []
-        visits, attempts = list(self._visits(bench)), Attempts(bench)
-        for number, visit in enumerate(visits, 1):
-            known = visit.known()
-            if known is None:
-                what = "electricity" if visit.factor_mg is None else f"carbon, {factor_text(visit.factor_mg)}"
-                bench.tell(f"point {number} of {len(visits)}: {visit.place.key}, {what}")
-                known = await attempts(visit.measure)
-            points += known
-        return concluded(self.info.id, bench, began, points, attempts)
-
-    @staticmethod
-    def _visits(bench: Bench) -> Iterator[Visit]:
+    def visits(self, bench: Bench) -> Iterator[Visit]:
+        """Yield the load points in their order."""
         factors = [max(bench.selection.factors)] if bench.dut.abilities >= _CARBON else []
         for current in _CURRENTS:
             place = place_of(bench.rating, "1.0", current, is_reverse=True)

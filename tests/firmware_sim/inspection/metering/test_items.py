@@ -358,7 +358,7 @@ def test_an_interrupted_run_in_reverse_goes_on() -> None:
         bench.tell = told.append
 
     assert perform(Reverse(), change=go_on).points == whole
-    assert told == ["point 4 of 4: 220000/balanced/1.0/Itr/reverse, carbon, 1"]
+    assert told == ["point 4 of 4: 220000/balanced/1.0/Itr/reverse, 1 kg/kWh"]
 
 
 def test_a_meter_without_factors_is_measured_in_reverse_by_its_energy_alone() -> None:

@@ -65,8 +65,9 @@ class DeviceTime:
         time = self._bench.time
         before, shown, after = await self._shown()
         if self.step_ms <= _FINE_MS:
-            self.no_better_than((after - before) / 2)
-            return (before + after) / 2, Fraction(shown)
+            within = Fraction(self.step_ms - 1, 2)  # what it shows is the beginning of a step
+            self.no_better_than((after - before) / 2 + within)
+            return (before + after) / 2, shown + within
         step, origin, cycle = self.step_ms, before, 0
         early, late = Fraction(0), Fraction(step)  # the next step comes between these, after the origin
         while late - early > max(Fraction(1), 2 * (after - before)):

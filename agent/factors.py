@@ -1,7 +1,7 @@
 """Carbon factors (电碳因子) as the centre dispatches them: believed only when signed, newer, and this node's."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from agent.journal import Append, FactorUpdate, StoredFactor, event, to_row
 from agent.logs import log
@@ -15,6 +15,7 @@ from wire.records import DetailKey, EventCode, FactorQuality, IntervalRecord
 SLOT_MS: Final = 900_000  # factors are dispatched for quarters of an hour
 REJECTED_EVERY_MS: Final = 3_600_000  # a flood of bad messages must not become a flood of records
 _KEEP_MS: Final = 366 * 86_400_000
+_Slot: TypeAlias = tuple[int, int | None]  # its start and factor
 
 
 class FactorBook:
@@ -61,21 +62,25 @@ class FactorBook:
             self._reject(problem)
             return False
         self.on_centre_time(message.issued_ms)
-        newer, changed = [], []
+        newer: dict[bytes, list[_Slot]] = {}
+        changed: dict[bytes, list[_Slot]] = {}
         for index, factor in enumerate(message.factors):
             start = message.first_start_ms + index * SLOT_MS
             known = self._known.get(start)
             if known is None or message.issued_ms > known[0]:
                 self._known[start] = (message.issued_ms, factor)
-                newer.append((start, factor))
+                newer.setdefault(message.solve_id_of(index), []).append((start, factor))
                 if known is None or known[1] != factor:
-                    changed.append((start, factor))
+                    changed.setdefault(message.solve_id_of(index), []).append((start, factor))
+        slots = [slot for found in changed.values() for slot in found]
+        self.schedule.extend([start for start, _ in slots], [factor for _, factor in slots])
+        for solve_id, found in newer.items():
+            # An adjustment names the solution its factor comes from.
+            self._writer.submit(FactorUpdate(found, changed.get(solve_id, []), SLOT_MS, solve_id, message.issued_ms))
         if newer:
-            self.schedule.extend([start for start, _ in changed], [factor for _, factor in changed])
-            self._writer.submit(FactorUpdate(newer, changed, SLOT_MS, message.solve_id, message.issued_ms))
             self._forget()
-        if changed:
-            log.info("factors of %d slots of %s taken", len(changed), self._node)
+        if slots:
+            log.info("factors of %d slots of %s taken", len(slots), self._node)
         return True
 
     def dispatched(self, time_ms: int) -> tuple[int, int | None] | None:

@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from cloud_receiver.api.config import Api
+from cloud_receiver.grid.config import Grid
+from cloud_receiver.levels.config import Child, Parent
 from settings.load import load as load_file
 from settings.values import Flag, Host, Port, Section, Whole
 from supervision.config import Metrics
@@ -98,6 +101,10 @@ class Settings(Section):
     registry: Path = Path("registry.toml")
     intake: Intake = Intake()
     dispatch: Dispatch | None = None
+    grid: Grid | None = None
+    api: Api = Api()
+    parent: Parent | None = None
+    child: tuple[Child, ...] = ()
     checks: Checks = Checks()
     metrics: Metrics = Metrics()
 

@@ -73,6 +73,16 @@ def issued(connection: Connection, node: str, first_ms: int, last_ms: int) -> di
     return result
 
 
+def _origins(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, int]:
+    """Return the origin of the factor last dispatched for each slot, by slot start."""
+    rows = connection.execute(
+        select(factor.c.start_ms, factor.c.origin)
+        .where(factor.c.node == node, factor.c.start_ms.between(first_ms, last_ms))
+        .order_by(factor.c.issued_ms)
+    )
+    return {row.start_ms: row.origin for row in rows}
+
+
 def standing(connection: Connection, signer: Signer, wanted: Factors) -> Dispatched | None:
     """Return the node's newest stored message where it says what is wanted, whenever it was issued.
 
@@ -121,6 +131,7 @@ def enter(connection: Connection, signer: Signer, message: Factors) -> tuple[Dis
     span = _Span(message.first_start_ms, message.issued_ms, message.slot_ms, len(message.factors))
     stated = dict(zip(span.starts(), message.factors, strict=True))
     before = latest(connection, message.node, span.first_ms, span.last_ms)
+    origins = _origins(connection, message.node, span.first_ms, span.last_ms)
     rows = [
         {
             "node": message.node,
@@ -128,10 +139,12 @@ def enter(connection: Connection, signer: Signer, message: Factors) -> tuple[Dis
             "issued_ms": message.issued_ms,
             "slot_ms": message.slot_ms,
             "factor": value,
-            "solve_id": message.solve_id,
+            "solve_id": message.solve_id_of(index),
+            "origin": message.origin_of(index),
         }
-        for start, value in stated.items()
-        if start not in before or before[start] != value
+        for index, (start, value) in enumerate(stated.items())
+        # The same value of another origin is news too: a held factor that was solved later.
+        if start not in before or before[start] != value or origins[start] != message.origin_of(index)
     ]
     if rows:
         connection.execute(insert(factor), rows)

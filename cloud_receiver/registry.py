@@ -1,6 +1,9 @@
 """registry.toml: the stations, their meters and what is known of their accuracy and losses (台账)."""
 
+import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -12,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from settings.errors import ConfigError
 from settings.load import load as load_file
-from settings.values import Exact, Name, PlainName, Section, Zone
+from settings.values import Exact, Flag, Name, PlainName, Section, Zone
 
 _LARGEST_FILE: Final = 64 << 20  # a province's meters, some hundred bytes each
 
@@ -35,6 +38,29 @@ class Role(StrEnum):
     CHARGER = "charger"  # 充电桩电能表
     GRID = "grid"  # 关口表
     AUXILIARY = "auxiliary"  # 辅助用电
+    GENERATION = "generation"  # 发电侧: on-grid energy (上网电量) and emission of a generating unit
+    FLOW = "flow"  # 电网潮流: a branch's end, a load or a storage of the grid
+
+
+_LONGEST_MEASURES: Final = 80  # an element's id of 64 bytes and the words about it
+_MEASURES: Final = re.compile(r"(generator|load|storage) (\S.*)|branch (\S.*) (from|to)")
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What element of the grid a meter measures; `end` is that of a branch: from or to."""
+
+    element: str
+    id: str
+    end: str = ""
+
+
+def _measures(value: str) -> str:
+    if len(value.encode()) > _LONGEST_MEASURES or not value.isprintable() or not _MEASURES.fullmatch(value):
+        raise ValueError(
+            f"expected 'generator ID', 'load ID', 'storage ID', 'branch ID from' or 'branch ID to', found {value!r}"
+        )
+    return value
 
 
 class Meter(Section):
@@ -48,10 +74,25 @@ class Meter(Section):
     resolution_kwh: PositiveDecimal = Decimal("0.01")
     """Step of the energy register."""
     rated_kw: PositiveDecimal
+    measures: Annotated[str, AfterValidator(_measures)] | None = None
+    """The element of the grid: forward energy (正向) is fed in by a generator, taken by a load, charged into a storage,
+    and flows from the node into a branch."""
+    inverted: Flag = False
+    """The meter counts the other way round."""
     since: AwareDatetime | None = None
     """From when the meter belongs to the station and is expected to report."""
     until: AwareDatetime | None = None
     """When it was taken out of service, exchanged, renamed or moved to another gateway."""
+
+    @property
+    def element(self) -> Measures | None:
+        """Return the element of the grid that the meter measures."""
+        found = _MEASURES.fullmatch(self.measures or "")
+        if found is None:
+            return None
+        if found[3] is not None:
+            return Measures("branch", found[3], found[4])
+        return Measures(found[1], found[2])
 
     def in_service(self, time_ms: int) -> bool:
         """Return whether the meter belongs to the station at an instant."""
@@ -147,6 +188,46 @@ def _repeated(key: str, station: Station) -> list[str]:
     return problems
 
 
+_MEASURED_BY: Final[Mapping[str, Role]] = {
+    "generator": Role.GENERATION,
+    "branch": Role.FLOW,
+    "storage": Role.FLOW,
+}
+
+
+def _misplaced(key: str, station: Station) -> list[str]:
+    """Find meters that can't measure what they are said to."""
+    problems = []
+    for meter in station.meter:
+        element = meter.element
+        if element is None:
+            if meter.role in (Role.GENERATION, Role.FLOW):
+                problems.append(
+                    f"{key}.meter[{meter.id}].measures: expected the element that a {meter.role} meter measures"
+                )
+            continue
+        roles = (Role.GRID, Role.FLOW) if element.element == "load" else (_MEASURED_BY[element.element],)
+        if meter.role not in roles:
+            expected = " or ".join(roles)
+            text = f"a {element.element} is measured by a meter with the role {expected}, found {meter.role}"
+            problems.append(f"{key}.meter[{meter.id}].measures: {text}")
+    return problems
+
+
+def _measured_twice(stations: Sequence[Station]) -> list[str]:
+    """Find elements that two meters measure at the same time."""
+    groups: dict[Measures, list[Meter]] = {}
+    for meter in (meter for station in stations for meter in station.meter):
+        if (element := meter.element) is not None:
+            groups.setdefault(element, []).append(meter)
+    return [
+        f"meters {' and '.join(meter.id for meter in group)} both measure {group[0].measures} at the same time, "
+        "expected one"
+        for group in groups.values()
+        if any(one.meets(other) for one, other in combinations(group, 2))
+    ]
+
+
 def load(path: Path) -> Registry:
     """Read and check registry.toml; ConfigError has every mistake."""
     registry = load_file(path, Registry, _LARGEST_FILE)
@@ -159,10 +240,12 @@ def load(path: Path) -> Registry:
     for station in registry.station:
         key = f"station[{station.id}]"
         problems += _repeated(key, station)
+        problems += _misplaced(key, station)
         for meter in station.meter:
             if owner.setdefault(meter.gateway, station.id) != station.id:
                 other = f"gateway {meter.gateway} already serves station {owner[meter.gateway]}, expected one station"
                 problems.append(f"{key}.meter[{meter.id}].gateway: {other}")
+    problems += _measured_twice(registry.station)
     if problems:
         raise ConfigError([f"{path}: {problem}" for problem in problems])
     return registry

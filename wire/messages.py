@@ -27,6 +27,7 @@ __all__ = [
     "Factors",
     "Live",
     "MessageError",
+    "Origin",
     "Status",
     "StatusState",
 ]
@@ -44,6 +45,14 @@ class StatusState(IntEnum):
     OFFLINE = 0  # the will, left with the broker
     BIRTH = 1
     HEALTH = 2
+
+
+class Origin(IntEnum):
+    """Where a dispatched carbon factor comes from."""
+
+    SOLVED = 0  # 潮流计算: the carbon flow of the slot, or a schedule
+    HELD = 1  # 沿用: the node's last solved factor, while the slot can't be solved
+    OFFICIAL = 2  # 官方因子: the published average of a region
 
 
 def _clock_state(value: object, what: str) -> ClockState:
@@ -64,6 +73,16 @@ def _factors(value: object, what: str) -> tuple[int | None, ...]:
         check_factor(item, f"{what}[{index}]")
         factors.append(item)  # type: ignore[arg-type]  # check_factor just said so
     return tuple(factors)
+
+
+def _solve_ids(value: object, what: str) -> tuple[bytes, ...]:
+    listed = fields.items(value, what, MAX_SLOTS, 1)
+    return tuple(fields.solve_id(item, f"{what}[{index}]") for index, item in enumerate(listed))
+
+
+def _origins(value: object, what: str) -> tuple[Origin, ...]:
+    listed = fields.items(value, what, MAX_SLOTS, 1)
+    return tuple(Origin(whole(item, f"{what}[{index}]", 0, max(Origin))) for index, item in enumerate(listed))
 
 
 def _meters(value: object, what: str) -> tuple[tuple[str, int, Mapping[str, int]], ...]:
@@ -98,7 +117,10 @@ _FACTORS: Fields = (
     (4, "slot_ms", fields.integer(1, MAX_SLOT_MS)),
     (5, "first_start_ms", fields.time),
     (6, "factors", _factors),
+    (7, "solve_ids", _solve_ids),
+    (8, "origins", _origins),
 )
+_SLOT_DETAILS: Mapping[int, object] = {7: None, 8: None}
 _STATUS: Fields = (
     (1, "gateway", fields.name),
     (2, "state", _status_state),
@@ -173,15 +195,42 @@ class Factors:
     slot_ms: int
     first_start_ms: int
     factors: tuple[int | None, ...]  # mg/kWh; None: undefined, the node has no through-flow
+    solve_ids: tuple[bytes, ...] | None = None  # by slot, where they differ: each slot has a solution of its own
+    origins: tuple[Origin, ...] | None = None  # by slot; without them all are solved
+
+    def solve_id_of(self, index: int) -> bytes:
+        """Return the solution that a slot's factor comes from."""
+        return self.solve_id if self.solve_ids is None else self.solve_ids[index]
+
+    def origin_of(self, index: int) -> Origin:
+        """Return where a slot's factor comes from."""
+        return Origin.SOLVED if self.origins is None else self.origins[index]
 
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
-        return fields.encode(self, _FACTORS)
+        _check_slots(self)
+        return fields.encode(self, _FACTORS, _SLOT_DETAILS, _listed)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return the message in the bytes; MessageError when they are not one."""
-        return cls(*fields.decode(data, cls.__name__, _FACTORS, {}))  # type: ignore[arg-type]  # checked field by field
+        message = cls(*fields.decode(data, cls.__name__, _FACTORS, _SLOT_DETAILS))  # type: ignore[arg-type]  # checked by field
+        _check_slots(message)
+        return message
+
+
+def _listed(field: object) -> object:
+    # Codes travel as the numbers they are.
+    return [int(item) if isinstance(item, Origin) else item for item in field] if isinstance(field, tuple) else field
+
+
+def _check_slots(message: Factors) -> None:
+    for name in ("solve_ids", "origins"):
+        listed = getattr(message, name)
+        if listed is not None and len(listed) != len(message.factors):
+            raise MessageError(
+                f"Factors: {name}: expected one for each of {len(message.factors)} slots, got {len(listed)}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

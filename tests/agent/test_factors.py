@@ -63,6 +63,24 @@ def test_factors_apply_from_their_slot_and_are_stored() -> None:
     assert list(update.slots) == [(START, 500_000), (START + SLOT_MS, None), (START + 2 * SLOT_MS, 600_000)]
 
 
+def test_each_slot_is_stored_with_its_own_solution() -> None:
+    """An adjustment must name the solution of its slot, not that of the newest one in the message."""
+    desk = Desk()
+    assert desk.take(500_000, 600_000, 700_000, solve_ids=(b"a", b"b", b"a"))
+    updates = [one for one in desk.operations if isinstance(one, FactorUpdate)]
+    assert {one.solve_id: list(one.slots) for one in updates} == {
+        b"a": [(START, 500_000), (START + 2 * SLOT_MS, 700_000)],
+        b"b": [(START + SLOT_MS, 600_000)],
+    }
+    assert [desk.book.schedule.at(START + place * SLOT_MS)[0] for place in range(3)] == [500_000, 600_000, 700_000]
+    desk.operations.clear()
+    assert desk.take(500_000, 610_000, 700_000, issued=2, solve_ids=(b"a", b"c", b"a"))
+    assert [list(one.changed) for one in desk.operations if isinstance(one, FactorUpdate)] == [
+        [],
+        [(START + SLOT_MS, 610_000)],
+    ]
+
+
 def test_a_message_repeated_or_older_changes_nothing() -> None:
     """Each slot keeps what was issued last, whatever the order of arrival."""
     desk = Desk()

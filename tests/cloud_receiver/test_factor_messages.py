@@ -1,7 +1,7 @@
 """The signed messages of factors: which are kept, that they prove every factor ever dispatched, and their size."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,7 +14,7 @@ from cloud_receiver import factor_messages, schema
 from cloud_receiver.factor_messages import LATE_MS, enter, issued, latest, proving, standing
 from cloud_receiver.schema import factor_message
 from wire.envelope import KeyRing, Signer, open_envelope
-from wire.messages import Factors
+from wire.messages import Factors, Origin
 from wire.proof.form import ProofError, unverified_payload
 
 KEY = Ed25519PrivateKey.generate()
@@ -218,3 +218,13 @@ def test_disk(store: Store) -> None:
     assert len(store.sent) == 960
     assert count == days + 1
     assert 550 * count < size < 650 * count
+
+
+def test_what_was_held_and_is_solved_later_is_news_even_with_the_same_value(store: Store) -> None:
+    first = Factors("n", b"s", 1, SLOT_MS, DAY_MS, (5, 6), (b"a", b"b"), (Origin.HELD, Origin.SOLVED))
+    assert enter(store.connection, Signer(KEY), first)[1] == []
+    again = replace(first, issued_ms=2, solve_ids=(b"c", b"b"), origins=(Origin.SOLVED, Origin.SOLVED))
+    assert enter(store.connection, Signer(KEY), again)[1] == []  # no gateway has to adjust anything
+    rows = store.connection.execute(select(schema.factor).order_by("start_ms", "issued_ms")).all()
+    found = [(row.start_ms - DAY_MS, row.issued_ms, row.factor, row.solve_id, row.origin) for row in rows]
+    assert found == [(0, 1, 5, b"a", 1), (0, 2, 5, b"c", 0), (SLOT_MS, 1, 6, b"b", 0)]

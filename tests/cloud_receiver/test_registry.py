@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud_receiver import registry
-from cloud_receiver.registry import Role
+from cloud_receiver.registry import Measures, Role
 from settings.errors import ConfigError
 
 STATION = """
@@ -98,3 +98,61 @@ def test_a_gateway_serves_one_station(tmp_path: Path) -> None:
 def test_a_station_is_registered_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"station\[S1\]: is there 2 times"):
         registry.load(write(tmp_path, STATION + STATION))
+
+
+PLANT = """
+[[station]]
+id = "P1"
+node = "N1"
+[[station.meter]]
+id = "U1"
+role = "generation"
+gateway = "gw9"
+rated_kw = 600000
+measures = "generator G1"
+[[station.meter]]
+id = "L1"
+role = "flow"
+gateway = "gw9"
+rated_kw = 600000
+measures = "branch L 1 from"
+inverted = true
+"""
+
+
+def test_meters_of_the_grid_say_what_they_measure(tmp_path: Path) -> None:
+    found = registry.load(write(tmp_path, PLANT)).find("P1")
+    assert found is not None
+    unit, line = found.meter
+    assert unit.element == Measures("generator", "G1")
+    assert line.element == Measures("branch", "L 1", "from")
+    assert (unit.inverted, line.inverted) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "text"),
+    [
+        (('measures = "generator G1"', ""), "station[P1].meter[U1].measures", "expected the element"),
+        (('"generator G1"', '"load town"'), "station[P1].meter[U1].measures", "grid or flow, found generation"),
+        (('"branch L 1 from"', '"generator G2"'), "station[P1].meter[L1].measures", "role generation, found flow"),
+        (('"generator G1"', '"generator"'), "station[P1].meter[U1].measures", "expected 'generator ID'"),
+        (('"branch L 1 from"', '"branch L1"'), "station[P1].meter[L1].measures", "expected 'generator ID'"),
+        (('"branch L 1 from"', f'"branch {"x" * 80} from"'), "station[P1].meter[L1].measures", "expected 'generator"),
+        (('role = "flow"', 'role = "charger"'), "station[P1].meter[L1].measures", "role flow, found charger"),
+    ],
+)
+def test_a_meter_that_measures_what_it_cannot(change: tuple[str, str], key: str, text: str, tmp_path: Path) -> None:
+    assert change[0] in PLANT
+    with pytest.raises(ConfigError) as caught:
+        registry.load(write(tmp_path, PLANT.replace(*change)))
+    assert key in str(caught.value)
+    assert text in str(caught.value)
+
+
+def test_an_element_has_one_meter_at_a_time(tmp_path: Path) -> None:
+    second = PLANT.replace('"P1"', '"P2"').replace('"gw9"', '"gw8"').replace('"branch L 1 from"', '"branch L 1 to"')
+    with pytest.raises(ConfigError, match="meters U1 and U1 both measure generator G1"):
+        registry.load(write(tmp_path, PLANT + second))
+    followed = second.replace("rated_kw = 600000", "rated_kw = 600000\nsince = 2026-07-01T00:00:00+08:00", 1)
+    before = PLANT.replace("rated_kw = 600000", "rated_kw = 600000\nuntil = 2026-07-01T00:00:00+08:00", 1)
+    assert len(registry.load(write(tmp_path, before + followed)).station) == 2

@@ -1,5 +1,6 @@
 """The small messages: round trips, and each deviation refused by the name of its field."""
 
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.messages import Acknowledgement, Factors, Live, MessageError, Status, StatusState
+from wire.messages import Acknowledgement, Factors, Live, MessageError, Origin, Status, StatusState
 from wire.records import ClockState
 from wire.status_facts import Backlog, Overdue
 
@@ -106,6 +107,17 @@ STATUS = Status("gw", StatusState.BIRTH, 1, bytes(8), 1, 0, ClockState.UNKNOWN, 
 LIVE = Live("gw", 1, (("m", 1, {"power": -5}),))
 
 
+def test_each_slot_names_its_solution_and_origin() -> None:
+    message = replace(FACTORS, solve_ids=(b"a", b"b"), origins=(Origin.HELD, Origin.SOLVED))
+    again = Factors.decode(message.encode())
+    assert again == message
+    assert [again.solve_id_of(index) for index in (0, 1)] == [b"a", b"b"]
+    assert [again.origin_of(index) for index in (0, 1)] == [Origin.HELD, Origin.SOLVED]
+    assert cbor2.loads(message.encode())[8] == [1, 0]
+    assert [FACTORS.solve_id_of(1), FACTORS.origin_of(1)] == [b"s", Origin.SOLVED]
+    assert {7, 8}.isdisjoint(cbor2.loads(FACTORS.encode()))
+
+
 def test_a_truncated_message_is_refused() -> None:
     for message in (ACKNOWLEDGEMENT, FACTORS, STATUS, LIVE):
         data = message.encode()
@@ -134,6 +146,12 @@ def test_a_truncated_message_is_refused() -> None:
         (ACKNOWLEDGEMENT, {4: [6]}, r"missing.*\[0\]"),
         (ACKNOWLEDGEMENT, {4: [[i * 3 + 6, i * 3 + 7] for i in range(65)]}, "0 to 64 items, got 65"),
         (FACTORS, {6: []}, "factors"),
+        (FACTORS, {7: [b"a"]}, "solve_ids: expected one for each of 2 slots, got 1"),
+        (FACTORS, {7: [b"a", 1]}, r"solve_ids.*\[1\]"),
+        (FACTORS, {7: [b"a", bytes(33)]}, r"solve_ids.*\[1\]"),
+        (FACTORS, {8: [0, 1, 2]}, "origins: expected one for each of 2 slots, got 3"),
+        (FACTORS, {8: [0, 3]}, r"origins.*\[1\]"),
+        (FACTORS, {8: [0, True]}, r"origins.*\[1\]"),
         (FACTORS, {6: [2**32]}, r"factors.*\[0\]"),
         (FACTORS, {6: [1.5]}, "no float"),
         (FACTORS, {6: [float("nan")]}, "no float"),

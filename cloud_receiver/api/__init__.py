@@ -1,0 +1,1 @@
+"""The centre's HTTP interface: measurements in, factors and analyses out."""

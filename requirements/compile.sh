@@ -10,4 +10,5 @@ compile() {
 compile agent --extra agent --extra sm2
 compile receiver --extra receiver --extra sm2
 compile sim --extra sim
-compile dev --extra agent --extra receiver --extra sim --extra sm2 --extra dev
+compile figures --extra receiver --extra figures
+compile dev --extra agent --extra receiver --extra sim --extra figures --extra sm2 --extra dev

@@ -53,10 +53,21 @@ def factor(node: str) -> str:
     return f"{ROOT}/factor/{checked_name(node)}"
 
 
+def level_up(child: str) -> str:
+    """Return the topic on which a child speaks to its parent, at the parent's broker."""
+    return f"{ROOT}/level/{checked_name(child)}/up"
+
+
+def level_down(child: str) -> str:
+    """Return the topic on which a parent speaks to a child."""
+    return f"{ROOT}/level/{checked_name(child)}/down"
+
+
 ALL_RECORDS = f"{ROOT}/up/+/records"
 ALL_LIVE = f"{ROOT}/up/+/live"
 ALL_STATUS = f"{ROOT}/up/+/status"
 ALL_REPLIES = f"{ROOT}/up/+/reply"
+ALL_LEVEL_UP = f"{ROOT}/level/+/up"
 
 _UP = re.compile(rf"{re.escape(ROOT)}/up/([^/]+)/(records|live|status|reply)")
 

@@ -14,7 +14,8 @@ import pytest
 from wire import envelope, keys, row
 from wire.batch import RecordBatchMessage, encode_batch
 from wire.commands import Command, Outcome, Reply
-from wire.messages import Acknowledgement, Factors, Live, Status, StatusState
+from wire.levels import Statement, Totals
+from wire.messages import Acknowledgement, Factors, Live, Origin, Status, StatusState
 from wire.orders import Configure, ConfigureAction, Order, Read, ReadDay, Resend, TellStatus, Verb
 from wire.records import (
     AdjustmentRecord,
@@ -77,9 +78,14 @@ BATCHES: dict[str, list[Record]] = {
     "events of the gateway": [RECORDS[-2]],
     "adjustments": RECORDS[14:16],
 }
+TOTALS = Totals(*range(10))
 MESSAGES: dict[str, Acknowledgement | Factors | Status | Live] = {
     "acknowledgement": Acknowledgement("gw", CONTEXT, 4, ((6, 7), (9, 9)), NOW),
-    "factors": Factors("node", b"s", NOW, 900_000, NOW, (1, None, 2**32 - 1)),
+    "factors": Factors(
+        *("node", b"s", NOW, 900_000, NOW, (1, None, 2**32 - 1)),
+        solve_ids=(b"a", b"b", b"c"),
+        origins=(Origin.SOLVED, Origin.HELD, Origin.OFFICIAL),
+    ),
     "status": Status(
         *("gw", StatusState.HEALTH, NOW, CONTEXT, 1, 0, ClockState.STEPPED, 3),
         backlog=Backlog(1, 80, 0),
@@ -127,6 +133,16 @@ def test_batches(name: str) -> None:
 @pytest.mark.parametrize("name", MESSAGES)
 def test_messages(name: str) -> None:
     schema(name).validate_cbor(MESSAGES[name].encode())
+
+
+def test_statements_between_centres() -> None:
+    column = (1, None)
+    stated = Statement("a", "b", "n", NOW, 900_000, NOW, *[column] * 6, (NOW,), 2000, 10, (TOTALS, None))
+    bare = Statement("a", "b", "n", NOW, 900_000, NOW, *[()] * 6)
+    for message in (stated, bare):
+        schema("statement").validate_cbor(message.encode())
+    # Of the whole statement the validator takes keys of another choice for those of this one.
+    schema("message", closed=False).validate_cbor(bare.encode())
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: type(order).__name__)

@@ -1,15 +1,16 @@
 """receiver.toml: where the centre keeps its data, which broker it uses, and how it checks and dispatches."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from cloud_receiver.api.config import Api
+from cloud_receiver.broker_config import Broker
 from cloud_receiver.grid.config import Grid
 from cloud_receiver.levels.config import Child, Parent
 from settings.load import load as load_file
-from settings.values import Flag, Host, Port, Section, Whole
+from settings.values import Flag, Section, Whole
 from supervision.config import Metrics
 
 Positive = Annotated[Whole, Field(ge=1)]
@@ -24,27 +25,6 @@ class Centre(Section):
     data_dir: Path = Path()
     key_file: Path
     """Private key (PEM; Ed25519 or SM2) that signs acknowledgements, factors and commands."""
-
-
-class Broker(Section):
-    """The MQTT broker."""
-
-    host: Host = "127.0.0.1"
-    port: Port = 1883
-    client_id: str = "diantan-receiver"
-    username: str | None = None
-    password_file: Path | None = None
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    protocol: Literal["auto", "5", "3.1.1"] = "auto"
-    """Version of MQTT; auto tries 5 first."""
-    keepalive_s: Annotated[Whole, Field(ge=15, le=65_535)] = 60
-    """At least 15: while another program holds the store's lock, the receiver may not answer for 15 s (docs)."""
-    session_expiry_s: Annotated[Whole, Field(ge=0)] = 86_400
-    """How long the broker keeps what arrives while the receiver is away (MQTT 5)."""
-    shared_group: str | None = None
-    """Receivers with the same group share one subscription (MQTT 5): any of them may take any batch."""
 
 
 class Intake(Section):

@@ -9,9 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver import database, meters
+from cloud_receiver.broker_config import Broker
 from cloud_receiver.checks.load import stations_by_node
 from cloud_receiver.checks.runner import Runner
-from cloud_receiver.config import Broker, Settings
+from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
 from cloud_receiver.intake import Intake
 from cloud_receiver.metrics import ReceiverMetrics

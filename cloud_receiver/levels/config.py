@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cloud_receiver.broker_config import Broker
 from settings.values import Name, Section
 
 
@@ -16,6 +17,8 @@ class Parent(Section):
     """The generator of this grid that stands for what comes in over the boundary."""
     key_file: Path
     """The parent's public key."""
+    broker: Broker = Broker(client_id="diantan-child")
+    """The parent's broker."""
 
 
 class Child(Section):

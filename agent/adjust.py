@@ -5,7 +5,7 @@ record states the difference, and the meter's exact adjustment register (kept be
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent.journal_schema import KIND_ADJUSTMENT, KIND_INTERVAL
 from diantan_core import AdjustmentRegister
@@ -14,12 +14,16 @@ from wire.row import from_body
 
 
 def adjustments(
-    connection: sqlite3.Connection, slots: Sequence[tuple[int, int | None]], slot_ms: int, solve_id: bytes
+    connection: sqlite3.Connection,
+    slots: Sequence[tuple[int, int | None]],
+    slot_ms: int,
+    solve_id: bytes,
+    own_factor: Collection[str] = (),
 ) -> list[AdjustmentRecord]:
     """Return the adjustments that these factors (slot start, mg/kWh) bring; update the meters' registers of them.
 
     Runs inside the transaction that also stores the factors and the returned records. A repeated call with the same
-    factors returns nothing.
+    factors returns nothing. The records of meters with a factor of their own (`own_factor`) stay as they are.
     """
     found: list[AdjustmentRecord] = []
     registers: dict[str, AdjustmentRegister] = {}
@@ -34,6 +38,8 @@ def adjustments(
         for (body,) in rows:
             interval = from_body(body)
             assert isinstance(interval, IntervalRecord)
+            if interval.meter in own_factor:
+                continue
             used = known.get((interval.meter, interval.start_ms, interval.duration_ms), interval.factor)
             if used == factor:
                 continue

@@ -6,8 +6,9 @@ from typing import Final
 
 from agent.config import AgentConfig, Meter
 from agent.config_file import Loaded
-from agent.config_lines import address_of
+from agent.config_lines import EMISSION, address_of
 from agent.connection import connection
+from agent.generation import GeneratingUnit, own_schedule
 from agent.line import Line
 from agent.line_meter import LineMeter, LineSettings
 from agent.metering import Metering
@@ -36,9 +37,10 @@ _DEFAULT_POINTS: Final = (
 
 
 def polled_points(meter: Meter, profile: Profile) -> list[Point]:
-    """Return the points that a poll of this meter reads: the energies always, then those configured."""
+    """Return the points that a poll of this meter reads: energies and emission always, then those configured."""
     wanted = meter.points if meter.points is not None else _DEFAULT_POINTS
-    names = dict.fromkeys((*ENERGY, *wanted))
+    emission = (EMISSION,) if meter.has_emission_register else ()
+    names = dict.fromkeys((*ENERGY, *emission, *wanted))
     return [profile.points[name] for name in names if name in profile.points]
 
 
@@ -46,9 +48,16 @@ def line_meter(meter: Meter, profile: Profile, driver: Driver, timezone: str, *,
     """Return a meter as its line needs it: the requests of a poll, how to read its number and write its factor."""
     serial = profile.points.get("serial_number")
     energies = frozenset(ENERGY) & profile.points.keys()
-    blocks = profile.plan(polled_points(meter, profile), timezone)
+    points = polled_points(meter, profile)
+    if meter.has_emission_register:
+        # A request of its own: where the emission register is refused, the energies are not.
+        blocks = profile.plan([point for point in points if point.name in energies], timezone)
+        blocks += profile.plan([point for point in points if point.name not in energies], timezone)
+    else:
+        blocks = profile.plan(points, timezone)
     # The energies first: what comes late or not at all must not delay or cost them.
-    blocks.sort(key=lambda block: energies.isdisjoint(point.name for point in block.points))
+    firsts = (energies, frozenset({EMISSION} if meter.has_emission_register else ()))
+    blocks.sort(key=lambda block: [first.isdisjoint(point.name for point in block.points) for first in firsts])
     return LineMeter(
         meter.id,
         driver,
@@ -56,8 +65,10 @@ def line_meter(meter: Meter, profile: Profile, driver: Driver, timezone: str, *,
         1000 * meter.poll_seconds,
         blocks,
         energies,
+        emission_point=EMISSION if meter.has_emission_register else None,
         identity=profile.plan([serial], timezone)[0] if serial is not None else None,
-        profile=profile if forward_factor and "factor" in profile.writes else None,
+        # A generating unit has a factor of its own, not that of the node.
+        profile=profile if forward_factor and meter.role != "generation" and "factor" in profile.writes else None,
     )
 
 
@@ -120,17 +131,23 @@ def build_metering(loaded: Loaded, states: Mapping[str, tuple[bytes | None, int 
     found: dict[str, Metering] = {}
     for line in config.line:
         for meter in line.meter:
-            metering = Metering(
-                meter,
-                interval_ms=config.interval_ms,
-                timezone=config.gateway.timezone,
-                register_end_mwh=loaded.profiles[meter.id].points["energy_forward"].rollover,
-            )
+            metering = _metering(meter, loaded.profiles[meter.id], config)
             state, _ = states.get(meter.id, (None, None))
             if state is not None:
                 metering.restore(state)
             found[meter.id] = metering
     return found
+
+
+def _metering(meter: Meter, profile: Profile, config: AgentConfig) -> Metering:
+    interval_ms, timezone = config.interval_ms, config.gateway.timezone
+    end = profile.points["energy_forward"].rollover
+    if meter.has_emission_register:
+        return GeneratingUnit(
+            meter, profile.points[EMISSION], interval_ms=interval_ms, timezone=timezone, register_end_mwh=end
+        )
+    schedule = own_schedule(meter)
+    return Metering(meter, interval_ms=interval_ms, timezone=timezone, register_end_mwh=end, schedule=schedule)
 
 
 def link_settings(config: AgentConfig) -> LinkSettings:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.config import AgentConfig, Line, Meter
-from agent.config_lines import address_of, unaddressed
+from agent.config_lines import EMISSION, address_of, unaddressed
 from fieldbus.drivers.base import Address
 from profiles import Profile, ProfileError
 from profiles import load as load_profile
@@ -125,12 +125,28 @@ def _unfit(meter: Meter, profile: Profile) -> list[str]:
     problems = []
     if "energy_forward" not in profile.points:
         problems.append(f"profile: {profile.name} has no point energy_forward, which is what is metered")
+    problems += _unfit_unit(meter, profile)
     for point in meter.points or []:
         if point not in profile.points:
             close = difflib.get_close_matches(point, profile.points, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             problems.append(f"points: {profile.name} has no point {point!r}{hint}")
     return problems
+
+
+def _unfit_unit(meter: Meter, profile: Profile) -> list[str]:
+    """Return what is wrong with the keys of a generating unit."""
+    if meter.role != "generation":
+        return [
+            f'{key}: expected role = "generation", which alone has emissions, found {meter.role!r}'
+            for key in ("emission_factor", "emission_rollover_kg")
+            if getattr(meter, key) is not None
+        ]
+    if meter.emission_factor is None and EMISSION not in profile.points:
+        return [f"role: {profile.name} has no point {EMISSION}, the unit's emission: expected emission_factor instead"]
+    if meter.emission_factor is not None and meter.emission_rollover_kg is not None:
+        return ["emission_rollover_kg: expected none beside emission_factor, with which no emission register is read"]
+    return []
 
 
 def _missing_files(config: AgentConfig) -> list[str]:

@@ -6,13 +6,14 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from agent.config_values import KilowattHours, Kilowatts
+from agent.config_values import FactorValue, Kilograms, KilowattHours, Kilowatts
 from fieldbus import lines
 from fieldbus.addressing import address_of, unaddressed
 from fieldbus.lines import Baud
 from settings.values import Exact, PlainName, Section, Whole
 
 __all__ = [
+    "EMISSION",
     "LINES",
     "AnyLine",
     "Baud",
@@ -28,6 +29,10 @@ __all__ = [
 ]
 
 
+EMISSION: Final = "carbon_forward"
+"""The point at which a generating unit's meter has its cumulative emission (排放量)."""
+
+
 class Meter(Section):
     """A meter on a line: a Modbus one by `unit`, a DL/T one by `address` (通信地址)."""
 
@@ -35,14 +40,21 @@ class Meter(Section):
     unit: Whole = Field(default=1, ge=0, le=255)
     address: Annotated[str, Field(pattern="^[0-9A-Fa-f]{1,32}$")] | None = None
     profile: str = Field(min_length=1)
-    role: Literal["charger", "grid", "auxiliary"] = "charger"
+    role: Literal["charger", "grid", "auxiliary", "generation"] = "charger"
     poll_seconds: Whole = Field(default=60, ge=1, le=900)
     rated_kw: Kilowatts | None = None
     max_kw: Kilowatts | None = None
     resolution_kwh: KilowattHours = Decimal(1)
     rollover_kwh: KilowattHours | None = None
+    emission_factor: FactorValue | None = None  # kgCO2/kWh, of a generating unit without an emission register
+    emission_rollover_kg: Kilograms | None = None
     parameters: dict[str, Exact] = Field(default_factory=dict)
     points: list[str] | None = None
+
+    @property
+    def has_emission_register(self) -> bool:
+        """Whether it is a generating unit's (发电侧) with a register of its emission."""
+        return self.role == "generation" and self.emission_factor is None
 
 
 Meters = Annotated[list[Meter], Field(min_length=1)]

@@ -9,6 +9,7 @@ from diantan_core import Energy, Factor, QuantityError
 from settings.values import Exact
 
 _MAX_KW: Final = 1_000_000_000  # 1 TW
+_MAX_KG: Final = 2_000_000_000_000  # 2 Gt: what fits 2^61 mg
 
 
 def _factor(value: Decimal) -> Decimal:
@@ -27,6 +28,13 @@ def _energy(value: Decimal) -> Decimal:
     return value
 
 
+def _milligrams(value: Decimal) -> Decimal:
+    if value * 10**6 != int(value * 10**6):
+        raise ValueError("expected kg with at most 6 decimals")
+    return value
+
+
 FactorValue = Annotated[Exact, AfterValidator(_factor)]
 Kilowatts = Annotated[Exact, Field(gt=0, le=_MAX_KW)]
 KilowattHours = Annotated[Exact, Field(gt=0), AfterValidator(_energy)]
+Kilograms = Annotated[Exact, Field(gt=0, le=_MAX_KG), AfterValidator(_milligrams)]

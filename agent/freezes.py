@@ -18,6 +18,7 @@ from agent.logs import log
 from agent.reading import Reading
 from agent.spare import Errand
 from profiles import Profile
+from wire.domain import EMISSION_END_UG
 from wire.records import DetailKey, EventCode, EventRecord, FreezeKind, FreezeRecord, FreezeSource, Record
 
 TABLES: Final = {FreezeKind.DAILY: "daily_freezes", FreezeKind.MONTHLY: "monthly_freezes"}
@@ -273,11 +274,14 @@ class MeterFreezes:
 
 
 def frozen_carbon(values: Mapping[str, int], otherwise: tuple[int, int]) -> tuple[int, int]:
-    """Return the frozen carbon registers in µg (profiles have ng), forward and reverse; another where there is none."""
+    """Return the frozen carbon registers in µg (profiles have ng), forward and reverse; another where there is none.
+
+    As the gateway's own, a generating unit's emission starts again from 0 at EMISSION_END_UG.
+    """
     forward, reverse = values.get("carbon_forward"), values.get("carbon_reverse")
     return (
-        otherwise[0] if forward is None else forward // _NG_PER_UG,
-        otherwise[1] if reverse is None else reverse // _NG_PER_UG,
+        otherwise[0] if forward is None else forward // _NG_PER_UG % EMISSION_END_UG,
+        otherwise[1] if reverse is None else reverse // _NG_PER_UG % EMISSION_END_UG,
     )
 
 

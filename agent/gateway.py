@@ -64,12 +64,12 @@ class Gateway:
         configurator: Configurator | None = None,
     ) -> None:
         """Put the parts together; MeteringError or KeyFileError when a stored state or a key can't be used."""
-        config = loaded.config
-        self.config = config
+        self.config = config = loaded.config
         self.configurator = configurator
         self._clock = clock
         states = journal.states()
         self.metering = build.build_metering(loaded, states)
+        journal.own_factor = frozenset(name for name, metering in self.metering.items() if metering.own_factor)
         last_times = [time for metering in self.metering.values() if (time := metering.last_time_ms) is not None]
         self.time = Timekeeper(
             clock,
@@ -264,7 +264,7 @@ class Gateway:
         notes = {metering.meter: self.notes[metering.meter].encoded()}
         self.writer.submit(Append(rows, {metering.meter: metering.take_state()}, serial, notes))
         for record in records:
-            if isinstance(record, IntervalRecord):
+            if isinstance(record, IntervalRecord) and not metering.own_factor:
                 self.factors.interval_closed(record)
 
     def _errand_for(self, meter: str) -> Errand | None:

@@ -137,6 +137,7 @@ class Journal:
         self.created = created
         self.connection = connection
         self.header = self._read_header()
+        self.own_factor: frozenset[str] = frozenset()  # meters of whose records no dispatched factor says anything
         self.former: Former | None = None  # the journal before, until this one has a record that tells of it
 
     @classmethod
@@ -406,9 +407,8 @@ class Journal:
             )
 
     def _take_factors(self, update: FactorUpdate) -> list[Row]:
-        rows = [
-            to_row(record) for record in adjustments(self.connection, update.changed, update.slot_ms, update.solve_id)
-        ]
+        found = adjustments(self.connection, update.changed, update.slot_ms, update.solve_id, self.own_factor)
+        rows = [to_row(record) for record in found]
         self.connection.executemany(
             "INSERT INTO factors VALUES (?, ?, ?, ?) ON CONFLICT (start_ms) DO UPDATE SET factor = excluded.factor,"
             " solve_id = excluded.solve_id, issued_ms = excluded.issued_ms",

@@ -40,6 +40,7 @@ class LineMeter:
     period_ms: int
     blocks: Sequence[Block]  # those with the energies first
     energy_points: frozenset[str]
+    emission_point: str | None = None  # of a generating unit: read with every poll, but no reading fails for it
     identity: Block | None = None  # where the serial number stands
     profile: Profile | None = None  # set where the factor is written to the meter
     serial_number: int | None = None
@@ -84,6 +85,10 @@ class LineMeter:
     def is_needed(self, block: Block) -> bool:
         """Whether a block has an energy."""
         return any(point.name in self.energy_points for point in block.points)
+
+    def has_emission(self, block: Block) -> bool:
+        """Whether a block has a generating unit's emission."""
+        return any(point.name == self.emission_point for point in block.points)
 
     def strike(self, *, answered: bool) -> None:
         """Take note whether a poll was answered."""

@@ -8,6 +8,7 @@ from agent.config import Meter
 from agent.doubt import Doubt
 from agent.logs import log
 from agent.reading import Reading
+from agent.unit_state import energy_part
 from diantan_core import Closed, Energy, FactorSchedule, FreezeRow, IntegrationError, RegisterIntegrator
 from wire.records import (
     EventCode,
@@ -26,7 +27,12 @@ from wire.records import (
 PLAUSIBLE_TIMES_RATED: Final = 3
 _MW_PER_KW: Final = 1_000_000
 # Where neither rated nor greatest power is configured: more than any charger, and any station's connection, takes.
-_MAX_KW: Final = {"charger": Decimal(10_000), "auxiliary": Decimal(10_000), "grid": Decimal(100_000)}
+_MAX_KW: Final = {
+    "charger": Decimal(10_000),
+    "auxiliary": Decimal(10_000),
+    "grid": Decimal(100_000),
+    "generation": Decimal(30_000_000),  # more than any power plant
+}
 
 _SOURCES: Final = {
     Quality.MEASURED: FreezeSource.GATEWAY_MEASURED,
@@ -47,15 +53,26 @@ def _milliwatts(kilowatts: Decimal) -> int:
 class Metering:
     """One meter's energy and carbon registers at the gateway."""
 
-    def __init__(self, meter: Meter, *, interval_ms: int, timezone: str, register_end_mwh: int | None = None) -> None:
-        """`register_end_mwh`: where the profile says that the register starts again from 0."""
+    def __init__(
+        self,
+        meter: Meter,
+        *,
+        interval_ms: int,
+        timezone: str,
+        register_end_mwh: int | None = None,
+        schedule: FactorSchedule | None = None,
+    ) -> None:
+        """`register_end_mwh`: where the profile says that the register starts again from 0.
+
+        `schedule` has the factor of a generating unit (机组); with None it is what the centre dispatches.
+        """
         self.meter = meter.id
+        self.own_factor = meter.role == "generation"  # no dispatched one says anything of its records
+        self._schedule = schedule
         self.dirty = False  # the state has changed since it was last taken
         self.unstored = True  # no state was ever taken: energy could be lost before the first interval closes
         self.fed = False  # a reading was used since the start
-        limit = meter.max_kw
-        if limit is None:
-            limit = _MAX_KW[meter.role] if meter.rated_kw is None else meter.rated_kw * PLAUSIBLE_TIMES_RATED
+        limit = max_kw(meter)
         resolution = Energy.from_kwh(meter.resolution_kwh).mwh
         self._doubt = Doubt(_milliwatts(limit), resolution)
         rollover = Energy.from_kwh(meter.rollover_kwh).mwh if meter.rollover_kwh is not None else register_end_mwh
@@ -65,15 +82,14 @@ class Metering:
             rollover_mwh=rollover,
             max_power_mw=_milliwatts(limit),
             resolution_mwh=resolution,
-            # Two polls may be missed before an interval's energy counts as interpolated.
-            measured_gap_ms=max(120_000, 2_500 * meter.poll_seconds),
+            measured_gap_ms=measured_gap_ms(meter),
         )
 
     def restore(self, state: bytes) -> None:
         """Go on from a stored state; MeteringError when it is none."""
         self.unstored = False
         try:
-            self._integrator.restore(state)
+            self._integrator.restore(energy_part(state))
         except IntegrationError as error:
             raise MeteringError(f"meter {self.meter}: the state in the journal can't be used: {error}") from error
 
@@ -102,12 +118,22 @@ class Metering:
 
     def feed(self, reading: Reading, schedule: FactorSchedule) -> list[Record]:
         """Take a reading; return the records it closed, in the order of their time."""
+        return list(self._records(self._take_energy(reading, schedule)))
+
+    def _take_energy(self, reading: Reading, schedule: FactorSchedule) -> Closed:
         closed = self._integrator.feed_one(
-            reading.time_ms, reading.forward_mwh, reading.reverse_mwh, schedule, exchanged=reading.exchanged
+            reading.time_ms,
+            reading.forward_mwh,
+            reading.reverse_mwh,
+            self._own(schedule),
+            exchanged=reading.exchanged,
         )
         self._doubt.taken(reading)
         self.dirty = self.fed = True
-        return list(self._records(closed))
+        return closed
+
+    def _own(self, schedule: FactorSchedule) -> FactorSchedule:
+        return schedule if self._schedule is None else self._schedule
 
     def leap(self, by_ms: int, now_ms: int, schedule: FactorSchedule) -> list[Record]:
         """Take note that the time leapt by `by_ms` to `now_ms`; return the records that this closed.
@@ -121,11 +147,13 @@ class Metering:
             return []
         self.dirty = True
         self._doubt.forget()
-        return list(self._records(self._integrator.relocate(moved, schedule)))
+        return self._relocate(moved, schedule)
+
+    def _relocate(self, last_ms: int, schedule: FactorSchedule) -> list[Record]:
+        return list(self._records(self._integrator.relocate(last_ms, self._own(schedule))))
 
     def _records(self, closed: Closed) -> Iterable[Record]:
-        for time_ms, code, direction, before, after in closed.events:
-            yield EventRecord(self.meter, time_ms, EventCode(code), {1: before, 2: after, 3: direction})
+        yield from register_events(self.meter, closed)
         freezes = closed.freezes
         for row in closed.intervals:
             end = row[0] + row[1]
@@ -151,5 +179,29 @@ class Metering:
             reverse,
             carbon_forward,
             carbon_reverse,
-            _SOURCES[Quality(quality)],
+            freeze_source(Quality(quality)),
         )
+
+
+def max_kw(meter: Meter) -> Decimal:
+    """Return the most that a meter can have measured, kW."""
+    if meter.max_kw is not None:
+        return meter.max_kw
+    return _MAX_KW[meter.role] if meter.rated_kw is None else meter.rated_kw * PLAUSIBLE_TIMES_RATED
+
+
+def measured_gap_ms(meter: Meter) -> int:
+    """Return up to which time between two readings a meter's interval counts as measured."""
+    # Two polls may be missed before an interval's energy counts as interpolated.
+    return max(120_000, 2_500 * meter.poll_seconds)
+
+
+def register_events(meter: str, closed: Closed) -> Iterable[EventRecord]:
+    """Yield what happened to the registers."""
+    for time_ms, code, direction, before, after in closed.events:
+        yield EventRecord(meter, time_ms, EventCode(code), {1: before, 2: after, 3: direction})
+
+
+def freeze_source(quality: Quality) -> FreezeSource:
+    """Return what a gateway's freeze says of where its values come from."""
+    return _SOURCES[quality]

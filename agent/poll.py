@@ -44,7 +44,7 @@ class Poller:
                 data = await meter.driver.read(meter.address, block)
                 time_ms = self._now_ms()
                 energy |= _only(block, meter.energy_points, data)
-            elif brief or not meter.wants(index):
+            elif (brief or not meter.wants(index)) and not meter.has_emission(block):
                 continue
             else:
                 try:
@@ -65,12 +65,23 @@ class Poller:
             blocks,
             exchanged=exchanged,
             serial_number=serial,
+            emission_ng=self._emission(meter, blocks),
             brief=brief,
         )
         if serial is not None:
             meter.serial_number = serial
         meter.identity_due = False
         return reading
+
+    def _emission(self, meter: LineMeter, blocks: list[tuple[Block, bytes]]) -> int | None:
+        """Return a generating unit's emission register in ng; None where it has none, or no value came."""
+        for block, data in blocks:
+            if meter.emission_point is not None and meter.has_emission(block):
+                try:
+                    return block.decode(data).get(meter.emission_point)
+                except CodecError as error:
+                    self.warn(meter, error)
+        return None
 
     async def _identify(self, meter: LineMeter) -> int | None:
         if meter.identity is None:

@@ -17,6 +17,8 @@ from wire.records import (
 
 # 2.3 x 10^18 mWh or µg. Every difference the column coding forms from such values stays within 64 bits.
 MAX_AMOUNT = 2**61
+# 2 Mt: where the cumulative emission (排放量) of a generating unit starts again from 0. A plant passes it in months.
+EMISSION_END_UG = 2 * 10**18
 MAX_TIME_MS = 2**53  # what a double holds exactly: a reader in any language can take it
 MAX_FACTOR = 2**32 - 1
 MAX_READINGS = 2**32 - 1

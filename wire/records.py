@@ -79,7 +79,7 @@ class DetailKey(IntEnum):
 
     BEFORE = 1  # a register in mWh (GAP and TIME_BACK: a time in ms UTC)
     AFTER = 2  # likewise
-    DIRECTION = 3  # of the register: 0 forward (正向), 1 reverse (反向), 2 both
+    DIRECTION = 3  # of the register: 0 forward (正向), 1 reverse (反向), 2 both, 3 emission (排放量, in mg)
     COUNT = 4  # how many records, factors or readings
     FIRST_SEQUENCE = 5
     LAST_SEQUENCE = 6

@@ -46,6 +46,8 @@ class Wire:
         self.energy = 10**9
         self.serial = 1234
         self.constant_error: LineError | None = None  # when the meter constant is asked for
+        self.emission = 7 * 10**9  # µg
+        self.emission_error: LineError | None = None  # when the emission is asked for by itself
         self.row_error: LineError | None = None  # when a row of a table is
         self.write_error: LineError | None = None
 
@@ -69,6 +71,8 @@ class Wire:
         error = self.errors.get(unit)
         if address == PROFILE.points["meter_constant"].address:
             error = error or self.constant_error
+        elif address == PROFILE.points["carbon_forward"].address:
+            error = error or self.emission_error
         elif address >= PROFILE.tables["daily_freezes"].address:
             error = error or self.row_error
         if took := self.timeout_ms if isinstance(error, NoReplyError) else self.answer_ms:
@@ -77,6 +81,7 @@ class Wire:
             raise error
         image = bytearray(2 * 0x2000)
         struct.pack_into(">Q", image, 2 * PROFILE.points["energy_forward"].address, self.energy)
+        struct.pack_into(">Q", image, 2 * PROFILE.points["carbon_forward"].address, self.emission)
         serial = PROFILE.points["serial_number"]
         image[2 * serial.address : 2 * serial.end] = self.serial.to_bytes(2 * serial.count, "big")
         return bytes(image[2 * address : 2 * (address + count)])
@@ -95,7 +100,7 @@ class Bench:
     """A line on a bench."""
 
     def __init__(self, meters: int = 1, poll_seconds: int = 60, start_ms: int = START + 1, **settings: Any) -> None:
-        points = settings.pop("points", None)
+        more = {key: settings.pop(key) for key in ("points", "role", "emission_factor") if key in settings}
         self.clock = ManualClock(start_ms)
         self.wire = Wire(self.clock)
         self.readings: list[Reading] = []
@@ -108,7 +113,7 @@ class Bench:
             self.wire,  # type: ignore[arg-type]  # likewise
             [
                 line_meter(
-                    Meter(id=f"m{unit}", unit=unit, profile=PROFILE.name, poll_seconds=poll_seconds, points=points),
+                    Meter(id=f"m{unit}", unit=unit, profile=PROFILE.name, poll_seconds=poll_seconds, **more),
                     PROFILE,
                     self.wire,  # type: ignore[arg-type]  # a stand-in for driver and bus
                     ZONE,

@@ -122,3 +122,16 @@ def test_each_change_of_a_factor_adjusts_each_interval_once(steps: list[Any], tm
     records = gateway.journal.read(1, 4096).records
     gateway.journal.close()
     check(records, said)
+
+
+def test_records_of_a_generating_unit_stay_as_they_are(tmp_path: Path) -> None:
+    """The factor of the node says nothing of what a unit emits."""
+    gateway = Gateway(tmp_path)
+    gateway.journal.own_factor = frozenset({"m"})
+    gateway.read(1000)
+    gateway.dispatch(0, [581_000], 1)
+    assert not [record for record in gateway.journal.read(1, 100).records if isinstance(record, AdjustmentRecord)]
+    gateway.journal.own_factor = frozenset()
+    gateway.dispatch(0, [600_000], 2)
+    assert [record for record in gateway.journal.read(1, 100).records if isinstance(record, AdjustmentRecord)]
+    gateway.journal.close()

@@ -40,7 +40,7 @@ class Meter(Section):
     unit: Whole = Field(default=1, ge=0, le=255)
     address: Annotated[str, Field(pattern="^[0-9A-Fa-f]{1,32}$")] | None = None
     profile: str = Field(min_length=1)
-    role: Literal["charger", "grid", "auxiliary", "generation"] = "charger"
+    role: Literal["charger", "grid", "auxiliary", "generation", "flow"] = "charger"
     poll_seconds: Whole = Field(default=60, ge=1, le=900)
     rated_kw: Kilowatts | None = None
     max_kw: Kilowatts | None = None

@@ -32,6 +32,7 @@ _MAX_KW: Final = {
     "auxiliary": Decimal(10_000),
     "grid": Decimal(100_000),
     "generation": Decimal(30_000_000),  # more than any power plant
+    "flow": Decimal(30_000_000),  # and than any branch
 }
 
 _SOURCES: Final = {

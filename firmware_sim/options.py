@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 from clock import from_spec
 from firmware_sim.fault_command import add_fault_command
+from firmware_sim.grid_command import add_grid_commands
 from firmware_sim.inspect_command import add_inspect_commands
 from firmware_sim.line_config import Transport
 from firmware_sim.serve_command import add_serve_commands
@@ -91,7 +92,9 @@ def parser(station: Command, meter: Command, truth: Command) -> argparse.Argumen
     _add_meter(one_meter)
     one_meter.set_defaults(command=meter)
 
-    for command in (all_meters, one_meter):
+    grid, grid_answer = add_grid_commands(commands)
+
+    for command in (all_meters, one_meter, grid):
         command.add_argument(
             "--clock", type=_clock_spec, default="system", help="system, or simulated:ORIGIN_MS:SPEED:ANCHOR_MS"
         )
@@ -100,10 +103,13 @@ def parser(station: Command, meter: Command, truth: Command) -> argparse.Argumen
 
     answer = commands.add_parser("truth", help="print what really flowed at a station")
     answer.add_argument("file", type=Path, metavar="STATION.toml")
-    answer.add_argument("--from", dest="from_time", type=_time, required=True, help="local time, or with an offset")
-    answer.add_argument("--to", dest="to_time", type=_time, required=True)
-    answer.add_argument("--json", action="store_true", help="exact integers instead of a table")
     answer.set_defaults(command=truth)
+    for command in (answer, grid_answer):
+        command.add_argument(
+            "--from", dest="from_time", type=_time, required=True, help="local time, or with an offset"
+        )
+        command.add_argument("--to", dest="to_time", type=_time, required=True)
+        command.add_argument("--json", action="store_true", help="exact integers instead of a table")
 
     for command in (all_meters, answer):
         command.add_argument(

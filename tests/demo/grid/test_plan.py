@@ -1,0 +1,72 @@
+"""The plan: who meters what, for how long, and that nothing is measured twice or not at all."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from demo.grid.fleet import SOURCES, USERS, load_id
+from demo.grid.plan import GridPlan, load
+from demo.grid.tables import SLOT, SLOT_MS, Day, write_day
+
+START = datetime.fromisoformat("2026-06-15T00:00:00+08:00")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Return the output of a power flow of 96 slots, with one branch."""
+    starts = [START + slot * SLOT for slot in range(96)]
+    generators = {source.id: [(slot * 1_000_000, slot) for slot in range(96)] for source in SOURCES}
+    loads = {name: [7_000_000_000] * 96 for name in ["D001", *map(load_id, USERS)]}
+    write_day(
+        tmp_path / "series", Day(starts, {"L001": [(1, -1)] * 96}, generators, loads, {"E070": [(0, 0, 1, 1)] * 96})
+    )
+    (tmp_path / "day.json").write_text(json.dumps({"timezone": "Asia/Shanghai"}))
+    return tmp_path
+
+
+def planned(directory: Path, users: int = 5, hours: int = 24) -> GridPlan:
+    """Return a plan."""
+    return load(directory, users=users, hours=hours)
+
+
+def test_every_unit_and_the_first_users_have_a_gateway(directory: Path) -> None:
+    """Two gateways share the units; each user has its own, at its node."""
+    plan = planned(directory)
+    assert [gateway.id for gateway in plan.gateways] == [
+        *("gw-plants-1", "gw-plants-2"),
+        *(f"gw-park-{bus:03}" for bus in USERS[:5]),
+    ]
+    units = [meter for gateway in plan.gateways[:2] for meter in gateway.meters]
+    assert [meter.element for meter in units] == [f"generator {source.id}" for source in SOURCES]
+    assert all(meter.generates for meter in units)
+    park = plan.gateways[2]
+    assert (park.station, park.node) == (f"park-{USERS[0]:03}", f"B{USERS[0]:03}")
+    assert [(meter.element, meter.role, meter.rated_kw) for meter in park.meters] == [
+        (f"load {load_id(USERS[0])}", "grid", 8400)
+    ]
+    assert len({meter.id for gateway in plan.gateways for meter in gateway.meters}) == 19 + 5
+
+
+def test_telemetry_has_what_no_gateway_meters(directory: Path) -> None:
+    """And the slots before and after the day, in which the programs already and still run."""
+    plan = planned(directory)
+    rest = plan.telemetry
+    assert set(rest.loads) == {"D001", *map(load_id, USERS[5:])}
+    assert not rest.generators
+    assert (set(rest.branches), set(rest.storages)) == ({"L001"}, {"E070"})
+    assert round(rest.starts[0].timestamp()) * 1000 == plan.origin_ms
+    assert round(rest.starts[-1].timestamp()) * 1000 >= plan.end_ms - SLOT_MS
+    assert plan.simulated.generators["G010"][1][0] == 95_000_000
+    assert plan.simulated.generators["G010"][2][0] == 0
+
+
+def test_a_short_run_books_fewer_slots(directory: Path) -> None:
+    """The books are of whole slots, from local midnight on."""
+    assert len(planned(directory).slots_ms) == 96
+    plan = planned(directory, hours=2)
+    assert list(plan.slots_ms) == [round(START.timestamp()) * 1000 + slot * SLOT_MS for slot in range(8)]
+    # Another slot must not close while the last one is being delivered.
+    assert plan.day_end_ms < plan.end_ms < plan.day_end_ms + SLOT_MS
+    assert plan.zone.key == "Asia/Shanghai"

@@ -60,6 +60,8 @@ _WORDS = {
     "charger": ("charger", "充电桩"),
     "grid_role": ("grid", "关口"),
     "auxiliary_role": ("auxiliary", "辅助"),
+    "generation": ("generation", "发电侧"),
+    "flow": ("grid flow", "电网潮流"),
     "unknown": ("unknown", "未登记"),
     "measured": ("measured", "实测"),
     "interpolated": ("interpolated", "插值"),

@@ -1,7 +1,7 @@
 """Carbon recomputed exactly, and the factor used against the factor dispatched."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from cloud_receiver.checks.model import (
     SLOT_MS,
@@ -14,17 +14,24 @@ from cloud_receiver.checks.model import (
     Violation,
     violation,
 )
+from cloud_receiver.registry import Role
 from diantan_core import carbon_residuals_ng
 from wire.records import FactorQuality
 from wire.residual import DIRECTIONS, HONEST_RESIDUAL_NG, dishonest
 
 
-def arithmetic(slot: Slot) -> Iterator[Violation]:
-    """Find intervals and adjustments whose carbon is not their energy times their factor."""
-    if slot.rows:
-        yield from _intervals(slot.rows)
-    if slot.adjustments:
-        yield from _adjustments(slot.adjustments)
+def arithmetic(slot: Slot, units: Collection[int] = ()) -> Iterator[Violation]:
+    """Find intervals and adjustments whose carbon is not their energy times their factor.
+
+    `units` are the meters of generating units (发电侧): without a factor, their carbon is what was measured.
+    """
+    if rows := [row for row in slot.rows if row.factor is not None or row.meter not in units]:
+        yield from _intervals(rows)
+    yield from _adjustments([row for row in slot.adjustments if not _is_late_emission(row, units)])
+
+
+def _is_late_emission(row: AdjustmentRow, units: Collection[int]) -> bool:
+    return row.meter in units and row.factor_used is None and row.factor_now is None
 
 
 def _intervals(rows: Sequence[IntervalRow]) -> Iterator[Violation]:
@@ -72,13 +79,15 @@ def factors(slot: Slot, context: Context) -> Iterator[Violation]:
     """Find intervals whose factor, after their adjustments, is not the one dispatched for their slot.
 
     A held (沿用) or default (缺省) factor is named until an adjustment settles it; a factor that claims to be the
-    dispatched one and isn't is an alarm. Where nothing was dispatched there is nothing to settle.
+    dispatched one and isn't is an alarm. Where nothing was dispatched there is nothing to settle. The factor of a
+    generating unit is its own, and nothing to dispatch.
     """
     settled: dict[tuple[int, int, int], AdjustmentRow] = {}
     for row in sorted(slot.adjustments, key=lambda row: row.sequence):
         settled[row.meter, row.journal, row.start_ms] = row
     for interval in slot.rows:
-        if interval.meter not in context.meters:
+        known = context.meters.get(interval.meter)
+        if known is None or known.role is Role.GENERATION:
             continue
         slot_start = interval.start_ms - interval.start_ms % SLOT_MS
         claimed = interval.factor_quality == FactorQuality.DISPATCHED

@@ -55,7 +55,7 @@ def _readable(detail: Mapping[str, object], context: Context, zone: ZoneInfo) ->
 
 
 def energies(results: Mapping[int, SlotResult], context: Context) -> list[SlotEnergy]:
-    """Return the energies of the slots in which every meter reported.
+    """Return the energies of the slots in which every meter of the balance reported.
 
     A slot that was checked when other meters were registered is left out.
     """
@@ -64,7 +64,7 @@ def energies(results: Mapping[int, SlotResult], context: Context) -> list[SlotEn
         for start, result in sorted(results.items())
         if result["energy"] is not None
     ]
-    return [slot for slot in found if slot.energy.keys() == context.at(slot.start_ms).meters.keys()]
+    return [slot for slot in found if slot.energy.keys() == context.at(slot.start_ms).balanced().keys()]
 
 
 def day_balance(results: Mapping[int, SlotResult], context: Context, settings: Checks) -> Balance | None:

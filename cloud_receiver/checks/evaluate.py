@@ -17,10 +17,11 @@ from cloud_receiver.checks.model import (
 )
 from cloud_receiver.checks.tolerance import SlotEnergy, balance
 from cloud_receiver.config import Checks
+from cloud_receiver.registry import Role
 
 
 class SlotResult(TypedDict):
-    """The result of a slot. `energy` is there only where every registered meter has reported usable energy."""
+    """The result of a slot. `energy` is there only where every meter of the balance has reported usable energy."""
 
     violations: list[Violation]
     energy: dict[str, tuple[int, int]] | None
@@ -28,13 +29,13 @@ class SlotResult(TypedDict):
 
 
 def energies(rows: dict[int, list[IntervalRow]], context: Context) -> dict[int, tuple[int, int]]:
-    """Return (forward, reverse) in mWh of each registered meter."""
+    """Return (forward, reverse) in mWh of each meter of the balance."""
     return {
         number: (
             sum(row.forward_mwh for row in rows.get(number, ())),
             sum(row.reverse_mwh for row in rows.get(number, ())),
         )
-        for number in context.meters
+        for number in context.balanced()
     }
 
 
@@ -42,7 +43,7 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
     """Run every check on a slot."""
     context = station.at(slot.start_ms)
     violations = [
-        *carbon.arithmetic(slot),
+        *carbon.arithmetic(slot, station.numbers(Role.GENERATION)),
         *carbon.factors(slot, context),
         *readings.continuity(slot),
         *readings.overlaps(slot),
@@ -51,9 +52,10 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
         *readings.completeness(slot, context),
     ]
     rows = {number: without_overlaps(found)[0] for number, found in slot.by_meter().items()}
-    complete = all(usable(rows.get(number, [])) for number in context.meters)
+    weighed = context.balanced()
+    complete = all(usable(rows.get(number, [])) for number in weighed)
     energy = energies(rows, context) if complete else None
-    balanced = energy is not None and all(measured(rows[number]) for number in context.meters)
+    balanced = energy is not None and all(measured(rows[number]) for number in weighed)
     if energy is not None and balanced:
         result = balance(context, [SlotEnergy(slot.start_ms, energy)], settings.coverage_factor)
         if result is not None and not result.within:

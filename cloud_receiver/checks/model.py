@@ -9,6 +9,8 @@ from cloud_receiver.registry import Meter, Role, Station
 from wire.records import Quality
 
 SLOT_MS = 900_000
+BALANCED = frozenset({Role.CHARGER, Role.GRID, Role.AUXILIARY})
+"""The roles whose energies are in a station's balance; generating units and the grid's flows are the grid's concern."""
 STATION = 0
 """The meter number of a finding about the station as a whole."""
 
@@ -121,6 +123,10 @@ class Context:
             return self
         rest = {number: meter for number, meter in self.meters.items() if number not in out}
         return replace(self, meters=rest, unknown=self.unknown | out)
+
+    def balanced(self) -> dict[int, Meter]:
+        """Return the meters whose energies are in the station's balance, by their numbers."""
+        return {number: meter for number, meter in self.meters.items() if meter.role in BALANCED}
 
     def name(self, meter: int) -> str:
         """Return a meter's name; the station's id for the station itself."""

@@ -107,7 +107,7 @@ def _meter_terms(context: Context, slots: Sequence[SlotEnergy]) -> dict[str, flo
     runs = 1 + sum(later.start_ms != slot.start_ms + SLOT_MS for slot, later in pairwise(slots))
     tau_h = float(context.station.time_uncertainty_s) / 3600
     accuracy, steps, times = [], [], []
-    for number, meter in context.meters.items():
+    for number, meter in context.balanced().items():
         throughput = sum(sum(slot.of(number)) for slot in slots)
         accuracy.append(throughput * float(meter.accuracy_class) / 100 / _SQRT3)
         if throughput or meter.role is Role.GRID:

@@ -361,13 +361,15 @@ level_slot = Table(
     Column("forward_mwh", BigInteger),
     Column("reverse_mwh", BigInteger),
     Column("factor", BigInteger),
+    Column("reverse_factor", BigInteger),
     Column("carbon_forward_ug", BigInteger),
     Column("carbon_reverse_ug", BigInteger),
-    Column("details", Text, nullable=False),
+    Column("totals", Text),
     sqlite_with_rowid=False,
 )
 
 # The signed messages in which another centre said so, and in which we did, as they went over the wire.
+# `heard_ms`: when the other side named ours as stored there.
 level_message = Table(
     "level_message",
     metadata,
@@ -377,7 +379,10 @@ level_message = Table(
     Column("topic", String(256), nullable=False),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
+    Column("error_ppm", Integer),
+    Column("step_mwh", BigInteger),
     Column("envelope", LargeBinary, nullable=False),
+    Column("heard_ms", BigInteger),
 )
 
 # Commands to gateways (wire.commands) and what became of them; a row is never deleted, it is the audit (审计).

@@ -43,22 +43,28 @@ class GridFinding:
 
 
 def synchronise(
-    connection: Connection, day_ms: int, kinds: Collection[str], drafts: Iterable[Draft], now_ms: int
+    connection: Connection,
+    day_ms: int,
+    kinds: Collection[str],
+    drafts: Iterable[Draft],
+    now_ms: int,
+    *,
+    subject: str | None = None,
 ) -> tuple[int, int]:
-    """Make a day's findings of these kinds those of `drafts`; return (opened, closed).
+    """Make a day's findings of these kinds those of `drafts`, only about `subject` if given; return (opened, closed).
 
     One that no longer holds is closed, not deleted; one that a person has acknowledged stays acknowledged.
     """
-    stored = {
-        (row.kind, row.subject): row
-        for row in connection.execute(
-            select(grid_finding).where(grid_finding.c.day_ms == day_ms, grid_finding.c.kind.in_(kinds))
-        )
-    }
+    statement = select(grid_finding).where(grid_finding.c.day_ms == day_ms, grid_finding.c.kind.in_(kinds))
+    if subject is not None:
+        statement = statement.where(grid_finding.c.subject == subject)
+    stored = {(row.kind, row.subject): row for row in connection.execute(statement)}
     opened = closed = 0
     for draft in drafts:
         if draft.kind not in kinds:
             raise ValueError(f"finding of kind {draft.kind}: expected one of {', '.join(sorted(kinds))}")
+        if subject not in {None, draft.subject}:
+            raise ValueError(f"finding about {draft.subject}: expected one about {subject}")
         values: dict[str, object] = {
             "first_ms": draft.first_ms,
             "last_ms": draft.last_ms,

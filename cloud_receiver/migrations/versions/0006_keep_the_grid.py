@@ -81,9 +81,10 @@ def upgrade() -> None:
         sa.Column("forward_mwh", sa.BigInteger(), nullable=True),
         sa.Column("reverse_mwh", sa.BigInteger(), nullable=True),
         sa.Column("factor", sa.BigInteger(), nullable=True),
+        sa.Column("reverse_factor", sa.BigInteger(), nullable=True),
         sa.Column("carbon_forward_ug", sa.BigInteger(), nullable=True),
         sa.Column("carbon_reverse_ug", sa.BigInteger(), nullable=True),
-        sa.Column("details", sa.Text(), nullable=False),
+        sa.Column("totals", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("centre", "start_ms", "side", "issued_ms", name=op.f("pk_level_slot")),
         sqlite_with_rowid=False,
     )
@@ -95,7 +96,10 @@ def upgrade() -> None:
         sa.Column("topic", sa.String(256), nullable=False),
         sa.Column("first_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.Column("error_ppm", sa.Integer(), nullable=True),
+        sa.Column("step_mwh", sa.BigInteger(), nullable=True),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
+        sa.Column("heard_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("centre", "side", "issued_ms", name=op.f("pk_level_message")),
     )
 

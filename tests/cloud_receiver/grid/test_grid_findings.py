@@ -52,3 +52,12 @@ def test_other_kinds_and_days_are_left_alone(store: Connection) -> None:
 def test_a_draft_of_another_kind_is_a_mistake_of_the_caller(store: Connection) -> None:
     with pytest.raises(ValueError, match="kind grid_missing: expected one of grid_imbalance"):
         synchronise(store, 0, ("grid_imbalance",), [MISSING], 1)
+
+
+def test_other_subjects_are_left_alone_where_one_is_given(store: Connection) -> None:
+    other = Draft("grid_missing", "generator G2", 0, 0, "warning")
+    synchronise(store, 0, KINDS, [MISSING, other], 1)
+    assert synchronise(store, 0, KINDS, [], 2, subject="generator G2") == (0, 1)
+    assert [item.subject for item in listed(store)] == ["generator G1"]
+    with pytest.raises(ValueError, match="about generator G2: expected one about generator G1"):
+        synchronise(store, 0, KINDS, [other], 3, subject="generator G1")

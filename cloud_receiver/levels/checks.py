@@ -1,0 +1,94 @@
+"""Findings of a boundary: each day, what two centres don't agree about (分级核对)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from cloud_receiver.grid import findings
+from cloud_receiver.grid.findings import Draft
+from cloud_receiver.levels import book
+from cloud_receiver.levels.book import Said
+from cloud_receiver.levels.compare import ARITHMETIC, CARBON, FACTOR, KINDS, Limits, differences, sums
+from cloud_receiver.levels.partner import Partner, Side
+from diantan_core import day_start_ms, next_day_start_ms
+
+SLOT_MS: Final = 900_000
+DAY: Final = "level_day"
+"""Sums of a day that differ by more than the meters' limits: steps and clocks count once, not in every slot."""
+ALL_KINDS: Final = (*KINDS, DAY)
+SHOWN: Final = 10
+_ALARMS: Final = (ARITHMETIC, FACTOR, CARBON, DAY)
+
+
+def check_day(
+    connection: Connection, partner: Partner, day_ms: int, zone: str, *, until_ms: int, now_ms: int
+) -> tuple[int, int]:
+    """Compare a day's slots that ended before `until_ms`; return how many findings were opened and closed."""
+    end_ms = min(next_day_start_ms(day_ms, zone), until_ms - until_ms % SLOT_MS)
+    ours = _ended(book.newest(connection, partner.centre, Side.OURS, day_ms, end_ms), end_ms)
+    theirs = _ended(book.newest(connection, partner.centre, Side.THEIRS, day_ms, end_ms), end_ms)
+    our_limits, their_limits = (book.limits(connection, partner.centre, side) for side in Side)
+    limits = Limits(our_limits[0], their_limits[0], our_limits[1], their_limits[1])
+    subject = f"centre {partner.centre}"
+    drafts = [
+        Draft(
+            *(item.kind, subject, min(item.starts), max(item.starts)),
+            "alarm" if item.kind in _ALARMS else "warning",
+            {
+                "slots": [_utc(start) for start in sorted(set(item.starts))],
+                "count": len(item.details),
+                "details": [_readable(detail) for detail in item.details[:SHOWN]],
+                "node": partner.node,
+            },
+        )
+        for item in differences(ours, theirs, limits, SLOT_MS)
+    ]
+    drafts += _whole_day(subject, partner, ours, theirs, limits)
+    return findings.synchronise(connection, day_ms, ALL_KINDS, drafts, now_ms, subject=subject)
+
+
+def _ended(said: Mapping[int, Said], end_ms: int) -> dict[int, Said]:
+    return {start: item for start, item in said.items() if start + SLOT_MS <= end_ms}
+
+
+def _whole_day(
+    subject: str, partner: Partner, ours: Mapping[int, Said], theirs: Mapping[int, Said], limits: Limits
+) -> list[Draft]:
+    both = sorted(
+        start
+        for start in ours.keys() & theirs.keys()
+        if ours[start].forward_mwh is not None and theirs[start].forward_mwh is not None
+    )
+    if not both:
+        return []
+    mine, other = sums((ours[start], theirs[start]) for start in both)
+    evidence: dict[str, object] = {}
+    for way in ("forward", "reverse"):
+        name = f"{way}_mwh"
+        limit = limits.energy_mwh(max(mine[name], other[name]), len(both), len(both) * SLOT_MS)
+        if abs(mine[name] - other[name]) > limit:
+            evidence |= {f"ours_{name}": mine[name], f"theirs_{name}": other[name], f"limit_{name}": limit}
+    if not evidence:
+        return []
+    evidence |= {"slots": len(both), "node": partner.node}
+    return [Draft(DAY, subject, both[0], both[-1], "alarm", evidence)]
+
+
+def _readable(detail: Mapping[str, object]) -> dict[str, object]:
+    start = detail["start_ms"]
+    rest = {key: value for key, value in detail.items() if key != "start_ms"}
+    return {"start": _utc(start) if isinstance(start, int) else start, **rest}
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="minutes")
+
+
+def days_of(first_ms: int, last_ms: int, zone: str) -> list[int]:
+    """Return the starts of the local days that [first_ms, last_ms] touches."""
+    result = [day_start_ms(first_ms, zone)]
+    while (following := next_day_start_ms(result[-1], zone)) <= last_ms:
+        result.append(following)
+    return result

@@ -1,0 +1,107 @@
+"""Statements in the store: the newest issue of each slot counts, whatever the order in which they come."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, create_engine
+
+from cloud_receiver import schema
+from cloud_receiver.levels import book
+from cloud_receiver.levels.book import Said, said_in
+from cloud_receiver.levels.partner import Side
+from wire.levels import Statement, Totals
+
+SLOT_MS = 900_000
+
+
+def fresh() -> Iterator[Connection]:
+    engine = create_engine("sqlite://")
+    schema.metadata.create_all(engine)
+    with engine.connect() as connection, connection.begin():
+        yield connection
+    engine.dispose()
+
+
+store = pytest.fixture(fresh)
+
+
+def statement(issued: int, first: int, *energies: int | None) -> Statement:
+    nothing = (None,) * len(energies)
+    columns = (energies, nothing, nothing, nothing, nothing, nothing)
+    return Statement("c", "p", "n", issued, SLOT_MS, first * SLOT_MS, *columns, (), 2000, 10)
+
+
+def enter(connection: Connection, *stated: Statement, side: Side = Side.THEIRS) -> list[list[int]]:
+    return [
+        [start // SLOT_MS for start in book.enter(connection, "c", side, item, topic="t", envelope=b"e")]
+        for item in stated
+    ]
+
+
+def known(connection: Connection) -> dict[int, int | None]:
+    found = book.newest(connection, "c", Side.THEIRS, 0, 100 * SLOT_MS)
+    return {start // SLOT_MS: said.forward_mwh for start, said in found.items()}
+
+
+def test_only_what_is_new_is_entered(store: Connection) -> None:
+    assert enter(store, statement(1, 0, 5, 6), statement(2, 0, 5, 7, 8), statement(3, 1, 7)) == [[0, 1], [1, 2], []]
+    assert known(store) == {0: 5, 1: 7, 2: 8}
+
+
+def test_an_older_statement_changes_nothing_it_is_overtaken_in(store: Connection) -> None:
+    assert enter(store, statement(5, 1, 7), statement(4, 0, 1, 2)) == [[1], [0]]
+    assert known(store) == {0: 1, 1: 7}
+    assert enter(store, statement(9, 1, 7), statement(8, 1, 6)) == [[], []]
+    assert known(store) == {0: 1, 1: 7}
+
+
+def test_totals_come_back(store: Connection) -> None:
+    totals = Totals(*range(10))
+    stated = Statement("c", "p", "n", 1, SLOT_MS, 0, (1,), (2,), (3,), (4,), (5,), (6,), (), None, None, (totals,))
+    enter(store, stated)
+    assert book.newest(store, "c", Side.THEIRS, 0, 1) == {0: Said(1, 2, 3, 4, 5, 6, totals)}
+    assert dict(said_in(stated)) == {0: Said(1, 2, 3, 4, 5, 6, totals)}
+    assert book.limits(store, "c", Side.THEIRS) == (None, None)
+
+
+def test_what_was_heard_is_no_longer_repeated(store: Connection) -> None:
+    enter(store, *(statement(issue, issue, 1) for issue in range(1, 6)), side=Side.OURS)
+    assert [item.issued_ms for item in book.unheard(store, "c", 2)] == [1, 2, 5]
+    assert book.note_heard(store, "c", [1, 3, 5, 99], 7) == 3
+    assert book.note_heard(store, "c", [1, 3], 8) == 0
+    # The newest is the retained one: it is there for whoever comes back.
+    assert [item.issued_ms for item in book.unheard(store, "c", 9)] == [2, 4, 5]
+    assert book.heard(store, "c") == ()
+
+
+def test_the_newest_that_were_heard_are_named(store: Connection) -> None:
+    enter(store, *(statement(issue, issue, 1) for issue in range(1, 71)))
+    assert book.heard(store, "c") == tuple(range(7, 71))
+    assert book.last_issue(store, "c", Side.THEIRS) == 70
+    assert book.last_issue(store, "c", Side.OURS) == 0
+    assert book.knows(store, "c", Side.THEIRS, 70)
+    assert not book.knows(store, "c", Side.OURS, 70)
+
+
+VALUES = st.lists(st.none() | st.integers(0, 3), min_size=1, max_size=4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), VALUES), max_size=6), st.randoms())
+def test_any_order_of_arrival_ends_the_same(said: list[tuple[int, list[int | None]]], chance: object) -> None:
+    stated = [statement(issue, first, *values) for issue, (first, values) in enumerate(said, 1)]
+    expected: dict[int, int | None] = {}
+    for item in stated:
+        for start, each in said_in(item):
+            if each or start // SLOT_MS in expected:
+                expected[start // SLOT_MS] = each.forward_mwh
+    shuffled = list(stated)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random of hypothesis
+    for connection in fresh():
+        enter(connection, *shuffled)
+        found = known(connection)
+        # A slot of which the last word is that nothing is known may be there as such, or not at all.
+        assert {key: value for key, value in found.items() if value is not None} == {
+            key: value for key, value in expected.items() if value is not None
+        }

@@ -20,8 +20,9 @@ from clock import Clock
 from cloud_receiver import factor_messages, factor_schedule
 from cloud_receiver.config import Dispatch
 from cloud_receiver.database import writing
-from cloud_receiver.factor_messages import SLOT_MS, Dispatched
+from cloud_receiver.factor_messages import Dispatched
 from cloud_receiver.factor_schedule import Schedule
+from cloud_receiver.factor_spans import SLOT_MS
 from cloud_receiver.intake import Publisher
 from cloud_receiver.schema import dirty
 from settings.errors import ConfigError

@@ -5,24 +5,19 @@ messages of the node until the next row say the same: a run. One message of each
 can go. The one that began a run is kept where its time tells something: a correction, or a factor that came late.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
+from cloud_receiver.factor_spans import SPAN, Span, is_span, needs, of_run, spans
 from cloud_receiver.schema import factor, factor_message
 from wire import topics
 from wire.envelope import Signer
-from wire.messages import MAX_SLOTS, Factors, MessageError
+from wire.messages import Factors, MessageError
 from wire.proof.form import ProofError, Signed, unverified_payload
 from wire.proof.times import shown
-
-LATE_MS: Final = 60_000
-"""No interval is shorter: a factor that is dispatched within it from its slot's start is there for all of them."""
-SLOT_MS: Final = 900_000
-"""Factors are dispatched for slots of 15 minutes; a gateway takes no others."""
-_WIDEST_MS: Final = MAX_SLOTS * SLOT_MS
 
 _Row: TypeAlias = Any  # a row of SQLAlchemy, whose type parameters are not the same in all its versions
 
@@ -34,26 +29,6 @@ class Dispatched:
     message: Factors
     topic: str
     envelope: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Which slots a stored message speaks about, and when it was issued."""
-
-    first_ms: int
-    issued_ms: int
-    slot_ms: int
-    slots: int
-
-    @property
-    def last_ms(self) -> int:
-        return self.first_ms + (self.slots - 1) * self.slot_ms
-
-    def covers(self, start_ms: int) -> bool:
-        return self.first_ms <= start_ms <= self.last_ms and (start_ms - self.first_ms) % self.slot_ms == 0
-
-    def starts(self) -> Iterator[int]:
-        return iter(range(self.first_ms, self.last_ms + 1, self.slot_ms))
 
 
 def latest(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, int | None]:
@@ -96,7 +71,7 @@ def standing(connection: Connection, signer: Signer, wanted: Factors) -> Dispatc
     if row is None or bytes(row.kid) != signer.kid or row.topic != topics.factor(wanted.node):
         return None
     try:
-        message = _decoded(row)
+        message = decoded(row)
     except ProofError:
         return None
     if replace(message, issued_ms=wanted.issued_ms) != wanted:
@@ -128,7 +103,7 @@ def enter(connection: Connection, signer: Signer, message: Factors) -> tuple[Dis
     """
     topic = topics.factor(message.node)
     envelope = signer.sign(message.encode(), topic)
-    span = _Span(message.first_start_ms, message.issued_ms, message.slot_ms, len(message.factors))
+    span = Span(message.first_start_ms, message.issued_ms, message.slot_ms, len(message.factors))
     stated = dict(zip(span.starts(), message.factors, strict=True))
     before = latest(connection, message.node, span.first_ms, span.last_ms)
     origins = _origins(connection, message.node, span.first_ms, span.last_ms)
@@ -148,74 +123,43 @@ def enter(connection: Connection, signer: Signer, message: Factors) -> tuple[Dis
     ]
     if rows:
         connection.execute(insert(factor), rows)
-    connection.execute(
-        insert(factor_message).values(
-            node=message.node,
-            first_start_ms=message.first_start_ms,
-            issued_ms=message.issued_ms,
-            slot_ms=message.slot_ms,
-            slots=len(message.factors),
-            topic=topic,
-            kid=signer.kid,
-            envelope=envelope,
-        )
-    )
+    dispatched = Dispatched(message, topic, envelope)
+    connection.execute(insert(factor_message).values(**message_row(dispatched, signer)))
     _thin(connection, message.node, message.issued_ms)
     corrected = [start for start, value in before.items() if start in stated and value != stated[start]]
-    return Dispatched(message, topic, envelope), corrected
+    return dispatched, corrected
+
+
+def message_row(item: Dispatched, signer: Signer) -> dict[str, object]:
+    """Return a message as a row of its table."""
+    message = item.message
+    return {
+        "node": message.node,
+        "first_start_ms": message.first_start_ms,
+        "issued_ms": message.issued_ms,
+        "slot_ms": message.slot_ms,
+        "slots": len(message.factors),
+        "topic": item.topic,
+        "kid": signer.kid,
+        "envelope": item.envelope,
+    }
 
 
 def _thin(connection: Connection, node: str, newest_ms: int) -> None:
     """Delete the message before the newest one if others prove all that it says; the newest one is republished."""
     row = connection.execute(
-        select(*_SPAN)
+        select(*SPAN)
         .where(factor_message.c.node == node, factor_message.c.issued_ms < newest_ms)
         .order_by(factor_message.c.issued_ms.desc())
         .limit(1)
     ).first()
     if row is None:
         return
-    judged = _Span(*row)
-    others = [span for span in _spans(connection, node, judged.first_ms, judged.last_ms) if span != judged]
+    judged = Span(*row)
+    others = [span for span in spans(connection, node, judged.first_ms, judged.last_ms) if span != judged]
     issues = issued(connection, node, judged.first_ms, judged.last_ms)
-    if not any(_needs(judged, start, sorted(issues.get(start, ())), others) for start in judged.starts()):
-        connection.execute(delete(factor_message).where(*_is(node, judged)))
-
-
-def _needs(judged: _Span, start_ms: int, issues: Sequence[int], others: Iterable[_Span]) -> bool:
-    """Return whether the slot's value can't be proved without the judged message; `issues` are those of the slot."""
-    begun = [time_ms for time_ms in issues if time_ms <= judged.issued_ms]
-    if not begun:
-        return True  # the store says nothing of it: then the message is the only trace
-    began = begun[-1]
-    if judged.issued_ms == began and (len(begun) > 1 or began - start_ms >= LATE_MS):
-        return True
-    ends = next((time_ms for time_ms in issues if time_ms > began), None)
-    return not any(_of_run(span, start_ms, began, ends) for span in others)
-
-
-def _of_run(span: _Span, start_ms: int, began: int, ends: int | None) -> bool:
-    return began <= span.issued_ms and (ends is None or span.issued_ms < ends) and span.covers(start_ms)
-
-
-_SPAN = (
-    *(factor_message.c.first_start_ms, factor_message.c.issued_ms),
-    *(factor_message.c.slot_ms, factor_message.c.slots),
-)
-
-
-def _spans(connection: Connection, node: str, first_ms: int, last_ms: int) -> list[_Span]:
-    """Return what the node's messages about slots in [first_ms, last_ms] speak of, the newest first."""
-    rows = connection.execute(
-        select(*_SPAN)
-        .where(
-            factor_message.c.node == node,
-            factor_message.c.first_start_ms.between(first_ms - _WIDEST_MS, last_ms),
-            factor_message.c.first_start_ms + (factor_message.c.slots - 1) * factor_message.c.slot_ms >= first_ms,
-        )
-        .order_by(factor_message.c.issued_ms.desc(), factor_message.c.first_start_ms.desc())
-    )
-    return [_Span(*row) for row in rows]
+    if not any(needs(judged, start, sorted(issues.get(start, ())), others) for start in judged.starts()):
+        connection.execute(delete(factor_message).where(*is_span(node, judged)))
 
 
 def proving(connection: Connection, node: str, issues: Mapping[int, Mapping[int, int | None]]) -> list[Signed]:
@@ -226,28 +170,28 @@ def proving(connection: Connection, node: str, issues: Mapping[int, Mapping[int,
     """
     if not issues:
         return []
-    spans = _spans(connection, node, min(issues), max(issues))
-    chosen: set[_Span] = set()
+    told = spans(connection, node, min(issues), max(issues))
+    chosen: set[Span] = set()
     for start, found in issues.items():
         times = sorted(found)
         for began, ends in zip(times, [*times[1:], None], strict=True):
-            run = [span for span in spans if _of_run(span, start, began, ends)]
+            run = [span for span in told if of_run(span, start, began, ends)]
             # The one that began the run tells when; of the others the newest speaks of most slots to come.
             exact = [span for span in run if span.issued_ms == began]
             chosen.update((exact or run)[:1])
     result = []
-    for span in reversed(spans):
+    for span in reversed(told):
         covered = {start: found for start, found in issues.items() if span.covers(start)}
         if covered:
-            row = connection.execute(select(factor_message).where(*_is(node, span))).one()
-            _compare(_decoded(row), span, covered)
+            row = connection.execute(select(factor_message).where(*is_span(node, span))).one()
+            _compare(decoded(row), span, covered)
             if span in chosen:
                 result.append(Signed(row.topic, bytes(row.envelope)))
     return result
 
 
-def _compare(message: Factors, span: _Span, issues: Mapping[int, Mapping[int, int | None]]) -> None:
-    if _Span(message.first_start_ms, message.issued_ms, message.slot_ms, len(message.factors)) != span:
+def _compare(message: Factors, span: Span, issues: Mapping[int, Mapping[int, int | None]]) -> None:
+    if Span(message.first_start_ms, message.issued_ms, message.slot_ms, len(message.factors)) != span:
         raise ProofError(
             f"the store contradicts itself: the factor message of {shown(span.issued_ms)} is for other slots or of "
             f"another time than table factor_message says"
@@ -263,15 +207,8 @@ def _compare(message: Factors, span: _Span, issues: Mapping[int, Mapping[int, in
             )
 
 
-def _is(node: str, span: _Span) -> tuple[ColumnElement[bool], ...]:
-    return (
-        factor_message.c.node == node,
-        factor_message.c.first_start_ms == span.first_ms,
-        factor_message.c.issued_ms == span.issued_ms,
-    )
-
-
-def _decoded(row: _Row) -> Factors:
+def decoded(row: _Row) -> Factors:
+    """Return the message in a row; ProofError when it holds none."""
     try:
         return Factors.decode(unverified_payload(bytes(row.envelope)))
     except MessageError as error:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, select
 
 from cloud_receiver import factor_messages
-from cloud_receiver.factor_messages import SLOT_MS
+from cloud_receiver.factor_spans import SLOT_MS
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import adjustment, factor, freeze, gateway, gateway_key, interval, journal, message, station
 from cloud_receiver.schema import meter as meter_table

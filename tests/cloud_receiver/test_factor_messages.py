@@ -11,7 +11,8 @@ from receiver_support import DAY_MS, SLOT_MS
 from sqlalchemy import Connection, create_engine, func, select
 
 from cloud_receiver import factor_messages, schema
-from cloud_receiver.factor_messages import LATE_MS, enter, issued, latest, proving, standing
+from cloud_receiver.factor_messages import enter, issued, latest, proving, standing
+from cloud_receiver.factor_spans import LATE_MS
 from cloud_receiver.schema import factor_message
 from wire.envelope import KeyRing, Signer, open_envelope
 from wire.messages import Factors, Origin

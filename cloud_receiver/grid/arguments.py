@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from pathlib import Path
 
 from cloud_receiver.grid.snapshot import MAX_FACTOR
 
@@ -24,6 +25,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=_DEAD_BELOW_MEGAWATTS,
         metavar="MW",
         help="a node with less through-flow has no factor (default: 1e-6, 1 W)",
+    )
+    solve.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="also draw the network coloured by factor, as .png or .svg (needs the extra `figures`)",
     )
     solve.set_defaults(run=_solve)
     show = verbs.add_parser(

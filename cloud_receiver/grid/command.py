@@ -4,14 +4,24 @@ import argparse
 import sys
 from pathlib import Path
 
+from cloud_receiver.figures.from_grid import network_picture
+from cloud_receiver.figures.network import draw
+from cloud_receiver.figures.style import form_of
 from cloud_receiver.grid import files, shown
 from cloud_receiver.grid.snapshot import Network
 from cloud_receiver.grid.solving import solve as solve_network
 
 
 def solve(options: argparse.Namespace) -> None:
-    """Print a network's nodal carbon factors; GridError for a file that is no network."""
+    """Print a network's nodal carbon factors; GridError for a file that is no network.
+
+    The figure comes first, if one is asked for: FigureError or OSError where it can't be had, and nothing is printed.
+    """
+    if options.figure is not None:
+        form_of(options.figure)  # before the work is done
     solved = solve_network(_network(options), dead_below_megawatts=options.dead_below)
+    if options.figure is not None:
+        draw(network_picture(solved), options.figure)
     sys.stdout.write(shown.solved_json(solved) if options.json else shown.solved_text(solved))
 
 

@@ -1,0 +1,68 @@
+"""The lines of a CSV table that may be longer than memory, or compressed (.gz), one after the other."""
+
+import csv
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from cloud_receiver.grid.errors import GridError, Mistake, refuse
+
+MOST_LINE_BYTES: Final = 4 << 20
+"""Of one line: some 400,000 numbers."""
+MOST_BYTES: Final = 64 << 30
+"""Of one file, uncompressed: some gigabytes are a year of all of a province's points."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, uncompressed if it is compressed; GridError when it can't be read, then or later."""
+    try:
+        with cast("BinaryIO", gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as stream:
+            yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise refuse(Mistake.FORM, f"can't be uncompressed: {error}", file=str(path)) from None
+    except OSError as error:
+        raise refuse(Mistake.FORM, f"can't be read: {error.strerror or error}", file=str(path)) from None
+
+
+def rows(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Iterator[tuple[int, list[str]]]:
+    """Yield each line that isn't empty with its number from 1; GridError for what is no CSV.
+
+    `on_bytes` is told of the bytes read.
+    """
+    with opened(path) as stream:
+        lines = _lines(stream, str(path), on_bytes)
+        reader = csv.reader(lines, strict=True)
+        while True:
+            number = reader.line_num + 1
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                raise refuse(Mistake.FORM, f"not CSV: {error}", file=str(path), place=f"line {number}") from None
+            if cells is None:
+                return
+            if any(cells):
+                yield number, cells
+
+
+def _lines(stream: BinaryIO, file: str, on_bytes: Callable[[int], None]) -> Iterator[str]:
+    total = number = 0
+    while line := stream.readline(MOST_LINE_BYTES + 1):
+        number += 1
+        total += len(line)
+        if len(line) > MOST_LINE_BYTES or total > MOST_BYTES:
+            raise _too_large(file, number, line)
+        on_bytes(len(line))
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            text = f"expected UTF-8 text, found byte {line[error.start]:#04x}"
+            raise refuse(Mistake.FORM, text, file=file, place=f"line {number}") from None
+
+
+def _too_large(file: str, number: int, line: bytes) -> GridError:
+    what = f"a line of at most {MOST_LINE_BYTES}" if len(line) > MOST_LINE_BYTES else f"at most {MOST_BYTES}"
+    return refuse(Mistake.TOO_LARGE, f"expected {what} bytes, found more", file=file, place=f"line {number}")

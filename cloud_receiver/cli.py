@@ -82,7 +82,8 @@ def parser() -> argparse.ArgumentParser:
 
     _proofs(sub)
     _orders(sub)
-    grid_arguments.add(sub.add_parser("grid", help="solve and show networks: carbon factors from power flow"))
+    grid = sub.add_parser("grid", help="solve, show and import networks: carbon factors from power flow")
+    grid_arguments.add(grid, _store_options)
 
     quarantine = sub.add_parser("quarantine", help="list and show refused messages").add_subparsers(
         required=True, metavar="COMMAND"
@@ -156,10 +157,7 @@ def _proofs(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _orders(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    def common(parser: argparse.ArgumentParser) -> None:
-        _config(parser)
-        _clock(parser)
-
+    common = _store_options
     command = sub.add_parser(
         "command",
         help="order a gateway to read, resend, tell its status or change its configuration",
@@ -200,6 +198,11 @@ def _command(
     _config(command)
     command.set_defaults(run=run)
     return command
+
+
+def _store_options(command: argparse.ArgumentParser) -> None:
+    _config(command)
+    _clock(command)
 
 
 def _config(command: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from cloud_receiver.grid.snapshot import MAX_FACTOR
@@ -9,8 +10,8 @@ from cloud_receiver.grid.snapshot import MAX_FACTOR
 _DEAD_BELOW_MEGAWATTS = 1e-6
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Add the verbs."""
+def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
+    """Add the verbs; `common` adds the options of commands that need the store."""
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     solve = verbs.add_parser(
         "solve",
@@ -40,6 +41,34 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     _file(show)
     show.set_defaults(run=_show)
+    _import(verbs.add_parser("import", help="enter a topology (电网拓扑), or measurements of slots (遥测)"), common)
+
+
+def _import(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
+    parser.description = (
+        "Enter a topology that is valid from a time, or time series of measurements. Everything is checked first: "
+        "where there is a mistake nothing is entered. What was entered before may be imported again. "
+        "Exit status: 0 entered, 1 mistakes."
+    )
+    parser.add_argument("network", nargs="?", metavar="NETWORK", help="a network in any format that `grid solve` reads")
+    parser.add_argument("--valid-from", metavar="TIME", help="from which slot on, with zone: 2026-07-01T00:00+08:00")
+    parser.add_argument("--name", help="of the topology (default: the network's)")
+    parser.add_argument("--slot", metavar="TIME", help="enter the network's measurements too, as those of this slot")
+    parser.add_argument("--factors", metavar="FILE", help="CSV table `generator,factor`, for the slot's measurements")
+    parser.add_argument(
+        "--series", metavar="PATH", help="a directory of series branches.csv, generators.csv, ..., one of them, or JSON"
+    )
+    parser.add_argument(
+        "--feed", default="import", metavar="NAME", help="whose measurements they are (default: import)"
+    )
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="with --series: leave out what is wrong, and tell it, instead of nothing",
+    )
+    _max_factor(parser)
+    common(parser)
+    parser.set_defaults(run=_enter)
 
 
 def _file(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +79,10 @@ def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--factors", metavar="FILE", help="CSV table `generator,factor` in kgCO2/kWh, in place of what the network has"
     )
+    _max_factor(parser)
+
+
+def _max_factor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-factor",
         type=_positive,
@@ -80,3 +113,9 @@ def _show(options: argparse.Namespace) -> None:
     from cloud_receiver.grid import command  # noqa: PLC0415  # see above
 
     command.show(options)
+
+
+def _enter(options: argparse.Namespace) -> None:
+    from cloud_receiver.grid import import_command  # noqa: PLC0415  # see above
+
+    import_command.run(options)

@@ -1,6 +1,6 @@
 """Findings of a boundary: each day, what two centres don't agree about (分级核对)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +12,9 @@ from cloud_receiver.levels import book
 from cloud_receiver.levels.book import Said
 from cloud_receiver.levels.compare import ARITHMETIC, CARBON, FACTOR, KINDS, Limits, differences, sums
 from cloud_receiver.levels.partner import Partner, Side
+from cloud_receiver.levels.stations import KINDS as STATION_KINDS
+from cloud_receiver.levels.stations import Pair, both_sides
+from cloud_receiver.registry import Registry
 from diantan_core import day_start_ms, next_day_start_ms
 
 SLOT_MS: Final = 900_000
@@ -26,12 +29,36 @@ def check_day(
     connection: Connection, partner: Partner, day_ms: int, zone: str, *, until_ms: int, now_ms: int
 ) -> tuple[int, int]:
     """Compare a day's slots that ended before `until_ms`; return how many findings were opened and closed."""
-    end_ms = min(next_day_start_ms(day_ms, zone), until_ms - until_ms % SLOT_MS)
+    end_ms = _end(day_ms, zone, until_ms)
     ours = _ended(book.newest(connection, partner.centre, Side.OURS, day_ms, end_ms), end_ms)
     theirs = _ended(book.newest(connection, partner.centre, Side.THEIRS, day_ms, end_ms), end_ms)
     our_limits, their_limits = (book.limits(connection, partner.centre, side) for side in Side)
     limits = Limits(our_limits[0], their_limits[0], our_limits[1], their_limits[1])
     subject = f"centre {partner.centre}"
+    drafts = _drafts(subject, partner.node, (ours, theirs), limits, ALL_KINDS)
+    return findings.synchronise(connection, day_ms, ALL_KINDS, drafts, now_ms, subject=subject)
+
+
+def check_station_day(
+    connection: Connection, pair: Pair, registry: Registry, day_ms: int, *, until_ms: int, now_ms: int
+) -> tuple[int, int]:
+    """Compare a station's day with the grid's meter of its load; return how many findings were opened and closed."""
+    end_ms = _end(day_ms, pair.station.timezone, until_ms)
+    both = both_sides(connection, pair, registry, day_ms, end_ms)
+    subject = f"station {pair.station.id}"
+    kinds = (*STATION_KINDS, DAY)
+    drafts = _drafts(subject, pair.station.node, (_ended(both[0], end_ms), _ended(both[1], end_ms)), pair.limits, kinds)
+    return findings.synchronise(connection, day_ms, kinds, drafts, now_ms, subject=subject)
+
+
+def _end(day_ms: int, zone: str, until_ms: int) -> int:
+    return min(next_day_start_ms(day_ms, zone), until_ms - until_ms % SLOT_MS)
+
+
+def _drafts(
+    subject: str, node: str, sides: tuple[Mapping[int, Said], Mapping[int, Said]], limits: Limits, kinds: Sequence[str]
+) -> list[Draft]:
+    ours, theirs = sides
     drafts = [
         Draft(
             *(item.kind, subject, min(item.starts), max(item.starts)),
@@ -40,13 +67,13 @@ def check_day(
                 "slots": [_utc(start) for start in sorted(set(item.starts))],
                 "count": len(item.details),
                 "details": [_readable(detail) for detail in item.details[:SHOWN]],
-                "node": partner.node,
+                "node": node,
             },
         )
         for item in differences(ours, theirs, limits, SLOT_MS)
+        if item.kind in kinds
     ]
-    drafts += _whole_day(subject, partner, ours, theirs, limits)
-    return findings.synchronise(connection, day_ms, ALL_KINDS, drafts, now_ms, subject=subject)
+    return drafts + _whole_day(subject, node, ours, theirs, limits)
 
 
 def _ended(said: Mapping[int, Said], end_ms: int) -> dict[int, Said]:
@@ -54,7 +81,7 @@ def _ended(said: Mapping[int, Said], end_ms: int) -> dict[int, Said]:
 
 
 def _whole_day(
-    subject: str, partner: Partner, ours: Mapping[int, Said], theirs: Mapping[int, Said], limits: Limits
+    subject: str, node: str, ours: Mapping[int, Said], theirs: Mapping[int, Said], limits: Limits
 ) -> list[Draft]:
     both = sorted(
         start
@@ -72,7 +99,7 @@ def _whole_day(
             evidence |= {f"ours_{name}": mine[name], f"theirs_{name}": other[name], f"limit_{name}": limit}
     if not evidence:
         return []
-    evidence |= {"slots": len(both), "node": partner.node}
+    evidence |= {"slots": len(both), "node": node}
     return [Draft(DAY, subject, both[0], both[-1], "alarm", evidence)]
 
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -266,20 +266,6 @@ class Talk:
                 if opened or closed:
                     log.info("boundary with %s: %d findings opened, %d closed", partner.centre, opened, closed)
         dirty.difference_update(due)
-
-
-def routed(talks: Iterable[Talk], otherwise: Callable[[Received], None]) -> Callable[[Received], None]:
-    """Return a receiver of messages that gives partners' topics to their talk and everything else to another one."""
-    known = list(talks)
-
-    def route(message: Received) -> None:
-        for talk in known:
-            if talk.takes(message.topic):
-                talk.receive(message)
-                return
-        otherwise(message)
-
-    return route
 
 
 def _slot(time_ms: int) -> int:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -11,6 +12,7 @@ from cloud_receiver import commands, prove_command, quarantine_commands
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.grid import arguments as grid_arguments
+from cloud_receiver.levels import command as levels_command
 from cloud_receiver.orders import arguments as order_arguments
 from cloud_receiver.report import ReportError
 from cloud_receiver.report_text import Language
@@ -84,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     _orders(sub)
     grid = sub.add_parser("grid", help="solve, show and import networks: carbon factors from power flow")
     grid_arguments.add(grid, _store_options)
+    _levels(sub)
 
     quarantine = sub.add_parser("quarantine", help="list and show refused messages").add_subparsers(
         required=True, metavar="COMMAND"
@@ -189,6 +192,18 @@ def _joined(arguments: Sequence[str]) -> Sequence[str]:
     if list(arguments[:2]) == ["commands", "show"]:
         return [_SHOW, *arguments[2:]]
     return arguments
+
+
+def _levels(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    levels = sub.add_parser(
+        "levels",
+        help="show what the centres above and below say of a day at the boundaries (分级核对)",
+        description="Show each boundary to another centre: what both sides say of a day, and what was found.",
+    )
+    levels.add_argument("--day", type=date.fromisoformat, help="YYYY-MM-DD (default: today)")
+    levels.add_argument("--json", action="store_true")
+    _store_options(levels)
+    levels.set_defaults(run=levels_command.shown)
 
 
 def _command(

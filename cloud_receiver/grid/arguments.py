@@ -41,7 +41,21 @@ def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentPars
     )
     _file(show)
     show.set_defaults(run=_show)
+    _findings(verbs.add_parser("findings", help="list what was found about the grid (电网发现)"), common)
     _import(verbs.add_parser("import", help="enter a topology (电网拓扑), or measurements of slots (遥测)"), common)
+
+
+def _findings(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
+    parser.description = (
+        "List what was found about the grid: telemetry that is missing, imbalance, bad data, factors that stand in, and "
+        "where another centre says otherwise."
+    )
+    parser.add_argument("--kind", help="only of this kind, such as level_energy")
+    parser.add_argument("--all", action="store_true", help="closed ones too")
+    parser.add_argument("--acknowledge", type=int, metavar="ID", help="note that a person has seen this finding")
+    parser.add_argument("--json", action="store_true")
+    common(parser)
+    parser.set_defaults(run=_list_findings)
 
 
 def _import(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -119,3 +133,9 @@ def _enter(options: argparse.Namespace) -> None:
     from cloud_receiver.grid import import_command  # noqa: PLC0415  # see above
 
     import_command.run(options)
+
+
+def _list_findings(options: argparse.Namespace) -> None:
+    from cloud_receiver.grid import findings_command  # noqa: PLC0415  # see above
+
+    findings_command.listed(options)

@@ -214,6 +214,12 @@ def unheard(connection: Connection, centre: str, limit: int) -> list[Message]:
     return found + [item for item in last if item not in found]
 
 
+def unconfirmed(connection: Connection, centre: str) -> int:
+    """Return how many of our statements the other side has not named as heard."""
+    waiting = select(func.count()).where(*_of(centre, Side.OURS), level_message.c.heard_ms.is_(None))
+    return int(connection.execute(waiting).scalar_one())
+
+
 def _messages(connection: Connection, statement: Any) -> list[Message]:  # noqa: ANN401  # a Select of any columns
     return [Message(row.issued_ms, row.topic, bytes(row.envelope)) for row in connection.execute(statement)]
 

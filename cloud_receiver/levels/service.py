@@ -74,7 +74,7 @@ class Levels:
                         intake.quarantine_per_minute, intake.quarantine_rows, intake.quarantine_bytes
                     ),
                     registry=registry,
-                    timezone=_zone(registry),
+                    timezone=zone_of(registry),
                 )
             )
         self._upward = self._talks[0] if self._parent_link is not None else None
@@ -157,6 +157,6 @@ class Levels:
         self._checked = until_ms
 
 
-def _zone(registry: Registry) -> str:
+def zone_of(registry: Registry) -> str:
     """Return the zone in which days are counted at boundaries: that of the first station."""
     return registry.station[0].timezone if registry.station else ZONE

@@ -1,6 +1,8 @@
 """A generating unit's energy and emission become one record, and nothing of either is lost."""
 
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from agent.config import Meter
 from agent.generation import ADJUSTED_BY, EMISSION_DIRECTION, MOST_PENDING, GeneratingUnit, own_schedule
+from agent.journal import Append, Journal, to_row
+from agent.journal_check import verify
 from agent.metering import Metering, MeteringError
 from agent.reading import Reading
 from diantan_core import FactorSchedule
@@ -296,6 +300,23 @@ def test_a_unit_with_a_known_factor_uses_that_and_not_the_node_s() -> None:
     assert (record.factor, record.factor_quality) == (820_000, FactorQuality.DEFAULT)
     assert record.carbon_forward_ug == 150 * 10**9 * 820
     assert one.own_factor
+
+
+@pytest.mark.parametrize("wrong_ug", [0, 1])
+def test_a_journal_is_checked_over_the_end_of_the_total(tmp_path: Path, wrong_ug: int) -> None:
+    """`journal verify` knows where the cumulative emission starts again, and finds one that does not go on."""
+    records = feed(unit(), *(reading(START + n * SLOT, n, 2 * 10**9 - 150_000 + 100_000 * n) for n in range(4)))
+    first, second, third = of(IntervalRecord, records)
+    third = replace(third, carbon_forward_total_ug=third.carbon_forward_total_ug + wrong_ug)
+    journal = Journal.open(tmp_path / "journal.db", now_ms=START, entropy=bytes)
+    journal.commit([Append([to_row(record) for record in (first, second, third)])])
+    journal.close()
+    assert [total.carbon_forward_total_ug // UG_PER_KG for total in (first, second, third)] == [
+        1_999_950_000,
+        50_000,
+        150_000,
+    ]
+    assert len(verify(tmp_path / "journal.db").problems) == wrong_ug
 
 
 polls = st.lists(

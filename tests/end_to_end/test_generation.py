@@ -229,3 +229,4 @@ def test_a_unit_with_a_known_factor_and_a_load_with_the_dispatched_one(
     assert sum(row["carbon_forward_ug"] for row in gas) == sum(row["forward_mwh"] for row in gas) * 392_100 // 1000 > 0
     assert {row["meter"] for row in stored.values() if row["record"] == "adjustment"} == {"town"}
     assert {row["factor_quality"] for row in of(stored, "interval", "town")} >= {"undefined", "dispatched"}
+    assert "factor_missing" not in {row["code"] for row in stored.values() if row["record"] == "event"}

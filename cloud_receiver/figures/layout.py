@@ -21,8 +21,8 @@ _Matchings: TypeAlias = list[tuple[_Indices, _Indices]]
 
 _SEED: Final = 20200701
 _EPOCHS: Final = 30
-_MOST_ROUNDS: Final = 300
-"""In an epoch; each has half as many pairs as there are nodes."""
+_NODES_IN_ROUNDS: Final = 400_000
+"""Of all rounds of an epoch, at most; each round has every node once. More make a large layout hardly better."""
 _MOST_DISTANCE: Final = 250
 """Branches between two nodes; what is farther is taken as this far."""
 _LAST_STEP: Final = 0.05
@@ -99,13 +99,14 @@ def _spread(count: int, edges: _Indices) -> Places:
     places = np.array([[chance.random(), chance.random()] for _ in range(count)]) * math.sqrt(count)
     decay = math.log(float(apart.max()) ** 2 / _LAST_STEP) / (_EPOCHS - 1)
     rounds = count - 1 + count % 2
+    used = min(rounds, _NODES_IN_ROUNDS // count)
     for epoch in range(_EPOCHS):
         step = float(apart.max()) ** 2 * math.exp(-decay * epoch)
         names = np.array(chance.sample(range(count), count), dtype=np.intp)
-        for number in chance.sample(range(rounds), min(rounds, _MOST_ROUNDS)):
+        for number in chance.sample(range(rounds), used):
             first, second = _round(count, number)
             _pull(places, names[first], names[second], apart, step)
-        for first, second in matchings if rounds > _MOST_ROUNDS else ():
+        for first, second in matchings if used < rounds else ():
             _pull(places, first, second, apart, step)
     return places
 

@@ -8,7 +8,7 @@ from cloud_receiver.figures.layout import places_of
 from cloud_receiver.figures.network import NetworkPicture
 
 _MOST_STRETCH: Final = 1.3
-_ROUNDS: Final = 60
+_ROUNDS: Final = 30
 _LARGEST: Final = 1e12
 _SAME: Final = 1e-6
 

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import shutil
-import socket
 import sys
 import time
 from datetime import date
@@ -17,7 +16,7 @@ from demo import plan as demo_plan
 from demo import summary
 from demo.files import Broker, Files
 from demo.plan import Plan, PlanError
-from demo.processes import DemoError, Programs
+from demo.processes import DemoError, Programs, free_port, listens
 from demo.progress import Display
 from demo.watch import StatusWatch
 
@@ -81,7 +80,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 async def _run(plan: Plan, files: Files, seconds: float) -> None:
     speed = min(LONGEST_SPEED, max(1, round((plan.end_ms - plan.origin_ms) / 1000 / seconds)))
-    broker_port = _free_port()
+    broker_port = free_port()
     served = Broker(broker_port, "3.1.1")  # amqtt speaks no other
     with Programs(files.directory) as programs:
         broker = programs.start("broker", "-m", "demo.broker", str(broker_port))
@@ -90,7 +89,7 @@ async def _run(plan: Plan, files: Files, seconds: float) -> None:
         demo_files.write_receiver(files, plan, served)
         clock = SimulatedClock(plan.origin_ms, speed, time.monotonic_ns() // 1_000_000 + 86_400_000)
         demo_files.enrol(files, clock.spec())
-        programs.wait_until("the broker listens", lambda: _listens(broker_port))
+        programs.wait_until("the broker listens", lambda: listens(broker_port))
         anchor_ms = int(time.monotonic_ns() / 1e6 + START_UP_S * 1000)
         clock = SimulatedClock(plan.origin_ms, speed, anchor_ms, plan.end_ms)
         station = programs.start(
@@ -127,17 +126,6 @@ async def _watch(plan: Plan, clock: SimulatedClock, statuses: StatusWatch, progr
                 programs.check()
                 display.update(plan.end_ms, watch.latest)
                 await asyncio.sleep(STEP_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 if __name__ == "__main__":

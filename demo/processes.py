@@ -1,10 +1,12 @@
 """The demonstration's processes: started with a log file each, watched, and stopped in order."""
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -98,7 +100,38 @@ def command(*arguments: str) -> list[str]:
 
 def output_of(*arguments: str) -> str:
     """Run a command line to its end and return what it printed; DemoError with its errors otherwise."""
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise DemoError(f"`{' '.join(arguments)}` ended with {done.returncode}: {done.stderr.strip()}")
-    return done.stdout
+    return outputs_of([arguments])[0]
+
+
+def outputs_of(command_lines: Sequence[Sequence[str]]) -> list[str]:
+    """Run command lines, as many at a time as there are processors, and return what each printed; DemoError.
+
+    For commands that print little: what one prints beyond the buffer of a pipe waits for those before it.
+    """
+    outputs = []
+    at_once = os.cpu_count() or 1
+    for first in range(0, len(command_lines), at_once):
+        lines = command_lines[first : first + at_once]
+        started = [
+            subprocess.Popen(command(*line), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for line in lines
+        ]
+        ended = [(process.communicate(), process.returncode) for process in started]
+        for line, ((output, errors), code) in zip(lines, ended, strict=True):
+            if code != 0:
+                raise DemoError(f"`{' '.join(line)}` ended with {code}: {errors.strip()}")
+            outputs.append(output)
+    return outputs
+
+
+def free_port() -> int:
+    """Return a TCP port of loopback that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Return whether somebody accepts connections on a port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

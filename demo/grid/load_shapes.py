@@ -50,7 +50,7 @@ def sun_shape() -> list[float]:
 
 def wind_shape(seed: str) -> list[float]:
     """Return a day of wind: more by night, with slow and large deviations."""
-    noise = _slow_noise(random.Random(f"wind {seed}"), 0.15)  # noqa: S311 - as above
+    noise = _slow_noise(random.Random(f"wind {seed}"), 0.08)  # noqa: S311 - as above
     return [
         min(1.0, max(0.05, 0.55 + 0.2 * _bump(hour, 2, 5) + part)) for hour, part in zip(_hours(), noise, strict=True)
     ]

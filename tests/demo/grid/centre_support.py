@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from cloud_receiver.grid.kept import KeptSlot, NodeQuality, NodeResults, Powers, of
@@ -13,6 +14,7 @@ from demo.grid.tables import SLOT_MS, Day
 from diantan_core import CarbonFlow
 from wire.messages import Origin
 
+DAY_START = datetime.fromisoformat("2026-06-15T00:00:00+08:00")
 SAMPLE = Path(__file__).parent / "sample"
 
 

@@ -1,5 +1,6 @@
 """The sample of the IEEE 118-bus day, and a centre that solved it."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,12 +8,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from centre_support import SAMPLE, Centre, centre_of  # needs the path above
+from centre_support import DAY_START, SAMPLE, Centre, centre_of  # needs the path above
 
 from cloud_receiver.grid import tables as grid_tables
 from cloud_receiver.grid.model import Grid
-from demo.grid.fleet import load_id
-from demo.grid.tables import Day, read_day
+from demo.grid.fleet import SOURCES, USERS, load_id
+from demo.grid.tables import SLOT, Day, read_day, write_day
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,15 @@ def metered(grid: Grid) -> frozenset[str]:
 def centre(day: Day, grid: Grid, metered: frozenset[str]) -> Centre:
     """Return a centre whose measurements balance."""
     return centre_of(day, grid, metered)
+
+
+@pytest.fixture
+def flow_directory(tmp_path: Path) -> Path:
+    """Return the output of a power flow of 96 slots, with one branch: powers of units rise from slot to slot."""
+    starts = [DAY_START + slot * SLOT for slot in range(96)]
+    generators = {source.id: [(slot * 1_000_000, slot) for slot in range(96)] for source in SOURCES}
+    loads = {name: [7_000_000_000] * 96 for name in ["D001", *map(load_id, USERS)]}
+    day = Day(starts, {"L001": [(1, -1)] * 96}, generators, loads, {"E070": [(0, 0, 1, 1)] * 96})
+    write_day(tmp_path / "series", day)
+    (tmp_path / "day.json").write_text(json.dumps({"timezone": "Asia/Shanghai"}))
+    return tmp_path

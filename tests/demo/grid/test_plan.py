@@ -1,39 +1,22 @@
 """The plan: who meters what, for how long, and that nothing is measured twice or not at all."""
 
-import json
-from datetime import datetime
 from pathlib import Path
 
-import pytest
+from centre_support import DAY_START
 
 from demo.grid.fleet import SOURCES, USERS, load_id
 from demo.grid.plan import GridPlan, load
-from demo.grid.tables import SLOT, SLOT_MS, Day, write_day
-
-START = datetime.fromisoformat("2026-06-15T00:00:00+08:00")
+from demo.grid.tables import SLOT_MS
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """Return the output of a power flow of 96 slots, with one branch."""
-    starts = [START + slot * SLOT for slot in range(96)]
-    generators = {source.id: [(slot * 1_000_000, slot) for slot in range(96)] for source in SOURCES}
-    loads = {name: [7_000_000_000] * 96 for name in ["D001", *map(load_id, USERS)]}
-    write_day(
-        tmp_path / "series", Day(starts, {"L001": [(1, -1)] * 96}, generators, loads, {"E070": [(0, 0, 1, 1)] * 96})
-    )
-    (tmp_path / "day.json").write_text(json.dumps({"timezone": "Asia/Shanghai"}))
-    return tmp_path
-
-
-def planned(directory: Path, users: int = 5, hours: int = 24) -> GridPlan:
+def planned(flow_directory: Path, users: int = 5, hours: int = 24) -> GridPlan:
     """Return a plan."""
-    return load(directory, users=users, hours=hours)
+    return load(flow_directory, users=users, hours=hours)
 
 
-def test_every_unit_and_the_first_users_have_a_gateway(directory: Path) -> None:
+def test_every_unit_and_the_first_users_have_a_gateway(flow_directory: Path) -> None:
     """Two gateways share the units; each user has its own, at its node."""
-    plan = planned(directory)
+    plan = planned(flow_directory)
     assert [gateway.id for gateway in plan.gateways] == [
         *("gw-plants-1", "gw-plants-2"),
         *(f"gw-park-{bus:03}" for bus in USERS[:5]),
@@ -49,9 +32,9 @@ def test_every_unit_and_the_first_users_have_a_gateway(directory: Path) -> None:
     assert len({meter.id for gateway in plan.gateways for meter in gateway.meters}) == 19 + 5
 
 
-def test_telemetry_has_what_no_gateway_meters(directory: Path) -> None:
+def test_telemetry_has_what_no_gateway_meters(flow_directory: Path) -> None:
     """And the slots before and after the day, in which the programs already and still run."""
-    plan = planned(directory)
+    plan = planned(flow_directory)
     rest = plan.telemetry
     assert set(rest.loads) == {"D001", *map(load_id, USERS[5:])}
     assert not rest.generators
@@ -62,11 +45,11 @@ def test_telemetry_has_what_no_gateway_meters(directory: Path) -> None:
     assert plan.simulated.generators["G010"][2][0] == 0
 
 
-def test_a_short_run_books_fewer_slots(directory: Path) -> None:
+def test_a_short_run_books_fewer_slots(flow_directory: Path) -> None:
     """The books are of whole slots, from local midnight on."""
-    assert len(planned(directory).slots_ms) == 96
-    plan = planned(directory, hours=2)
-    assert list(plan.slots_ms) == [round(START.timestamp()) * 1000 + slot * SLOT_MS for slot in range(8)]
+    assert len(planned(flow_directory).slots_ms) == 96
+    plan = planned(flow_directory, hours=2)
+    assert list(plan.slots_ms) == [round(DAY_START.timestamp()) * 1000 + slot * SLOT_MS for slot in range(8)]
     # Another slot must not close while the last one is being delivered.
     assert plan.day_end_ms < plan.end_ms < plan.day_end_ms + SLOT_MS
     assert plan.zone.key == "Asia/Shanghai"

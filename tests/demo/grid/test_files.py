@@ -1,4 +1,4 @@
-"""The files that the demonstration writes are those of a user: each program reads its own, and finds what is planned."""
+"""The files that the demonstration writes are those of a user: each program reads its own and what is planned."""
 
 import json
 from pathlib import Path

@@ -163,15 +163,17 @@ class _Drawing:
 
     def names_beside(self, lines: Sequence[_Line]) -> None:
         """Write the names beside the nodes, those that there is room for where there are many."""
-        optional = len(self.picture.nodes) > MOST_NAMED
         texts = [(self.points[node.id], text_of(node, self.picture)) for node in self.plan.named]
         standing = stand(
-            [Wish(text, *point, width_of(text, SMALL) + 2, SMALL * 1.25, optional) for point, text in texts],
+            [
+                Wish(text, *point, width_of(text, SMALL) + 2, SMALL * 1.25, number >= self.plan.certain)
+                for number, (point, text) in enumerate(texts)
+            ],
             nodes=list(self.points.values()),
             radius=self.plan.diameter * 0.75,
             lines=[(*start, *end) for start, end in lines],
             sheet=(0, 0, self.plan.width, self.plan.height),
-            farthest=30.0 if optional else 90.0,
+            farthest=30.0 if len(self.plan.named) > self.plan.certain else 90.0,
         )
         for item in standing:
             self._stand(item)

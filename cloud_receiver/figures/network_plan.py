@@ -28,13 +28,17 @@ _LONGEST: Final = 150.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a picture is drawn: its size in pt, the diameter of a node, and whose names stand where."""
+    """How a picture is drawn: its size in pt, the diameter of a node, and whose names stand where.
+
+    The first `certain` of the named have their names in any case, the others where there is room.
+    """
 
     width: float
     height: float
     diameter: float
     inside: bool
     named: tuple[PictureNode, ...]
+    certain: int
 
 
 def plan_of(picture: NetworkPicture) -> Plan:
@@ -52,8 +56,12 @@ def plan_of(picture: NetworkPicture) -> Plan:
     height = width / _ASPECT
     if count > MOST_NAMED:
         diameter = min(diameter, 0.25 * math.sqrt(width * height / count))
-    named = tuple(nodes) if count <= MOST_NAMED else _selected(nodes)
-    return Plan(width, height, diameter, inside, named)
+    if count <= MOST_NAMED:
+        return Plan(width, height, diameter, inside, tuple(nodes), count)
+    extremes = _extremes(nodes)
+    plants = (node for node in nodes if node.kind is Shape.PLANT)
+    named = tuple(dict.fromkeys((*extremes, *plants)))
+    return Plan(width, height, diameter, inside, named, len(extremes))
 
 
 def size_of(picture: NetworkPicture) -> tuple[float, float]:
@@ -73,8 +81,8 @@ def wide_of(node: PictureNode, picture: NetworkPicture) -> float:
     return width_of(text_of(node, picture), SMALL)
 
 
-def _selected(nodes: Sequence[PictureNode]) -> tuple[PictureNode, ...]:
-    """Return the extremes, then the plants."""
-    ranked = sorted((node for node in nodes if known(node) is not None), key=lambda node: (known(node), node.id))
-    chosen = [*ranked[-_EXTREMES:], *ranked[:_EXTREMES], *(node for node in nodes if node.kind is Shape.PLANT)]
-    return tuple(dict.fromkeys(chosen))
+def _extremes(nodes: Sequence[PictureNode]) -> list[PictureNode]:
+    ranked = sorted(
+        ((factor, node.id, node) for node in nodes if (factor := known(node)) is not None), key=lambda item: item[:2]
+    )
+    return [node for _, _, node in dict.fromkeys((*ranked[-_EXTREMES:], *ranked[:_EXTREMES]))]

@@ -7,7 +7,8 @@ never loses one, and what is repeated is dropped by its sequences (design sectio
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +19,7 @@ from cloud_receiver.config import Intake as IntakeSettings
 from cloud_receiver.counters import Counters
 from cloud_receiver.database import reading
 from cloud_receiver.enrolment import Enrolled, enrolled
+from cloud_receiver.grid.notices import Noticed
 from cloud_receiver.orders.budget import PutOffError, ReplyBudget
 from cloud_receiver.portion import Arrived, Portion
 from cloud_receiver.quarantine import STRANGER, Quarantine, Refused
@@ -41,6 +43,8 @@ A flood would else fill the groups, and every few good batches would pay for a f
 """
 LOG_PAUSE_MS = 10_000
 """How often one reason of refusal is logged."""
+_Journal: TypeAlias = tuple[str, bytes]
+"""A gateway's name and the context of one of its journals."""
 
 
 class Publisher(Protocol):
@@ -62,8 +66,9 @@ class Intake:
         settings: IntakeSettings,
         *,
         on_status: Callable[[str, StatusState], None] = lambda _gateway, _state: None,
+        noticed: Noticed | None = None,
     ) -> None:
-        """Tell `on_status` of each status that is stored, and not replayed."""
+        """Tell `on_status` of each status that is stored, and not replayed; `noticed`: who measures the grid."""
         self._engine = engine
         self._signer = signer
         self._link = link
@@ -83,9 +88,11 @@ class Intake:
         self._told: dict[Reason, tuple[int | None, int]] = {}
         self._arrival = asyncio.Event()
         self._stopping = False
+        self._noticed = noticed
         self._enrolled: Enrolled | None = None
         self._keys_read_ms = 0
-        self._in_flight: set[asyncio.Future[None]] = set()
+        self._in_flight: dict[_Journal, asyncio.Future[None]] = {}
+        self._newest: dict[_Journal, Acknowledgement] = {}
 
     def receive(self, message: Arrived) -> None:
         """Take a message from the link; returns at once."""
@@ -126,8 +133,10 @@ class Intake:
             if self._stopping:
                 break
         self._count_up()
-        if self._in_flight:
-            await asyncio.wait(self._in_flight, timeout=2)
+        while self._in_flight:
+            done, _ = await asyncio.wait(self._in_flight.values(), timeout=2)
+            if not done:
+                break
 
     async def _next(self) -> None:
         """Wait for a message, or the end; what is counted in memory alone is written when none comes."""
@@ -285,18 +294,32 @@ class Intake:
     def _read_keys(self) -> Enrolled:
         with reading(self._engine) as connection:
             self._enrolled = enrolled(connection, self._clock.now_ms())
+            if self._noticed is not None:
+                self._noticed.refresh(connection)
+                self._committer.grid_gateways = self._noticed.gateways
         self._keys_read_ms = self._clock.monotonic_ms()
         return self._enrolled
 
     def _acknowledge(self, acknowledgement: Acknowledgement) -> None:
+        """Send an acknowledgement; the newest only, once the broker has taken the one before it of the same journal.
+
+        It says all that the ones between would: many journals would else have more on the way than a broker takes.
+        """
+        journal = acknowledgement.gateway, acknowledgement.context
+        if journal in self._in_flight:
+            self._newest[journal] = acknowledgement
+            return
         topic = topics.acknowledgement(acknowledgement.gateway)
         sent = self._link.publish(topic, self._signer.sign(acknowledgement.encode(), topic), 1)
         self.counters.acknowledgements += 1
-        self._in_flight.add(sent)
-        sent.add_done_callback(self._sent)
+        self._in_flight[journal] = sent
+        sent.add_done_callback(partial(self._sent, journal))
 
-    def _sent(self, future: "asyncio.Future[None]") -> None:
-        self._in_flight.discard(future)
+    def _sent(self, journal: _Journal, future: "asyncio.Future[None]") -> None:
+        del self._in_flight[journal]
         # One that was lost is no harm: the gateway sends the batch again and is acknowledged again.
         if not future.cancelled() and (error := future.exception()) is not None:
             log.debug("acknowledgement lost: %s", error)
+        newest = self._newest.pop(journal, None)
+        if newest is not None:
+            self._acknowledge(newest)

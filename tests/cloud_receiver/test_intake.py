@@ -11,7 +11,7 @@ import cbor2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from intake_support import FAST, Bench, Message, batch
+from intake_support import FAST, Bench, FakeLink, Message, batch
 from key_support import BOTH_ALGORITHMS, new_key
 from receiver_support import DAY_MS, FakeGateway, enrol, interval, stored_sequences, until
 from sqlalchemy import Engine, event, func, select, update
@@ -24,6 +24,7 @@ from cloud_receiver.schema import dirty, gateway_key, message, meter, quarantine
 from cloud_receiver.schema import interval as interval_table
 from wire import keys, topics
 from wire.envelope import Signer
+from wire.link import LinkError
 from wire.messages import Acknowledgement
 
 pytestmark = BOTH_ALGORITHMS
@@ -106,6 +107,38 @@ def test_two_receivers_with_one_store(engine: Engine, gateway: FakeGateway) -> N
 def bench_meters(engine: Engine) -> list[Any]:
     with database.reading(engine) as connection:
         return list(connection.execute(select(meter)).all())
+
+
+def test_only_the_newest_acknowledgement_follows_one_under_way(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine, FAST.model_copy(update={"commit_batches": 1}))
+    answers: list[asyncio.Future[None]] = []
+
+    class SlowLink(FakeLink):
+        def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
+            super().publish(topic, payload, qos, retain=retain)
+            answers.append(asyncio.get_running_loop().create_future())
+            return answers[-1]
+
+    bench.link = SlowLink()
+    bench.intake._link = bench.link
+
+    async def run() -> None:
+        running = asyncio.create_task(bench.intake.run())
+        items = [batch(gateway, first, 1) for first in range(1, 6)]
+        for item in items:
+            bench.intake.receive(item)
+        await until(lambda: bool(items[-1].acked))
+        assert [item.up_to for item in bench.acknowledgements()] == [1]
+        answers[0].set_exception(LinkError("the link broke"))  # lost: the newest follows all the same
+        bench.intake.stop()
+        await until(lambda: len(answers) > 1)
+        assert not running.done()
+        answers[1].set_result(None)
+        await running
+
+    asyncio.run(run())
+    assert [item.up_to for item in bench.acknowledgements()] == [1, 5]
+    assert bench.intake.counters.acknowledgements == 2
 
 
 def test_another_context_is_another_journal(engine: Engine, gateway: FakeGateway) -> None:

@@ -99,7 +99,8 @@ def _record(number: int, draw: random.Random, totals: dict[int, int]) -> Interva
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port on loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -142,7 +143,7 @@ def _measure(
     *,
     checks: bool,
 ) -> tuple[float, list[str]]:
-    port = _free_port()
+    port = free_port()
     _prepare(directory, port, private, checks=checks)
     signers = {name: Signer(key) for name, key in private.items()}
     packets = publish_packets(
@@ -165,9 +166,9 @@ def _measure(
                 env=environment,
             ) as receiver:
                 try:
-                    _await_line(directory / "log.txt", "connected to", receiver)
+                    await_line(directory / "log.txt", "connected to", receiver)
                     watched = [psutil.Process(broker.pid), psutil.Process(receiver.pid)]
-                    before = [_cpu(process) for process in watched]
+                    before = [cpu(process) for process in watched]
                     begin = time.perf_counter()
                     load = subprocess.Popen(
                         [sys.executable, "-m", "bench.mqtt_load", str(port)], stdin=subprocess.PIPE, env=environment
@@ -177,7 +178,7 @@ def _measure(
                     load.stdin.close()
                     await_acknowledgements(listener, expected)
                     elapsed = time.perf_counter() - begin
-                    used = [_cpu(process) - start for process, start in zip(watched, before, strict=True)]
+                    used = [cpu(process) - start for process, start in zip(watched, before, strict=True)]
                     memory = watched[1].memory_info().rss / 1e6
                     load.wait(30)
                 finally:
@@ -198,7 +199,8 @@ def _measure(
     ]
 
 
-def _await_line(path: Path, text: str, process: subprocess.Popen[bytes]) -> None:
+def await_line(path: Path, text: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a log has a text, and a little longer; RuntimeError when the process ends before."""
     while text not in path.read_text():
         if process.poll() is not None:
             raise RuntimeError(f"the receiver ended with {process.returncode}: {path.read_text()}")
@@ -207,7 +209,8 @@ def _await_line(path: Path, text: str, process: subprocess.Popen[bytes]) -> None
     time.sleep(0.5)
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu(process: psutil.Process) -> float:
+    """Return the CPU seconds of a process."""
     times = process.cpu_times()
     return float(times.user + times.system)
 

@@ -157,7 +157,7 @@ def _numbers(kind: type[Measurement], names: Sequence[str], values: Mapping[str,
                 raise TelemetryError("storages: expected the efficiencies and what is stored, found none")
             # A NaN of the caller's would be taken for a value that is not there.
             _finite([number for number in flat if number is not None])
-            numbers.extend(math.nan if number is None else number for number in flat)
+            numbers.extend([math.nan if number is None else number for number in flat])
         else:
             _finite(flat)
             numbers.extend(flat)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select
@@ -14,6 +14,7 @@ from cloud_receiver.counters import Counters
 from cloud_receiver.database import insert_statement, reading, writing
 from cloud_receiver.enrolment import Enrolled
 from cloud_receiver.gateway_status import Heard
+from cloud_receiver.grid.notices import spans
 from cloud_receiver.meters import MeterNumbers
 from cloud_receiver.orders import replies
 from cloud_receiver.orders.replies import Answered
@@ -59,6 +60,7 @@ _ADJUSTMENT = (
 _EVENT = ("sequence", "meter", "time_ms", "code", "details", "station", "journal")
 _MESSAGE = ("journal", "first", "count", "topic", "kid", "created_ms", "received_ms", "clock_state", "envelope")
 _DIRTY = ("station", "first_ms", "last_ms")
+_NOTICE = ("first_ms", "last_ms")
 
 _COLUMNS = {
     schema.interval: _INTERVAL,
@@ -67,6 +69,7 @@ _COLUMNS = {
     schema.event: _EVENT,
     schema.message: _MESSAGE,
     schema.dirty: _DIRTY,
+    schema.grid_notice: _NOTICE,
 }
 _TIME = 2  # where the row of a record has its time
 _CODE = 3  # where the row of an event has its code
@@ -129,6 +132,8 @@ class Committer:
         self._replay_after_ms = replay_after_ms
         self.on_status: Callable[[str, StatusState], None] = lambda _gateway, _state: None
         """Told of each status once it is stored, and not replayed."""
+        self.grid_gateways: Collection[str] = ()
+        """Gateways that measure the grid: the grid service is told of their records."""
         self._quarantine = quarantine
         self._counters = counters
         self._meters = MeterNumbers()
@@ -222,8 +227,9 @@ class Committer:
         self._enter(work, item, journal, keys, new)
         work.rows[schema.message].append(_message_row(item, journal, work.now_ms))
 
-    @staticmethod
-    def _enter(work: _Transaction, item: Verified, journal: int, keys: list[int], new: list[tuple[int, int]]) -> None:
+    def _enter(
+        self, work: _Transaction, item: Verified, journal: int, keys: list[int], new: list[tuple[int, int]]
+    ) -> None:
         rows = _rows(item.batch, keys, (item.gateway.station, journal))
         if sum(last - first + 1 for first, last in new) < item.batch.count:
             wanted = {number for first, last in new for number in range(first, last + 1)}
@@ -234,6 +240,8 @@ class Committer:
             starts = [row[_TIME] for row in rows[table]]
             if starts:
                 work.rows[schema.dirty].append((item.gateway.station, min(starts), max(starts)))
+            if item.gateway.name in self.grid_gateways:
+                work.rows[schema.grid_notice] += spans(starts)
         # A meter's own freeze may come hours after its midnight, which ended the day before.
         own = {row[_TIME] - 1 for row in rows[schema.freeze] if row[_SOURCE] == FreezeSource.METER}
         work.rows[schema.dirty] += [(item.gateway.station, time_ms, time_ms) for time_ms in sorted(own)]

@@ -1,0 +1,55 @@
+"""Whose records the grid service waits for: gateways of the registry that measure the grid, once the store has one."""
+
+import logging
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, select
+
+from cloud_receiver.grid import shelf
+from cloud_receiver.grid.errors import GridError
+from cloud_receiver.registry import Registry, Role
+from cloud_receiver.schema import grid as grid_table
+
+log = logging.getLogger(__name__)
+
+_SLOT_MS = 900_000
+
+
+class Noticed:
+    """The gateways; every receiver of a store writes notices, whichever of them solves."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._stamp: tuple[int, int | None] = (0, None)
+        self.gateways: frozenset[str] = frozenset()
+
+    def refresh(self, connection: Connection) -> None:
+        """Look whether there are other grids than before."""
+        count, newest = connection.execute(select(func.count(), func.max(grid_table.c.id))).one()
+        if (count, newest) == self._stamp:
+            return
+        self._stamp = count, newest
+        try:
+            grids = shelf.grids(connection).all
+        except GridError as error:
+            # The service says so too; the intake must go on.
+            log.warning("the grids of the store can't be read: %s", str(error).splitlines()[0])
+            return
+        loads = {load.station for kept in grids for load in kept.grid.loads if load.station}
+        self.gateways = frozenset(
+            meter.gateway
+            for station in self._registry.station
+            for meter in station.meter
+            if grids and (meter.element is not None or (station.id in loads and meter.role is Role.GRID))
+        )
+
+
+def spans(starts: Iterable[int]) -> list[tuple[int, int]]:
+    """Return first and last of the slots in which intervals start, each run of them apart."""
+    result: list[tuple[int, int]] = []
+    for start in sorted({start - start % _SLOT_MS for start in starts}):
+        if result and start == result[-1][1] + _SLOT_MS:
+            result[-1] = result[-1][0], start
+        else:
+            result.append((start, start))
+    return result

@@ -1,39 +1,27 @@
-"""`diantan-receiver grid import`: enters topologies of the grid, and time series of what was measured on it."""
+"""`diantan-receiver grid import`: enters topologies of the grid, and what was measured on it."""
 
 import argparse
 import asyncio
-import struct
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 import clock
-from clock import Clock
 from cloud_receiver import config, database, registry, service
-from cloud_receiver.grid import files, series, shelf, telemetry, topology
-from cloud_receiver.grid.errors import MOST_SHOWN, GridError, Mistake, refuse
+from cloud_receiver.grid import files, series_import, shelf, telemetry, topology
+from cloud_receiver.grid.errors import Mistake, refuse
 from cloud_receiver.grid.model import Grid, quoted_id
-from cloud_receiver.grid.series_told import Check, Told, slot_start, time_text
+from cloud_receiver.grid.series_import import measurements
+from cloud_receiver.grid.series_told import slot_start, time_text
 from cloud_receiver.grid.shelf import KeptGrids
 from cloud_receiver.grid.snapshot import Charge, EndPowers, EndRegisters, Measurement, Network, Snapshot, require
 from cloud_receiver.grid.telemetry import SLOT_MS
-from cloud_receiver.orders.waiting import Progress
 from cloud_receiver.registry import Registry
 
-CHUNK_SLOTS: Final = 500
-CHUNK_BYTES: Final = 8 << 20
-"""Of one transaction."""
-PAUSE_S: Final = 0.11
-"""Between two transactions. Another program that waits for SQLite's lock asks again every 100 ms at the latest."""
-_IN_MEMORY: Final = 32 << 20
-_HEAD: Final = struct.Struct("<qI")
 _MOST_CHANGES: Final = 20
-_ONE_PROGRESS: Final = 100  # slots
 
 
 def run(options: argparse.Namespace) -> None:
@@ -48,7 +36,15 @@ def run(options: argparse.Namespace) -> None:
             raise ValueError("grid import --series: --valid-from and --slot are for a network")
         engine = service.prepare(settings, stations)
         try:
-            asyncio.run(_series(options, engine, program_clock))
+            entering = series_import.enter(
+                Path(options.series),
+                options.feed,
+                engine,
+                program_clock,
+                skip_bad=options.skip_bad,
+                max_factor=options.max_factor,
+            )
+            asyncio.run(entering)
         finally:
             engine.dispose()
         return
@@ -118,7 +114,9 @@ def enter_network(
         raise refuse(Mistake.NUMBER, f"expected a slot of 0.25 hours, found {snapshot.hours:g}", place=where)
     require(grid.grid, snapshot, max_factor)
     new = telemetry.enter(connection, feed, [(slot_ms, replace(snapshot, start_ms=slot_ms))], now_ms)
-    lines.append(f"{where}: {_count(snapshot)} elements measured, feed {feed}" + ("" if new else ", known already"))
+    lines.append(
+        f"{where}: {measurements(snapshot)} elements measured, feed {feed}" + ("" if new else ", known already")
+    )
     return lines
 
 
@@ -185,107 +183,3 @@ def _is_measured(value: Measurement) -> bool:
     if isinstance(value, Charge):
         return value != Charge(None, None)
     return value.megawatts is not None or value.factor is not None or getattr(value, "emission", None) is not None
-
-
-def _count(snapshot: Snapshot) -> int:
-    return len(snapshot.flows) + len(snapshot.generators) + len(snapshot.loads) + len(snapshot.storages)
-
-
-class _Meter:
-    """Says how far an import is, and how fast."""
-
-    def __init__(self, progress: Progress, seconds: Callable[[], float]) -> None:
-        self.slots = self.elements = self.bytes = 0
-        self.first_ms = self.last_ms = 0
-        self._progress = progress
-        self._seconds = seconds
-        self._begun = seconds()
-
-    def read(self, count: int) -> None:
-        """Note bytes of a file."""
-        self.bytes += count
-
-    def slot(self, start_ms: int, snapshot: Snapshot) -> None:
-        """Note a slot that was read."""
-        self.slots += 1
-        self.elements += _count(snapshot)
-        self.first_ms = start_ms if self.slots == 1 else self.first_ms
-        self.last_ms = start_ms
-        if self.slots % _ONE_PROGRESS == 0:
-            rate = self.slots / max(self._seconds() - self._begun, 1e-3)
-            self._progress(
-                f"checking: {time_text(start_ms)}, {self.slots:,} slots, {self.elements:,} measurements, "
-                f"{self.bytes / 1e6:,.0f} MB, {rate:,.0f} slots/s"
-            )
-
-    def stored(self, slots: int, begun: float) -> None:
-        """Say how many slots are stored."""
-        rate = slots / max(self._seconds() - begun, 1e-3)
-        self._progress(f"storing: {slots:,} of {self.slots:,} slots, {rate:,.0f} slots/s")
-
-
-async def _series(options: argparse.Namespace, engine: Engine, program_clock: Clock) -> None:
-    seconds = asyncio.get_running_loop().time
-    progress = Progress(seconds)
-    meter = _Meter(progress, seconds)
-    told = Told(skip_bad=options.skip_bad)
-    with database.reading(engine) as connection:
-        check = Check(shelf.grids(connection), told, options.max_factor)
-    try:
-        # All is checked before anything is stored. What waits meanwhile is not in memory, nor read from a file that
-        # somebody may write to.
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
-            for start_ms, snapshot in series.read(Path(options.series), check, meter.read):
-                _put(spool, *telemetry.packed(start_ms, snapshot))
-                meter.slot(start_ms, snapshot)
-            told.raise_any()
-            spool.seek(0)
-            begun = seconds()
-            done = new = 0
-            for chunk in _chunks(spool):
-                if done:
-                    await asyncio.sleep(PAUSE_S)
-                with database.writing(engine) as connection:
-                    new += telemetry.enter_packed(connection, options.feed, chunk, program_clock.now_ms())
-                done += len(chunk)
-                meter.stored(done, begun)
-    finally:
-        progress.clear()
-    _tell_skipped(told)
-    span = f", {time_text(meter.first_ms)} to {time_text(meter.last_ms)}" if meter.slots else ""
-    sys.stdout.write(
-        f"feed {options.feed}: {meter.slots} slots{span}, {meter.elements} measurements: "
-        f"{new} slots new, {meter.slots - new} known already\n"
-    )
-
-
-def _put(spool: IO[bytes], start_ms: int, content: bytes) -> None:
-    spool.write(_HEAD.pack(start_ms, len(content)))
-    spool.write(content)
-
-
-def _chunks(spool: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    chunk: list[tuple[int, bytes]] = []
-    size = 0
-    while head := spool.read(_HEAD.size):
-        start_ms, length = _HEAD.unpack(head)
-        chunk.append((start_ms, spool.read(length)))
-        size += length
-        if len(chunk) >= CHUNK_SLOTS or size >= CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
-
-
-def _tell_skipped(told: Told) -> None:
-    """Say on standard error what was left out."""
-    if not told.count:
-        return
-    error = GridError(told.problems)
-    more = max(told.count - len(told.problems), 0)
-    rest = f" ({MOST_SHOWN} of them shown)" if told.count > MOST_SHOWN else ""
-    sys.stderr.write(f"{error}\n")
-    if more:
-        sys.stderr.write(f"and {more} mistakes after the first {len(told.problems)}\n")
-    sys.stderr.write(f"left out: {told.count} mistake{'s'[: told.count > 1]}{rest}\n")

@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from cloud_receiver import database
 from cloud_receiver.cli import main
-from cloud_receiver.grid import import_command, shelf, telemetry
+from cloud_receiver.grid import series_import, shelf, telemetry
 from cloud_receiver.grid.snapshot import Demand, EndPowers, Generation
 from wire import keys
 
@@ -198,8 +198,8 @@ def test_what_an_interrupted_import_has_stored_stays(
     grid: Grid, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert grid(network(place), "--valid-from", JULY) == 0
-    monkeypatch.setattr(import_command, "CHUNK_SLOTS", 10)
-    monkeypatch.setattr(import_command, "PAUSE_S", 0)
+    monkeypatch.setattr(series_import, "CHUNK_SLOTS", 10)
+    monkeypatch.setattr(series_import, "PAUSE_S", 0)
     plain = telemetry.enter_packed
     calls: list[int] = []
 
@@ -223,7 +223,7 @@ def test_what_an_interrupted_import_has_stored_stays(
 def test_others_write_between_two_transactions(grid: Grid, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store is free while the import pauses: a writer that doesn't wait gets in."""
     assert grid(network(place), "--valid-from", JULY) == 0
-    monkeypatch.setattr(import_command, "CHUNK_SLOTS", 10)
+    monkeypatch.setattr(series_import, "CHUNK_SLOTS", 10)
     engine = database.open_store("sqlite:///receiver.sqlite", place)
 
     @event.listens_for(engine, "connect")
@@ -240,8 +240,44 @@ def test_others_write_between_two_transactions(grid: Grid, place: Path, monkeypa
     monkeypatch.setattr("asyncio.sleep", pause)
     assert grid("--series", str(series(place, 35))) == 0
     engine.dispose()
-    assert pauses == [import_command.PAUSE_S] * 3
+    assert pauses == [series_import.PAUSE_S] * 3
     assert notices(place).count((1, 1)) == 3
+
+
+def test_a_store_in_use_is_waited_for(grid: Grid, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert grid(network(place), "--valid-from", JULY) == 0
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 1)
+    pauses: list[float] = []
+
+    with closing(sqlite3.connect(place / "receiver.sqlite", isolation_level=None)) as other:
+        enter = telemetry.enter_packed
+
+        def entering(*arguments: Any) -> int:
+            assert pauses == [series_import.PAUSE_S] * 3
+            return enter(*arguments)
+
+        async def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                other.execute("ROLLBACK")
+
+        monkeypatch.setattr("asyncio.sleep", pause)
+        monkeypatch.setattr(telemetry, "enter_packed", entering)
+        prepare = series_import.Told
+
+        def locked(*, skip_bad: bool) -> series_import.Told:
+            other.execute("BEGIN IMMEDIATE")  # after the command has opened the store
+            return prepare(skip_bad=skip_bad)
+
+        monkeypatch.setattr(series_import, "Told", locked)
+        assert grid("--series", str(series(place))) == 0
+        assert count(place, "grid_telemetry") == 3
+        pauses.clear()
+        monkeypatch.setattr(series_import, "ATTEMPTS", 2)
+        assert grid("--series", str(series(place, 5))) == 1
+        assert len(pauses) == 1
+        other.execute("ROLLBACK")
+    assert count(place, "grid_telemetry") == 3
 
 
 def test_progress_is_said(grid: Grid, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,3 +111,14 @@ def test_a_figure_that_can_not_be_had_is_status_1_and_nothing_is_printed(
         out, err = capsys.readouterr()
         assert out == ""
         assert said in err
+
+
+def test_on_a_terminal_it_is_told_that_a_figure_is_drawn(
+    network: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["grid", "solve", str(network), "--figure", str(network / "net.svg")]) == 0
+    shown, told = capsys.readouterr()
+    assert told.split("\r")[1] == "drawing 2 nodes"
+    assert told.endswith("\r"), "it is taken back"
+    assert "drawing" not in shown

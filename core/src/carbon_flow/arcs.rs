@@ -1,32 +1,35 @@
-//! Measurements become arcs, and inflows of nodes.
+//! What was measured is taken: at branch ends, and of what nodes get from elsewhere.
 
 use super::error::{Element, Fault, FaultKind};
-use super::grid::Grid;
+use super::grid::Layout;
 use super::slot::{EndPowers, EndRegisters, Flows, MAX_FACTOR, Origin, Slot, Source, usable};
-use super::workspace::{Arc, Taken, Workspace};
+use super::workspace::{Taken, Workspace};
 
 /// Take all measurements of a slot; returns the carbon that comes in.
-pub(super) fn take(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64) -> Taken {
+pub(super) fn take(
+    work: &mut Workspace,
+    layout: &Layout<'_>,
+    slot: &Slot<'_>,
+    least: f64,
+) -> Taken {
     match slot.flows {
-        Flows::Net(flows) => take_net(work, grid, flows, least),
-        Flows::Registers(flows) => take_registers(work, grid, flows, least),
+        Flows::Net(flows) => take_net(work, layout, flows, least),
+        Flows::Registers(flows) => take_registers(work, layout, flows, least),
     }
     let mut taken = Taken::default();
-    take_sources(work, grid, slot, least, &mut taken);
-    take_loads(work, grid, slot, least, &mut taken);
-    take_storages(work, grid, slot, &mut taken);
+    take_sources(work, layout, slot, least, &mut taken);
+    take_loads(work, layout, slot, least, &mut taken);
+    take_storages(work, layout, slot, &mut taken);
     taken
 }
 
-fn take_net(work: &mut Workspace, grid: &Grid, flows: &[EndPowers], least: f64) {
-    for (index, (ends, flow)) in (0..).zip(grid.ends.iter().zip(flows)) {
+fn take_net(work: &mut Workspace, layout: &Layout<'_>, flows: &[EndPowers], least: f64) {
+    for (index, (places, flow)) in (0..).zip(layout.places.iter().zip(flows)) {
         let (from, to) = (flow.from_megawatts, flow.to_megawatts);
         // By far the most branches: in at one end, out at the other, with a loss.
         if from * to < 0.0 && from + to >= 0.0 && usable(from) && usable(to) {
-            let forward = from > 0.0;
-            let [start, end] = if forward { *ends } else { [ends[1], ends[0]] };
-            let received = if forward { -to } else { -from };
-            carry(work, grid, start, end, received);
+            carry(work, places[0], -from);
+            carry(work, places[1], -to);
         } else if usable(from) && usable(to) {
             let registers = EndRegisters {
                 from_in_megawatts: from.max(0.0),
@@ -34,15 +37,15 @@ fn take_net(work: &mut Workspace, grid: &Grid, flows: &[EndPowers], least: f64) 
                 to_in_megawatts: to.max(0.0),
                 to_out_megawatts: (-to).max(0.0),
             };
-            both_ways(work, grid, index, *ends, &registers, least);
+            both_ways(work, layout, index, *places, &registers, least);
         } else {
-            spoil_branch(work, index, *ends, FaultKind::BadPower);
+            spoil_branch(work, layout, index, FaultKind::BadPower);
         }
     }
 }
 
-fn take_registers(work: &mut Workspace, grid: &Grid, flows: &[EndRegisters], least: f64) {
-    for (index, (ends, flow)) in (0..).zip(grid.ends.iter().zip(flows)) {
+fn take_registers(work: &mut Workspace, layout: &Layout<'_>, flows: &[EndRegisters], least: f64) {
+    for (index, (places, flow)) in (0..).zip(layout.places.iter().zip(flows)) {
         let powers = [
             flow.from_in_megawatts,
             flow.from_out_megawatts,
@@ -50,40 +53,58 @@ fn take_registers(work: &mut Workspace, grid: &Grid, flows: &[EndRegisters], lea
             flow.to_out_megawatts,
         ];
         if !powers.iter().all(|power| usable(*power)) {
-            spoil_branch(work, index, *ends, FaultKind::BadPower);
+            spoil_branch(work, layout, index, FaultKind::BadPower);
         } else if powers.iter().any(|power| *power < 0.0) {
-            spoil_branch(work, index, *ends, FaultKind::BadValue);
+            spoil_branch(work, layout, index, FaultKind::BadValue);
         } else {
-            both_ways(work, grid, index, *ends, flow, least);
+            both_ways(work, layout, index, *places, flow, least);
         }
     }
 }
 
-fn spoil_branch(work: &mut Workspace, index: u32, ends: [u32; 2], kind: FaultKind) {
+fn spoil_branch(work: &mut Workspace, layout: &Layout<'_>, index: u32, kind: FaultKind) {
     work.fault(Fault {
         element: Element::Branch,
         index,
         kind,
     });
-    for node in ends {
-        work.spoil(node);
+    for node in layout.ends.get(index as usize).into_iter().flatten() {
+        work.spoil(*node);
     }
 }
 
 /// A branch by direction: what went in at one end and what came out at the other belong together.
 fn both_ways(
     work: &mut Workspace,
-    grid: &Grid,
+    layout: &Layout<'_>,
     index: u32,
-    [from, to]: [u32; 2],
+    places: [u32; 2],
     flow: &EndRegisters,
     least: f64,
 ) {
+    let Some([from, to]) = layout.ends.get(index as usize).copied() else {
+        return;
+    };
     let ways = [
-        (from, to, flow.from_in_megawatts, flow.to_out_megawatts),
-        (to, from, flow.to_in_megawatts, flow.from_out_megawatts),
+        (
+            from,
+            flow.from_in_megawatts,
+            to,
+            places[1],
+            flow.to_out_megawatts,
+        ),
+        (
+            to,
+            flow.to_in_megawatts,
+            from,
+            places[0],
+            flow.from_out_megawatts,
+        ),
     ];
-    for (start, end, sent, received) in ways {
+    for (start, sent, end, place, received) in ways {
+        if sent > 0.0 {
+            work.flow_out(start, sent);
+        }
         if received > 0.0 && sent > 0.0 {
             if received > sent && received - sent >= least {
                 work.fault(Fault {
@@ -92,9 +113,9 @@ fn both_ways(
                     kind: FaultKind::NegativeLoss,
                 });
             }
-            carry(work, grid, start, end, received);
+            carry(work, place, received);
         } else if sent > 0.0 {
-            // Nothing arrives: the intake is lost at the end that takes it in, and is no arc.
+            // Nothing arrives: the intake is lost at the end that takes it in, and is no inflow.
         } else if received >= least {
             work.fault(Fault {
                 element: Element::Branch,
@@ -106,29 +127,16 @@ fn both_ways(
     }
 }
 
+/// What arrives at a branch end, or, negative, is sent there.
 #[inline]
-fn carry(work: &mut Workspace, grid: &Grid, start: u32, end: u32, received: f64) {
-    if let (Some(node), Some(first)) = (
-        work.nodes.get_mut(start as usize),
-        grid.first.get(start as usize),
-    ) {
-        if let Some(arc) = work.arcs.get_mut((*first + node.arcs) as usize) {
-            *arc = Arc { received, to: end };
-        }
-        node.arcs += 1;
-    }
-    if let Some(node) = work.nodes.get_mut(end as usize) {
-        node.flux += received;
-        node.waiting += 1;
+fn carry(work: &mut Workspace, place: u32, power: f64) {
+    if let Some(own) = work.inflows.received.get_mut(place as usize) {
+        *own = power;
     }
 }
 
 fn supply(work: &mut Workspace, node: u32, power: f64, carbon: f64, unknown: f64) {
-    if let (Some(node), Some(mix)) = (
-        work.nodes.get_mut(node as usize),
-        work.mixes.get_mut(node as usize),
-    ) {
-        node.flux += power;
+    if let Some(mix) = work.mixes.get_mut(node as usize) {
         mix.supply += power;
         mix.carbon += carbon;
         mix.unknown += unknown;
@@ -151,8 +159,14 @@ pub(super) fn origin_rate(source: &Source) -> Option<f64> {
     rate(source).ok()
 }
 
-fn take_sources(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, taken: &mut Taken) {
-    for (index, (place, source)) in (0..).zip(grid.sources.iter().zip(slot.sources)) {
+fn take_sources(
+    work: &mut Workspace,
+    layout: &Layout<'_>,
+    slot: &Slot<'_>,
+    least: f64,
+    taken: &mut Taken,
+) {
+    for (index, (place, source)) in (0..).zip(layout.sources.iter().zip(slot.sources)) {
         let fault = |kind| Fault {
             element: Element::Source,
             index,
@@ -170,8 +184,13 @@ fn take_sources(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, 
             {
                 work.fault(fault(kind));
             }
-        } else if let Some(kind) = idle_fault(source, taken) {
-            work.fault(fault(kind));
+        } else {
+            if power < 0.0 {
+                work.flow_out(*place, -power);
+            }
+            if let Some(kind) = idle_fault(source, taken) {
+                work.fault(fault(kind));
+            }
         }
     }
 }
@@ -197,8 +216,14 @@ fn feed(work: &mut Workspace, node: u32, power: f64, carbon: Option<f64>, taken:
     supply(work, node, power, carbon, unknown);
 }
 
-fn take_loads(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, taken: &mut Taken) {
-    for (index, (place, load)) in (0..).zip(grid.loads.iter().zip(slot.loads)) {
+fn take_loads(
+    work: &mut Workspace,
+    layout: &Layout<'_>,
+    slot: &Slot<'_>,
+    least: f64,
+    taken: &mut Taken,
+) {
+    for (index, (place, load)) in (0..).zip(layout.loads.iter().zip(slot.loads)) {
         let fault = |kind| Fault {
             element: Element::Load,
             index,
@@ -211,6 +236,7 @@ fn take_loads(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, ta
             continue;
         }
         if power >= 0.0 {
+            work.flow_out(*place, power);
             continue;
         }
         let factor = load.usable_factor();
@@ -232,8 +258,8 @@ fn take_loads(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, least: f64, ta
     }
 }
 
-fn take_storages(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, taken: &mut Taken) {
-    for (index, (place, storage)) in (0..).zip(grid.storages.iter().zip(slot.storages)) {
+fn take_storages(work: &mut Workspace, layout: &Layout<'_>, slot: &Slot<'_>, taken: &mut Taken) {
+    for (index, (place, storage)) in (0..).zip(layout.storages.iter().zip(slot.storages)) {
         let fault = |kind| Fault {
             element: Element::Storage,
             index,
@@ -244,6 +270,7 @@ fn take_storages(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, taken: &mut
             work.spoil(*place);
             continue;
         }
+        work.flow_out(*place, storage.charge_megawatts);
         let draw = storage.draw(slot.hours);
         if draw.overdrawn {
             work.fault(fault(FaultKind::Overdrawn));

@@ -6,154 +6,95 @@
 //! an elimination on the matrix flux − inflow would have to find that supply as a difference.
 
 use super::elimination::{Arcs, Elimination};
-use super::loops::Loops;
+use super::settle::Parts;
 use super::solution::Quality;
-use super::workspace::{Arc, Mix, Node, outgoing};
+use super::walk::SETTLED;
 
 /// Up to this many nodes the matrix is dense; loops of public grids have 2 to 75.
 const DENSE: usize = 96;
 
-/// What a component is settled with.
-pub(super) struct Parts<'a> {
-    pub(super) nodes: &'a mut [Node],
-    pub(super) mixes: &'a mut [Mix],
-    pub(super) arcs: &'a [Arc],
-    pub(super) first: &'a [u32],
-    pub(super) quality: &'a mut [Quality],
+/// The memory to solve components.
+#[derive(Debug, Default)]
+pub(super) struct Loops {
+    matrix: Vec<f64>,
+    supply: Vec<f64>,
+    sides: Vec<[f64; 2]>,
 }
 
-/// Settle the nodes of a component: `carbon` and `unknown` become amounts per MW.
-pub(super) fn settle(number: usize, loops: &mut Loops, parts: Parts<'_>) {
-    let Parts {
-        nodes,
-        mixes,
-        arcs,
-        first,
-        quality,
-    } = parts;
-    let mark = u32::try_from(number).unwrap_or_default();
-    let size = enter(number, mark, loops, mixes);
+/// Settle the nodes of a component; what feeds it is settled.
+pub(super) fn settle(loops: &mut Loops, members: &[u32], parts: &mut Parts<'_>) {
+    enter(loops, members, parts);
     let fed = loops.supply.iter().sum::<f64>() > 0.0;
+    let came: f64 = loops.sides.iter().map(|side| side[0]).sum();
     let solved = fed
-        && if size <= DENSE {
-            fill(number, mark, size, loops, nodes, arcs, first);
+        && if members.len() <= DENSE {
+            fill(loops, members, parts);
             dense(&mut loops.matrix, &mut loops.supply, &mut loops.sides)
         } else {
-            sparse(number, mark, loops, nodes, arcs, first)
+            sparse(loops, members, parts)
         };
-    let verdict = if !fed {
-        Some(Quality::NoSource)
-    } else if !solved {
-        Some(Quality::Unsolved)
-    } else {
-        None
-    };
-    if verdict.is_some() {
-        let members = loops.component(number).iter();
-        let came = members.map(|member| mixes.get(*member as usize).map_or(0.0, |mix| mix.carbon));
-        loops.dropped += came.sum::<f64>();
+    if !solved {
+        parts.outcome.dropped += came;
     }
-    for place in 0..size {
-        let Some(member) = loops.component(number).get(place).copied() else {
+    for (member, side) in members.iter().zip(&loops.sides) {
+        let place = *member as usize;
+        let (Some(node), Some(rates)) = (parts.nodes.get_mut(place), parts.rates.get_mut(place))
+        else {
             continue;
         };
-        let (Some(node), Some(mix), Some(quality)) = (
-            nodes.get_mut(member as usize),
-            mixes.get_mut(member as usize),
-            quality.get_mut(member as usize),
-        ) else {
-            continue;
-        };
-        let shares = loops.sides.get(place).copied().unwrap_or_default();
-        [mix.carbon, mix.unknown] = if verdict.is_some() {
-            [0.0, 1.0]
-        } else {
-            shares
-        };
-        // What circulates without a source is known from the arcs only.
-        mix.supply = node.flux;
-        node.waiting = super::sweep::SETTLED;
-        if let Some(verdict) = verdict {
-            *quality = verdict;
+        node.order = SETTLED;
+        if !fed {
+            rates.quality = Quality::NoSource;
+        } else if !solved {
+            rates.quality = Quality::Unsolved;
         }
+        // What circulates without a source is known from the inflows only.
+        let flux = node.flux;
+        let [carbon, unknown] = if solved { *side } else { [0.0, 1.0] };
+        parts.conclude(*member, flux, carbon, unknown);
     }
 }
 
-/// Give each member its place, and take its supply and right-hand sides.
-fn enter(number: usize, mark: u32, loops: &mut Loops, mixes: &[Mix]) -> usize {
-    let size = loops.component(number).len();
+/// Take supply and right-hand sides of the members, and give each its place.
+fn enter(loops: &mut Loops, members: &[u32], parts: &mut Parts<'_>) {
     loops.supply.clear();
     loops.sides.clear();
-    for place in 0..size {
-        let Some(member) = loops.component(number).get(place).copied() else {
-            continue;
-        };
-        let mix = mixes.get(member as usize).copied().unwrap_or_default();
+    for (place, member) in (0..).zip(members) {
+        let mix = parts.mixed(*member);
         loops.supply.push(mix.supply);
         loops.sides.push([mix.carbon, mix.unknown]);
-        if let (Some(index), Some(own)) = (
-            loops.index.get_mut(member as usize),
-            loops.places.get_mut(member as usize),
-        ) {
-            *index = mark;
-            *own = u32::try_from(place).unwrap_or_default();
+        if let Some(node) = parts.nodes.get_mut(*member as usize) {
+            node.order = place;
         }
     }
-    size
 }
 
-/// Call `with` for each arc within the component: places of its ends and what it carries.
-fn within(
-    number: usize,
-    mark: u32,
-    loops: &Loops,
-    nodes: &[Node],
-    arcs: &[Arc],
-    first: &[u32],
-    mut with: impl FnMut(u32, u32, f64),
-) {
-    for (place, member) in (0..).zip(loops.component(number)) {
-        let count = nodes.get(*member as usize).map_or(0, |node| node.arcs);
-        for arc in outgoing(arcs, first, *member, count) {
-            if loops.index.get(arc.to as usize) == Some(&mark) {
-                let to = loops
-                    .places
-                    .get(arc.to as usize)
-                    .copied()
-                    .unwrap_or_default();
-                with(place, to, arc.received);
+/// Call `with` for each inflow from within the component: places of its ends (to, from) and what it carries.
+fn within(members: &[u32], parts: &Parts<'_>, mut with: impl FnMut(u32, u32, f64)) {
+    for (place, member) in (0..).zip(members) {
+        let Some(node) = parts.nodes.get(*member as usize) else {
+            continue;
+        };
+        for (received, from) in parts.inflows.of(parts.first, *member, node) {
+            if let Some(sender) = parts.nodes.get(from as usize)
+                && sender.order != SETTLED
+            {
+                with(place, sender.order, received);
             }
         }
     }
 }
 
 /// Write the flows between the members: row by receiver, column by sender.
-fn fill(
-    number: usize,
-    mark: u32,
-    size: usize,
-    loops: &mut Loops,
-    nodes: &[Node],
-    arcs: &[Arc],
-    first: &[u32],
-) {
-    let mut matrix = std::mem::take(&mut loops.matrix);
-    matrix.clear();
-    matrix.resize(size * size, 0.0);
-    within(
-        number,
-        mark,
-        loops,
-        nodes,
-        arcs,
-        first,
-        |from, to, received| {
-            if let Some(entry) = matrix.get_mut(to as usize * size + from as usize) {
-                *entry += received;
-            }
-        },
-    );
-    loops.matrix = matrix;
+fn fill(loops: &mut Loops, members: &[u32], parts: &Parts<'_>) {
+    let size = members.len();
+    loops.matrix.clear();
+    loops.matrix.resize(size * size, 0.0);
+    within(members, parts, |to, from, received| {
+        if let Some(entry) = loops.matrix.get_mut(to as usize * size + from as usize) {
+            *entry += received;
+        }
+    });
 }
 
 /// Solve supplyᵢ xᵢ + Σⱼ flowᵢⱼ (xᵢ − xⱼ) = sideᵢ for both sides at once; false where a node has no inflow left.
@@ -203,24 +144,11 @@ fn dense(matrix: &mut [f64], supply: &mut [f64], sides: &mut [[f64; 2]]) -> bool
     true
 }
 
-fn sparse(
-    number: usize,
-    mark: u32,
-    loops: &mut Loops,
-    nodes: &[Node],
-    arcs: &[Arc],
-    first: &[u32],
-) -> bool {
+fn sparse(loops: &mut Loops, members: &[u32], parts: &Parts<'_>) -> bool {
     let mut flows = Vec::new();
-    within(
-        number,
-        mark,
-        loops,
-        nodes,
-        arcs,
-        first,
-        |from, to, received| flows.push((to, from, received)),
-    );
+    within(members, parts, |to, from, received| {
+        flows.push((to, from, received));
+    });
     let Some(elimination) = Elimination::new(&loops.supply, Arcs::new(loops.supply.len(), flows))
     else {
         return false;

@@ -1,6 +1,8 @@
 //! What does not change from slot to slot: which node each branch, source, load and storage is at.
 
 use super::error::{Element, GridError};
+use super::incidence::Incidence;
+use super::order;
 
 /// Elements of a kind, and nodes, that a grid may have: twice the branches have to fit 32 bits.
 const LIMIT: usize = 1 << 30;
@@ -9,11 +11,42 @@ const LIMIT: usize = 1 << 30;
 #[derive(Debug, Clone, Default)]
 pub struct Grid {
     pub(super) ends: Vec<[u32; 2]>,
-    /// For each node the number of branch ends at the nodes before it: where its outgoing arcs have room.
-    pub(super) first: Vec<u32>,
     pub(super) sources: Vec<u32>,
     pub(super) loads: Vec<u32>,
     pub(super) storages: Vec<u32>,
+    incidence: Incidence,
+    renumbered: Option<Renumbered>,
+}
+
+/// The elements by the solver's numbers of the nodes.
+#[derive(Debug, Clone)]
+struct Renumbered {
+    /// For each node its number for the solver.
+    order: Vec<u32>,
+    ends: Vec<[u32; 2]>,
+    sources: Vec<u32>,
+    loads: Vec<u32>,
+    storages: Vec<u32>,
+}
+
+/// A grid as a solver sees it: by its own numbers of the nodes, the elements in the order of the grid.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout<'a> {
+    /// For each node of the grid its number here; None if it is the same.
+    pub(super) order: Option<&'a [u32]>,
+    pub(super) ends: &'a [[u32; 2]],
+    pub(super) first: &'a [u32],
+    pub(super) places: &'a [[u32; 2]],
+    pub(super) neighbours: &'a [u32],
+    pub(super) sources: &'a [u32],
+    pub(super) loads: &'a [u32],
+    pub(super) storages: &'a [u32],
+}
+
+impl Layout<'_> {
+    pub(super) fn nodes(&self) -> usize {
+        self.first.len().saturating_sub(1)
+    }
 }
 
 impl Grid {
@@ -44,7 +77,7 @@ impl Grid {
                 });
             }
         }
-        let first = count_ends(nodes, branches)?;
+        check_ends(nodes, branches)?;
         for (element, places) in [
             (Element::Source, sources),
             (Element::Load, loads),
@@ -54,19 +87,43 @@ impl Grid {
                 return Err(unknown(element, index, *node));
             }
         }
+        let incidence = Incidence::new(nodes, branches);
+        let order = order::order(branches, &incidence);
+        let renumbered = order.map(|order| renumber(order, branches, [sources, loads, storages]));
+        let own = renumbered.as_ref();
         Ok(Self {
+            incidence: own.map_or(incidence, |own| Incidence::new(nodes, &own.ends)),
             ends: branches.to_vec(),
-            first,
             sources: sources.to_vec(),
             loads: loads.to_vec(),
             storages: storages.to_vec(),
+            renumbered,
         })
+    }
+
+    pub(super) fn layout(&self) -> Layout<'_> {
+        let Incidence {
+            first,
+            places,
+            neighbours,
+        } = &self.incidence;
+        let own = self.renumbered.as_ref();
+        Layout {
+            order: own.map(|own| own.order.as_slice()),
+            ends: own.map_or(&self.ends, |own| &own.ends),
+            first,
+            places,
+            neighbours,
+            sources: own.map_or(&self.sources, |own| &own.sources),
+            loads: own.map_or(&self.loads, |own| &own.loads),
+            storages: own.map_or(&self.storages, |own| &own.storages),
+        }
     }
 
     /// Number of nodes.
     #[must_use]
     pub fn nodes(&self) -> usize {
-        self.first.len().saturating_sub(1)
+        self.incidence.first.len().saturating_sub(1)
     }
 
     /// The nodes of each branch: from, to.
@@ -102,8 +159,7 @@ fn unknown(element: Element, index: u64, node: u32) -> GridError {
     }
 }
 
-fn count_ends(nodes: usize, branches: &[[u32; 2]]) -> Result<Vec<u32>, GridError> {
-    let mut first = vec![0_u32; nodes + 1];
+fn check_ends(nodes: usize, branches: &[[u32; 2]]) -> Result<(), GridError> {
     for (index, [from, to]) in (0..).zip(branches) {
         if from == to {
             return Err(GridError::OneEnded {
@@ -111,18 +167,21 @@ fn count_ends(nodes: usize, branches: &[[u32; 2]]) -> Result<Vec<u32>, GridError
                 node: from.to_string(),
             });
         }
-        for node in [from, to] {
-            match first.get_mut(*node as usize) {
-                Some(count) if (*node as usize) < nodes => *count += 1,
-                _ => return Err(unknown(Element::Branch, index, *node)),
-            }
+        if let Some(node) = [from, to].into_iter().find(|node| **node as usize >= nodes) {
+            return Err(unknown(Element::Branch, index, *node));
         }
     }
-    let mut before = 0;
-    for count in &mut first {
-        let own = *count;
-        *count = before;
-        before += own;
+    Ok(())
+}
+
+fn renumber(order: Vec<u32>, ends: &[[u32; 2]], elements: [&[u32]; 3]) -> Renumbered {
+    let new = |node: &u32| order.get(*node as usize).copied().unwrap_or_default();
+    let [sources, loads, storages] = elements.map(|places| places.iter().map(new).collect());
+    Renumbered {
+        ends: ends.iter().map(|[from, to]| [new(from), new(to)]).collect(),
+        sources,
+        loads,
+        storages,
+        order,
     }
-    Ok(first)
 }

@@ -9,19 +9,23 @@
 //! [`Settings::dead_below_megawatts`] and [`MAX_MEGAWATTS`] apart, any unit of power serves if all have the same.
 
 mod arcs;
+mod aside;
 mod component;
 mod day;
 mod elimination;
 mod error;
 mod grid;
-mod loops;
+mod incidence;
+mod inflow;
 mod named;
+mod order;
 pub mod reconcile;
 mod report;
+mod settle;
 mod slot;
 mod solution;
 mod storage;
-mod sweep;
+mod walk;
 mod workspace;
 
 pub use day::{solve_day, solve_slots};

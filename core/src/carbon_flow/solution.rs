@@ -58,6 +58,23 @@ pub(super) struct BranchRates {
     pub(super) loss: f64,
 }
 
+/// What is known of a node, with NaN for none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct NodeRates {
+    pub(super) factor: f64,
+    pub(super) flux: f64,
+    pub(super) unknown: f64,
+    pub(super) imbalance: f64,
+    pub(super) quality: Quality,
+}
+
+impl NodeRates {
+    /// Whether the node is dead or has measurements that can't be used; all others are settled.
+    pub(super) fn is_aside(&self) -> bool {
+        matches!(self.quality, Quality::Dead | Quality::BadInput)
+    }
+}
+
 /// Where the carbon came in and where it went, in t/h: `sources` = all the others below it, but for `residual`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Balance {
@@ -102,11 +119,7 @@ impl Balance {
 /// The solution of one slot.
 #[derive(Debug, Clone, Default)]
 pub struct Solution {
-    pub(super) factors: Vec<f64>,
-    pub(super) quality: Vec<Quality>,
-    pub(super) flux: Vec<f64>,
-    pub(super) unknown: Vec<f64>,
-    pub(super) imbalance: Vec<f64>,
+    pub(super) nodes: Vec<NodeRates>,
     pub(super) branches: Vec<BranchRates>,
     pub(super) sources: Vec<f64>,
     pub(super) loads: Vec<f64>,
@@ -124,7 +137,7 @@ impl Solution {
     /// Number of nodes.
     #[must_use]
     pub fn nodes(&self) -> usize {
-        self.factors.len()
+        self.nodes.len()
     }
 
     /// Number of branches.
@@ -136,7 +149,7 @@ impl Solution {
     /// The factor (节点碳势) of a node in kg/kWh; None where it has none, see [`Solution::quality`].
     #[must_use]
     pub fn factor(&self, node: usize) -> Option<f64> {
-        known(self.factors.get(node))
+        known(self.nodes.get(node).map(|node| &node.factor))
     }
 
     /// The factor of a node as it is dispatched: quantised once, half to even.
@@ -150,25 +163,25 @@ impl Solution {
     /// Why a node has no factor, or that it has; None for a node that is not there.
     #[must_use]
     pub fn quality(&self, node: usize) -> Option<Quality> {
-        self.quality.get(node).copied()
+        self.nodes.get(node).map(|node| node.quality)
     }
 
     /// The through-flow (节点有功通量) of a node in MW.
     #[must_use]
     pub fn flux_megawatts(&self, node: usize) -> Option<f64> {
-        self.flux.get(node).copied()
+        self.nodes.get(node).map(|node| node.flux)
     }
 
     /// The share of a node's power whose origin is unknown; None for a dead node and one with unusable measurements.
     #[must_use]
     pub fn unknown_share(&self, node: usize) -> Option<f64> {
-        known(self.unknown.get(node))
+        known(self.nodes.get(node).map(|node| &node.unknown))
     }
 
     /// What flows into a node and, by the measurements, not out of it, in MW.
     #[must_use]
     pub fn imbalance_megawatts(&self, node: usize) -> Option<f64> {
-        self.imbalance.get(node).copied()
+        self.nodes.get(node).map(|node| node.imbalance)
     }
 
     /// The carbon of a branch.

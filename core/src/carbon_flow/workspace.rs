@@ -1,26 +1,28 @@
 //! The memory of a solver, and the order of its steps.
 
 use super::arcs;
+use super::aside;
+use super::component::Loops;
 use super::error::{Fault, SlotError};
-use super::grid::Grid;
-use super::loops::Loops;
+use super::grid::{Grid, Layout};
+use super::inflow;
 use super::report;
 use super::slot::{self, Settings, Slot};
-use super::solution::{Quality, Solution};
-use super::sweep;
+use super::solution::{NodeRates, Quality, Solution};
+use super::walk;
 
-/// What the arcs say of a node: small, since it is met at random.
+/// What the walk needs of a node: small, since a large grid's nodes are met at random.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Node {
-    /// All that flows in, in MW, known when the arcs are made.
+    /// All that flows in, in MW.
     pub(super) flux: f64,
-    /// Arcs that come in from nodes not yet settled.
-    pub(super) waiting: u32,
-    /// Number of outgoing arcs.
-    pub(super) arcs: u32,
+    /// Where its inflows end; they begin where its branch ends do.
+    pub(super) end: u32,
+    /// When the walk met it; see there.
+    pub(super) order: u32,
 }
 
-/// What has come to a node so far, in the order of settling; carbon and unknown power are per MW once it is settled.
+/// What comes to a node from outside the branches; carbon and unknown power are per MW once it is settled.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mix {
     /// MW.
@@ -31,11 +33,12 @@ pub(super) struct Mix {
     pub(super) unknown: f64,
 }
 
-/// What a node hands on over a branch.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Arc {
-    pub(super) received: f64,
+/// An inflow that is dropped if it comes from a dead node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weak {
+    pub(super) from: u32,
     pub(super) to: u32,
+    pub(super) received: f64,
 }
 
 /// Carbon that came in, and carbon that is on no flow, in t/h.
@@ -51,10 +54,44 @@ pub(super) struct Taken {
 pub struct Workspace {
     pub(super) nodes: Vec<Node>,
     pub(super) mixes: Vec<Mix>,
-    pub(super) arcs: Vec<Arc>,
-    pub(super) stack: Vec<u32>,
+    /// The factor of each node, NaN for none.
+    pub(super) factors: Vec<f64>,
+    /// What is published of each node; `imbalance` is inflow less outflow of what is counted so far.
+    pub(super) rates: Vec<NodeRates>,
+    pub(super) inflows: Inflows,
+    pub(super) weak: Vec<Weak>,
+    pub(super) walk: walk::Walk,
     pub(super) loops: Loops,
     pub(super) solution: Solution,
+}
+
+/// What flows into each node over branches, one node after the other.
+#[derive(Debug, Default)]
+pub(super) struct Inflows {
+    /// MW that arrive; before they are gathered, by branch end: what arrives there, or what is sent there, negative.
+    pub(super) received: Vec<f64>,
+    /// The node that sends.
+    pub(super) from: Vec<u32>,
+}
+
+impl Inflows {
+    /// Those of a node: what arrives, and from where.
+    #[inline]
+    pub(super) fn of(
+        &self,
+        first: &[u32],
+        number: u32,
+        node: &Node,
+    ) -> impl Iterator<Item = (f64, u32)> {
+        let start = first.get(number as usize).copied().unwrap_or_default() as usize;
+        let received = self.received.get(start..node.end as usize);
+        let from = self.from.get(start..node.end as usize);
+        let both = received
+            .unwrap_or_default()
+            .iter()
+            .zip(from.unwrap_or_default());
+        both.map(|(received, from)| (*received, *from))
+    }
 }
 
 impl Workspace {
@@ -76,10 +113,14 @@ impl Workspace {
         settings: &Settings,
     ) -> Result<&Solution, SlotError> {
         slot::check(grid, slot, settings)?;
-        self.clear(grid);
-        let taken = arcs::take(self, grid, slot, settings.dead_below_megawatts);
-        sweep::settle(self, grid, settings.dead_below_megawatts);
-        report::report(self, grid, slot, settings, taken);
+        let layout = grid.layout();
+        let least = settings.dead_below_megawatts;
+        self.clear(&layout);
+        let taken = arcs::take(self, &layout, slot, least);
+        inflow::gather(self, &layout, least);
+        aside::drop_weak(self, least);
+        let settled = walk::settle(self, &layout, settings);
+        report::report(self, &layout, slot, settings, taken, settled);
         Ok(&self.solution)
     }
 
@@ -95,18 +136,17 @@ impl Workspace {
         std::mem::take(&mut self.solution)
     }
 
-    fn clear(&mut self, grid: &Grid) {
-        self.nodes.clear();
-        self.nodes.resize(grid.nodes(), Node::default());
+    fn clear(&mut self, layout: &Layout<'_>) {
+        let nodes = layout.nodes();
         self.mixes.clear();
-        self.mixes.resize(grid.nodes(), Mix::default());
-        // Only entries written in this slot are read: the rest may be of an earlier one.
-        self.arcs.resize(grid.ends.len() * 2, Arc::default());
-        self.stack.clear();
-        self.loops.dropped = 0.0;
+        self.mixes.resize(nodes, Mix::default());
+        self.rates.clear();
+        self.rates.resize(nodes, NodeRates::default());
+        // Every factor is written before it is read.
+        self.factors.resize(nodes, f64::NAN);
+        self.inflows.received.clear();
+        self.inflows.received.resize(layout.ends.len() * 2, 0.0);
         self.solution.faults.clear();
-        self.solution.quality.clear();
-        self.solution.quality.resize(grid.nodes(), Quality::Defined);
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {
@@ -115,14 +155,16 @@ impl Workspace {
 
     /// A node whose measurements can't be used.
     pub(super) fn spoil(&mut self, node: u32) {
-        if let Some(quality) = self.solution.quality.get_mut(node as usize) {
-            *quality = Quality::BadInput;
+        if let Some(rates) = self.rates.get_mut(node as usize) {
+            rates.quality = Quality::BadInput;
         }
     }
-}
 
-/// The outgoing arcs of a node.
-pub(super) fn outgoing<'a>(arcs: &'a [Arc], first: &[u32], node: u32, count: u32) -> &'a [Arc] {
-    let start = first.get(node as usize).copied().unwrap_or_default() as usize;
-    arcs.get(start..start + count as usize).unwrap_or_default()
+    /// What flows out of a node, but over a branch whose other end gets it.
+    #[inline]
+    pub(super) fn flow_out(&mut self, node: u32, power: f64) {
+        if let Some(rates) = self.rates.get_mut(node as usize) {
+            rates.imbalance -= power;
+        }
+    }
 }

@@ -15,9 +15,10 @@ from cloud_receiver.grid.reading import LARGEST, json_of
 from cloud_receiver.grid.series_json import slots_of
 from cloud_receiver.grid.series_lines import opened, rows
 from cloud_receiver.grid.series_long import Long, is_long
-from cloud_receiver.grid.series_told import Check
+from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.series_wide import Piece, Wide
-from cloud_receiver.grid.snapshot import Snapshot
+from cloud_receiver.grid.shelf import KeptGrids
+from cloud_receiver.grid.snapshot import MAX_FACTOR, Snapshot
 from settings.files import ContentError, decoded
 
 TABLES: Final = {
@@ -45,6 +46,19 @@ def read(path: Path, check: Check, on_bytes: OnBytes = lambda _: None) -> Iterat
         check.told.raise_fatal()
     else:
         raise refuse(Mistake.FORM, f"expected {_EXPECTED}, or a directory of such tables", file=str(path))
+
+
+def of_document(
+    document: object, grids: KeptGrids, *, name: str = "", max_factor: float = MAX_FACTOR
+) -> list[tuple[int, Snapshot]]:
+    """Return the slots of JSON that came by other ways than a file, in the order of time; GridError with all mistakes.
+
+    `name` is what mistakes call the document.
+    """
+    told = Told()
+    slots = slots_of(document, name, Check(grids, told, max_factor))
+    told.raise_any()
+    return slots
 
 
 def _plain(path: Path) -> str:

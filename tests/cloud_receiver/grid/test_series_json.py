@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from series_support import DAY, GRIDS, SLOT, mistakes, skipping, slots, time
 
-from cloud_receiver.grid import series_json
+from cloud_receiver.grid import series, series_json
 from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, EndRegisters, Generation, Snapshot
@@ -54,6 +54,13 @@ def test_a_list_of_slots(tmp_path: Path) -> None:
     assert slots(file(tmp_path, [second, first])) == expected
     assert slots(file(tmp_path, first)) == {0: expected[0]}
     assert slots(file(tmp_path, [])) == {}
+
+
+def test_a_document_without_a_file() -> None:
+    item = {"time": time(0), "load": {"town": {"p": 1}}}
+    assert series.of_document([item], GRIDS) == [(DAY, Snapshot(loads={"town": Demand(1.0)}, start_ms=DAY))]
+    with pytest.raises(GridError, match=r"^body: \[0\].load: load town: factor: expected 0 to 5 "):
+        series.of_document([{"time": time(0), "load": {"town": {"factor": 6}}}], GRIDS, name="body", max_factor=5)
 
 
 def test_a_network_with_its_start(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql
 
 from cloud_receiver import database
 from cloud_receiver.grid import telemetry
@@ -113,6 +114,30 @@ def test_more_slots_than_a_chunk(connection: Connection) -> None:
     assert enter(connection, "ems", iter(slots), 1) == 0
     found = between(connection, START, START + 1201 * SLOT_MS)
     assert [item[0].snapshot.loads["a"].megawatts for item in found.values()] == [float(place) for place in range(1201)]
+
+
+class Postgres:
+    """Takes statements as PostgreSQL would, of an empty store."""
+
+    def __init__(self) -> None:
+        self.dialect = postgresql.dialect()
+        self.statements: list[str] = []
+
+    def execute(self, statement: Any, values: Any = None) -> list[Any]:
+        self.statements.append(str(statement.compile(dialect=self.dialect)).split(" FROM")[0])
+        if "pg_advisory" in self.statements[-1]:
+            assert -(1 << 63) <= values["key"] < 1 << 63
+        return []
+
+
+def test_writers_of_postgresql_take_turns() -> None:
+    connection = Postgres()
+    assert enter(connection, "ems", [(START, Snapshot(loads={"a": Demand(1.0)}))], 1) == 1  # type: ignore[arg-type]
+    assert "pg_advisory_xact_lock" in connection.statements[0]  # before the numbers that are taken are read
+    assert connection.statements[1].startswith("SELECT grid_telemetry.start_ms, max(grid_telemetry.id)")
+    assert [text.split(" (")[0] for text in connection.statements[2:]] == [
+        "INSERT INTO grid_telemetry", "INSERT INTO grid_notice",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def level_down(child: str) -> str:
     return f"{ROOT}/level/{checked_name(child)}/down"
 
 
+GRID_FEED = f"{ROOT}/feed/grid/slot"
+"""On which the centre tells of each solved slot of the grid."""
 ALL_RECORDS = f"{ROOT}/up/+/records"
 ALL_LIVE = f"{ROOT}/up/+/live"
 ALL_STATUS = f"{ROOT}/up/+/status"

@@ -14,6 +14,7 @@ import pytest
 from wire import envelope, keys, row
 from wire.batch import RecordBatchMessage, encode_batch
 from wire.commands import Command, Outcome, Reply
+from wire.grid_feed import GridSlot
 from wire.levels import Statement, Totals
 from wire.messages import Acknowledgement, Factors, Live, Origin, Status, StatusState
 from wire.orders import Configure, ConfigureAction, Order, Read, ReadDay, Resend, TellStatus, Verb
@@ -79,7 +80,7 @@ BATCHES: dict[str, list[Record]] = {
     "adjustments": RECORDS[14:16],
 }
 TOTALS = Totals(*range(10))
-MESSAGES: dict[str, Acknowledgement | Factors | Status | Live] = {
+MESSAGES: dict[str, Acknowledgement | Factors | Status | Live | GridSlot] = {
     "acknowledgement": Acknowledgement("gw", CONTEXT, 4, ((6, 7), (9, 9)), NOW),
     "factors": Factors(
         *("node", b"s", NOW, 900_000, NOW, (1, None, 2**32 - 1)),
@@ -93,6 +94,10 @@ MESSAGES: dict[str, Acknowledgement | Factors | Status | Live] = {
         dropped_by={0: 3, 255: 1},
         clock_offset_ms=-3,
         overdue=Overdue(3, 2, 900_000, (("m", None), ("n", 900_001))),
+    ),
+    "grid-slot": GridSlot(
+        *("centre", NOW, 900_000, 2, bytes(32), NOW, bytes(32), {1: 5, 7: -5}, {}, 1, 4, ("a", "b")),
+        *((None, 2**32 - 1), (Origin.HELD, Origin.SOLVED), (5, 0)),
     ),
     "live": Live("gw", NOW, (("m", NOW, {"power": -5, "voltage_a": 230_000}), ("n", NOW, {}))),
 }

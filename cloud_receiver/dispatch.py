@@ -5,25 +5,23 @@ with what should have been, and a proof has the bytes that gateways got.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
-from cloud_receiver import factor_messages, factor_schedule
+from cloud_receiver import factor_messages, factor_schedule, publication
 from cloud_receiver.config import Dispatch
 from cloud_receiver.database import writing
 from cloud_receiver.factor_messages import Dispatched
 from cloud_receiver.factor_schedule import Schedule
 from cloud_receiver.factor_spans import SLOT_MS
-from cloud_receiver.intake import Publisher
+from cloud_receiver.publication import DispatchLink
 from cloud_receiver.schema import dirty
 from settings.errors import ConfigError
 from wire.envelope import Signer
@@ -31,17 +29,6 @@ from wire.link import LinkError
 from wire.messages import Factors
 
 log = logging.getLogger(__name__)
-
-RETRY_MS = 5000
-RETRY_FLOOR_S = 0.1
-"""An accelerated clock must not turn the wait before another attempt into a busy loop."""
-
-
-class DispatchLink(Publisher, Protocol):
-    """What the dispatcher needs of the link."""
-
-    async def wait_connected(self) -> None:
-        """Wait until the connection stands."""
 
 
 @dataclass(slots=True)
@@ -82,7 +69,18 @@ class Dispatcher:
         self._ended: dict[str, int | None] = {}
         """Nodes without a factor for the slot, and the start of their last slot that has one."""
         self._stamp: tuple[int, int] | None = None
+        self._left_out: frozenset[str] = frozenset()
         self.schedule = self._read()
+
+    def leave_out(self, nodes: Collection[str]) -> None:
+        """Dispatch nothing of these nodes: a grid has them, and their factors come from what is measured on it."""
+        twice = frozenset(nodes) & self.schedule.nodes.keys()
+        if twice - self._left_out:
+            log.error(
+                "the factor schedule has nodes of the grid, whose factors are the grid's: %s; take them out of %s",
+                *(", ".join(sorted(twice)[:10]), self._settings.schedule),
+            )
+        self._left_out = frozenset(nodes)
 
     def wake(self) -> None:
         """Publish now: after a reconnection, or when the schedule has changed."""
@@ -95,7 +93,9 @@ class Dispatcher:
             self._wake.clear()
             self._reload()
             try:
-                await self._publish(self.messages(self._clock.now_ms()))
+                messages = self.messages(self._clock.now_ms())
+                await publication.publish(self._link, messages)
+                log.info("dispatched the factors of %d nodes", len(messages))
             except (SQLAlchemyError, LinkError, OSError) as error:
                 # Told once: a broker may be away for days.
                 if not self._failed:
@@ -106,23 +106,8 @@ class Dispatcher:
                 self._failed = False
                 self.figures.done += 1
                 self.figures.last_ms = self._clock.now_ms()
-            await self._rest(retry=self._failed)
-
-    async def _rest(self, *, retry: bool) -> None:
-        duration_ms = self._until_next(self._clock.now_ms())
-        if retry:
-            real_s = self._clock.to_real_seconds(min(duration_ms, RETRY_MS))
-            sleeping = asyncio.ensure_future(asyncio.sleep(max(real_s, RETRY_FLOOR_S)))
-        else:
-            sleeping = asyncio.ensure_future(self._clock.sleep_ms(duration_ms))
-        waking = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sleeping, waking):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            now_ms = self._clock.now_ms()
+            await publication.rest(self._clock, self._wake, self._until_next(now_ms), retry=self._failed)
 
     def _until_next(self, now_ms: int) -> int:
         shifted = now_ms + self._settings.lead_ms
@@ -138,7 +123,7 @@ class Dispatcher:
         result = []
         ended: dict[str, int | None] = {}
         with writing(self._engine) as connection:
-            for node in self.schedule.nodes:
+            for node in self.schedule.nodes.keys() - self._left_out if self._left_out else self.schedule.nodes:
                 run = self.schedule.run_to(node, newest, self._settings.slots)
                 last = None if run is None else run[0] + (len(run[1]) - 1) * SLOT_MS
                 if last != newest:
@@ -170,15 +155,6 @@ class Dispatcher:
             for station in self._stations.get(message.node, ()):
                 connection.execute(insert(dirty).values(station=station, **span))
         return entered
-
-    async def _publish(self, messages: list[Dispatched]) -> None:
-        sent = [self._link.publish(item.topic, item.envelope, 1, retain=True) for item in messages]
-        if sent:
-            results = await asyncio.gather(*sent, return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
-        log.info("dispatched the factors of %d nodes", len(messages))
 
     def _read(self) -> Schedule:
         path = self._settings.schedule

@@ -15,6 +15,8 @@ from cloud_receiver.database import reading
 from cloud_receiver.dispatch import Dispatcher
 from cloud_receiver.findings import CLOSED
 from cloud_receiver.gateway_status import Known
+from cloud_receiver.grid.service.plan import SLOT_MS
+from cloud_receiver.grid.service.runner import GridService
 from cloud_receiver.orders import book
 from cloud_receiver.orders.book import OpenFigures
 from cloud_receiver.orders.outbox import Figures
@@ -56,6 +58,12 @@ FAMILIES: Final = (
     Family("diantan_receiver_dispatches_total", "counter", "rounds of factor dispatch: done, failed", ("result",)),
     Family("diantan_receiver_dispatch_timestamp_seconds", "gauge", "when factors were last dispatched"),
     Family("diantan_receiver_nodes_without_factor", "gauge", "nodes whose schedule has no factor for the slot"),
+    Family("diantan_receiver_grid_slots_total", "counter", "slots of the grid: solved, corrected, failed", ("result",)),
+    Family("diantan_receiver_grid_newest_age_seconds", "gauge", "since the end of the newest slot of the grid"),
+    Family("diantan_receiver_grid_nodes_on_fallback", "gauge", "its nodes with a held or official factor"),
+    Family("diantan_receiver_grid_elements_missing", "gauge", "powers in it that were not measured"),
+    Family("diantan_receiver_grid_imbalance_ratio", "gauge", "imbalance before reconciliation by generation"),
+    Family("diantan_receiver_grid_publish_failures_total", "counter", "attempts to publish factors of it that failed"),
     Family("diantan_receiver_commands_open", "gauge", "commands to gateways that wait for their final answer"),
     Family("diantan_receiver_commands_oldest_age_seconds", "gauge", "since the oldest of them was issued; 0: none"),
     Family("diantan_receiver_commands_expired", "gauge", "commands that expired unanswered within a day"),
@@ -108,6 +116,7 @@ class ReceiverMetrics:
         *,
         outbox: OutboxFigures,
         now_ms: Callable[[], int],
+        grid: GridService | None = None,
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -115,6 +124,7 @@ class ReceiverMetrics:
         self._dispatcher = dispatcher
         self._connected = connected
         self._outbox = outbox
+        self._grid = grid
         self._now_ms = now_ms
         self._lag = Histogram(LAG_S)
         self._endpoint: MetricsEndpoint | None = None
@@ -166,7 +176,22 @@ class ReceiverMetrics:
             page.put("diantan_receiver_nodes_without_factor", figures.nodes_without_factor)
             if figures.last_ms is not None:
                 page.put("diantan_receiver_dispatch_timestamp_seconds", figures.last_ms / _MS)
+        if self._grid is not None:
+            self._put_grid(page, self._grid)
         return page.text()
+
+    def _put_grid(self, page: Page, grid: GridService) -> None:
+        figures = grid.figures
+        page.put("diantan_receiver_grid_slots_total", figures.solved, "solved")
+        page.put("diantan_receiver_grid_slots_total", figures.corrected, "corrected")
+        page.put("diantan_receiver_grid_slots_total", figures.failed, "failed")
+        page.put("diantan_receiver_grid_publish_failures_total", grid.outlet.failures)
+        if figures.newest_ms is not None:
+            page.put("diantan_receiver_grid_newest_age_seconds", (self._now_ms() - figures.newest_ms - SLOT_MS) / _MS)
+            page.put("diantan_receiver_grid_nodes_on_fallback", figures.fallback_nodes)
+            page.put("diantan_receiver_grid_elements_missing", figures.missing)
+        if figures.imbalance_share is not None:
+            page.put("diantan_receiver_grid_imbalance_ratio", figures.imbalance_share)
 
     def _taken_in(self, page: Page) -> None:
         counters = self._intake.counters

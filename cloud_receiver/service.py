@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Mapping
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,11 +15,14 @@ from cloud_receiver.checks.load import stations_by_node
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
+from cloud_receiver.grid.notices import Noticed
+from cloud_receiver.grid.service.runner import GridService, Hooks
 from cloud_receiver.intake import Intake
 from cloud_receiver.metrics import ReceiverMetrics
 from cloud_receiver.orders.outbox import Outbox
 from cloud_receiver.registry import Registry
 from cloud_receiver.watchdog import LifeSigns
+from settings.errors import ConfigError
 from supervision.systemd import READY, STOPPING, Notifier, feed
 from wire import topics
 from wire.envelope import Signer
@@ -84,25 +88,63 @@ class Service:
             on_connect=self._connected,
         )
         self._outbox = Outbox(engine, self._link, clock)
-        self._intake = Intake(engine, signer, self._link, clock, settings.intake, on_status=self._outbox.heard)
-        self._dispatcher = self._make_dispatcher(registry, engine, signer) if settings.dispatch else None
+        self._intake = Intake(
+            *(engine, signer, self._link, clock, settings.intake),
+            on_status=self._outbox.heard,
+            noticed=Noticed(registry),
+        )
+        with database.reading(engine) as connection:
+            stations = stations_by_node(connection, registry)
+        self._dispatcher = self._make_dispatcher(stations, engine, signer) if settings.dispatch else None
+        self._grid = self._make_grid(registry, stations, engine, signer) if settings.grid else None
         self._runner = Runner(engine, registry, clock, settings.checks, lambda: self._intake.backlog)
         self._metrics = ReceiverMetrics(
             *(settings.metrics, engine, self._intake, self._dispatcher, lambda: self._link.connected),
             outbox=self._outbox,
             now_ms=clock.now_ms,
+            grid=self._grid,
         )
         self._notifier = notifier or Notifier()
         self._stop = asyncio.Event()
 
-    def _make_dispatcher(self, registry: Registry, engine: Engine, signer: Signer) -> Dispatcher:
+    def _make_dispatcher(self, stations: Mapping[str, list[int]], engine: Engine, signer: Signer) -> Dispatcher:
         assert self._settings.dispatch is not None
-        with database.reading(engine) as connection:
-            stations = stations_by_node(connection, registry)
         grace_ms = self._settings.checks.grace_minutes * 60_000
         return Dispatcher(
             engine, signer, self._link, self._clock, self._settings.dispatch, stations=stations, grace_ms=grace_ms
         )
+
+    def _make_grid(
+        self, registry: Registry, stations: Mapping[str, list[int]], engine: Engine, signer: Signer
+    ) -> GridService:
+        """Make the grid service; ConfigError when the schedule file has nodes of the grid."""
+        assert self._settings.grid is not None
+        dispatcher = self._dispatcher
+        hooks = Hooks(
+            intake_backlog=lambda: self._intake.backlog,
+            stations=stations,
+            grace_ms=self._settings.checks.grace_minutes * 60_000,
+        )
+        if dispatcher is not None:
+            hooks.scheduled = lambda: dispatcher.schedule.nodes
+            hooks.grid_nodes = dispatcher.leave_out
+        service = GridService(
+            *(engine, registry, signer, self._link, self._clock),
+            settings=self._settings.grid,
+            centre=self._settings.centre.name,
+            hooks=hooks,
+        )
+        names = service.prepare()
+        if dispatcher is not None and (twice := sorted(names & dispatcher.schedule.nodes.keys())):
+            assert self._settings.dispatch is not None
+            path = self._settings.dispatch.schedule
+            raise ConfigError(
+                [
+                    f"dispatch.schedule: {path} has node {node}, whose factor is the grid's: expected one source"
+                    for node in twice[:50]
+                ]
+            )
+        return service
 
     def stop(self) -> None:
         """Store what has arrived, acknowledge it, and end."""
@@ -118,6 +160,8 @@ class Service:
 
     def _connected(self) -> None:
         self.redispatch()
+        if self._grid is not None:
+            self._grid.outlet.connected()
         self._outbox.connected()
 
     async def run(self) -> None:
@@ -137,6 +181,8 @@ class Service:
         ]
         if self._dispatcher is not None:
             others.append(asyncio.create_task(self._dispatcher.run(), name="dispatch"))
+        if self._grid is not None:
+            others.append(asyncio.create_task(self._grid.run(), name="grid"))
         if self._settings.checks.enabled:
             others.append(asyncio.create_task(self._runner.run(), name="checks"))
         await self._metrics.start()

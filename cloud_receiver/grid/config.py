@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values import Exact, Section, Whole
+from settings.values import Exact, Section, Whole, Zone
 
 
 class Official(Section):
@@ -36,3 +36,9 @@ class Grid(Section):
     reconciliation."""
     sigma_floor_kw: Annotated[Exact, Field(gt=0)] = Decimal(10)
     """Added to it in quadrature."""
+    max_factor: Annotated[Exact, Field(gt=0, le=1000)] = Decimal(10)
+    """Largest factor of a source in kgCO2/kWh; what has more counts as missing."""
+    publish: Literal["all", "stations"] = "all"
+    """Of which nodes factors are dispatched: all, or those at which stations of the registry are."""
+    timezone: Zone = "Asia/Shanghai"
+    """Whose days the findings are grouped by."""

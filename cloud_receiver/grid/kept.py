@@ -43,6 +43,10 @@ class NodeQuality(IntEnum):
     UNSOLVED = 5
 
 
+_QUALITIES: Final = tuple(NodeQuality)
+_ORIGINS: Final = tuple(Origin)
+
+
 class KeptError(ValueError):
     """Bytes of the store that are no slot of the grid."""
 
@@ -134,11 +138,11 @@ class NodeResults:
             return cls(
                 _array(data[5 : 5 + 8 * count]),
                 _array(data[5 + 8 * count : 5 + 16 * count]),
-                tuple(map(NodeQuality, data[place : place + count])),
+                tuple(map(_QUALITIES.__getitem__, data[place : place + count])),
                 tuple(None if value < 0 else value for value in sent),
-                tuple(map(Origin, data[place + count :])),
+                tuple(map(_ORIGINS.__getitem__, data[place + count :])),
             )
-        except (struct.error, ValueError) as error:
+        except (struct.error, IndexError) as error:
             raise KeptError(f"results of a slot: {error}") from error
 
 

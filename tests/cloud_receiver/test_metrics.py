@@ -1,6 +1,7 @@
 """The receiver's metrics, scraped over a real socket, and held to the table in the documents."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from cloud_receiver import database
 from cloud_receiver import metrics as metrics_module
 from cloud_receiver.counters import Counters
 from cloud_receiver.dispatch import Figures
+from cloud_receiver.grid.service.runner import Figures as GridFigures
 from cloud_receiver.metrics import FAMILIES, ReceiverMetrics
 from cloud_receiver.orders import issue
 from cloud_receiver.orders.outbox import Figures as OutboxFigures
@@ -49,6 +51,11 @@ class Outbox:
     figures = OutboxFigures(3, 1)
 
 
+class GridService:
+    figures = GridFigures(30, 3, 1, DAY_MS - 1_200_000, 2, 4, 0.015)
+    outlet = SimpleNamespace(failures=6)
+
+
 def metrics_of(bench: Bench, **settings: Any) -> ReceiverMetrics:
     return ReceiverMetrics(
         Metrics(**settings),
@@ -58,6 +65,7 @@ def metrics_of(bench: Bench, **settings: Any) -> ReceiverMetrics:
         lambda: True,
         outbox=Outbox(),
         now_ms=bench.clock.now_ms,
+        grid=GridService(),  # type: ignore[arg-type]  # only its figures are looked at
     )
 
 
@@ -102,6 +110,14 @@ def test_what_is_taken_in_is_told(engine: Engine, gateway: FakeGateway) -> None:
     assert found.samples["diantan_receiver_dispatches_total"] == {("done",): 5, ("failed",): 2}
     assert found.value("diantan_receiver_dispatch_timestamp_seconds") == DAY_MS / 1000
     assert found.value("diantan_receiver_nodes_without_factor") == 1
+    slots = found.samples["diantan_receiver_grid_slots_total"]
+    assert slots == {("solved",): 30, ("corrected",): 3, ("failed",): 1}
+    since_start_s = (bench.clock.now_ms() - DAY_MS) / 1000
+    assert found.value("diantan_receiver_grid_newest_age_seconds") == since_start_s + 300
+    assert found.value("diantan_receiver_grid_nodes_on_fallback") == 2
+    assert found.value("diantan_receiver_grid_elements_missing") == 4
+    assert found.value("diantan_receiver_grid_imbalance_ratio") == 0.015
+    assert found.value("diantan_receiver_grid_publish_failures_total") == 6
 
 
 def test_commands_and_replies_are_told(engine: Engine, gateway: FakeGateway) -> None:

@@ -1,0 +1,337 @@
+"""The grid service as a task of the receiver: driven by the clock, and by what the intake and the imports tell."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final
+
+from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from clock import Clock
+from cloud_receiver import factor_rounds
+from cloud_receiver.database import reading, writing
+from cloud_receiver.factor_messages import Dispatched
+from cloud_receiver.grid import findings, official, shelf
+from cloud_receiver.grid.config import Grid as GridSettings
+from cloud_receiver.grid.kept import KeptSlot
+from cloud_receiver.grid.service import due, feed, plan, tell
+from cloud_receiver.grid.service.due import Notice
+from cloud_receiver.grid.service.newest import Summaries, last_start_ms, node_results
+from cloud_receiver.grid.service.outlet import Outlet
+from cloud_receiver.grid.service.plan import SLOT_MS, Metered, Plan
+from cloud_receiver.grid.service.publish import FactorPublisher
+from cloud_receiver.grid.service.versions import Solved, Versions
+from cloud_receiver.publication import DispatchLink
+from cloud_receiver.registry import Registry
+from cloud_receiver.schema import grid as grid_table
+from cloud_receiver.schema import grid_notice
+from diantan_core import day_start_ms, next_day_start_ms
+from wire.envelope import Signer
+from wire.messages import Origin
+
+log = logging.getLogger(__name__)
+
+SLOTS_AT_ONCE: Final = 16
+"""Slots of one transaction: short enough that the intake waits no longer than for a group of its own."""
+PAUSE_S: Final = 0.1
+TELL_CONFLICTS: Final = 10
+GIVE_WAY_S: Final = 0.005
+GIVE_WAY_TURNS: Final = 40
+PROGRESS_SLOTS: Final = 1000
+AGAIN_MS: Final = 3_600_000
+"""At the start what was issued in this time before the newest message is published again: it may not have been."""
+
+
+@dataclass
+class Figures:
+    """What is counted of the service since the process started, and the newest slot."""
+
+    solved: int = 0
+    corrected: int = 0
+    failed: int = 0
+    newest_ms: int | None = None
+    fallback_nodes: int = 0
+    missing: int = 0
+    imbalance_share: float | None = None
+
+
+@dataclass
+class Hooks:
+    """What the service asks of the rest of the receiver, and tells it."""
+
+    intake_backlog: Callable[[], int] = lambda: 0
+    scheduled: Callable[[], Collection[str]] = tuple
+    """Nodes that the schedule file has factors of."""
+    grid_nodes: Callable[[Collection[str]], None] = lambda _names: None
+    """Told of the names under which the service dispatches."""
+    stations: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Numbers of the stations at each carbon node, for the checks."""
+    grace_ms: int = 0
+
+
+class GridService:
+    """Solves, stores, publishes and corrects the slots of the grid."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        registry: Registry,
+        signer: Signer,
+        link: DispatchLink,
+        clock: Clock,
+        *,
+        settings: GridSettings,
+        centre: str,
+        hooks: Hooks | None = None,
+    ) -> None:
+        """OfficialError or ConfigError when there is no official factor as configured."""
+        self._engine = engine
+        self._registry = registry
+        self._signer = signer
+        self._clock = clock
+        self._settings = settings
+        self._centre = centre
+        self._hooks = hooks or Hooks()
+        self._official = official.find(settings.official.region, settings.official.year, settings.official.table)
+        self._publisher = FactorPublisher(signer, settings, self._hooks.stations, self._hooks.grace_ms)
+        self.outlet = Outlet(link, clock, self._standing)
+        self.figures = Figures()
+        self._summaries = Summaries()
+        self._plans: dict[int, Plan] = {}
+        self._grids: shelf.KeptGrids | None = None
+        self._stamp: tuple[int, int] | None = None
+        self._started = False
+
+    def prepare(self) -> frozenset[str]:
+        """Read the grids; return the names under which factors are dispatched from now on."""
+        with reading(self._engine) as connection:
+            self._refresh(connection)
+        return self._served()
+
+    def _served(self) -> frozenset[str]:
+        """Return the names in the grid that is valid now, and in those that will be."""
+        now_ms = self._clock.now_ms()
+        present = None if self._grids is None else self._grids.at(now_ms)
+        return frozenset(
+            name
+            for item in self._plans.values()
+            if item.kept is present or item.kept.valid_from_ms > now_ms
+            for name, _ in self._publisher.names(item)
+        )
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        publishing = asyncio.create_task(self.outlet.run(), name="grid outlet")
+        try:
+            await self._rounds(publishing)
+        finally:
+            publishing.cancel()
+            await asyncio.gather(publishing, return_exceptions=True)
+
+    async def _rounds(self, publishing: "asyncio.Task[None]") -> None:
+        failures = 0
+        while True:
+            if publishing.done():
+                publishing.result()
+            try:
+                busy = await self.round()
+            except (SQLAlchemyError, OSError) as error:
+                busy = False
+                self._publisher.rolled_back()
+                self._started = False
+                failures += 1
+                # Where another receiver that solves the same slots was faster, there is nothing to tell.
+                if failures == (TELL_CONFLICTS if isinstance(error, IntegrityError) else 1):
+                    log.warning("the grid service waits for the store: %s", str(error).splitlines()[0])
+            else:
+                failures = 0
+            await asyncio.sleep(0 if busy else PAUSE_S)
+
+    async def round(self) -> bool:
+        """Solve what is due or new; return whether more waits."""
+        now_ms = self._clock.now_ms()
+        with reading(self._engine) as connection:
+            self._refresh(connection)
+            told = due.notices(connection)
+            grids = self._grids
+            if grids is None or not grids.all:
+                work = due.Due(set(), set())
+            else:
+                begin = grids.all[0].valid_from_ms
+                meters = self._meters()
+                work = due.due(connection, self._settings, begin, told, meters=meters, now_ms=now_ms)
+        if not self._started:
+            self._begin(now_ms)
+        follow = await self._solve_all(work, now_ms)
+        if told:
+            self._done_with(told)
+        return follow or len(told) == due.NOTICES_AT_ONCE
+
+    def _refresh(self, connection: Connection) -> None:
+        """Take over grids that were entered since."""
+        count, newest = connection.execute(select(func.count(), func.max(grid_table.c.id))).one()
+        if (count, newest) == self._stamp:
+            return
+        numbers = plan.numbers(connection)
+        grids = shelf.grids(connection)
+        self._plans = {kept.id: Plan(kept, self._registry, numbers) for kept in grids.all}
+        self._grids, self._stamp = grids, (count, newest)
+        for item in self._plans.values():
+            for measures in item.strangers():
+                log.warning(
+                    "grid %s: the registry has a meter that measures the %s %s, which the grid doesn't have",
+                    *(item.kept.name or item.kept.id, measures.element, measures.id),
+                )
+        self._hooks.grid_nodes(self._served())
+        log.info("grid service: %d grids, the last with %d nodes", count, len(grids.all[-1].grid.nodes) if count else 0)
+
+    def _meters(self) -> Collection[Metered]:
+        return {number: item for known in self._plans.values() for number, item in known.meters.items()}.values()
+
+    def _begin(self, now_ms: int) -> None:
+        """Make up for what a former run may have left: factors under a former key, and those it didn't dispatch."""
+        if self._plans:
+            with writing(self._engine) as connection:
+                messages = self._publisher.enter(connection, self._plans, (), now_ms)
+                newest = last_start_ms(connection, now_ms - SLOT_MS + 1)
+                if newest is not None:
+                    self._note(newest, dict(self._summaries.between(connection, newest, newest + SLOT_MS))[newest])
+            self._publisher.committed()
+            self.outlet.put(self._recent())
+            self.outlet.put(messages)
+            self._started = True
+
+    def _recent(self) -> list[Dispatched]:
+        with reading(self._engine) as connection:
+            standing = factor_rounds.newest_of(connection, self._names(connection), self._signer.kid)
+            if not standing:
+                return []
+            after = standing[-1].message.issued_ms - AGAIN_MS
+            return factor_rounds.newest_of(connection, self._names(connection), self._signer.kid, after)
+
+    def _standing(self) -> list[Dispatched]:
+        with reading(self._engine) as connection:
+            return factor_rounds.newest_of(connection, self._names(connection), self._signer.kid)
+
+    def _names(self, connection: Connection) -> list[str]:
+        """Return the names whose messages are the service's: those of the newest slot's grid."""
+        newest = last_start_ms(connection, self._clock.now_ms() - SLOT_MS + 1)
+        if newest is None:
+            return []
+        grid, _, _ = node_results(connection, newest, newest + SLOT_MS)[newest]
+        return [name for name, _ in self._publisher.names(self._plans[grid])] if grid in self._plans else []
+
+    async def _solve_all(self, work: due.Due, now_ms: int) -> bool:
+        """Solve in order of time; return whether corrections go on into slots that another round solves."""
+        pending = {start for start in work.starts | work.hasty if self._plan(start) is not None}
+        total, done, days, follow = len(pending), 0, set[int](), False
+        while pending:
+            starts, end_ms = self._next(pending)
+            pending.difference_update(starts)
+            solved = self._solve(starts, end_ms, work.hasty, now_ms, last=not pending)
+            follow |= bool(solved.follow)
+            done += len(starts)
+            if total > PROGRESS_SLOTS and done // PROGRESS_SLOTS != (done - len(starts)) // PROGRESS_SLOTS:
+                log.info("grid service: %d of %d slots solved", done, total)
+            days |= {day_start_ms(slot.start_ms, self._settings.timezone) for slot in solved.slots}
+            await self._give_way()
+            for day in sorted(days):
+                if not pending or next_day_start_ms(day, self._settings.timezone) <= min(pending):
+                    days.discard(day)
+                    self._tell_day(day, now_ms)
+                    await self._give_way()
+        return follow
+
+    def _plan(self, start_ms: int) -> Plan | None:
+        kept = None if self._grids is None else self._grids.at(start_ms)
+        return None if kept is None else self._plans[kept.id]
+
+    def _next(self, pending: Collection[int]) -> tuple[list[int], int]:
+        """Return the first slots that are near each other and of one grid, and where they end."""
+        first = min(pending)
+        plan = self._plan(first)
+        end = first + SLOT_MS
+        while end < first + SLOTS_AT_ONCE * SLOT_MS and self._plan(end) is plan:
+            end += SLOT_MS
+        return [start for start in range(first, end, SLOT_MS) if start in pending], end
+
+    def _solve(self, starts: list[int], end_ms: int, hasty: Collection[int], now_ms: int, *, last: bool) -> Solved:
+        known = self._plan(starts[0])
+        assert known is not None  # only such slots are pending
+        messages: list[Dispatched] = []
+        with writing(self._engine) as connection:
+            versions = Versions(connection, self._plans, self._settings, self._official, now_ms)
+            solved = versions.solve(known, starts, end_ms, hasty)
+            for start in sorted(solved.follow):
+                # In the same transaction: a correction goes on even if this process doesn't.
+                shelf.notify(connection, start, start)
+            if solved.slots:
+                changed = {slot.start_ms for slot in solved.slots}
+                to, newest = self._publisher.dispatched_to(connection, self._plans, now_ms)
+                if last or min(changed) <= to or newest - to >= self._settings.slots * SLOT_MS:
+                    messages = self._publisher.enter(connection, self._plans, changed, now_ms)
+                    self._publisher.thin(connection, known, newest, now_ms)
+        self._publisher.committed()
+        self.outlet.put(messages)
+        for slot in solved.slots:
+            self._count(slot)
+            if slot.start_ms > now_ms - self._settings.correct_hours * 3_600_000:
+                self.outlet.put(list(feed.messages(self._signer, self._centre, self._plans[slot.grid].grid, slot)))
+        return solved
+
+    def _count(self, slot: KeptSlot) -> None:
+        figures = self.figures
+        figures.failed += Origin.SOLVED not in slot.nodes.origins
+        figures.corrected += slot.version > 1
+        figures.solved += slot.version == 1
+        if figures.newest_ms is None or slot.start_ms >= figures.newest_ms:
+            self._note(slot.start_ms, slot.summary)
+
+    def _note(self, start_ms: int, summary: Mapping[str, object]) -> None:
+        """Note the newest slot for the metrics."""
+        figures = self.figures
+        figures.newest_ms = start_ms
+        origins, missing = summary.get("origins"), summary.get("missing")
+        figures.fallback_nodes = sum(origins.values()) - origins.get("solved", 0) if isinstance(origins, dict) else 0
+        figures.missing = missing["count"] if isinstance(missing, dict) else 0
+        told = summary.get("reconciliation")
+        figures.imbalance_share = told["before_share"] if isinstance(told, dict) else None
+
+    def _tell_day(self, day_ms: int, now_ms: int) -> None:
+        end_ms = next_day_start_ms(day_ms, self._settings.timezone)
+        with writing(self._engine) as connection:
+            slots = self._summaries.between(connection, day_ms, end_ms)
+            drafts = tell.drafts(slots, self._lost([start for start, _ in slots]))
+            opened, closed = findings.synchronise(connection, day_ms, tell.KINDS, drafts, now_ms)
+        if opened or closed:
+            log.info("grid: %d findings opened, %d closed", opened, closed)
+
+    def _lost(self, starts: Sequence[int]) -> list[tuple[int, str, str]]:
+        """Return which stations have a node that neither the grid of a slot nor the schedule has."""
+        scheduled = set(self._hooks.scheduled())
+        found = []
+        for known, group in groupby(starts, self._plan):
+            if known is not None:
+                slots = list(group)
+                lost = [
+                    (station, node)
+                    for station, node in known.stations.items()
+                    if node not in known.grid.node_ids and node not in scheduled
+                ]
+                found += [(start, *item) for item in lost for start in slots]
+        return found
+
+    def _done_with(self, told: Sequence[Notice]) -> None:
+        with writing(self._engine) as connection:
+            # By number: notices that came during the round stay.
+            connection.execute(delete(grid_notice).where(grid_notice.c.id.in_([notice.id for notice in told])))
+
+    async def _give_way(self) -> None:
+        """Let the intake work off what waits, within limits: a steady stream must not stop the service for ever."""
+        for _ in range(GIVE_WAY_TURNS):
+            await asyncio.sleep(GIVE_WAY_S if self._hooks.intake_backlog() else 0)
+            if not self._hooks.intake_backlog():
+                return

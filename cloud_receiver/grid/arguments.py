@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from cloud_receiver.grid import history_arguments
 from cloud_receiver.grid.snapshot import MAX_FACTOR
 
 _DEAD_BELOW_MEGAWATTS = 1e-6
@@ -36,11 +37,17 @@ def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentPars
     solve.set_defaults(run=_solve)
     show = verbs.add_parser(
         "show",
-        help="print a network and what was measured on it",
-        description="Print a network and what was measured on it, its sums, islands without a source and gaps.",
+        help="print a network and what was measured on it; --slot: from the store, with its factors",
+        description="Print a network and what was measured on it, its sums, islands without a source and gaps. With "
+        "--slot a slot of the store, with its factors and versions.",
     )
-    _file(show)
+    _file(show, optional=True)
+    history_arguments.add_show(show, common)
     show.set_defaults(run=_show)
+    history_arguments.add_history(verbs.add_parser("history", help="print solved slots, days and months"), common)
+    history_arguments.add_verify(
+        verbs.add_parser("verify", help="solve stored slots again, and compare (复算)"), common
+    )
     _findings(verbs.add_parser("findings", help="list what was found about the grid (电网发现)"), common)
     _import(verbs.add_parser("import", help="enter a topology (电网拓扑), or measurements of slots (遥测)"), common)
 
@@ -85,9 +92,12 @@ def _import(parser: argparse.ArgumentParser, common: Callable[[argparse.Argument
     parser.set_defaults(run=_enter)
 
 
-def _file(parser: argparse.ArgumentParser) -> None:
+def _file(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     parser.add_argument(
-        "file", metavar="FILE", help="JSON, a directory of CSV tables, a MATPOWER case (.m) or a pandapower network"
+        "file",
+        nargs="?" if optional else None,
+        metavar="FILE",
+        help="JSON, a directory of CSV tables, a MATPOWER case (.m) or a pandapower network",
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
@@ -124,6 +134,13 @@ def _solve(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
+    if (options.slot is None) == (options.file is None):
+        raise ValueError("grid show: expected a FILE or --slot TIME")
+    if options.slot is not None:
+        from cloud_receiver.grid import history_command  # noqa: PLC0415  # see above
+
+        history_command.show(options)
+        return
     from cloud_receiver.grid import command  # noqa: PLC0415  # see above
 
     command.show(options)

@@ -15,8 +15,19 @@ AT_ONCE: Final = 16
 """Slots that are read at once, so that others of the same loop get their turn between."""
 
 
-def windows(span: Span, slots: int = AT_ONCE) -> Iterator[Span]:
+def clipped(connection: Connection, span: Span) -> Span | None:
+    """Return the part of a span in which there may be slots; None where there are none."""
+    known = bounds(connection)
+    if known is None:
+        return None
+    first_ms, end_ms = max(span.first_ms, known[0]), min(span.end_ms, known[1] + 1)
+    return Span(first_ms, end_ms) if first_ms < end_ms else None
+
+
+def windows(span: Span | None, slots: int = AT_ONCE) -> Iterator[Span]:
     """Cut a span into windows of some slots."""
+    if span is None:
+        return
     step_ms = slots * SLOT_MS
     for first_ms in range(span.first_ms, span.end_ms, step_ms):
         yield Span(first_ms, min(first_ms + step_ms, span.end_ms))

@@ -60,7 +60,8 @@ fn enter(loops: &mut Loops, members: &[u32], parts: &mut Parts<'_>) {
     loops.supply.clear();
     loops.sides.clear();
     for (place, member) in (0..).zip(members) {
-        let mix = parts.mixed(*member);
+        let mix = parts.mixes.get(*member as usize);
+        let mix = mix.copied().unwrap_or_default();
         loops.supply.push(mix.supply);
         loops.sides.push([mix.carbon, mix.unknown]);
         if let Some(node) = parts.nodes.get_mut(*member as usize) {

@@ -25,9 +25,9 @@ pub(super) fn gather(work: &mut Workspace, layout: &Layout<'_>, least: f64) {
     let (mut received, mut from) = (received.as_mut_slice(), from.as_mut_slice());
     let mut neighbours = layout.neighbours;
     let each = layout.first.windows(2).zip(mixes.iter()).zip(rates);
-    nodes.extend((0..).zip(each).map(|(number, ((bounds, mix), rates))| {
+    for (number, ((bounds, mix), rates)) in (0..).zip(each) {
         let [start, end] = *bounds else {
-            return Node::default();
+            continue;
         };
         let count = (end - start) as usize;
         let (own, rest) = std::mem::take(&mut received).split_at_mut(count);
@@ -62,6 +62,6 @@ pub(super) fn gather(work: &mut Workspace, layout: &Layout<'_>, least: f64) {
             }
         }
         node.end += u32::try_from(inflows).unwrap_or_default();
-        node
-    }));
+        nodes.push(node);
+    }
 }

@@ -27,27 +27,16 @@ pub(super) struct Outcome {
 }
 
 impl Parts<'_> {
-    /// What came to a node so far; of the inflows, from senders that are settled.
-    pub(super) fn mixed(&self, number: u32) -> Mix {
-        let place = number as usize;
-        let (Some(node), Some(mix)) = (self.nodes.get(place), self.mixes.get(place)) else {
-            return Mix::default();
-        };
-        let mut mix = *mix;
-        for (received, from) in self.inflows.of(self.first, number, node) {
-            if let (Some(other), Some(sender)) =
-                (self.nodes.get(from as usize), self.mixes.get(from as usize))
-                && other.order == SETTLED
-            {
-                self.receive(&mut mix, received, from, sender);
-            }
-        }
-        mix
-    }
-
+    /// Add to what came to a node the inflow at a place, from a sender that is settled.
     #[inline]
-    fn receive(&self, mix: &mut Mix, received: f64, from: u32, sender: &Mix) {
-        if received < self.settings.dead_below_megawatts && self.is_aside(from) {
+    pub(super) fn receive(&self, mix: &mut Mix, place: u32, from: u32) {
+        let (Some(received), Some(sender)) = (
+            self.inflows.received.get(place as usize),
+            self.mixes.get(from as usize),
+        ) else {
+            return;
+        };
+        if *received < self.settings.dead_below_megawatts && self.is_aside(from) {
             return;
         }
         mix.supply += received;
@@ -60,25 +49,14 @@ impl Parts<'_> {
         rates.is_some_and(NodeRates::is_aside)
     }
 
-    /// Settle a node whose senders are all settled.
+    /// Settle a node: all that came to it is known.
     #[inline]
-    pub(super) fn settle(&mut self, number: u32) {
-        let place = number as usize;
-        let (Some(node), Some(mix)) = (self.nodes.get(place), self.mixes.get(place)) else {
-            return;
-        };
-        let mut mix = *mix;
-        for (received, from) in self.inflows.of(self.first, number, node) {
-            if let Some(sender) = self.mixes.get(from as usize) {
-                self.receive(&mut mix, received, from, sender);
-            }
+    pub(super) fn settle(&mut self, number: u32, mix: &Mix) {
+        if let Some(node) = self.nodes.get_mut(number as usize) {
+            node.order = SETTLED;
         }
-        self.conclude(
-            number,
-            mix.supply,
-            mix.carbon / mix.supply,
-            mix.unknown / mix.supply,
-        );
+        let (carbon, unknown) = (mix.carbon / mix.supply, mix.unknown / mix.supply);
+        self.conclude(number, mix.supply, carbon, unknown);
     }
 
     /// A node's flux, and carbon and unknown power of each MW, are known.

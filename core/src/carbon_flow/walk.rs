@@ -9,21 +9,16 @@ use super::grid::Layout;
 use super::settle::{Outcome, Parts};
 use super::slot::Settings;
 use super::solution::Quality;
-use super::workspace::Workspace;
+use super::workspace::{Mix, Workspace};
 
 /// The order of a node whose turn to be settled has come. One not yet met has 0, one on the way its turn, from 1.
 pub(super) const SETTLED: u32 = u32::MAX;
-
-/// Nodes that are settled together: one alone would wait for memory, of many the next is fetched meanwhile.
-const TOGETHER: usize = 512;
 
 /// The memory of a walk.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     path: Vec<u32>,
     calls: Vec<Call>,
-    /// Nodes whose turn has come, in order.
-    ready: Vec<u32>,
     /// Nodes that are dead or whose measurements can't be used.
     aside: Vec<u32>,
 }
@@ -36,7 +31,7 @@ impl Walk {
     }
 }
 
-/// A node whose senders are being followed.
+/// A node whose senders are being followed, and what has come from those that are settled.
 #[derive(Debug, Clone, Copy)]
 struct Call {
     node: u32,
@@ -46,6 +41,7 @@ struct Call {
     /// Its inflows that are left.
     next: u32,
     end: u32,
+    mix: Mix,
 }
 
 /// Settle all nodes that can have a factor.
@@ -70,7 +66,6 @@ pub(super) fn settle(work: &mut Workspace, layout: &Layout<'_>, settings: &Setti
     for root in (0..).take(layout.nodes()) {
         walker.walk(root);
     }
-    walker.settle_ready();
     let Walker {
         mut parts, walk, ..
     } = walker;
@@ -100,6 +95,7 @@ impl Walker<'_> {
                     break;
                 };
                 match self.parts.nodes.get(sender as usize).map(|node| node.order) {
+                    Some(SETTLED) => self.parts.receive(&mut call.mix, call.next, sender),
                     Some(0) => {
                         // It is looked at again when it is settled, or known to be of the same loop.
                         into = self.enter(sender);
@@ -118,9 +114,7 @@ impl Walker<'_> {
                 call = sender;
                 continue;
             }
-            if call.low == call.order {
-                self.close(call.node);
-            }
+            self.leave(&call);
             let Some(mut above) = self.walk.calls.pop() else {
                 return;
             };
@@ -152,35 +146,27 @@ impl Walker<'_> {
             low: self.met,
             next: self.parts.first.get(number as usize).copied()?,
             end: node.end,
+            mix: self.parts.mixes.get(number as usize).copied()?,
         })
     }
 
-    /// All that feeds a node has been met, and none of it leads back beyond it.
+    /// All that feeds a node has been met: settle it, or the loop that it closes.
     #[inline]
-    fn close(&mut self, number: u32) {
-        if self.walk.path.last() == Some(&number) {
+    fn leave(&mut self, call: &Call) {
+        if call.low == call.order && self.walk.path.last() == Some(&call.node) {
             self.walk.path.pop();
-            if let Some(node) = self.parts.nodes.get_mut(number as usize) {
-                node.order = SETTLED;
-            }
-            self.walk.ready.push(number);
-            if self.walk.ready.len() >= TOGETHER {
-                self.settle_ready();
-            }
+            self.parts.settle(call.node, &call.mix);
             return;
         }
-        self.settle_ready();
-        let first = self.walk.path.iter().rposition(|member| *member == number);
-        let first = first.unwrap_or_default();
-        let members = self.walk.path.get(first..).unwrap_or_default();
-        component::settle(self.loops, members, &mut self.parts);
-        self.walk.path.truncate(first);
-    }
-
-    fn settle_ready(&mut self) {
-        for number in &self.walk.ready {
-            self.parts.settle(*number);
+        if let Some(mix) = self.parts.mixes.get_mut(call.node as usize) {
+            *mix = call.mix;
         }
-        self.walk.ready.clear();
+        if call.low == call.order {
+            let first = self.walk.path.iter().rposition(|node| *node == call.node);
+            let first = first.unwrap_or_default();
+            let members = self.walk.path.get(first..).unwrap_or_default();
+            component::settle(self.loops, members, &mut self.parts);
+            self.walk.path.truncate(first);
+        }
     }
 }

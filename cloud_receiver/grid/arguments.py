@@ -54,8 +54,8 @@ def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentPars
 
 def _findings(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
     parser.description = (
-        "List what was found about the grid: telemetry that is missing, imbalance, bad data, factors that stand in, and "
-        "where another centre says otherwise."
+        "List what was found about the grid: telemetry that is missing, imbalance, bad data, factors that stand in, "
+        "and where another centre says otherwise."
     )
     parser.add_argument("--kind", help="only of this kind, such as level_energy")
     parser.add_argument("--all", action="store_true", help="closed ones too")

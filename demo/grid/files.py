@@ -1,6 +1,8 @@
 """The files of the grid's demonstration: simulated meters, gateways, centre, registry and keys, as users write them."""
 
+import csv
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +12,7 @@ from typing import Final
 from demo.files import TIME_UNCERTAINTY_S, Broker
 from demo.grid.fleet import SOURCES, Source
 from demo.grid.plan import Gateway, GridPlan, Meter
-from demo.grid.tables import decimal_text, write_day
+from demo.grid.tables import decimal_text, read_rows, write_day
 from demo.processes import output_of, outputs_of
 
 POLL_SECONDS: Final = 300
@@ -49,6 +51,11 @@ class GridFiles:
     def telemetry(self) -> Path:
         """The series of all that no gateway meters."""
         return self.directory / "telemetry"
+
+    @property
+    def topology(self) -> Path:
+        """The grid as the centre is told of it."""
+        return self.directory / "topology"
 
     @property
     def ready(self) -> Path:
@@ -92,21 +99,24 @@ def write_keys(files: GridFiles, plan: GridPlan) -> None:
 
 
 def write_simulator(files: GridFiles, plan: GridPlan) -> None:
-    """Describe the simulated meters: those of a gateway on one line, each following its column of the series."""
+    """Describe the simulated meters, each on a line of its own and following its column of the series.
+
+    On one line they would be read one after the other, and at a thousand times real time a millisecond is a second.
+    """
     write_day(files.simulated, plan.simulated)
     start = datetime.fromtimestamp(plan.origin_ms / 1000, plan.zone).isoformat()
     lines = [f'[grid]\nid = "ieee-118"\ntimezone = "{plan.timezone}"\nstart = {start}\n']
-    lines += [f'[[line]]\nname = "{gateway.id}"\ntransport = "modbus-tcp"\n' for gateway in plan.gateways]
+    meters = [meter for gateway in plan.gateways for meter in gateway.meters]
+    lines += [f'[[line]]\nname = "{meter.id}"\ntransport = "modbus-tcp"\n' for meter in meters]
     units = {source.id: source for source in SOURCES}
-    for gateway in plan.gateways:
-        for unit, meter in enumerate(gateway.meters, 1):
-            section, table = ("unit", "generators") if meter.generates else ("load", "loads")
-            lines.append(
-                f'[[{section}]]\nid = "{meter.id}"\nline = "{gateway.id}"\nunit = {unit}\n'
-                f'profile = "{METER_PROFILE}"\nresolution_kwh = "{RESOLUTION_KWH}"\npower_unit = "MW"\n'
-                f'file = "{files.simulated.name}/{table}.csv"\ncolumn = "{meter.element_id}.p"\n'
-                + (_fuel(units[meter.element_id]) if meter.generates else "")
-            )
+    for meter in meters:
+        section, table = ("unit", "generators") if meter.generates else ("load", "loads")
+        lines.append(
+            f'[[{section}]]\nid = "{meter.id}"\nline = "{meter.id}"\nunit = 1\nprofile = "{METER_PROFILE}"\n'
+            f'resolution_kwh = "{RESOLUTION_KWH}"\npower_unit = "MW"\n'
+            f'file = "{files.simulated.name}/{table}.csv"\ncolumn = "{meter.element_id}.p"\n'
+            + (_fuel(units[meter.element_id]) if meter.generates else "")
+        )
     files.simulator.write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -116,7 +126,7 @@ def _fuel(source: Source) -> str:
 
 
 def write_agents(files: GridFiles, plan: GridPlan, broker: Broker) -> None:
-    """Configure each gateway for the port that the simulator's ready file names."""
+    """Configure each gateway for the ports that the simulator's ready file names."""
     ports = {meter["id"]: meter["port"] for meter in json.loads(files.ready.read_text(encoding="utf-8"))["meters"]}
     for gateway in plan.gateways:
         path = files.agent(gateway)
@@ -128,14 +138,13 @@ def write_agents(files: GridFiles, plan: GridPlan, broker: Broker) -> None:
             f'[broker]\nhost = "127.0.0.1"\nport = {broker.port}\nprotocol = "{broker.protocol}"\n',
             f'[factor]\nnode = "{gateway.node}"\nforward_to_meters = false\n',
             f"[report]\nlive_seconds = 0\nstatus_seconds = {STATUS_SECONDS}\n",
-            '[[line]]\nname = "meters"\ntransport = "modbus-tcp"\nhost = "127.0.0.1"',
-            f"port = {ports[gateway.meters[0].id]}\n",
         ]
         lines += [
-            f'[[line.meter]]\nid = "{meter.id}"\nunit = {unit}\nprofile = "{METER_PROFILE}"\nrole = "{meter.role}"\n'
+            f'[[line]]\nname = "{meter.id}"\ntransport = "modbus-tcp"\nhost = "127.0.0.1"\nport = {ports[meter.id]}\n'
+            f'[[line.meter]]\nid = "{meter.id}"\nunit = 1\nprofile = "{METER_PROFILE}"\nrole = "{meter.role}"\n'
             f"poll_seconds = {POLL_SECONDS}\nrated_kw = {meter.rated_kw}\n"
             f'resolution_kwh = "{RESOLUTION_KWH}"\npoints = {json.dumps(_points(meter))}\n'
-            for unit, meter in enumerate(gateway.meters, 1)
+            for meter in gateway.meters
         ]
         path.write_text("\n".join(lines), encoding="utf-8")
         (path.parent / "journal").mkdir(exist_ok=True)
@@ -155,7 +164,20 @@ def write_receiver(files: GridFiles, plan: GridPlan, broker: Broker) -> None:
     )
     (files.directory / "centre").mkdir(exist_ok=True)
     (files.directory / "registry.toml").write_text("\n".join(_registry(plan)), encoding="utf-8")
+    _write_topology(files, plan)
     write_day(files.telemetry, plan.telemetry)
+
+
+def _write_topology(files: GridFiles, plan: GridPlan) -> None:
+    """Write the grid of the power flow, in which only those loads are stations that the registry has."""
+    shutil.copytree(files.power_flow / "topology", files.topology)
+    stations = {gateway.station for gateway in plan.gateways}
+    path = files.topology / "loads.csv"
+    rows = read_rows(path)
+    with path.open("w", newline="", encoding="utf-8") as text:
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {"station": row["station"] if row["station"] in stations else ""} for row in rows)
 
 
 def _registry(plan: GridPlan) -> Iterator[str]:
@@ -186,3 +208,12 @@ def enrol(files: GridFiles, plan: GridPlan, clock: str) -> None:
             for gateway in plan.gateways
         ]
     )
+
+
+def enter_grid(files: GridFiles, plan: GridPlan, clock: str) -> None:
+    """Enter the grid at the centre, and the telemetry of all that no gateway meters."""
+    valid_from = datetime.fromtimestamp(plan.origin_ms / 1000, plan.zone).isoformat()
+    common = ("--config", str(files.receiver), "--clock", clock)
+    names = ("--valid-from", valid_from, "--name", "ieee-118")
+    output_of("diantan-receiver", "grid", "import", str(files.topology), *names, *common)
+    output_of("diantan-receiver", "grid", "import", "--series", str(files.telemetry), "--feed", "telemetry", *common)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from demo.grid.books import Amounts, DayBooks
 from demo.grid.plan import GridPlan
+from demo.grid.records import Slots
 
 MOST_COMPLAINTS: Final = 20
 _KG_PER_T: Final = 1000
@@ -25,6 +26,41 @@ _RIGHT: Final = (
     ("dropped", "at nodes without through-flow 无潮流节点"),
     ("imbalance", "of unbalanced power 不平衡功率"),
 )
+
+
+def show_meters(records: Slots, plan: GridPlan, console: Console) -> None:
+    """Print a row for each meter: its energy, its carbon, and between which factors it metered."""
+    table = Table(title="Meters 电能表", title_style="bold")
+    for heading in ("gateway\n网关", "measures\n计量对象"):
+        table.add_column(heading)
+    for heading in (
+        "energy\n电量 MWh",
+        "carbon\n碳量 t",
+        "of it adjusted\n其中调整 t",
+        "factor, least\n最小因子 kg/kWh",
+        "mean\n平均",
+        "greatest\n最大",
+        "slots\n时段",
+    ):
+        table.add_column(heading, justify="right")
+    for gateway in plan.gateways:
+        for meter in gateway.meters:
+            slots = [found[meter.element_id] for found in records.values() if meter.element_id in found]
+            energy_mwh = sum(slot.forward_mwh for slot in slots)
+            carbon_ug = sum(slot.settled_ug for slot in slots)
+            factors = [slot.settled_ug / slot.forward_mwh / 1000 for slot in slots if slot.forward_mwh]
+            table.add_row(
+                gateway.id,
+                meter.element,
+                f"{energy_mwh / 1e9:.3f}",
+                f"{carbon_ug / 1e12:.6f}",
+                f"{sum(slot.adjusted_ug for slot in slots) / 1e12:+.6f}",
+                f"{min(factors, default=0):.6f}",
+                f"{carbon_ug / energy_mwh / 1000 if energy_mwh else 0:.6f}",
+                f"{max(factors, default=0):.6f}",
+                f"{len(slots)}/{len(plan.slots_ms)}",
+            )
+    console.print(table)
 
 
 def show(books: DayBooks, plan: GridPlan, console: Console) -> None:
@@ -66,8 +102,13 @@ def _table(amounts: Amounts, plan: GridPlan) -> Table:
         for place, (name, text) in enumerate(rows):
             value = getattr(amounts, name)
             last = end and place == len(rows) - 1
-            table.add_row(text, f"{value / _KG_PER_T:.6f}", f"{value / whole * 100:.4f}", end_section=last)
+            table.add_row(text, _number(value / _KG_PER_T, 6), _number(value / whole * 100, 4), end_section=last)
     return table
+
+
+def _number(value: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    return text if text.strip("-0.") else text.removeprefix("-")
 
 
 def _time(start_ms: int, plan: GridPlan) -> str:

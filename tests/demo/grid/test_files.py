@@ -1,14 +1,17 @@
 """The files that the demonstration writes are those of a user: each program reads its own and what is planned."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-from centre_support import DAY_START
+from centre_support import DAY_START, SAMPLE
 
 from agent.config_file import load_config
 from cloud_receiver import config as receiver_config
 from cloud_receiver import registry
+from cloud_receiver.grid import tables as grid_tables
+from cloud_receiver.grid.topology import stations
 from demo.files import Broker
 from demo.grid import files as grid_files
 from demo.grid.files import GridFiles
@@ -32,6 +35,7 @@ def files(tmp_path: Path) -> GridFiles:
     """Return where the files go."""
     directory = tmp_path / "demo"
     directory.mkdir()
+    shutil.copytree(SAMPLE / "topology", directory / "power-flow" / "topology")
     return GridFiles(directory)
 
 
@@ -42,7 +46,7 @@ def test_simulated_meters_count_what_was_solved(files: GridFiles, plan: GridPlan
     points = {point.section.id: point for point in Grid(config, plan.origin_ms).points}
     assert len(points) == 19 + 4
     lines = {point.section.line for point in points.values()}
-    assert lines == {gateway.id for gateway in plan.gateways}
+    assert lines == set(points)
     source = next(source for source in SOURCES if source.kind == "coal")
     start_ms = round(DAY_START.timestamp()) * 1000
     unit = points[f"unit-{source.bus:03}"]
@@ -62,25 +66,27 @@ def test_simulated_meters_count_what_was_solved(files: GridFiles, plan: GridPlan
 def test_each_gateway_reads_its_own_meters(files: GridFiles, plan: GridPlan) -> None:
     """Ports as the simulator says, its own node, units with their emission register."""
     gateways = plan.gateways
-    ready = [
-        {"id": meter.id, "port": 5000 + number} for number, gateway in enumerate(gateways) for meter in gateway.meters
-    ]
+    names = [meter.id for gateway in gateways for meter in gateway.meters]
+    ports = {name: 5000 + number for number, name in enumerate(names)}
+    ready = [{"id": name, "port": port} for name, port in ports.items()]
     files.ready.write_text(json.dumps({"meters": ready}))
     files.centre_key.with_name("centre.key.pub").write_text("key")
     for gateway in gateways:
         files.key(gateway).parent.mkdir()
         files.key(gateway).write_text("key")
     grid_files.write_agents(files, plan, Broker(1883, "3.1.1"))
-    for number, gateway in enumerate(gateways):
+    for gateway in gateways:
         config = load_config(files.agent(gateway)).config
         assert (config.gateway.id, config.gateway.station, config.factor.node) == (
             *(gateway.id, gateway.station),
             gateway.node,
         )
-        (line,) = config.line
-        assert line.port == 5000 + number  # type: ignore[union-attr]  # a Modbus TCP line has one
-        assert [meter.id for meter in line.meter] == [meter.id for meter in gateway.meters]
-        assert [meter.has_emission_register for meter in line.meter] == [meter.generates for meter in gateway.meters]
+        assert [(line.name, line.port) for line in config.line] == [  # type: ignore[union-attr]  # all are Modbus TCP
+            (meter.id, ports[meter.id]) for meter in gateway.meters
+        ]
+        meters = [meter for line in config.line for meter in line.meter]
+        assert [meter.id for meter in meters] == [meter.id for meter in gateway.meters]
+        assert [meter.has_emission_register for meter in meters] == [meter.generates for meter in gateway.meters]
 
 
 def test_the_centre_knows_what_each_meter_measures(files: GridFiles, plan: GridPlan) -> None:
@@ -98,3 +104,12 @@ def test_the_centre_knows_what_each_meter_measures(files: GridFiles, plan: GridP
     telemetry = read_day(files.telemetry)
     assert not plan.metered & (set(telemetry.loads) | set(telemetry.generators))
     assert len(telemetry.loads) == 1 + 10
+
+
+def test_the_centre_s_grid_fits_its_registry(files: GridFiles, plan: GridPlan) -> None:
+    """Users without a gateway are loads like others there; those with one are stations at their nodes."""
+    grid_files.write_receiver(files, plan, Broker(1883, "3.1.1"))
+    grid = grid_tables.read(files.topology).grid
+    assert {load.station for load in grid.loads} == {"", *(gateway.station for gateway in plan.gateways[2:])}
+    places = stations(grid, registry.load(files.directory / "registry.toml"))
+    assert places == {gateway.station: gateway.node for gateway in plan.gateways}

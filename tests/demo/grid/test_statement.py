@@ -7,12 +7,13 @@ from rich.console import Console
 
 from demo.grid import statement
 from demo.grid.books import Amounts, DayBooks, SlotBooks
-from demo.grid.plan import GridPlan
-from demo.grid.tables import SLOT_MS, Day
+from demo.grid.plan import Gateway, GridPlan, Meter
+from demo.grid.records import MeterSlot
+from demo.grid.tables import SLOT, SLOT_MS, Day
 
 START = datetime.fromisoformat("2026-06-15T00:00:00+08:00")
 START_MS = round(START.timestamp()) * 1000
-GOOD = Amounts(sources=1000.0, metered=300, adjusted=-20, unmetered=700, losses=19.9999, bound=0.001)
+GOOD = Amounts(sources=1000.0, metered=300, adjusted=-20, unmetered=700, losses=19.9999, imbalance=-1e-9, bound=0.001)
 
 
 def printed(*slots: SlotBooks) -> str:
@@ -35,6 +36,7 @@ def test_books_that_close_are_shown_with_every_entry() -> None:
         ("adjustments for late factors", "-0.040000", "-2.0000"),
         ("unmetered loads", "1.400000", "70.0000"),
         ("losses of lines", "0.040000", "2.0000"),
+        ("of unbalanced power", "0.000000", "0.0000"),
     ):
         row = next(line for line in text.splitlines() if label in line)
         assert [cell.strip() for cell in row.split("│")[2:4]] == [tonnes, share]
@@ -55,3 +57,21 @@ def test_books_that_don_t_close_say_why() -> None:
     assert "U019" in text
     assert "U020" not in text
     assert "and 10 more" in text
+
+
+def test_each_meter_has_a_row_with_its_factors() -> None:
+    """From the least to the greatest of the slots, and their mean by energy."""
+    gateway = Gateway("gw-a", "park", "park", "B014", (Meter("entry", "load U014", "grid", 1),))
+    plan = GridPlan(Path(), Day([START, START + SLOT]), "Asia/Shanghai", (gateway,))
+    records = {
+        START_MS: {"U014": MeterSlot(SLOT_MS, 2_000_000_000, 0, 1_000_000_000_000, 200_000_000_000)},
+        START_MS + SLOT_MS: {"U014": MeterSlot(SLOT_MS, 1_000_000_000, 0, 300_000_000_000, 0)},
+    }
+    console = Console(width=200)
+    with console.capture() as capture:
+        statement.show_meters(records, plan, console)
+    row = next(line for line in capture.get().splitlines() if "U014" in line)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == [
+        *("gw-a", "load U014", "3.000", "1.500000", "+0.200000"),
+        *("0.300000", "0.500000", "0.600000", "2/2"),
+    ]

@@ -19,7 +19,7 @@ BENCHES = {
     "inspection": "all load points of a carbon meter by both methods on the simulated bench, in under a minute",
     "grid_year": "a year of 104 nodes through Mosquitto and by import in under 5 minutes, beside executemany and csv",
     "carbon_flow": "seconds a solve of nodal carbon factors, beside scipy's sparse LU",
-    "grid_service": "a slot of the grid from measurements in the store to signed factors of all nodes, and a year of them",
+    "grid_service": "a slot of the grid from stored measurements to signed factors of all nodes, and a year of them",
     "hostile_input": "good gateways' rate with and without a flood of hostile messages, and the receiver's memory",
 }
 

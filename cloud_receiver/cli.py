@@ -9,6 +9,7 @@ from datetime import date
 from sqlalchemy.exc import SQLAlchemyError
 
 from cloud_receiver import commands, prove_command, quarantine_commands
+from cloud_receiver.api import token_command
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.grid import arguments as grid_arguments
@@ -87,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
     grid = sub.add_parser("grid", help="solve, show and import networks: carbon factors from power flow")
     grid_arguments.add(grid, _store_options)
     _levels(sub)
+    token = sub.add_parser("token", help="make, list and revoke tokens of the HTTP interface")
+    token_command.add(token, _config)
 
     quarantine = sub.add_parser("quarantine", help="list and show refused messages").add_subparsers(
         required=True, metavar="COMMAND"

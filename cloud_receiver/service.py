@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,7 @@ from cloud_receiver.checks.load import stations_by_node
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
+from cloud_receiver.grid.config import Grid
 from cloud_receiver.grid.notices import Noticed
 from cloud_receiver.grid.service.runner import GridService, Hooks
 from cloud_receiver.intake import Intake
@@ -28,6 +30,9 @@ from wire import topics
 from wire.envelope import Signer
 from wire.keys import load_private
 from wire.link import Link, LinkSettings, Received
+
+if TYPE_CHECKING:
+    from cloud_receiver.api.server import Api
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +109,21 @@ class Service:
             now_ms=clock.now_ms,
             grid=self._grid,
         )
+        self._api = None if settings.api.port is None else self._make_api(engine)
         self._notifier = notifier or Notifier()
         self._stop = asyncio.Event()
+
+    def _make_api(self, engine: Engine) -> "Api":
+        # Its library is for receivers that serve it: all commands start sooner.
+        from cloud_receiver.api.server import Api, Surroundings  # noqa: PLC0415  # see above
+
+        settings, grid = self._settings, self._settings.grid or Grid()
+        around = Surroundings(
+            *(engine, self._clock.now_ms, settings.centre.name),
+            zone=grid.timezone,
+            max_factor=float(grid.max_factor),
+        )
+        return Api(settings.api, around)
 
     def _make_dispatcher(self, stations: Mapping[str, list[int]], engine: Engine, signer: Signer) -> Dispatcher:
         assert self._settings.dispatch is not None
@@ -186,6 +204,8 @@ class Service:
         if self._settings.checks.enabled:
             others.append(asyncio.create_task(self._runner.run(), name="checks"))
         await self._metrics.start()
+        if self._api is not None:
+            await self._api.start()
         self._notifier.tell(READY)
         if self._notifier.watchdog_s is not None:
             others.append(asyncio.create_task(feed(self._notifier, self._life_signs().trouble), name="watchdog"))
@@ -198,6 +218,8 @@ class Service:
         finally:
             self._notifier.tell(STOPPING)
             await self._metrics.stop()
+            if self._api is not None:
+                await self._api.stop()
             for task in (stopped, *others):
                 task.cancel()
             # What one of them has ended with must not keep the intake from its end.

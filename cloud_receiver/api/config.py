@@ -1,8 +1,11 @@
 """`[api]` in receiver.toml."""
 
 from pathlib import Path
+from typing import Annotated
 
-from settings.values import Host, Port, Section
+from pydantic import Field
+
+from settings.values import Host, Port, Section, Whole
 
 
 class Api(Section):
@@ -12,3 +15,11 @@ class Api(Section):
     port: Port | None = None
     tokens_file: Path | None = None
     """Who may do what, with the hashes of their tokens."""
+    connections: Annotated[Whole, Field(ge=1, le=10_000)] = 64
+    """Open at a time; what comes beyond is closed."""
+    requests_per_minute: Annotated[Whole, Field(ge=1, le=1_000_000)] = 600
+    """Of a token, or of an address without one."""
+    body_mib: Annotated[Whole, Field(ge=1, le=256)] = 32
+    """Largest body of a request, uncompressed; JSON is read at once and may have 4 MiB at most."""
+    timeout_s: Annotated[Whole, Field(ge=1, le=600)] = 30
+    """How long a client may take for its headers, and for each part of a body, either way."""

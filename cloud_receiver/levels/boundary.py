@@ -4,18 +4,22 @@ from collections.abc import Iterable, Mapping
 from math import isnan
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from cloud_receiver import factor_messages
 from cloud_receiver.grid import shelf
+from cloud_receiver.grid.analysis.layout import Layout
 from cloud_receiver.grid.kept import LOAD, SOURCE, KeptSlot
 from cloud_receiver.grid.model import Grid
+from cloud_receiver.grid.service.plan import Metered, numbers
+from cloud_receiver.grid.service.records import MeteringError, Records
 from cloud_receiver.grid.shelf import KeptGrids
 from cloud_receiver.levels.book import Said, newest
 from cloud_receiver.levels.compare import carbon_ug
 from cloud_receiver.levels.partner import Partner, Rank, Side
-from cloud_receiver.registry import Meter, Registry
-from cloud_receiver.schema import interval, meter, station
+from cloud_receiver.levels.totals import totals_of
+from cloud_receiver.registry import Meter
+from wire.levels import Totals
 
 SLOT_MS: Final = 900_000
 _MWH_PER_MEGAWATT_HOUR: Final = 10**9
@@ -24,13 +28,11 @@ Flow = tuple[int, int]
 """Energy in mWh, forward and reverse: from the parent into the child, and back."""
 
 
-def said(
-    connection: Connection, partner: Partner, registry: Registry, *, first_ms: int, end_ms: int
-) -> dict[int, Said]:
-    """Return what this centre can say of each slot that starts in [first_ms, end_ms)."""
+def said(connection: Connection, partner: Partner, first_ms: int, end_ms: int) -> dict[int, Said]:
+    """Return what this centre can say of each slot that starts in [first_ms, end_ms), both starts of slots."""
     grids = shelf.grids(connection)
-    flows = _solved(connection, partner, grids, first_ms, end_ms)
-    flows |= metered(connection, partner.meters, registry, first_ms, end_ms)
+    flows, totals = _solved(connection, partner, grids, first_ms, end_ms)
+    flows |= metered(connection, partner.meters, first_ms, end_ms)
     theirs = newest(connection, partner.centre, Side.THEIRS, first_ms, end_ms)
     own = _own_factors(connection, partner, grids, first_ms, end_ms)
     result = {}
@@ -40,7 +42,8 @@ def said(
             down, up = None if other is None else other.factor, own.get(start)
         else:
             down, up = own.get(start), None if other is None else other.reverse_factor
-        result[start] = Said(forward, reverse, down, up, _carbon(forward, down), _carbon(reverse, up))
+        carbon = _carbon(forward, down), _carbon(reverse, up)
+        result[start] = Said(forward, reverse, down, up, *carbon, totals.get(start))
     return result
 
 
@@ -50,47 +53,39 @@ def _carbon(energy_mwh: int, factor: int | None) -> int | None:
     return None if factor is None else carbon_ug(energy_mwh, factor)
 
 
-def metered(
-    connection: Connection, meters: Iterable[Meter], registry: Registry, first_ms: int, end_ms: int
-) -> dict[int, Flow]:
-    """Return the energy of the slots that records of these meters cover wholly, once."""
-    homes = {id(item): each.id for each in registry.station for item in each.meter}
+def metered(connection: Connection, meters: Iterable[Meter], first_ms: int, end_ms: int) -> dict[int, Flow]:
+    """Return the energy of the slots that records of these meters, one after the other in service, cover wholly."""
+    known = numbers(connection)
+    found = [Metered(*known[key], item) for item in meters if (key := (item.gateway, item.id)) in known]
+    records = Records(connection, found, first_ms, end_ms)
     result: dict[int, Flow] = {}
-    for item in meters:
-        found = connection.execute(
-            select(meter.c.id, meter.c.station)
-            .join(station, station.c.id == meter.c.station)
-            .where(meter.c.gateway == item.gateway, meter.c.name == item.id, station.c.name == homes.get(id(item)))
-        ).first()
-        if found is None:
-            continue
-        covered: dict[int, list[int]] = {}
-        for row in connection.execute(
-            select(interval.c.start_ms, interval.c.duration_ms, interval.c.forward_mwh, interval.c.reverse_mwh).where(
-                interval.c.station == found.station,
-                interval.c.meter == found.id,
-                interval.c.start_ms >= first_ms,
-                interval.c.start_ms < end_ms,
-            )
-        ):
-            slot = covered.setdefault(row.start_ms - row.start_ms % SLOT_MS, [0, 0, 0])
-            for place, value in enumerate((row.duration_ms, row.forward_mwh, row.reverse_mwh)):
-                slot[place] += value
-        for start, (duration, forward, reverse) in covered.items():
-            if duration == SLOT_MS and item.in_service(start):
-                result[start] = (reverse, forward) if item.inverted else (forward, reverse)
+    for item in found:
+        for start in range(first_ms, end_ms, SLOT_MS):
+            try:
+                energy = records.of(item, start) if item.meter.in_service(start) else None
+            except MeteringError:  # the grid service tells of it
+                continue
+            if energy is not None:
+                result[start] = energy.forward_mwh, energy.reverse_mwh
     return result
 
 
-def _solved(connection: Connection, partner: Partner, grids: KeptGrids, first_ms: int, end_ms: int) -> dict[int, Flow]:
-    """Return the energy that telemetry told, as the solved slots have it: a net one, since it knows no more."""
-    result = {}
+def _solved(
+    connection: Connection, partner: Partner, grids: KeptGrids, first_ms: int, end_ms: int
+) -> tuple[dict[int, Flow], dict[int, Totals]]:
+    """Return what the solved slots have: the energy that telemetry told, a net one, and the sums of the grid."""
+    flows: dict[int, Flow] = {}
+    totals: dict[int, Totals] = {}
+    layouts: dict[int, Layout] = {}
     for slot in shelf.slots(connection, first_ms, end_ms):
-        power = _power(partner, grids[slot.grid].grid, slot)
+        layout = layouts.setdefault(slot.grid, Layout(grids[slot.grid]))
+        if (found := totals_of(layout, slot)) is not None:
+            totals[slot.start_ms] = found
+        power = _power(partner, layout.kept.grid, slot)
         if power is not None:
             energy = round(power * slot.measured.hours * _MWH_PER_MEGAWATT_HOUR)
-            result[slot.start_ms] = (max(energy, 0), max(-energy, 0))
-    return result
+            flows[slot.start_ms] = max(energy, 0), max(-energy, 0)
+    return flows, totals
 
 
 def _power(partner: Partner, grid: Grid, slot: KeptSlot) -> float | None:

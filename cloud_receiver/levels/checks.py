@@ -14,7 +14,6 @@ from cloud_receiver.levels.compare import ARITHMETIC, CARBON, FACTOR, KINDS, Lim
 from cloud_receiver.levels.partner import Partner, Side
 from cloud_receiver.levels.stations import KINDS as STATION_KINDS
 from cloud_receiver.levels.stations import Pair, both_sides
-from cloud_receiver.registry import Registry
 from diantan_core import day_start_ms, next_day_start_ms
 
 SLOT_MS: Final = 900_000
@@ -40,11 +39,11 @@ def check_day(
 
 
 def check_station_day(
-    connection: Connection, pair: Pair, registry: Registry, day_ms: int, *, until_ms: int, now_ms: int
+    connection: Connection, pair: Pair, day_ms: int, *, until_ms: int, now_ms: int
 ) -> tuple[int, int]:
     """Compare a station's day with the grid's meter of its load; return how many findings were opened and closed."""
     end_ms = _end(day_ms, pair.station.timezone, until_ms)
-    both = both_sides(connection, pair, registry, day_ms, end_ms)
+    both = both_sides(connection, pair, day_ms, end_ms)
     subject = f"station {pair.station.id}"
     kinds = (*STATION_KINDS, DAY)
     drafts = _drafts(subject, pair.station.node, (_ended(both[0], end_ms), _ended(both[1], end_ms)), pair.limits, kinds)

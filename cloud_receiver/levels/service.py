@@ -73,7 +73,6 @@ class Levels:
                     quarantine=Quarantine(
                         intake.quarantine_per_minute, intake.quarantine_rows, intake.quarantine_bytes
                     ),
-                    registry=registry,
                     timezone=zone_of(registry),
                 )
             )
@@ -149,9 +148,7 @@ class Levels:
         for pair in found:
             for day in days_of(until_ms - LOOK_BACK_MS, until_ms - 1, pair.station.timezone):
                 with writing(self._engine) as connection:
-                    opened, closed = check_station_day(
-                        connection, pair, self._registry, day, until_ms=until_ms, now_ms=now_ms
-                    )
+                    opened, closed = check_station_day(connection, pair, day, until_ms=until_ms, now_ms=now_ms)
                 if opened or closed:
                     log.info("load of station %s: %d findings opened, %d closed", pair.station.id, opened, closed)
         self._checked = until_ms

@@ -58,12 +58,12 @@ def pairs(registry: Registry, grids: KeptGrids) -> list[Pair]:
 
 
 def both_sides(
-    connection: Connection, pair: Pair, registry: Registry, first_ms: int, end_ms: int
+    connection: Connection, pair: Pair, first_ms: int, end_ms: int
 ) -> tuple[dict[int, Said], dict[int, Said]]:
     """Return what the grid's meter and what the station say of each slot that starts in [first_ms, end_ms)."""
     factors = factor_messages.latest(connection, pair.station.node, first_ms, end_ms - 1)
-    above = _summed(connection, pair.above, registry, first_ms, end_ms)
-    own = _summed(connection, pair.own, registry, first_ms, end_ms)
+    above = _summed(connection, pair.above, first_ms, end_ms)
+    own = _summed(connection, pair.own, first_ms, end_ms)
     carbon = _carbon(connection, pair, first_ms, end_ms)
     ours = {
         start: Said(forward, reverse, factor, factor, *_borne(forward, reverse, factor))
@@ -78,11 +78,9 @@ def both_sides(
     return ours, theirs
 
 
-def _summed(
-    connection: Connection, meters: tuple[Meter, ...], registry: Registry, first_ms: int, end_ms: int
-) -> dict[int, Flow]:
+def _summed(connection: Connection, meters: tuple[Meter, ...], first_ms: int, end_ms: int) -> dict[int, Flow]:
     """Return the energy of all meters together in the slots that each one in service covers."""
-    parts = [(item, metered(connection, [item], registry, first_ms, end_ms)) for item in meters]
+    parts = [(item, metered(connection, [item], first_ms, end_ms)) for item in meters]
     result = {}
     for start in {start for _, part in parts for start in part}:
         flows = [part.get(start) for item, part in parts if item.in_service(start)]

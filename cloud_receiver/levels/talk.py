@@ -23,7 +23,6 @@ from cloud_receiver.levels.partner import Partner, Side
 from cloud_receiver.levels.speak import Repetition
 from cloud_receiver.quarantine import Quarantine, Refused
 from cloud_receiver.refusal import RefusalError
-from cloud_receiver.registry import Registry
 from cloud_receiver.schema import grid_slot
 from wire.envelope import Signer
 from wire.link import LinkError, Received
@@ -83,7 +82,6 @@ class Talk:
         own_name: str,
         partners: Mapping[str, tuple[Partner, LevelLink]],
         *,
-        registry: Registry,
         timezone: str,
         quarantine: Quarantine,
     ) -> None:
@@ -93,7 +91,6 @@ class Talk:
         self._clock = clock
         self._own = own_name
         self._partners = dict(partners)
-        self._registry = registry
         self._zone = timezone
         self._quarantine = quarantine
         self._waiting: deque[Received] = deque()
@@ -195,9 +192,8 @@ class Talk:
         if token != state.seen or whole:
             first_ms = now_ms - (ALL_MS if whole else RECENT_MS)
             with writing(self._engine) as connection:
-                said = boundary.said(connection, partner, self._registry, first_ms=_slot(first_ms), end_ms=now_ms)
-                ended = {start: item for start, item in said.items() if start + SLOT_MS <= now_ms}
-                for statement in speak.statements(connection, partner, ended, self._own, now_ms):
+                said = boundary.said(connection, partner, _slot(first_ms), _slot(now_ms))
+                for statement in speak.statements(connection, partner, said, self._own, now_ms):
                     speak.enter(connection, partner, statement, self._signer, self._own)
                     self._dirty[partner.centre].update(
                         range(

@@ -158,7 +158,6 @@ def boundary(tmp_path: Path) -> Iterator[Boundary]:
         (partner,) = of(registry)
         talk = Talk(
             *(engine, Signer(keys[name]), clock, name, {partner.centre: (partner, wire)}),
-            registry=registry,
             timezone="Asia/Shanghai",
             quarantine=Quarantine(60, 1000),
         )

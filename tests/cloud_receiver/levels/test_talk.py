@@ -182,7 +182,6 @@ def test_a_restart_says_nothing_twice_and_compares_what_was_left(boundary: Any) 
     again = type(talk)(
         *(boundary.parent.engine, Signer(boundary.parent.key), boundary.clock, "province"),
         {"city": (boundary.parent.partner, boundary.wire)},
-        registry=talk._registry,
         timezone="Asia/Shanghai",
         quarantine=talk._quarantine,
     )

@@ -100,10 +100,13 @@ def frames(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
         data = data[start:]
 
 
-def await_acknowledgements(connection: socket.socket, expected: dict[str, int]) -> None:
-    """Read the centre's acknowledgements until each gateway's journal is stored up to the expected sequence."""
+def await_acknowledgements(connection: socket.socket, expected: dict[str, int], silence_s: float = _SILENCE_S) -> None:
+    """Read the centre's acknowledgements until each gateway's journal is stored up to the expected sequence.
+
+    TimeoutError when none comes for so long.
+    """
     waiting = dict(expected)
-    connection.settimeout(_SILENCE_S)  # a receiver that has died says nothing for ever
+    connection.settimeout(silence_s)  # a receiver that has died says nothing for ever
     for _, body in frames(connection):
         topic_bytes = int.from_bytes(body[:2], "big")
         content = cbor2.loads(cbor2.loads(body[2 + topic_bytes :]).value[2])

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from cloud_receiver import database, enrolment
 from cloud_receiver.registry import Registry
+from wire.domain import EMISSION_END_UG
 from wire.envelope import Signer
 from wire.keys import ALGORITHMS, AlgorithmName, generate
 from wire.proof import form
@@ -379,3 +380,33 @@ def test_a_meter_of_several_gateways_is_asked_for(centre: Centre) -> None:
 def test_what_the_store_does_not_have_is_said(centre: Centre) -> None:
     with pytest.raises(ProofError, match=r"no interval of meter 'C01' in 2026-07-01T00:30:00\.001"):
         centre.prove(34)
+
+
+def emission(slot: int, grams: int = 700) -> Record:
+    """Return what a generating unit emitted in a slot; its register starts again from 0 in the third one."""
+    total = (EMISSION_END_UG - 2 * grams * 10**6 + (slot + 1) * grams * 10**6) % EMISSION_END_UG
+    return replace(
+        interval(slot, factor=None), carbon_forward_ug=grams * 10**6, carbon_forward_total_ug=total, factor=None
+    )
+
+
+def test_the_emission_of_a_generating_unit_is_measured_and_not_recomputed(bare: Centre) -> None:
+    bare.take(*batches([emission(slot) for slot in range(8)]))
+    verdict = verify(bare.prove(0, 7), bare.keys)
+    assert failures(verdict) == []
+    found = check(verdict, "carbon arithmetic")
+    assert found.outcome is Outcome.NOT_CHECKED
+    assert "measured" in found.text
+    assert check(verdict, "register continuity").outcome is Outcome.PASSED
+
+
+def test_carbon_without_a_factor_beside_factors_is_a_fault(bare: Centre) -> None:
+    found = [interval(slot) for slot in range(8)]
+    found[3] = replace(interval(3, factor=None), carbon_forward_ug=7, carbon_forward_total_ug=7)
+    assert "carbon arithmetic" in proved_by(bare, list(found))
+
+
+def test_an_emission_register_that_does_not_go_on_is_a_fault(bare: Centre) -> None:
+    found = [emission(slot) for slot in range(8)]
+    found[2] = emission(2, 701)
+    assert proved_by(bare, found) == ["register continuity"]

@@ -17,8 +17,14 @@ Key = tuple[bytes, int, int]
 
 
 def arithmetic(contents: Contents) -> Check:
-    """Check carbon = energy × factor of every interval and adjustment of the meter in the proof."""
+    """Check carbon = energy × factor of every interval and adjustment of the meter in the proof.
+
+    A generating unit's emission (发电侧排放量) is measured; no factor was applied, and there is nothing to compute it from.
+    """
     name = "carbon arithmetic"
+    if _of_a_unit(contents):
+        text = "no factor was applied to any interval: the carbon was measured, as a generating unit's emission is"
+        return not_checked(name, text)
     faults: list[str] = []
     for item in contents.intervals:
         faults += [
@@ -33,6 +39,13 @@ def arithmetic(contents: Contents) -> Check:
     if contents.adjustments:
         text += f" and {len(contents.adjustments)} adjustment(s)"
     return passed(name, f"{text}: carbon = energy × factor, to less than 1 µg")
+
+
+def _of_a_unit(contents: Contents) -> bool:
+    """Return whether all carbon of the meter came without a factor."""
+    factors = {item.factor for item in contents.intervals}
+    factors.update(factor for item in contents.adjustments for factor in (item.factor_used, item.factor_now))
+    return factors == {None} and any(item.carbon_forward_ug for item in contents.intervals)
 
 
 def _adjustments(contents: Contents) -> list[str]:

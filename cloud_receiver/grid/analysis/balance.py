@@ -52,7 +52,7 @@ class Balance(Analysis):
             fields.carbon("residual", "residual 残差"),
             fields.carbon("rounding_bound", "bound of rounding 舍入限值", shown=False),
             fields.carbon("untraced", "untraced 未追踪"),
-            fields.energy("unknown_energy", "unknown origin 来源不明", shown=False),
+            fields.energy("unknown_energy", "unknown origin 来源不明"),
             fields.energy("undefined_energy", "without factor 无因子"),
             fields.energy("fallback_energy", "on fallback 替代电量", shown=False),
             fields.carbon("fallback_carbon", "on fallback 替代碳量", shown=False),

@@ -26,7 +26,7 @@ _FIELDS = (
 _REST = (
     fields.energy("without_factor", "without factor 无因子电量", shown=False),
     fields.energy("unsent", "sent by nobody 无来源电量", shown=False),
-    fields.count("slots", "slots 时段"),
+    fields.count("slots", "slots 时段", shown=False),
     *gaps.GAP_FIELDS,
 )
 _RATES = (

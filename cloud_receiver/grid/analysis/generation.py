@@ -27,7 +27,7 @@ _FIELDS = (
     fields.energy("taken_energy", "taken 下网电量"),
     fields.carbon("taken_carbon", "taken 下网碳量", shown=False),
     fields.carbon("idle_emission", "idle 停机排放", shown=False),
-    fields.count("slots", "slots 时段"),
+    fields.count("slots", "slots 时段", shown=False),
     *gaps.GAP_FIELDS,
 )
 

@@ -24,7 +24,7 @@ _TAKEN = (
     fields.energy("undefined_energy", "without factor 无因子电量", shown=False),
 )
 _REST = (
-    fields.count("slots", "slots 时段"),
+    fields.count("slots", "slots 时段", shown=False),
     fields.count("slots_fallback", "fallback 替代"),
     fields.count("slots_undefined", "undefined 未定义"),
     *gaps.GAP_FIELDS,

@@ -207,3 +207,23 @@ def test_names_are_no_formulas() -> None:
     row = {field.name: None for field in query.fields} | {"load": "=cmd()", "node": "S1", "energy_kwh": -5}
     (line,) = list(csv.DictReader(io.StringIO("".join(history_text.csv_lines(query, [row])))))
     assert (line["load"], line["energy_kwh"]) == ("'=cmd()", "-0.000005")
+
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "grid.md").read_text()
+COMMANDS = [
+    line.partition("#")[0].split()[1:]
+    for line in DOCUMENT.splitlines()
+    if line.startswith(
+        ("diantan-receiver grid history", "diantan-receiver grid verify", "diantan-receiver grid show --")
+    )
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_the_document_s_commands_are_commands(directory: Path, arguments: list[str]) -> None:
+    # What they ask for is not all in this store; a command line that is none ends with 2.
+    assert main([*arguments, "--config", str(directory / "receiver.toml")]) in {0, 1}
+
+
+def test_the_document_has_commands() -> None:
+    assert len(COMMANDS) == 7

@@ -19,7 +19,7 @@ Key = tuple[bytes, int, int]
 def arithmetic(contents: Contents) -> Check:
     """Check carbon = energy × factor of every interval and adjustment of the meter in the proof.
 
-    A generating unit's emission (发电侧排放量) is measured; no factor was applied, and there is nothing to compute it from.
+    A generating unit's emission (发电侧排放量) is measured, without a factor: there is nothing to compute it from.
     """
     name = "carbon arithmetic"
     if _of_a_unit(contents):

@@ -20,8 +20,8 @@ POLL_SECONDS: Final = 300
 STATUS_SECONDS: Final = 5
 METER_PROFILE: Final = "sim-grid-meter"
 RESOLUTION_KWH: Final = "0.001"
-UNIT_CLASS: Final = "0.2"
-USER_CLASS: Final = "0.5"
+ACCURACY_CLASS: Final = "1"
+"""The simulated meters have no error, but at a thousand times real time a reading is late by simulated seconds."""
 WAIT_S: Final = 300
 """How long after its end a slot waits for the records of its meters: a third of a second of real time."""
 
@@ -191,7 +191,7 @@ def _registry(plan: GridPlan) -> Iterator[str]:
             yield (
                 f'[[station.meter]]\nid = "{meter.id}"\nrole = "{meter.role}"\ngateway = "{gateway.id}"\n'
                 f'measures = "{meter.element}"\nresolution_kwh = "{RESOLUTION_KWH}"\nrated_kw = "{meter.rated_kw}"\n'
-                f'accuracy_class = "{UNIT_CLASS if meter.generates else USER_CLASS}"\n'
+                f'accuracy_class = "{ACCURACY_CLASS}"\n'
             )
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Common = Callable[[argparse.ArgumentParser], None]
@@ -30,6 +31,12 @@ def add_history(parser: argparse.ArgumentParser, common: Common) -> None:
     add_span(parser)
     parser.add_argument(
         "--by", choices=("slot", "day", "month"), help="default: day; slot for a single node and with --slot"
+    )
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="with NODE: also draw its day, or its month, as .png or .svg (needs the extra `figures`)",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true")

@@ -5,15 +5,20 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 import clock
 from cloud_receiver import config, database
+from cloud_receiver.figures.day import DayPicture, MonthPicture, draw
+from cloud_receiver.figures.from_history import node_slots
+from cloud_receiver.figures.style import form_of
 from cloud_receiver.grid import history, history_text, history_versions, shelf, show_slot
 from cloud_receiver.grid.analysis import reading
-from cloud_receiver.grid.analysis.periods import By, Span, utc
+from cloud_receiver.grid.analysis.periods import By, Span, period_of, utc
 from cloud_receiver.grid.history import DEFAULT_ZONE, HistoryError, Query
 from cloud_receiver.orders.waiting import Progress
 
@@ -66,6 +71,8 @@ def _print(connection: Connection, options: argparse.Namespace, zone: str) -> No
     if options.versions:
         _versions(connection, span, options)
         return
+    if options.figure is not None:
+        _draw(connection, span, zone, options)
     by = By(options.by or (By.SLOT if options.slot is not None or options.node is not None else By.DAY))
     query = Query(_kind(options), span, by, zone, _node(connection, options.node))
     progress = progress_of(options)
@@ -99,6 +106,27 @@ def _versions(connection: Connection, span: Span, options: argparse.Namespace) -
         if only is not None and version.change is not None:
             version = history_versions.of_nodes(version, only)  # noqa: PLW2901 - the same version, less of it
         sys.stdout.write(f"{json.dumps(version.record(), ensure_ascii=False) if options.json else version.line()}\n")
+
+
+def _draw(connection: Connection, span: Span, zone: str, options: argparse.Namespace) -> None:
+    """Draw a node's day or month; FigureError, HistoryError for what is neither."""
+    form_of(options.figure)  # before the work is done
+    if options.node is None:
+        raise HistoryError("grid history: --figure draws one node: expected NODE")
+    day, month = (period_of(span.first_ms, by, zone) for by in (By.DAY, By.MONTH))
+    if span.end_ms > month.end_ms:
+        raise HistoryError("grid history: --figure draws a day or a month, found a longer span")
+    local = datetime.fromtimestamp(span.first_ms / 1000, ZoneInfo(zone))
+    query = Query("nodes", span, By.SLOT, zone, _node(connection, options.node))
+    nodes = node_slots(history.tables(connection, query))
+    if not nodes:
+        raise HistoryError(f"grid history: no slot of {options.node} is stored in this span")
+    picture: DayPicture | MonthPicture
+    if span.end_ms <= day.end_ms:
+        picture = DayPicture(local.date(), zone, nodes)
+    else:
+        picture = MonthPicture(local.year, local.month, zone, nodes)
+    draw(picture, options.figure)
 
 
 def _kind(options: argparse.Namespace) -> str:

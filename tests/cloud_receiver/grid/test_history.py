@@ -209,6 +209,27 @@ def test_names_are_no_formulas() -> None:
     assert (line["load"], line["energy_kwh"]) == ("'=cmd()", "-0.000005")
 
 
+@pytest.mark.parametrize("span", ["2026-07-01", "2026-07"])
+def test_a_nodes_day_and_month_are_drawn(run: Run, tmp_path: Path, span: str) -> None:
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "u1.svg"
+    assert "U1" in run("history", "U1", "--from", span, "--figure", str(file))
+    assert file.read_bytes().lstrip().startswith(b"<?xml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--figure", "day.svg"], "draws one node"),
+        (["U1", "--figure", "day.gif"], "day.gif"),
+        (["U1", "--from", "2026-06", "--to", "2026-07", "--figure", "day.svg"], "found a longer span"),
+        (["U1", "--from", "2026-06-29", "--figure", "day.svg"], "no slot of U1 is stored"),
+    ],
+)
+def test_figures_that_cannot_be_are_told(run: Run, arguments: list[str], said: str) -> None:
+    assert said in run("history", *arguments, status=1)
+
+
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "grid.md").read_text()
 COMMANDS = [
     line.partition("#")[0].split()[1:]

@@ -7,7 +7,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -path core/fuzz -prune -
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo chaos test test-rust test-python lint format bench wheel lock clean inspect-mutants
+.PHONY: help setup demo grid-demo chaos test test-rust test-python lint format bench wheel lock clean inspect-mutants
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ setup: $(STAMP)-build ## create the environment from pinned, hash-checked requir
 
 demo: setup ## run one simulated day of a charging station (SESSIONS=FILE replays real sessions)
 	$(BIN)/python -m demo $(if $(SESSIONS),--sessions $(SESSIONS)) $(DEMO_ARGS)
+
+.power-flow/.stamp: $(STAMP)-venv requirements/power-flow.txt
+	@echo "installing pandapower, in an environment of its own"
+	@$(BIN)/python -m venv .power-flow
+	@.power-flow/bin/pip install --quiet --require-hashes --requirement requirements/power-flow.txt
+	@touch $@
+
+grid-demo: setup .power-flow/.stamp ## run a day of the IEEE 118-bus network, from power flow to meters, and close its carbon books
+	$(BIN)/python -m demo.grid $(GRID_DEMO_ARGS)
 
 chaos: setup ## kill, cut off and mislead real processes, then count every record (ROUNDS=3 SEED=1)
 	$(BIN)/python -m chaos --rounds $(or $(ROUNDS),3) --seed $(or $(SEED),1) $(CHAOS_ARGS)
@@ -67,5 +76,5 @@ lock: setup ## pin the requirements again from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/compile.sh
 
 clean: ## remove everything the build made
-	rm -rf $(VENV) target dist .demo .chaos .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) target dist .demo .grid-demo .power-flow .chaos .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,14 +1,21 @@
 #!/bin/sh
-# Pins what pyproject.toml asks for, with hashes and without naming a registry. Run from the repository's root.
+# Pins what pyproject.toml asks for, and what the grid demonstration's power flow needs, with hashes and without naming a
+# registry. Run from the repository's root.
 set -eu
 compile() {
     out=$1; shift
+    of pyproject.toml "$@"
+}
+of() {
+    from=$1; shift
     CUSTOM_COMPILE_COMMAND="make lock" pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
         --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-annotate \
-        --output-file "requirements/$out.txt" "$@" pyproject.toml
+        --output-file "requirements/$out.txt" "$@" "$from"
 }
 compile agent --extra agent --extra sm2
 compile receiver --extra receiver --extra sm2
 compile sim --extra sim
 compile figures --extra receiver --extra figures
 compile dev --extra agent --extra receiver --extra sim --extra figures --extra sm2 --extra dev
+out=power-flow
+of requirements/power-flow.in

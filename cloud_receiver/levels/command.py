@@ -26,7 +26,7 @@ def shown(options: argparse.Namespace) -> None:
     settings = config.load(Path(options.config))
     stations = registry.load(settings.registry)
     found = partners(settings.parent, settings.child, stations, settings.centre.name)
-    zone = ZoneInfo(zone_of(stations))
+    zone = ZoneInfo(zone_of(settings))
     now = datetime.fromtimestamp(clock.from_spec(options.clock).now_ms() / 1000, UTC).astimezone(zone)
     begin = datetime.combine(options.day or now.date(), time(), zone)
     day_ms = int(begin.timestamp() * 1000)

@@ -13,6 +13,7 @@ from cloud_receiver.broker_config import Broker
 from cloud_receiver.config import Settings
 from cloud_receiver.database import reading, writing
 from cloud_receiver.grid import shelf
+from cloud_receiver.grid.config import Grid
 from cloud_receiver.levels.checks import check_station_day, days_of
 from cloud_receiver.levels.partner import Rank, partners
 from cloud_receiver.levels.stations import pairs
@@ -28,7 +29,6 @@ SLOT_MS: Final = 900_000
 GRACE_MS: Final = 2 * SLOT_MS
 LOOK_BACK_MS: Final = 2 * 86_400_000
 PAUSE_S: Final = 1.0  # real time
-ZONE: Final = "Asia/Shanghai"
 
 
 class Levels:
@@ -73,7 +73,7 @@ class Levels:
                     quarantine=Quarantine(
                         intake.quarantine_per_minute, intake.quarantine_rows, intake.quarantine_bytes
                     ),
-                    timezone=zone_of(registry),
+                    timezone=zone_of(settings),
                 )
             )
         self._upward = self._talks[0] if self._parent_link is not None else None
@@ -154,6 +154,6 @@ class Levels:
         self._checked = until_ms
 
 
-def zone_of(registry: Registry) -> str:
-    """Return the zone in which days are counted at boundaries: that of the first station."""
-    return registry.station[0].timezone if registry.station else ZONE
+def zone_of(settings: Settings) -> str:
+    """Return the zone in which days are counted at boundaries: that of the grid."""
+    return (settings.grid or Grid()).timezone

@@ -14,6 +14,7 @@ from cloud_receiver.api.parameters import Form
 from cloud_receiver.api.problems import ProblemError
 
 _CHUNK: Final = 1 << 16
+_WHOLE: Final = 10  # times as long as a part of it an answer may take
 _HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
 """A correction may come for weeks: whoever keeps an answer asks with its tag whether it still holds."""
 
@@ -31,14 +32,14 @@ class Sending:
         response = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
         response.content_length = len(content)
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with asyncio.timeout(self.timeout_s * _WHOLE):
                 await response.prepare(request)
-            if request.method != "HEAD":
-                for place in range(0, len(content), _CHUNK):
-                    async with asyncio.timeout(self.timeout_s):
-                        await response.write(content[place : place + _CHUNK])
-            async with asyncio.timeout(self.timeout_s):
-                await response.write_eof()
+                if request.method != "HEAD":
+                    for place in range(0, len(content), _CHUNK):
+                        async with asyncio.timeout(self.timeout_s):
+                            await response.write(content[place : place + _CHUNK])
+                async with asyncio.timeout(self.timeout_s):
+                    await response.write_eof()
         except TimeoutError:
             response.force_close()
             if request.transport is not None:

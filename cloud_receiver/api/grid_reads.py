@@ -106,7 +106,8 @@ class GridReads:
                 raise not_found("no slot of the grid is stored yet")
             query = Query("nodes", Span(known[1], known[1] + 1), By.SLOT)
             stored = reading.stored(connection, query.span)
-            rows = [row for table in history.tables(connection, query) for row in history.records(table)]
+            found = history.tables(connection, query, grids=self.grids(connection))
+            rows = [row for table in found for row in history.records(table)]
         rows = [row for row in rows if kind in {None, row["kind"]}]
 
         async def make() -> tuple[object, None]:

@@ -27,6 +27,9 @@ from cloud_receiver.grid.telemetry import TelemetryError
 
 LARGEST_JSON: Final = 4 << 20
 """A document is read at once, and the intake waits meanwhile; tables are read line by line."""
+WHOLE: Final = 10
+"""How many times as long as a part of it a body may take."""
+_BODIES: Final = 8  # received at a time, each in a file
 _MIB: Final = 1 << 20
 _ONE_TRANSACTION: Final = 32
 """Slots."""
@@ -37,7 +40,7 @@ CLIENT: Final = web.RequestKey("client", str)
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of a body: size uncompressed, and how long each part of it may take."""
+    """Bounds of a body: size uncompressed, and how long each part of it may take; the whole, `WHOLE` times as long."""
 
     body_bytes: int
     timeout_s: float
@@ -51,6 +54,7 @@ class Measurements:
         self._limits = limits
         self._max_factor = max_factor
         self._now_ms = now_ms
+        self._bodies = asyncio.Semaphore(_BODIES)
         self._turn = asyncio.Lock()
 
     async def post(self, request: web.Request) -> web.StreamResponse:
@@ -62,8 +66,7 @@ class Measurements:
             raise _too_large(largest)
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / name
-            with path.open("wb") as file:
-                await self._receive(request, file, largest)
+            await self._received(request, path, largest)
             # One body at a time: what it is checked against and stored in is one store.
             async with self._turn:
                 return await self._enter(request[CLIENT], path)
@@ -87,6 +90,16 @@ class Measurements:
             f"expected Content-Type: application/json or text/csv, found {content_type[:80]!r}",
             headers={"Accept": "application/json, text/csv"},
         )
+
+    async def _received(self, request: web.Request, path: Path, largest: int) -> None:
+        """Write a body to a file; ProblemError for one that takes too long, a few bytes at a time."""
+        longest_s = self._limits.timeout_s * WHOLE
+        try:
+            async with self._bodies, asyncio.timeout(longest_s):
+                with path.open("wb") as file:
+                    await self._receive(request, file, largest)
+        except TimeoutError:
+            raise _too_slow(f"the body did not come in {longest_s:g} s") from None
 
     async def _receive(self, request: web.Request, file: IO[bytes], largest: int) -> None:
         encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
@@ -118,8 +131,7 @@ class Measurements:
                 async with asyncio.timeout(self._limits.timeout_s):
                     chunk = await request.content.readany()
             except TimeoutError:
-                detail = f"nothing of the body came in {self._limits.timeout_s:g} s"
-                raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"}) from None
+                raise _too_slow(f"nothing of the body came in {self._limits.timeout_s:g} s") from None
             if not chunk:
                 return
             size += len(chunk)
@@ -189,6 +201,10 @@ class _Gzip:
         """ProblemError for a body that ended too soon."""
         if self._begun:
             raise bad_request("the body is not gzip: it ends too soon")
+
+
+def _too_slow(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"})
 
 
 def _too_large(largest: int) -> ProblemError:

@@ -106,9 +106,17 @@ def records(table: Table) -> Iterator[Row]:
         yield {**head, **row}
 
 
-def tables(connection: Connection, query: Query, progress: Callable[[int], None] = lambda _: None) -> Iterator[Table]:
-    """Yield the periods that have slots, in order of time; `progress` gets the time that has been come to."""
-    tally = query.tally(shelf.grids(connection))
+def tables(
+    connection: Connection,
+    query: Query,
+    progress: Callable[[int], None] = lambda _: None,
+    grids: KeptGrids | None = None,
+) -> Iterator[Table]:
+    """Yield the periods that have slots, in order of time; `progress` gets the time that has been come to.
+
+    `grids`: those of the store, where they are known already.
+    """
+    tally = query.tally(grids or shelf.grids(connection))
     for window in reading.windows(reading.clipped(connection, query.span)):
         for versions in reading.versions(connection, window):
             yield from tally.take(versions)

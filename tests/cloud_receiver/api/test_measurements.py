@@ -14,6 +14,7 @@ from api_support import NOW_MS, Answer, Client, raw, serving
 from sqlalchemy import select
 
 from cloud_receiver import database
+from cloud_receiver.api import measurements
 from cloud_receiver.api.tokens import Role
 from cloud_receiver.grid import telemetry
 from cloud_receiver.grid.analysis.periods import SLOT_MS, utc
@@ -221,6 +222,21 @@ def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
 
     assert b" 408 " in ask(tmp_path, work, timeout_s=1)
     assert stored(tmp_path) == []
+
+
+def test_a_body_that_comes_by_drops_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measurements, "WHOLE", 1)
+
+    async def work(client: Client) -> Answer:
+        async def drops() -> Any:
+            while True:  # until the receiver ends it
+                yield b" "
+                await asyncio.sleep(0.02)
+
+        return await client.post(PATH, drops())  # type: ignore[arg-type]  # a body without a length
+
+    answer = ask(tmp_path, work, timeout_s=1)
+    assert (answer.status, answer.json["detail"]) == (408, "the body did not come in 1 s")
 
 
 @pytest.mark.parametrize("length", ["1, 2", "-5", "abc", "5\r\nContent-Length: 6", "5\r\nTransfer-Encoding: chunked"])

@@ -15,6 +15,7 @@ pub mod dlt645;
 pub mod dlt698;
 mod edges;
 pub mod error;
+pub mod estimation;
 pub mod intervals;
 mod ledger;
 mod outlet;

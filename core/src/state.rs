@@ -16,7 +16,7 @@ pub(crate) enum Kind {
 }
 
 /// CRC-32 (ISO-HDLC): finds a state cut short or damaged on its way to the disk.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for &byte in bytes {
         crc ^= u32::from(byte);

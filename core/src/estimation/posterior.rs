@@ -1,0 +1,359 @@
+//! Data and priors together: expectation and maximisation over which chargers are altered.
+
+use super::chain::Chain;
+use super::dense::{Cholesky, Square, dot};
+use super::error::EstimationError;
+use super::rows::Maker;
+
+/// A linear function of the unknowns.
+pub(super) type Function = Vec<(usize, f64)>;
+
+/// Posterior of one θ column.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct EpochPosterior {
+    /// b = e(1 + g)/(1 + e): mean and standard deviation, the mixture's parts included.
+    pub(super) b: f64,
+    pub(super) sd: f64,
+    /// What data and anchors alone say of the difference to the cohort, and how well.
+    pub(super) alone: f64,
+    pub(super) alone_sd: f64,
+    /// Probability that it is altered.
+    pub(super) altered: f64,
+}
+
+/// Posterior of all unknowns.
+#[derive(Debug)]
+pub(super) struct Posterior {
+    pub(super) values: Vec<f64>,
+    pub(super) epochs: Vec<EpochPosterior>,
+    /// Standard uncertainty shared by all chargers.
+    pub(super) common: f64,
+    /// Scale of the residuals.
+    pub(super) scale: f64,
+    /// Mean square of the whitened, weighted residuals, before it is scaled.
+    pub(super) mean_square: f64,
+    root: Cholesky,
+}
+
+/// Mixture of sound and altered chargers.
+#[derive(Debug, Clone, Copy)]
+struct Mixture {
+    shares: [f64; 2],
+    variances: [f64; 2],
+}
+
+/// A normal distribution times the mixture.
+#[derive(Debug, Clone, Copy)]
+struct Tilted {
+    mean: f64,
+    variance: f64,
+    altered: f64,
+}
+
+impl Mixture {
+    /// Precision of the one normal distribution that stands for the mixture at this probability of being altered.
+    fn precision(&self, altered: f64) -> f64 {
+        let [sound, other] = self.variances;
+        (1.0 - altered) / sound + altered / other
+    }
+
+    fn tilt(&self, mean: f64, variance: f64) -> Tilted {
+        let parts = self.shares.iter().zip(&self.variances).map(|(share, own)| {
+            let total = variance + own;
+            let log = share.ln() - 0.5 * (total.ln() + mean * mean / total);
+            (log, mean * own / total, variance * own / total)
+        });
+        let parts: Vec<(f64, f64, f64)> = parts.collect();
+        let top = parts
+            .iter()
+            .fold(f64::NEG_INFINITY, |top, part| top.max(part.0));
+        let weights: Vec<f64> = parts.iter().map(|part| (part.0 - top).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        let mut tilted = Tilted {
+            mean: 0.0,
+            variance: 0.0,
+            altered: 0.0,
+        };
+        for (weight, (_, mean, _)) in weights.iter().zip(&parts) {
+            tilted.mean += weight / total * mean;
+            tilted.altered = weight / total;
+        }
+        for (weight, (_, mean, variance)) in weights.iter().zip(&parts) {
+            let apart = mean - tilted.mean;
+            tilted.variance += weight / total * (variance + apart * apart);
+        }
+        tilted
+    }
+}
+
+impl Posterior {
+    /// `scale` of the residuals; None: from their median.
+    pub(super) fn new(
+        maker: &Maker<'_>,
+        chain: &Chain,
+        scale: Option<f64>,
+        rounds: u32,
+    ) -> Result<Self, EstimationError> {
+        let settings = maker.settings;
+        let scale = scale.unwrap_or_else(|| chain.spread.scale());
+        let (mut matrix, mut side) = data(maker, chain, scale * scale);
+        fixed_priors(maker, &mut matrix, &mut side);
+        let mixture = Mixture {
+            shares: [1.0 - settings.altered_share, settings.altered_share],
+            variances: [settings.sound_sd.powi(2), settings.altered_sd.powi(2)],
+        };
+        let epochs = maker.layout.epochs.len();
+        let deviations: Vec<Function> = (0..epochs).map(|epoch| deviation(maker, epoch)).collect();
+        let mut precisions = vec![mixture.precision(settings.altered_share); epochs];
+        let mut tilted = Vec::new();
+        let mut solved = None;
+        for _ in 0..rounds {
+            let mut whole = matrix.clone();
+            for (function, precision) in deviations.iter().zip(&precisions) {
+                add_form(&mut whole, function, *precision);
+            }
+            let root = Cholesky::new(&whole).ok_or(EstimationError::Unsolvable)?;
+            let values = root.solve(&side);
+            tilted.clear();
+            let mut moved = 0.0_f64;
+            for (function, precision) in deviations.iter().zip(&mut precisions) {
+                let spread = root.root(function);
+                let variance = dot(&spread, &spread);
+                let mean = apply(function, &values);
+                let (alone, alone_variance) = cavity(mean, variance, *precision);
+                let both = mixture.tilt(alone, alone_variance);
+                let next = mixture.precision(both.altered);
+                moved = moved.max((next / *precision).ln().abs());
+                tilted.push((mean, variance, alone, alone_variance, both, spread));
+                *precision = next;
+            }
+            solved = Some((root, values));
+            if moved < 1e-9 {
+                break;
+            }
+        }
+        let (root, values) = solved.ok_or(EstimationError::Unsolvable)?;
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(EstimationError::Unsolvable);
+        }
+        let mut results = Vec::with_capacity(epochs);
+        let mut spreads = Vec::with_capacity(epochs);
+        for (epoch, (mean, variance, alone, alone_variance, both, spread)) in
+            tilted.iter().enumerate()
+        {
+            let function = error_of(maker, epoch);
+            let own = root.root(&function);
+            let share = dot(&own, spread) / variance;
+            let sd2 = dot(&own, &own) + share * share * (both.variance - variance);
+            results.push(EpochPosterior {
+                b: apply(&function, &values) + share * (both.mean - mean),
+                sd: sd2.max(0.0).sqrt(),
+                alone: *alone,
+                alone_sd: alone_variance.sqrt(),
+                altered: both.altered,
+            });
+            spreads.push(own);
+        }
+        let common = common(spreads.get(..maker.layout.chargers).unwrap_or(&[]));
+        let mean_square = mean_square(chain, &values);
+        Ok(Self {
+            values,
+            epochs: results,
+            common,
+            scale,
+            mean_square,
+            root,
+        })
+    }
+
+    /// Correlation of two unknowns.
+    pub(super) fn correlation(&self, first: usize, second: usize) -> f64 {
+        let (a, b) = (
+            self.root.root(&[(first, 1.0)]),
+            self.root.root(&[(second, 1.0)]),
+        );
+        dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()
+    }
+
+    /// An unknown and its standard uncertainty.
+    pub(super) fn of(&self, function: &[(usize, f64)]) -> (f64, f64) {
+        let root = self.root.root(function);
+        (apply(function, &self.values), dot(&root, &root).sqrt())
+    }
+}
+
+/// The mean of the covariances of two chargers each: what no comparison among them removes.
+fn common(spreads: &[Vec<f64>]) -> f64 {
+    let Some(first) = spreads.first() else {
+        return 0.0;
+    };
+    let mut sum = vec![0.0; first.len()];
+    let mut own = 0.0;
+    for spread in spreads {
+        own += dot(spread, spread);
+        super::dense::add_scaled(&mut sum, 1.0, spread);
+    }
+    let count = f64::from(u32::try_from(spreads.len()).unwrap_or(u32::MAX));
+    if spreads.len() < 2 {
+        return own.sqrt();
+    }
+    ((dot(&sum, &sum) - own) / (count * (count - 1.0)))
+        .max(0.0)
+        .sqrt()
+}
+
+fn data(maker: &Maker<'_>, chain: &Chain, variance: f64) -> (Square, Vec<f64>) {
+    let mut matrix = Square::zero(maker.layout.size);
+    let mut side = vec![0.0; maker.layout.size];
+    let sums = &chain.sums;
+    for row in 0..chain.data {
+        for column in 0..=row {
+            // Rounding differs above and below the diagonal.
+            let cell = f64::midpoint(sums.get(row, column), sums.get(column, row)) / variance;
+            matrix.add(row, column, cell);
+            if row != column {
+                matrix.add(column, row, cell);
+            }
+        }
+        if let Some(cell) = side.get_mut(row) {
+            *cell = f64::midpoint(sums.get(row, chain.data), sums.get(chain.data, row)) / variance;
+        }
+    }
+    (matrix, side)
+}
+
+fn mean_square(chain: &Chain, values: &[f64]) -> f64 {
+    if chain.rows == 0 {
+        return 0.0;
+    }
+    let sums = &chain.sums;
+    let known = values.get(..chain.data).unwrap_or(&[]);
+    let mut total = sums.get(chain.data, chain.data);
+    for (row, value) in known.iter().enumerate() {
+        let cells = sums.row(row);
+        let fitted = dot(cells.get(..chain.data).unwrap_or(&[]), known);
+        let side = f64::midpoint(sums.get(row, chain.data), sums.get(chain.data, row));
+        total += value * (fitted - 2.0 * side);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a count of windows")]
+    let rows = chain.rows as f64;
+    total.max(0.0) / rows
+}
+
+/// The distribution without its own prior: N(0, 1/precision).
+fn cavity(mean: f64, variance: f64, precision: f64) -> (f64, f64) {
+    let rest = 1.0 / variance - precision;
+    // Less than this is rounding: the data say nothing.
+    if rest <= 1e-9 * precision {
+        return (0.0, 1e9 / precision);
+    }
+    (mean / variance / rest, 1.0 / rest)
+}
+
+pub(super) fn apply(function: &[(usize, f64)], values: &[f64]) -> f64 {
+    let terms = function.iter().filter_map(|(place, factor)| {
+        let value = values.get(*place)?;
+        Some(factor * value)
+    });
+    terms.sum()
+}
+
+/// b of an epoch: g − θ, and what conversion takes of θ.
+pub(super) fn error_of(maker: &Maker<'_>, epoch: usize) -> Function {
+    let layout = maker.layout;
+    let mut function = vec![(layout.gain, 1.0), (epoch, -1.0)];
+    let charger = layout.epochs.get(epoch).map_or(0, |epoch| epoch.charger);
+    if let Some(Some(own)) = layout.own_conversion.get(charger) {
+        function.push((*own, 1.0));
+        function.extend(layout.conversion.map(|all| (all, 1.0)));
+    }
+    function
+}
+
+/// What it differs by from the cohort.
+fn deviation(maker: &Maker<'_>, epoch: usize) -> Function {
+    let mut function = error_of(maker, epoch);
+    function.push((maker.layout.cohort, -1.0));
+    function
+}
+
+fn add_form(matrix: &mut Square, function: &[(usize, f64)], precision: f64) {
+    for (row, a) in function {
+        for (column, b) in function {
+            matrix.add(*row, *column, precision * a * b);
+        }
+    }
+}
+
+fn fixed_priors(maker: &Maker<'_>, matrix: &mut Square, side: &mut [f64]) {
+    let (settings, layout) = (maker.settings, maker.layout);
+    let mut know = |function: &[(usize, f64)], value: f64, u: f64| {
+        let precision = 1.0 / (u * u);
+        add_form(matrix, function, precision);
+        for (place, factor) in function {
+            if let Some(cell) = side.get_mut(*place) {
+                *cell += precision * factor * value;
+            }
+        }
+    };
+    know(&[(layout.gain, 1.0)], settings.gain.value, settings.gain.u);
+    know(&[(layout.cohort, 1.0)], 0.0, settings.cohort_sd);
+    // Losses by design are known as a factor; guessed ones to as much as they are.
+    let guessed = |known: Option<f64>, sd: f64| if known.is_some() { sd } else { sd.max(1.0) };
+    know(
+        &[(layout.trunk, 1.0)],
+        1.0,
+        guessed(settings.trunk_loss, settings.trunk_sd),
+    );
+    let designed = maker
+        .chargers
+        .iter()
+        .all(|charger| charger.branch_loss.is_some());
+    know(
+        &[(layout.branches, 1.0)],
+        1.0,
+        guessed(designed.then_some(0.0), settings.branch_sd),
+    );
+    for number in 0..layout.chargers {
+        let own = layout.branch + number;
+        know(
+            &[(own, 1.0), (layout.branches, -1.0)],
+            0.0,
+            settings.branch_own_sd,
+        );
+        if let Some(first) = layout.offset {
+            know(&[(first + number, 1.0)], 0.0, settings.offset_sd_s);
+        }
+    }
+    know(
+        &[(layout.fixed, 1.0)],
+        settings.fixed_load.value,
+        settings.fixed_load.u,
+    );
+    if let (Some(column), Some(night)) = (layout.night, settings.night) {
+        know(&[(column, 1.0)], night.load.value, night.load.u);
+    }
+    if let Some(column) = layout.standby {
+        know(&[(column, 1.0)], settings.standby.value, settings.standby.u);
+    }
+    if let Some(column) = layout.conversion {
+        know(
+            &[(column, 1.0)],
+            settings.conversion.value,
+            settings.conversion.u,
+        );
+    }
+    for own in layout.own_conversion.iter().flatten() {
+        know(&[(*own, 1.0)], 0.0, settings.conversion_spread);
+    }
+    for (number, charger) in maker.chargers.iter().enumerate() {
+        if let Some(known) = charger.verified {
+            let share = 1.0 / (1.0 + known.value);
+            know(
+                &error_of(maker, number),
+                known.value * share,
+                known.u * share * share,
+            );
+        }
+    }
+}

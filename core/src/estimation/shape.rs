@@ -1,0 +1,215 @@
+//! How a charger's energy lies in a window: its power while active, and when that was.
+//!
+//! The square of a window's mean power misses a tenth of ∫P²: windows at a session's edge are partly used. Power is taken
+//! as constant over the active part of a window, from the session's edges where they are known, else inferred from the
+//! neighbouring windows.
+
+use super::windows::Windows;
+
+/// A row depends on so many windows before and after it, and on no more: two for the power at its boundaries, two more
+/// for the shapes of those, one for whether they hang together.
+pub(super) const CONTEXT: usize = 5;
+
+/// Power of a charger in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Shape {
+    /// Power while active, kW.
+    pub(super) power: f64,
+    /// Length of the window, h.
+    hours: f64,
+    /// Active from `first` to `last`, h from the start; `first` > `last`: until `last` and from `first` on.
+    first: f64,
+    last: f64,
+    pub(super) active: f64,
+}
+
+impl Shape {
+    pub(super) fn idle(hours: f64) -> Self {
+        Self {
+            hours,
+            ..Self::default()
+        }
+    }
+
+    /// ∫P² over the window, kW²·h.
+    pub(super) fn square(&self, energy: f64) -> f64 {
+        energy.abs() * self.power
+    }
+
+    /// Active hours before an instant, h from the start.
+    fn before(&self, at: f64) -> f64 {
+        let at = at.clamp(0.0, self.hours);
+        if self.first <= self.last {
+            at.min(self.last) - at.min(self.first)
+        } else {
+            at.min(self.last) + (at - self.first).max(0.0)
+        }
+    }
+
+    /// Energy in the first hours, where the power at the start is `edge`: the longer, the more it is the mean.
+    pub(super) fn head(&self, length: f64, edge: f64) -> f64 {
+        self.before(length) * self.blend(length, edge)
+    }
+
+    /// Energy in the last hours, where the power at the end is `edge`.
+    pub(super) fn tail(&self, length: f64, edge: f64) -> f64 {
+        let active = self.before(self.hours) - self.before(self.hours - length);
+        active * self.blend(length, edge)
+    }
+
+    fn blend(&self, length: f64, edge: f64) -> f64 {
+        let share = if self.hours > 0.0 {
+            (length / self.hours).min(1.0)
+        } else {
+            1.0
+        };
+        if edge > 0.0 {
+            edge + (self.power - edge) * share
+        } else {
+            self.power
+        }
+    }
+
+    /// Power right after an instant, h from the start.
+    pub(super) fn power_at(&self, at: f64) -> f64 {
+        let active = if self.first <= self.last {
+            at >= self.first && at < self.last
+        } else {
+            at >= self.first || at < self.last
+        };
+        if active && at < self.hours {
+            self.power
+        } else {
+            0.0
+        }
+    }
+
+    pub(super) fn power_at_start(&self) -> f64 {
+        self.power_at(0.0)
+    }
+
+    pub(super) fn power_at_end(&self) -> f64 {
+        self.power_at(self.hours * (1.0 - 1e-9))
+    }
+
+    pub(super) const fn hours(&self) -> f64 {
+        self.hours
+    }
+}
+
+/// Below this a window counts as idle: no register moves by less.
+const IDLE_KWH: f64 = 1e-9;
+
+/// Shape of a window; `usable` says which windows may be looked at, `typical_kw` is the charger's usual power.
+pub(super) fn shape(
+    windows: &Windows,
+    usable: &dyn Fn(usize) -> bool,
+    window: usize,
+    charger: usize,
+    typical_kw: f64,
+) -> Shape {
+    let energy = windows.energy(window, charger).abs();
+    let hours = windows.hours(window);
+    if energy <= IDLE_KWH || hours <= 0.0 {
+        return Shape {
+            hours,
+            ..Shape::default()
+        };
+    }
+    let mean = energy / hours;
+    let known = windows.activity(window, charger);
+    // Edges that ask for far more power than the charger has are wrong.
+    if known.active > 0.0 && energy / known.active <= 2.0 * typical_kw.max(mean) {
+        return Shape {
+            power: energy / known.active,
+            hours,
+            first: known.first,
+            last: known.last,
+            active: known.active,
+        };
+    }
+    infer(windows, usable, window, charger, typical_kw.max(mean))
+}
+
+fn infer(
+    windows: &Windows,
+    usable: &dyn Fn(usize) -> bool,
+    window: usize,
+    charger: usize,
+    typical: f64,
+) -> Shape {
+    let energy = windows.energy(window, charger).abs();
+    let hours = windows.hours(window);
+    let mean = energy / hours;
+    // Mean power of a window near by, if it hangs together with this one and is not idle.
+    let near = |from: usize, to: Option<usize>, later: usize| -> Option<f64> {
+        let to = to?;
+        let joined = windows.linked(later) && usable(from) && usable(to);
+        let power = windows.energy(to, charger).abs() / windows.hours(to);
+        (joined && power.is_finite() && power > IDLE_KWH).then_some(power)
+    };
+    let left_index = window.checked_sub(1);
+    let left = near(window, left_index, window);
+    let right = near(window, Some(window + 1), window + 1);
+    let whole = |power: f64| Shape {
+        power,
+        hours,
+        first: 0.0,
+        last: hours,
+        active: hours,
+    };
+    match (left, right) {
+        (Some(left), Some(right)) => {
+            let beside = left.min(right);
+            if mean >= 0.7 * beside {
+                return whole(mean);
+            }
+            let power = f64::midpoint(left, right);
+            let active = energy / power;
+            Shape {
+                power,
+                hours,
+                first: hours - active / 2.0,
+                last: active / 2.0,
+                active,
+            }
+        }
+        (Some(left), None) => {
+            // The neighbour's mean is the power only if the session did not begin in it.
+            let further =
+                left_index.and_then(|near_by| near(near_by, near_by.checked_sub(1), near_by));
+            let power = if further.is_some() { left } else { typical }.max(mean);
+            let active = energy / power;
+            Shape {
+                power,
+                hours,
+                first: 0.0,
+                last: active,
+                active,
+            }
+        }
+        (None, Some(right)) => {
+            let further = near(window + 1, Some(window + 2), window + 2);
+            let power = if further.is_some() { right } else { typical }.max(mean);
+            let active = energy / power;
+            Shape {
+                power,
+                hours,
+                first: hours - active,
+                last: hours,
+                active,
+            }
+        }
+        (None, None) => {
+            let power = typical.max(mean);
+            let active = energy / power;
+            Shape {
+                power,
+                hours,
+                first: (hours - active) / 2.0,
+                last: f64::midpoint(hours, active),
+                active,
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The shapes of all chargers in a stretch of windows, and their power at the boundaries.
+
+use super::reference::Reference;
+use super::shape::{Shape, shape};
+use super::windows::Windows;
+
+/// A row looks at so many windows before and after it.
+const AROUND: usize = 2;
+
+/// Shapes by window, then by charger.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    shapes: Vec<Shape>,
+    /// Joined to the window before: linked, and both usable.
+    joined: Vec<bool>,
+    /// Power at the start of the windows from `edge` on, by window, then by charger.
+    edges: Vec<f64>,
+    first: usize,
+    edge: usize,
+    chargers: usize,
+}
+
+impl Table {
+    /// Shapes for the rows `start` to `end`.
+    pub(super) fn fill(
+        &mut self,
+        windows: &Windows,
+        reference: &Reference,
+        usable: &dyn Fn(usize) -> bool,
+        (start, end): (usize, usize),
+    ) {
+        self.first = start.saturating_sub(AROUND);
+        self.chargers = windows.chargers();
+        self.shapes.clear();
+        self.joined.clear();
+        for window in self.first..(end + AROUND).min(windows.len()) {
+            let before = window > 0 && windows.linked(window) && usable(window - 1);
+            self.joined.push(before && usable(window));
+            let hours = windows.hours(window);
+            let chargers = windows
+                .energies_kwh(window)
+                .iter()
+                .zip(&reference.typical_kw);
+            for (charger, (energy, typical)) in chargers.enumerate() {
+                self.shapes.push(if *energy == 0.0 {
+                    Shape::idle(hours)
+                } else {
+                    shape(windows, usable, window, charger, *typical)
+                });
+            }
+        }
+        self.edge = start;
+        let mut edges = std::mem::take(&mut self.edges);
+        edges.clear();
+        for window in start..=end {
+            for charger in 0..self.chargers {
+                edges.push(self.boundary(window, charger));
+            }
+        }
+        self.edges = edges;
+    }
+
+    /// Power of a charger where `window` begins.
+    pub(super) fn at_start(&self, window: usize, charger: usize) -> f64 {
+        let row = window.checked_sub(self.edge);
+        let cell = row.and_then(|row| self.edges.get(row * self.chargers + charger));
+        cell.copied().unwrap_or(0.0)
+    }
+
+    pub(super) fn joined(&self, window: usize) -> bool {
+        let place = window.checked_sub(self.first);
+        place
+            .and_then(|place| self.joined.get(place))
+            .copied()
+            .unwrap_or(false)
+    }
+
+    pub(super) fn shape(&self, window: usize, charger: usize) -> Shape {
+        let row = window.checked_sub(self.first);
+        let cell = row.and_then(|row| self.shapes.get(row * self.chargers + charger));
+        cell.copied().unwrap_or_default()
+    }
+
+    /// Power of a charger where `window` begins.
+    ///
+    /// Within a session the power changes in one of the two windows beside a boundary. Where one of them is steadier
+    /// against its other neighbour, the change is in the other one, and the power at the boundary is the steady one's.
+    fn boundary(&self, window: usize, charger: usize) -> f64 {
+        if !self.joined(window) {
+            return self.shape(window, charger).power_at_start();
+        }
+        let left = self.shape(window.wrapping_sub(1), charger);
+        let right = self.shape(window, charger);
+        if left.power == 0.0 && right.power == 0.0 {
+            return 0.0;
+        }
+        let (before, after) = (left.power_at_end(), right.power_at_start());
+        if before == 0.0 || after == 0.0 {
+            return f64::midpoint(before, after);
+        }
+        let further = |joined: bool, place: usize, known: f64| {
+            let power = if joined {
+                self.shape(place, charger).power
+            } else {
+                0.0
+            };
+            // A session that begins or ends there says nothing of steadiness.
+            if power > 0.0 {
+                (power - known).abs()
+            } else {
+                0.0
+            }
+        };
+        let left_change = further(
+            self.joined(window.wrapping_sub(1)),
+            window.wrapping_sub(2),
+            before,
+        );
+        let right_change = further(self.joined(window + 1), window + 1, after);
+        let change = left_change + right_change;
+        if change <= 1e-3 * before {
+            return f64::midpoint(before, after);
+        }
+        (before * right_change + after * left_change) / change
+    }
+
+    /// Power of a charger where `window` ends.
+    pub(super) fn at_end(&self, window: usize, charger: usize) -> f64 {
+        if self.joined(window + 1) {
+            self.at_start(window + 1, charger)
+        } else {
+            self.shape(window, charger).power_at_end()
+        }
+    }
+}

@@ -1064,3 +1064,303 @@ class CarbonReconciliation:
     @property
     def held(self) -> list[str]:
         """Branches whose loss would come out below 0 and is held at 0."""
+
+class EstimationError(CoreError):
+    """Settings, windows or a state of error estimation that can't be taken."""
+
+ErrorPair: TypeAlias = tuple[float, float]
+"""A value and its standard uncertainty."""
+ErrorColumn: TypeAlias = ReadableBuffer | Sequence[float | None]
+"""A buffer of doubles (`array.array("d")`), or any sequence; None and NaN are values that are not there."""
+ErrorTimes: TypeAlias = ReadableBuffer | Sequence[int]
+"""A buffer of signed 64-bit integers (`array.array("q")`), or any sequence: ms UTC."""
+
+@final
+class ErrorCharger:
+    """A charger (充电桩) behind the master meter; errors are relative, (indicated - true)/true."""
+
+    def __new__(
+        cls,
+        *,
+        class_limit: float = 0.02,
+        branch_loss: float | None = None,
+        dc_output: bool = False,
+        from_ms: int | None = None,
+        verified: ErrorPair | None = None,
+        step_kwh: float = 0.01,
+        max_kw: float = 2000.0,
+    ) -> ErrorCharger:
+        """Say what is known of it.
+
+        `class_limit`: maximum permissible error of its class, 0.02 for class 2. `branch_loss`: power lost in its branch
+        per power squared, by design, in 1/kW (resistance by voltage squared); None: guessed from the station's
+        `loss_share`. `dc_output`: it meters its output, so that the conversion loss is before its meter. `from_ms`: its
+        meter, or its adjustment, is another from then on; what was before has an error of its own (`earlier`).
+        `verified`: its error by verification (检定) and the standard uncertainty, from `from_ms` on or always.
+        `step_kwh`: of its register. `max_kw`: a window with more is left out.
+        """
+
+@final
+class ErrorWindows:
+    """What the master (总表) and the chargers counted, in kWh, between instants at which all of them were read.
+
+    Windows need not be equally long. `sessions_ms`: for each charger its sessions (start, end) in order, by its own
+    clock; without them the edges are inferred from the energies. EstimationError for columns of wrong lengths, more
+    than 512 chargers or 250,000 windows, times that do not rise, and sessions that overlap.
+    """
+
+    @staticmethod
+    def from_energies(
+        boundaries_ms: ErrorTimes,
+        master_kwh: ErrorColumn,
+        energies_kwh: Sequence[ErrorColumn],
+        *,
+        sessions_ms: Sequence[Sequence[tuple[int, int]]] | None = None,
+    ) -> ErrorWindows:
+        """Windows between consecutive boundaries, from the energies in them: one column per charger."""
+    @staticmethod
+    def from_registers(
+        times_ms: ErrorTimes,
+        master_kwh: ErrorColumn,
+        registers_kwh: Sequence[ErrorColumn],
+        *,
+        sessions_ms: Sequence[Sequence[tuple[int, int]]] | None = None,
+    ) -> ErrorWindows:
+        """Windows from cumulative registers: a reading that is missing makes the window longer, none is interpolated.
+
+        A charger without any reading does not hold up the others; it has no energy.
+        """
+    def append(self, later: ErrorWindows) -> None:
+        """Add what came later; EstimationError where it begins before the last window ends."""
+    @property
+    def chargers(self) -> int: ...
+    @property
+    def starts_ms(self) -> list[int]: ...
+    @property
+    def ends_ms(self) -> list[int]: ...
+    @property
+    def master_kwh(self) -> list[float]: ...
+    def energies_kwh(self, window: int) -> list[float]:
+        """Energies in one window by charger; IndexError where there is none."""
+    def __len__(self) -> int: ...
+
+@final
+class ErrorEstimator:
+    """Remote error estimation (远程误差估计) of a station by energy balance (能量平衡法).
+
+    Generalised least squares on window energies with the noise of readings, losses, fixed load and clock offsets as
+    unknowns, and priors. Defaults are those of simulations, not of a standard.
+    """
+
+    def __new__(
+        cls,
+        chargers: Sequence[ErrorCharger],
+        *,
+        gain: ErrorPair = (0.0, 0.0025),
+        cohort_sd: float = 0.001,
+        sound_sd: float = 0.0035,
+        altered_sd: float = 0.03,
+        altered_share: float = 0.1,
+        trunk_loss: float | None = None,
+        trunk_sd: float = 0.3,
+        branch_sd: float = 0.3,
+        branch_own_sd: float = 0.3,
+        loss_share: float = 0.005,
+        offset_sd_s: float = 60.0,
+        max_offset_s: float = 450.0,
+        fit_offsets: bool = True,
+        fixed_load_kw: ErrorPair = (0.0, 10.0),
+        night: tuple[int, int, int, ErrorPair] | None = ...,
+        conversion: ErrorPair = (0.05, 0.02),
+        conversion_spread: float = 0.003,
+        standby_kw: ErrorPair = (0.2, 0.3),
+        master_step_kwh: float = 0.01,
+        jitter_s: float = 1.0,
+        white: float = 0.0005,
+        floor_kwh: float = 0.001,
+        fit_noise: bool = True,
+        huber: float = 2.5,
+        rounds: int = 12,
+        u_factor: float = 1.0,
+        flag_above: float = 0.95,
+        clear_below: float = 0.05,
+    ) -> ErrorEstimator:
+        """Say what is known before the readings; EstimationError names a setting out of range.
+
+        `gain`: error of the master and its u, by certificate if it has one. `cohort_sd`: what all chargers may have in
+        common; raise it to 0.003 where a whole make may be off, and feed verified chargers back. `sound_sd`,
+        `altered_sd`, `altered_share`: the mixture of sound and altered chargers. `trunk_loss` (1/kW), `trunk_sd`,
+        `branch_sd`, `branch_own_sd`: design loss of the trunk and how well it, the branches' level, and single branches
+        are known, relative; without designs, `loss_share` of the energy is lost in trunk and branches each, known to as
+        much as itself. `offset_sd_s`, `max_offset_s`, `fit_offsets`: clock offsets. `night`: first minute of the night
+        and of the day, local time less UTC in minutes, and the load in kW by night beyond the fixed one, by default
+        (1080, 360, 480, (0.0, 2.0)): from 18 to 6 o'clock in Shanghai; None: no such load. `conversion`,
+        `conversion_spread`, `standby_kw`: of chargers that meter their output. `master_step_kwh` (primary side),
+        `jitter_s`, `white`, `floor_kwh`: noise; with `fit_noise` jitter and white noise are chosen by likelihood.
+        `huber`: from how many standard deviations on a window weighs less. `u_factor` multiplies every u.
+        """
+    def estimate(self, windows: ErrorWindows) -> ErrorEstimation:
+        """Estimate from all windows. Odd data are findings; EstimationError only where nothing can be computed."""
+    def begin(self, estimation: ErrorEstimation) -> ErrorAccumulator:
+        """Begin sums over windows that are weighted and realigned as this estimation did with its own."""
+    def restore(self, state: bytes) -> ErrorAccumulator:
+        """Go on from a `state`; EstimationError where it is damaged or was made with other settings or chargers."""
+
+@final
+class ErrorAccumulator:
+    """Sums over windows, added day by day: the same to the bit as all at once."""
+
+    def push(self, windows: ErrorWindows) -> None:
+        """Add the windows that follow; EstimationError for earlier ones, and nothing is taken then."""
+    def estimate(self) -> ErrorEstimation:
+        """Estimate from all windows so far; `residuals` are empty, and findings that need them are missing.
+
+        Other weights, offsets or noise need the windows again: estimate from all of them now and then.
+        """
+    @property
+    def state(self) -> bytes: ...
+    @property
+    def end_ms(self) -> int | None:
+        """When the last window ends."""
+
+@final
+class ErrorEstimate:
+    """What is said of one charger."""
+
+    @property
+    def charger(self) -> int:
+        """Its number, from 0."""
+    @property
+    def error(self) -> float:
+        """Its error (误差), (indicated - true)/true."""
+    @property
+    def u(self) -> float:
+        """The standard uncertainty of that, all parts included."""
+    @property
+    def u_common(self) -> float:
+        """The part that all chargers share: the master's gain and what the cohort has in common."""
+    @property
+    def u_own(self) -> float:
+        """The part that is its own: `u`² = `u_common`² + `u_own`²."""
+    @property
+    def probability(self) -> float:
+        """Probability that the error is beyond the class limit."""
+    @property
+    def decision(self) -> Literal["flag", "clear", "undetermined"]:
+        """With the guard band: flag (超差) is a candidate for re-verification."""
+    @property
+    def reason(
+        self,
+    ) -> (
+        Literal[
+            "station",
+            "never_charged",
+            "implausible",
+            "offset",
+            "collinear",
+            "few_windows",
+            "daily",
+            "master_register",
+            "charger_register",
+            "little_data",
+            "misfit",
+            "conversion",
+            "common_mode",
+            "near_limit",
+        ]
+        | None
+    ):
+        """Why it is undetermined; None where it is not. `station`: a finding leaves all of them so."""
+    @property
+    def altered(self) -> float:
+        """Probability that it is one of the altered ones."""
+    @property
+    def identified(self) -> float:
+        """Share of what is known of it that comes from data and verification: 0 is the prior alone."""
+    @property
+    def offset_s(self) -> ErrorPair | None:
+        """Clock offset; positive: its readings are taken too late."""
+    @property
+    def branch_loss(self) -> ErrorPair:
+        """Power lost in its branch per power squared, 1/kW."""
+    @property
+    def active_windows(self) -> int: ...
+    @property
+    def energy_kwh(self) -> float: ...
+    @property
+    def excluded_windows(self) -> int:
+        """Windows left out because of it."""
+
+@final
+class ErrorEstimation:
+    """What is said of a station."""
+
+    @property
+    def chargers(self) -> list[ErrorEstimate]: ...
+    @property
+    def earlier(self) -> list[ErrorEstimate]:
+        """What those with a `from_ms` were before."""
+    @property
+    def u_common(self) -> float:
+        """Standard uncertainty that all chargers share: no balance lowers it, a certificate or verified chargers do."""
+    @property
+    def gain(self) -> ErrorPair:
+        """Error of the master."""
+    @property
+    def cohort(self) -> ErrorPair:
+        """What the chargers have in common."""
+    @property
+    def trunk_loss(self) -> ErrorPair:
+        """Power lost in the trunk per power squared, 1/kW."""
+    @property
+    def fixed_load_kw(self) -> ErrorPair: ...
+    @property
+    def night_load_kw(self) -> ErrorPair | None:
+        """Load by night beyond the fixed one."""
+    @property
+    def standby_kw(self) -> ErrorPair | None:
+        """Loss of an active DC-output charger, whatever its power."""
+    @property
+    def conversion(self) -> ErrorPair | None:
+        """Conversion loss of DC-output chargers, share of their output."""
+    @property
+    def white(self) -> float:
+        """White noise of the master that was chosen, relative to a window's energy."""
+    @property
+    def jitter_s(self) -> float:
+        """Jitter of readings that was chosen."""
+    @property
+    def scale(self) -> float:
+        """How much larger residuals are than the noise: above 1 it has widened every u."""
+    @property
+    def chi_square(self) -> float:
+        """Mean square of the whitened residuals."""
+    @property
+    def windows(self) -> int: ...
+    @property
+    def excluded(self) -> dict[Literal["no_number", "decreasing", "too_much"], int]:
+        """Windows left out, by cause."""
+    @property
+    def unknowns(self) -> int: ...
+    @property
+    def span_ms(self) -> tuple[int, int] | None: ...
+    @property
+    def hours(self) -> float:
+        """Length of all windows used."""
+    @property
+    def master_kwh(self) -> float: ...
+    @property
+    def energy_kwh(self) -> float:
+        """Of all chargers."""
+    @property
+    def findings(self) -> list[tuple[str, list[int], dict[str, float | str], bool]]:
+        """What to know first: name, chargers it is about, its numbers, and whether no charger can be judged with it.
+
+        excluded, few_windows, daily, never_charged, negative, collinear, gain (wrong transformer ratio, CT 变比),
+        implausible (with a `suspicion`: reversed, not_behind_master, multiplier), offset, clock_shift, swapped,
+        outside_sessions, generation (PV or storage), unexplained_load, unexplained, misfit, master_register,
+        charger_register.
+        """
+    @property
+    def residuals(self) -> tuple[list[int], list[int], list[float], list[float], list[float]]:
+        """By window: start and end in ms, residual in kWh, the same whitened (in standard deviations), and weight."""

@@ -16,6 +16,9 @@ mod dlt645_message;
 mod dlt645_values;
 mod dlt698;
 mod errors;
+mod estimation;
+mod estimation_input;
+mod estimation_result;
 mod names;
 mod numeric;
 mod power;
@@ -57,6 +60,12 @@ mod diantan_core {
         dlt698_dar_name, dlt698_decode_apdu, dlt698_decode_data, dlt698_encode_apdu,
         dlt698_encode_data, dlt698_object,
     };
+    #[pymodule_export]
+    use crate::estimation::{ErrorAccumulator, ErrorEstimator};
+    #[pymodule_export]
+    use crate::estimation_input::{ErrorCharger, ErrorWindows};
+    #[pymodule_export]
+    use crate::estimation_result::{ErrorEstimate, ErrorEstimation};
     #[pymodule_export]
     use crate::numeric::{carbon_residuals_ng, relative_error, round_to_interval};
     #[pymodule_export]
@@ -101,6 +110,10 @@ mod diantan_core {
             py.get_type::<errors::IntegrationError>(),
         )?;
         module.add("CarbonFlowError", py.get_type::<errors::CarbonFlowError>())?;
+        module.add(
+            "EstimationError",
+            py.get_type::<crate::estimation::EstimationError>(),
+        )?;
         module.add("DecodeError", py.get_type::<errors::DecodeError>())?;
         module.add("Dlt645Error", py.get_type::<errors::Dlt645Error>())?;
         crate::dlt698::add_errors(module)?;
@@ -113,6 +126,9 @@ mod diantan_core {
         module.add("Dlt645Message", py.get_type::<PyDict>())?;
         module.add("Dlt645Value", py.get_type::<PyAny>())?;
         module.add("CarbonFlowNumber", py.get_type::<PyAny>())?;
+        for alias in ["ErrorPair", "ErrorColumn", "ErrorTimes"] {
+            module.add(alias, py.get_type::<PyAny>())?;
+        }
         for (name, code) in CODES {
             module.add(name, code)?;
         }

@@ -1,0 +1,240 @@
+//! Chargers and windows of error estimation, from Python.
+
+use diantan_core::estimation as core;
+use pyo3::buffer::{ElementType, PyUntypedBuffer};
+use pyo3::prelude::*;
+
+use crate::estimation::EstimationError;
+
+pub(crate) fn refused(error: &core::EstimationError) -> PyErr {
+    EstimationError::new_err(error.to_string())
+}
+
+/// A value and its standard uncertainty.
+pub(crate) type Pair = (f64, f64);
+
+pub(crate) fn known((value, u): Pair) -> core::Known {
+    core::Known { value, u }
+}
+
+/// Whether a buffer has its numbers the other way round: the typed buffer looks at their size only.
+fn foreign(format: &[u8]) -> bool {
+    let orders: [u8; 2] = if cfg!(target_endian = "little") {
+        *b">!"
+    } else {
+        *b"<<"
+    };
+    format.first().is_some_and(|order| orders.contains(order))
+}
+
+/// A copy of a buffer whose elements are `kind`, None where the value lends no such buffer.
+fn buffer<T: pyo3::buffer::Element>(
+    value: &Bound<'_, PyAny>,
+    name: &str,
+    kind: ElementType,
+    zero: T,
+) -> PyResult<Option<Vec<T>>> {
+    let Ok(buffer) = PyUntypedBuffer::get(value) else {
+        return Ok(None);
+    };
+    let format = buffer.format();
+    if buffer.dimensions() != 1
+        || ElementType::from_format(format) != kind
+        || foreign(format.to_bytes())
+    {
+        return Err(EstimationError::new_err(format!(
+            "{name}: expected one dimension of 64-bit numbers of this machine, got {} of format {:?}",
+            buffer.dimensions(),
+            format.to_string_lossy()
+        )));
+    }
+    // An empty array.array points nowhere in particular, which the typed buffer takes for misaligned.
+    if buffer.item_count() == 0 {
+        return Ok(Some(Vec::new()));
+    }
+    let buffer = buffer.into_typed::<T>()?;
+    let mut copy = vec![zero; buffer.item_count()];
+    buffer.copy_to_slice(value.py(), &mut copy)?;
+    Ok(Some(copy))
+}
+
+/// Floats from a buffer of doubles or any sequence; None is NaN.
+fn floats(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
+    if let Some(values) = buffer(value, name, ElementType::Float { bytes: 8 }, 0.0)? {
+        return Ok(values);
+    }
+    let values: Vec<Option<f64>> = value.extract()?;
+    Ok(values
+        .into_iter()
+        .map(|value| value.unwrap_or(f64::NAN))
+        .collect())
+}
+
+/// Times from a buffer of signed 64-bit integers or any sequence.
+fn times(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
+    match buffer(value, name, ElementType::SignedInteger { bytes: 8 }, 0)? {
+        Some(values) => Ok(values),
+        None => value.extract(),
+    }
+}
+
+fn columns(values: &[Bound<'_, PyAny>], name: &str) -> PyResult<Vec<Vec<f64>>> {
+    values.iter().map(|value| floats(value, name)).collect()
+}
+
+/// One charger behind the master meter.
+#[pyclass(module = "diantan_core", frozen)]
+#[derive(Clone)]
+pub(crate) struct ErrorCharger(pub(crate) core::Charger);
+
+#[pymethods]
+impl ErrorCharger {
+    #[new]
+    #[pyo3(signature = (*, class_limit = 0.02, branch_loss = None, dc_output = false, from_ms = None, verified = None, step_kwh = 0.01, max_kw = 2000.0))]
+    fn new(
+        class_limit: f64,
+        branch_loss: Option<f64>,
+        dc_output: bool,
+        from_ms: Option<i64>,
+        verified: Option<Pair>,
+        step_kwh: f64,
+        max_kw: f64,
+    ) -> Self {
+        Self(core::Charger {
+            class_limit,
+            branch_loss,
+            dc_output,
+            from_ms,
+            verified: verified.map(known),
+            step_kwh,
+            max_kw,
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        let verified = self.0.verified.map_or(String::new(), |known| {
+            format!(", verified {} ± {}", known.value, known.u)
+        });
+        format!(
+            "<ErrorCharger: class limit {}{verified}>",
+            self.0.class_limit
+        )
+    }
+}
+
+/// Energies by window.
+#[pyclass(module = "diantan_core")]
+pub(crate) struct ErrorWindows(pub(crate) core::Windows);
+
+impl ErrorWindows {
+    fn with(mut windows: core::Windows, sessions: Option<Vec<Vec<(i64, i64)>>>) -> PyResult<Self> {
+        if let Some(sessions) = sessions {
+            if sessions.len() != windows.chargers() {
+                return Err(EstimationError::new_err(format!(
+                    "sessions_ms: expected those of {} chargers, got {}",
+                    windows.chargers(),
+                    sessions.len()
+                )));
+            }
+            for (charger, own) in sessions.iter().enumerate() {
+                windows.set_sessions(charger, own).map_err(|error| {
+                    EstimationError::new_err(format!("charger {charger}: {error}"))
+                })?;
+            }
+        }
+        Ok(Self(windows))
+    }
+}
+
+#[pymethods]
+impl ErrorWindows {
+    /// From the energies between consecutive boundaries.
+    #[staticmethod]
+    #[pyo3(signature = (boundaries_ms, master_kwh, energies_kwh, *, sessions_ms = None))]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "arguments from Python are owned"
+    )]
+    fn from_energies(
+        boundaries_ms: &Bound<'_, PyAny>,
+        master_kwh: &Bound<'_, PyAny>,
+        energies_kwh: Vec<Bound<'_, PyAny>>,
+        sessions_ms: Option<Vec<Vec<(i64, i64)>>>,
+    ) -> PyResult<Self> {
+        let boundaries = times(boundaries_ms, "boundaries_ms")?;
+        let master = floats(master_kwh, "master_kwh")?;
+        let energies = columns(&energies_kwh, "energies_kwh")?;
+        let lent: Vec<&[f64]> = energies.iter().map(Vec::as_slice).collect();
+        let windows = core::Windows::from_energies(&boundaries, &master, &lent);
+        Self::with(windows.map_err(|error| refused(&error))?, sessions_ms)
+    }
+
+    /// From cumulative registers; a reading that is missing makes the window longer.
+    #[staticmethod]
+    #[pyo3(signature = (times_ms, master_kwh, registers_kwh, *, sessions_ms = None))]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "arguments from Python are owned"
+    )]
+    fn from_registers(
+        times_ms: &Bound<'_, PyAny>,
+        master_kwh: &Bound<'_, PyAny>,
+        registers_kwh: Vec<Bound<'_, PyAny>>,
+        sessions_ms: Option<Vec<Vec<(i64, i64)>>>,
+    ) -> PyResult<Self> {
+        let at = times(times_ms, "times_ms")?;
+        let master = floats(master_kwh, "master_kwh")?;
+        let registers = columns(&registers_kwh, "registers_kwh")?;
+        let lent: Vec<&[f64]> = registers.iter().map(Vec::as_slice).collect();
+        let windows = core::Windows::from_registers(&at, &master, &lent);
+        Self::with(windows.map_err(|error| refused(&error))?, sessions_ms)
+    }
+
+    /// Add what came later.
+    fn append(&mut self, later: &Self) -> PyResult<()> {
+        self.0.append(&later.0).map_err(|error| refused(&error))
+    }
+
+    #[getter]
+    fn chargers(&self) -> usize {
+        self.0.chargers()
+    }
+
+    #[getter]
+    fn starts_ms(&self) -> Vec<i64> {
+        self.0.starts_ms().to_vec()
+    }
+
+    #[getter]
+    fn ends_ms(&self) -> Vec<i64> {
+        self.0.ends_ms().to_vec()
+    }
+
+    #[getter]
+    fn master_kwh(&self) -> Vec<f64> {
+        self.0.master_kwh().to_vec()
+    }
+
+    /// Energies in one window by charger.
+    fn energies_kwh(&self, window: usize) -> PyResult<Vec<f64>> {
+        if window >= self.0.len() {
+            return Err(pyo3::exceptions::PyIndexError::new_err(format!(
+                "window {window} of {}",
+                self.0.len()
+            )));
+        }
+        Ok(self.0.energies_kwh(window).to_vec())
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<ErrorWindows: {} windows of {} chargers>",
+            self.0.len(),
+            self.0.chargers()
+        )
+    }
+}

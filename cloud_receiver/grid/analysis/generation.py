@@ -4,6 +4,7 @@ A unit's factor is its emission by its on-grid energy, whichever of factor and e
 the carbon flow, after the reconciliation; what the meters said stands beside them.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +14,7 @@ from cloud_receiver.grid.analysis.layout import Layout
 from cloud_receiver.grid.analysis.periods import By
 from cloud_receiver.grid.analysis.quantities import MWH_PER_MW_H, UG_PER_T, factor_mg_per_kwh, usable
 from cloud_receiver.grid.analysis.tally import Analysis, Sheet, Versions
-from cloud_receiver.grid.kept import SOURCE
+from cloud_receiver.grid.kept import SOURCE, Floats
 
 LARGEST_FACTOR = 4294.967295
 """In kg/kWh: what fits 32 bits of mg/kWh, as for the solver."""
@@ -29,6 +30,9 @@ _FIELDS = (
     fields.carbon("idle_emission", "idle 停机排放", shown=False),
     fields.count("slots", "slots 时段", shown=False),
     *gaps.GAP_FIELDS,
+    fields.count("slots_emission_missing", "emission missing 排放缺测"),
+    fields.count("slots_emission_late", "emission late 排放迟到"),
+    fields.carbon("late_emission", "late 迟到排放", shown=False),
 )
 
 
@@ -88,6 +92,7 @@ class Generators(Analysis):
             energies.append(energy)
             emissions.append(carbon)
         gaps.note(rare, versions, lambda powers: powers.sources, picks, stride=SOURCE)
+        _note_emissions(rare, versions, picks, emissions)
         return Sheet({"energy": energies, "measured": told, "emission": emissions}, rare)
 
     def row(self, sums: Counter[str], by: By) -> Mapping[str, Value]:
@@ -103,6 +108,9 @@ class Generators(Analysis):
             "idle_emission_kg": sums["idle_emission"],
             "slots": sums["slots"],
             **gaps.row(sums),
+            "slots_emission_missing": sums["slots_emission_missing"],
+            "slots_emission_late": sums["slots_emission_late"],
+            "late_emission_kg": sums["late_emission"],
         }
 
 
@@ -128,3 +136,30 @@ class Plants(Generators):
         number = layout.generators[place]
         node = layout.kept.grid.nodes[number]
         return {"plant": node.id, "name": node.name, "kind": node.kind.value, "units": layout.units[number]}
+
+
+def _note_emissions(
+    rare: Counter[tuple[str, int]], versions: Versions, picks: Sequence[int], emissions: Sequence[int]
+) -> None:
+    """Count slots of units that delivered and told neither factor nor emission, or told it only later."""
+    values = versions.newest.measured.sources
+    former = None if versions.first is None else versions.first.measured.sources
+    for place, pick in enumerate(picks):
+        at = SOURCE * pick
+        if not _told(values, at):
+            if not values[at] <= 0:
+                rare["slots_emission_missing", place] = 1
+        elif former is not None and not _told(former, at):
+            rare["slots_emission_late", place] = 1
+            rare["late_emission", place] = emissions[place]
+        elif former is not None and any(_other(former[at + key], values[at + key]) for key in (1, 2)):
+            rare["slots_changed", place] = 1
+
+
+def _told(values: Floats, at: int) -> bool:
+    """Return whether a source has a factor or an emission."""
+    return not (math.isnan(values[at + 1]) and math.isnan(values[at + 2]))
+
+
+def _other(one: float, other: float) -> bool:
+    return one != other and not (math.isnan(one) and math.isnan(other))

@@ -278,6 +278,28 @@ def test_data_that_are_missing_late_and_changed_are_told() -> None:
     assert the(nodes.rows, "node", "P1")["slots_corrected"] == 2  # without the power, and with another one
 
 
+def test_emissions_that_are_missing_late_and_changed_are_told() -> None:
+    network = small()
+    whole, gap, other = powers(network), powers(network), powers(network)
+    gap.sources[2] = math.nan  # of G1
+    other.sources[2] = 60.0
+    slots = [
+        Versions(kept(network.grid, gap)),
+        Versions(kept(network.grid, whole, DAY_MS + SLOT_MS, version=2), kept(network.grid, gap, DAY_MS + SLOT_MS)),
+        Versions(
+            kept(network.grid, whole, DAY_MS + 2 * SLOT_MS, version=2), kept(network.grid, other, DAY_MS + 2 * SLOT_MS)
+        ),
+    ]
+    (table,) = tables(Generators(), grids(network.grid), slots, By.DAY)
+    row = the(table.rows, "generator", "G1")
+    assert (row["slots_emission_missing"], row["unknown_energy_kwh"]) == (1, 17_500_000_000)
+    assert (row["slots_emission_late"], row["late_emission_kg"]) == (1, 14_000_000_000_000)
+    assert (row["slots_changed"], row["slots_missing"], row["slots_late"]) == (1, 0, 0)
+    assert row["factor_kg_per_kwh"] == 800_000  # of the slots of which it is known
+    rest = the(table.rows, "generator", "G2")
+    assert all(rest[name] == 0 for name in ("slots_emission_missing", "slots_emission_late", "slots_changed"))
+
+
 def test_a_first_version_of_another_topology_is_not_compared() -> None:
     network = small()
     turned = Grid(

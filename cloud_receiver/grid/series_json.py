@@ -81,8 +81,8 @@ def _network(document: dict[str, Any], file: str, check: Check) -> list[tuple[in
     snapshot = replace(network.snapshot, start_ms=start_ms)
     difference = change(grid, network.grid)
     for element, name in difference.added:
-        if element is not Element.NODE and (text := known.missing(element, name)) is not None:
-            told.add(Mistake.UNKNOWN_ELEMENT, text, file=file, element=named(element, name))
+        if element is not Element.NODE and (missing := known.missing(element, name)) is not None:
+            told.add(Mistake.UNKNOWN_ELEMENT, missing, file=file, element=named(element, name))
     for element, name in difference.moved:
         text = "is at other nodes, or of another kind, in the grid of this slot"
         told.add(Mistake.UNKNOWN_NODE, text, file=file, element=named(element, name))

@@ -1,7 +1,6 @@
 """Publishing what is signed and stored: shared by the schedule's dispatch and the grid service."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -40,7 +39,7 @@ async def rest(clock: Clock, wake: asyncio.Event, duration_ms: int, *, retry: bo
     try:
         await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (sleeping, waking):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        sleeping.cancel()
+        waking.cancel()
+        # Gathered: to swallow their cancellation one by one would swallow the caller's own, should it come just now.
+        await asyncio.gather(sleeping, waking, return_exceptions=True)

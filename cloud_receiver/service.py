@@ -18,8 +18,10 @@ from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
 from cloud_receiver.grid.config import Grid
 from cloud_receiver.grid.notices import Noticed
-from cloud_receiver.grid.service.runner import GridService, Hooks
+from cloud_receiver.grid.service.figures import Hooks
+from cloud_receiver.grid.service.runner import GridService
 from cloud_receiver.intake import Intake
+from cloud_receiver.levels.service import Levels
 from cloud_receiver.metrics import ReceiverMetrics
 from cloud_receiver.orders.outbox import Outbox
 from cloud_receiver.registry import Registry
@@ -102,6 +104,7 @@ class Service:
             stations = stations_by_node(connection, registry)
         self._dispatcher = self._make_dispatcher(stations, engine, signer) if settings.dispatch else None
         self._grid = self._make_grid(registry, stations, engine, signer) if settings.grid else None
+        self._levels = self._make_levels(registry, engine, signer)
         self._runner = Runner(engine, registry, clock, settings.checks, lambda: self._intake.backlog)
         self._metrics = ReceiverMetrics(
             *(settings.metrics, engine, self._intake, self._dispatcher, lambda: self._link.connected),
@@ -164,6 +167,17 @@ class Service:
             )
         return service
 
+    def _make_levels(self, registry: Registry, engine: Engine, signer: Signer) -> Levels | None:
+        settings = self._settings
+        if settings.grid is None and settings.parent is None and not settings.child:
+            return None
+        return Levels(
+            *(settings, registry, engine, self._clock),
+            signer=signer,
+            own_link=self._link,
+            link_settings=link_settings,
+        )
+
     def stop(self) -> None:
         """Store what has arrived, acknowledge it, and end."""
         self._stop.set()
@@ -174,35 +188,49 @@ class Service:
             self._dispatcher.wake()
 
     def _received(self, message: Received) -> None:
+        if self._levels is not None and self._levels.takes(message.topic):
+            self._levels.receive(message)
+            return
         self._intake.receive(self._metrics.timed(message))
 
     def _connected(self) -> None:
         self.redispatch()
         if self._grid is not None:
             self._grid.outlet.connected()
+        if self._levels is not None:
+            self._levels.connected()
         self._outbox.connected()
 
-    async def run(self) -> None:
-        """Serve until `stop`; raises what a part that must not end has ended with."""
+    def _subscribe(self) -> None:
         group = self._settings.broker.shared_group
         self._link.subscribe(f"$share/{group}/{topics.ALL_RECORDS}" if group else topics.ALL_RECORDS, 1)
         # Never shared: a shared subscription gets no retained messages (MQTT 5, 4.8.2), and any receiver may note them.
         self._link.subscribe(topics.ALL_STATUS, 1)
         # Neither: a member of the group that is gone for good would take replies with it.
         self._link.subscribe(topics.ALL_REPLIES, 1)
+        for topic in () if self._levels is None else self._levels.topics:
+            self._link.subscribe(topic, 1)
+
+    def _parts(self) -> list["asyncio.Task[None]"]:
+        """Start the parts that may be ended at once."""
+        parts = {"summary": self._summary(), "outbox": self._outbox.run()}
+        if self._dispatcher is not None:
+            parts["dispatch"] = self._dispatcher.run()
+        if self._grid is not None:
+            parts["grid"] = self._grid.run()
+        if self._levels is not None:
+            parts["levels"] = self._levels.run()
+        if self._settings.checks.enabled:
+            parts["checks"] = self._runner.run()
+        return [asyncio.create_task(part, name=name) for name, part in parts.items()]
+
+    async def run(self) -> None:
+        """Serve until `stop`; raises what a part that must not end has ended with."""
+        self._subscribe()
         self._take_back()
         await self._link.start()
         intake = asyncio.create_task(self._intake.run(), name="intake")
-        others = [
-            asyncio.create_task(self._summary(), name="summary"),
-            asyncio.create_task(self._outbox.run(), name="outbox"),
-        ]
-        if self._dispatcher is not None:
-            others.append(asyncio.create_task(self._dispatcher.run(), name="dispatch"))
-        if self._grid is not None:
-            others.append(asyncio.create_task(self._grid.run(), name="grid"))
-        if self._settings.checks.enabled:
-            others.append(asyncio.create_task(self._runner.run(), name="checks"))
+        others = self._parts()
         await self._metrics.start()
         if self._api is not None:
             await self._api.start()

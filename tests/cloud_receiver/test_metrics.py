@@ -14,7 +14,7 @@ from cloud_receiver import database
 from cloud_receiver import metrics as metrics_module
 from cloud_receiver.counters import Counters
 from cloud_receiver.dispatch import Figures
-from cloud_receiver.grid.service.runner import Figures as GridFigures
+from cloud_receiver.grid.service.figures import Figures as GridFigures
 from cloud_receiver.metrics import FAMILIES, ReceiverMetrics
 from cloud_receiver.orders import issue
 from cloud_receiver.orders.outbox import Figures as OutboxFigures

@@ -88,6 +88,19 @@ def kept_starts(connection: Connection, first_ms: int, end_ms: int) -> set[int]:
     return set(connection.execute(statement).scalars())
 
 
+def under_other_grids(connection: Connection, grid: int, first_ms: int, end_ms: int) -> list[tuple[int, int]]:
+    """Return first and last of the slots in [first_ms, end_ms) whose newest version is of another grid, if any."""
+    other = grid_slot.alias()
+    last = select(func.max(other.c.version)).where(other.c.start_ms == grid_slot.c.start_ms).scalar_subquery()
+    statement = select(func.min(grid_slot.c.start_ms), func.max(grid_slot.c.start_ms)).where(
+        grid_slot.c.start_ms >= first_ms,
+        grid_slot.c.start_ms < end_ms,
+        grid_slot.c.grid != grid,
+        grid_slot.c.version == last,
+    )
+    return [(first, last) for first, last in connection.execute(statement) if first is not None]
+
+
 class Summaries:
     """Summaries of slots, each read once."""
 

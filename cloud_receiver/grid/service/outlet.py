@@ -64,10 +64,11 @@ class Outlet:
             self._wake.clear()
             try:
                 await self._all()
-            except (SQLAlchemyError, LinkError, OSError) as error:
-                # Told once: a broker may be away for days.
+            except Exception as error:
+                # Told once: a broker may be away for days. What else is wrong is a fault, and no reason to end.
                 if not self._failed:
-                    log.warning("factors of the grid can't be published: %s", str(error).splitlines()[0])
+                    fault = not isinstance(error, (SQLAlchemyError, LinkError, OSError))
+                    log.warning("factors of the grid can't be published: %s", error, exc_info=fault)
                 self._failed = True
                 self.failures += 1
                 await rest(self._clock, self._wake, RETRY_MS, retry=True)

@@ -86,14 +86,18 @@ class FactorPublisher:
         grid = node_results(connection, newest, newest + SLOT_MS)[newest][0]
         known = self._last(connection)
         told = [known[name].last_ms for name, _ in self.names(plans[grid]) if name in known]
-        return max(max(told, default=0), now_ms - self._settings.correct_hours * _HOUR_MS), newest
+        return max(max(told, default=0), self._floor(now_ms)), newest
+
+    def _floor(self, now_ms: int) -> int:
+        """Return from when on slots are dispatched: those that may still be corrected, and the last ones anyway."""
+        return now_ms - max(self._settings.correct_hours * _HOUR_MS, self._settings.slots * SLOT_MS)
 
     def enter(
         self, connection: Connection, plans: Mapping[int, Plan], corrected: Collection[int], now_ms: int
     ) -> list[Dispatched]:
         """Sign and store the messages that are due; `corrected`: slots with a new version."""
         newest = last_start_ms(connection, now_ms - SLOT_MS + 1)  # none of a clock that was ahead
-        floor = now_ms - self._settings.correct_hours * _HOUR_MS
+        floor = self._floor(now_ms)
         if newest is None or newest < floor:
             return []
         rows = node_results(connection, newest, newest + SLOT_MS)

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -16,10 +15,10 @@ from cloud_receiver.database import reading, writing
 from cloud_receiver.factor_messages import Dispatched
 from cloud_receiver.grid import findings, official, shelf
 from cloud_receiver.grid.config import Grid as GridSettings
-from cloud_receiver.grid.kept import KeptSlot
 from cloud_receiver.grid.service import due, feed, plan, tell
 from cloud_receiver.grid.service.due import Notice
-from cloud_receiver.grid.service.newest import Summaries, last_start_ms, node_results
+from cloud_receiver.grid.service.figures import Figures, Hooks
+from cloud_receiver.grid.service.newest import Summaries, last_start_ms, node_results, under_other_grids
 from cloud_receiver.grid.service.outlet import Outlet
 from cloud_receiver.grid.service.plan import SLOT_MS, Metered, Plan
 from cloud_receiver.grid.service.publish import FactorPublisher
@@ -29,8 +28,8 @@ from cloud_receiver.registry import Registry
 from cloud_receiver.schema import grid as grid_table
 from cloud_receiver.schema import grid_notice
 from diantan_core import day_start_ms, next_day_start_ms
+from wire.domain import MAX_TIME_MS
 from wire.envelope import Signer
-from wire.messages import Origin
 
 log = logging.getLogger(__name__)
 
@@ -43,33 +42,6 @@ GIVE_WAY_TURNS: Final = 40
 PROGRESS_SLOTS: Final = 1000
 AGAIN_MS: Final = 3_600_000
 """At the start what was issued in this time before the newest message is published again: it may not have been."""
-
-
-@dataclass
-class Figures:
-    """What is counted of the service since the process started, and the newest slot."""
-
-    solved: int = 0
-    corrected: int = 0
-    failed: int = 0
-    newest_ms: int | None = None
-    fallback_nodes: int = 0
-    missing: int = 0
-    imbalance_share: float | None = None
-
-
-@dataclass
-class Hooks:
-    """What the service asks of the rest of the receiver, and tells it."""
-
-    intake_backlog: Callable[[], int] = lambda: 0
-    scheduled: Callable[[], Collection[str]] = tuple
-    """Nodes that the schedule file has factors of."""
-    grid_nodes: Callable[[Collection[str]], None] = lambda _names: None
-    """Told of the names under which the service dispatches."""
-    stations: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    """Numbers of the stations at each carbon node, for the checks."""
-    grace_ms: int = 0
 
 
 class GridService:
@@ -146,6 +118,13 @@ class GridService:
                 # Where another receiver that solves the same slots was faster, there is nothing to tell.
                 if failures == (TELL_CONFLICTS if isinstance(error, IntegrityError) else 1):
                     log.warning("the grid service waits for the store: %s", str(error).splitlines()[0])
+            except Exception:
+                # A fault in the service must not end the intake.
+                busy = False
+                self._publisher.rolled_back()
+                failures += 1
+                if failures == 1:
+                    log.exception("the grid service failed, trying again")
             else:
                 failures = 0
             await asyncio.sleep(0 if busy else PAUSE_S)
@@ -154,7 +133,10 @@ class GridService:
         """Solve what is due or new; return whether more waits."""
         now_ms = self._clock.now_ms()
         with reading(self._engine) as connection:
-            self._refresh(connection)
+            changed = self._refresh(connection)
+        if changed:
+            self._solve_under_other_grids()
+        with reading(self._engine) as connection:
             told = due.notices(connection)
             grids = self._grids
             if grids is None or not grids.all:
@@ -170,11 +152,11 @@ class GridService:
             self._done_with(told)
         return follow or len(told) == due.NOTICES_AT_ONCE
 
-    def _refresh(self, connection: Connection) -> None:
-        """Take over grids that were entered since."""
+    def _refresh(self, connection: Connection) -> bool:
+        """Take over grids that were entered since; return whether there are any."""
         count, newest = connection.execute(select(func.count(), func.max(grid_table.c.id))).one()
         if (count, newest) == self._stamp:
-            return
+            return False
         numbers = plan.numbers(connection)
         grids = shelf.grids(connection)
         self._plans = {kept.id: Plan(kept, self._registry, numbers) for kept in grids.all}
@@ -187,6 +169,16 @@ class GridService:
                 )
         self._hooks.grid_nodes(self._served())
         log.info("grid service: %d grids, the last with %d nodes", count, len(grids.all[-1].grid.nodes) if count else 0)
+        return True
+
+    def _solve_under_other_grids(self) -> None:
+        """Give notice of slots that were solved under another grid than is valid for them now."""
+        grids = [] if self._grids is None else self._grids.all
+        starts = [kept.valid_from_ms for kept in grids]
+        with writing(self._engine) as connection:
+            for kept, end_ms in zip(grids, [*starts[1:], MAX_TIME_MS], strict=False):
+                for first_ms, last_ms in under_other_grids(connection, kept.id, kept.valid_from_ms, end_ms):
+                    shelf.notify(connection, first_ms, last_ms)
 
     def _meters(self) -> Collection[Metered]:
         return {number: item for known in self._plans.values() for number, item in known.meters.items()}.values()
@@ -198,7 +190,9 @@ class GridService:
                 messages = self._publisher.enter(connection, self._plans, (), now_ms)
                 newest = last_start_ms(connection, now_ms - SLOT_MS + 1)
                 if newest is not None:
-                    self._note(newest, dict(self._summaries.between(connection, newest, newest + SLOT_MS))[newest])
+                    self.figures.note(
+                        newest, dict(self._summaries.between(connection, newest, newest + SLOT_MS))[newest]
+                    )
             self._publisher.committed()
             self.outlet.put(self._recent())
             self.outlet.put(messages)
@@ -277,28 +271,10 @@ class GridService:
         self._publisher.committed()
         self.outlet.put(messages)
         for slot in solved.slots:
-            self._count(slot)
+            self.figures.count(slot)
             if slot.start_ms > now_ms - self._settings.correct_hours * 3_600_000:
                 self.outlet.put(list(feed.messages(self._signer, self._centre, self._plans[slot.grid].grid, slot)))
         return solved
-
-    def _count(self, slot: KeptSlot) -> None:
-        figures = self.figures
-        figures.failed += Origin.SOLVED not in slot.nodes.origins
-        figures.corrected += slot.version > 1
-        figures.solved += slot.version == 1
-        if figures.newest_ms is None or slot.start_ms >= figures.newest_ms:
-            self._note(slot.start_ms, slot.summary)
-
-    def _note(self, start_ms: int, summary: Mapping[str, object]) -> None:
-        """Note the newest slot for the metrics."""
-        figures = self.figures
-        figures.newest_ms = start_ms
-        origins, missing = summary.get("origins"), summary.get("missing")
-        figures.fallback_nodes = sum(origins.values()) - origins.get("solved", 0) if isinstance(origins, dict) else 0
-        figures.missing = missing["count"] if isinstance(missing, dict) else 0
-        told = summary.get("reconciliation")
-        figures.imbalance_share = told["before_share"] if isinstance(told, dict) else None
 
     def _tell_day(self, day_ms: int, now_ms: int) -> None:
         end_ms = next_day_start_ms(day_ms, self._settings.timezone)

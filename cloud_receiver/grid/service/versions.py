@@ -5,7 +5,7 @@ slots before it. So a correction goes on into the slots after it, until one come
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
@@ -17,14 +17,14 @@ from cloud_receiver.grid import shelf
 from cloud_receiver.grid.config import Grid as GridSettings
 from cloud_receiver.grid.kept import TANK, KeptSlot, Powers, solve_id
 from cloud_receiver.grid.official import OfficialFactor
-from cloud_receiver.grid.service import collect
-from cloud_receiver.grid.service.collect import HOURS, Collected, Collector, with_tanks
+from cloud_receiver.grid.service.collect import HOURS, Collected, Collector, missing, with_tanks
 from cloud_receiver.grid.service.fallback import results
 from cloud_receiver.grid.service.newest import Newest, last_start_ms, newest, next_start_ms
 from cloud_receiver.grid.service.plan import SLOT_MS, Plan
 from cloud_receiver.grid.service.solve import Solution, solve
 from cloud_receiver.grid.service.summary import summary
 from cloud_receiver.grid.service.weigh import sigmas
+from cloud_receiver.grid.telemetry import TelemetryError
 from wire.messages import Origin
 
 log = logging.getLogger(__name__)
@@ -70,12 +70,12 @@ class Versions:
         reach = max(self._settings.hold_slots, 1) * SLOT_MS
         self._kept = newest(self._connection, first - reach, end, self._node_ids)
         last = last_start_ms(self._connection)
-        collector = Collector(self._connection, plan, first, end, float(self._settings.max_factor))
+        collect = self._collection(plan, first, end)
         while pending:
             start = min(pending)
             pending.remove(start)
             try:
-                slot = self._slot(plan, collector.slot(start), complete_only=start in hasty)
+                slot = self._slot(plan, collect(start), complete_only=start in hasty)
             except (SQLAlchemyError, OSError):
                 raise
             except Exception as error:
@@ -97,6 +97,14 @@ class Versions:
                 solved.follow |= {after for after in following if after >= end_ms}
         return solved
 
+    def _collection(self, plan: Plan, first_ms: int, end_ms: int) -> Callable[[int], Collected]:
+        """Return what collects a slot: all at once, or one by one where something in the store can't be read."""
+        largest = float(self._settings.max_factor)
+        try:
+            return Collector(self._connection, plan, first_ms, end_ms, largest).slot
+        except TelemetryError:
+            return lambda start: Collector(self._connection, plan, start, start + SLOT_MS, largest).slot(start)
+
     def _following(self, start_ms: int, before: Newest | None) -> set[int]:
         """Return the slots that this new version may change."""
         reach = start_ms + (self._settings.hold_slots + 1) * SLOT_MS
@@ -109,8 +117,8 @@ class Versions:
         return found
 
     def _slot(self, plan: Plan, collected: Collected, *, complete_only: bool) -> KeptSlot | None:
-        missing = sorted(plan.label(variable) for variable in collect.missing(plan, collected.powers))
-        if complete_only and missing:
+        lacking = sorted(plan.label(variable) for variable in missing(plan, collected.powers))
+        if complete_only and lacking:
             return None
         start = collected.start_ms
         measured = with_tanks(collected.powers, self._tanks_before(plan, start))
@@ -119,7 +127,7 @@ class Versions:
             solution = solve(plan, measured, weights)
         else:
             solution = Solution(measured, None, None, (), "not solved: nothing was measured")
-        return self._version(plan, collected, measured, solution, {"sigmas": weights.digest, "missing": missing})
+        return self._version(plan, collected, measured, solution, {"sigmas": weights.digest, "missing": lacking})
 
     def _version(
         self, plan: Plan, collected: Collected, measured: Powers, solution: Solution, inputs: dict[str, Any]
@@ -128,17 +136,17 @@ class Versions:
         before = [self._kept.get(start - ago * SLOT_MS) for ago in range(1, self._settings.hold_slots + 1)]
         node_ids = self._node_ids[plan.kept.id]
         found = results(solution.flow, node_ids, before, self._official.value_mg_per_kwh)
-        missing = inputs.pop("missing")
+        lacking = inputs.pop("missing")
         settings = {"form": _FORM, **inputs}
         if found.held:
             settings["held"] = [[place, *held] for place, held in sorted(found.held.items())]
         if Origin.OFFICIAL in found.nodes.origins:
             settings["official"] = self._official.value_mg_per_kwh
         earlier = self._kept.get(start)
-        late = sorted(_late(earlier).difference(missing))
+        late = sorted(_late(earlier).difference(lacking))
         told = summary(
             *(plan, collected, solution, found),
-            missing=missing,
+            missing=lacking,
             late=late,
             tanks=_tanks_after(plan, measured, solution),
             official=self._official,

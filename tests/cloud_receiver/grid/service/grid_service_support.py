@@ -17,8 +17,9 @@ from cloud_receiver.grid.findings import GridFinding, listed
 from cloud_receiver.grid.kept import KeptSlot
 from cloud_receiver.grid.model import Branch, Generator, Grid, Load, Node, NodeKind, Storage
 from cloud_receiver.grid.service import plan
+from cloud_receiver.grid.service.figures import Hooks
 from cloud_receiver.grid.service.plan import Plan
-from cloud_receiver.grid.service.runner import GridService, Hooks
+from cloud_receiver.grid.service.runner import GridService
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, Generation, Snapshot
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import dirty, interval, journal, meter

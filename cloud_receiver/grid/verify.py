@@ -24,6 +24,7 @@ from cloud_receiver.grid.service.collect import Collector
 from cloud_receiver.grid.service.plan import Plan
 from cloud_receiver.grid.service.solve import core_slot, solve
 from cloud_receiver.grid.service.weigh import sigmas
+from cloud_receiver.grid.telemetry import TelemetryError
 from cloud_receiver.registry import Registry
 from diantan_core import CarbonFlowError, QuantityError
 from wire.messages import Origin
@@ -152,7 +153,11 @@ class Verifier:
             if slot.used.pack() != slot.measured.pack():
                 verdict.differs("powers: others were used than were measured, without a reconciliation")
             return
-        collected = self._collector(plan, slot.start_ms).slot(slot.start_ms)
+        try:
+            collected = self._collector(plan, slot.start_ms).slot(slot.start_ms)
+        except TelemetryError as error:
+            verdict.unrepeated = f"its telemetry can't be read: {error}"
+            return
         weights = sigmas(plan, collected, self._settings)
         if weights.digest != settings.get("sigmas"):
             why = "registry, configuration or records" if newest else "it is not the newest version: the records"

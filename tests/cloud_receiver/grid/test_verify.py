@@ -139,6 +139,15 @@ def test_other_weights_are_told_and_are_no_difference(directory: Path, verify: V
     assert all(item["reconciliation_not_repeated"] for item in records(said))
 
 
+def test_telemetry_that_cannot_be_read_is_told(directory: Path, verify: Verify) -> None:
+    with sqlite3.connect(directory / "receiver.sqlite") as base:
+        base.execute("UPDATE grid_telemetry SET content = x'ff'")
+    base.close()
+    status, said = verify("--json")
+    assert status == 0
+    assert all("telemetry can't be read" in item["reconciliation_not_repeated"] for item in records(said))
+
+
 def test_nothing_to_verify_is_no_agreement(directory: Path, verify: Verify) -> None:
     status, said = verify("--from", "2020-01")
     assert (status, said) == (1, "0 versions of slots verified 复算: 0 agree to the bit, 0 differ\n")

@@ -34,6 +34,12 @@ SLOT_MS = 900_000
 NODES, BRANCHES, GENERATORS, LOADS = 118, 186, 54, 99
 
 
+_SIZES = (
+    "SELECT AVG(LENGTH(measured) + LENGTH(used) + LENGTH(nodes) + LENGTH(summary)) FROM grid_slot",
+    "SELECT AVG(LENGTH(envelope)) FROM factor_message WHERE slots = 96",
+)
+
+
 class Link:
     """Takes everything at once."""
 
@@ -70,9 +76,9 @@ async def _run(directory: Path) -> list[str]:
     )
     with database.writing(engine) as connection:
         shelf.enter_grid(connection, grid, START_MS, "bench", START_MS)
-    slots = [(START_MS + number * SLOT_MS, _snapshot(grid, draw)) for number in range(SLOTS + CYCLES)]
+    history = ((START_MS + number * SLOT_MS, _snapshot(grid, draw)) for number in range(SLOTS))
     with database.writing(engine) as connection:
-        telemetry.enter(connection, "bench", slots[:SLOTS], START_MS)
+        telemetry.enter(connection, "bench", history, START_MS)
     await clock.advance(SLOTS * SLOT_MS + 100_000)
     begin = time.perf_counter()
     while await service.round():
@@ -81,9 +87,9 @@ async def _run(directory: Path) -> list[str]:
     publishing = asyncio.create_task(service.outlet.run())
     await asyncio.sleep(0.1)
     cycles, published = [], []
-    for start_ms, snapshot in slots[SLOTS:]:
+    for start_ms in range(START_MS + SLOTS * SLOT_MS, START_MS + (SLOTS + CYCLES) * SLOT_MS, SLOT_MS):
         with database.writing(engine) as connection:
-            telemetry.enter(connection, "bench", [(start_ms, snapshot)], start_ms)
+            telemetry.enter(connection, "bench", [(start_ms, _snapshot(grid, draw))], start_ms)
         await clock.advance(SLOT_MS)
         before, begin = link.messages, time.perf_counter()
         while await service.round():
@@ -93,6 +99,8 @@ async def _run(directory: Path) -> list[str]:
             await asyncio.sleep(0)
         published.append(link.messages - before)
     publishing.cancel()
+    with database.reading(engine) as connection:
+        slot_bytes, message_bytes = (connection.exec_driver_sql(query).scalar_one() for query in _SIZES)
     engine.dispose()
     cycles.sort()
     median, worst = cycles[len(cycles) // 2], cycles[-1]
@@ -103,6 +111,7 @@ async def _run(directory: Path) -> list[str]:
         f"a slot of {size}: {median:.0f} ms, the longest of {CYCLES} {worst:.0f} ms, {published[-1]} messages",
         f"limit {CYCLE_LIMIT_MS} ms: {median / CYCLE_LIMIT_MS:.2f} of it",
         f"caught up {SLOTS} slots in {caught_up:.1f} s, {rate:.0f} slots/s",
+        f"stored: {slot_bytes / 1000:.1f} kB a slot; messages of {message_bytes / 1000:.1f} kB a node",
         f"a year of 35,040 slots takes {minutes:.1f} min at that rate; limit {YEAR_LIMIT_MINUTES} min",
     ]
     if median > CYCLE_LIMIT_MS:

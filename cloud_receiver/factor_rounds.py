@@ -94,15 +94,19 @@ def _new_rows(
         }
 
 
-def newest_of(connection: Connection, nodes: Collection[str], issued_after_ms: int | None = None) -> list[Dispatched]:
+def newest_of(
+    connection: Connection, nodes: Collection[str], kid: bytes, issued_after_ms: int | None = None
+) -> list[Dispatched]:
     """Return each node's newest stored message, or all that were issued after a time, in order of issue.
+
+    Those of another key than `kid` are left out: gateways that know the centre's new key would refuse them.
 
     ProofError for one that can't be read.
     """
     found: list[Row[Any]] = []
     names = sorted(nodes)
     for chunk in (names[place : place + _NODES_AT_ONCE] for place in range(0, len(names), _NODES_AT_ONCE)):
-        condition: ColumnElement[bool] = factor_message.c.node.in_(chunk)
+        condition: ColumnElement[bool] = factor_message.c.node.in_(chunk) & (factor_message.c.kid == kid)
         if issued_after_ms is None:
             other = factor_message.alias()
             newest = select(func.max(other.c.issued_ms)).where(other.c.node == factor_message.c.node)

@@ -338,3 +338,19 @@ def test_a_schedule_that_can_not_be_used_stops_the_start(engine: Engine, tmp_pat
     path = tmp_path / "none.csv"
     with pytest.raises(ConfigError, match="can't be read"):
         Dispatcher(engine, Signer(key_of("centre")), FakeLink(), ManualClock(), Dispatch(schedule=path))
+
+
+def test_nodes_of_the_grid_are_left_out_and_told_once(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(engine, tmp_path)
+    now = bench.clock.now_ms()
+    lines = bench.path.read_text() + "node2,2026-07-02T01:00:00+08:00,0.5\n"
+    bench.path.write_text(lines)
+    bench.dispatcher._reload()
+    bench.dispatcher.leave_out({"node1", "elsewhere"})
+    bench.dispatcher.leave_out({"node1", "elsewhere"})
+    assert [item.message.node for item in bench.dispatcher.messages(now)] == ["node2"]
+    assert caplog.text.count("nodes of the grid") == 1
+    bench.dispatcher.leave_out(())
+    assert [item.message.node for item in bench.dispatcher.messages(now)] == ["node1", "node2"]

@@ -90,7 +90,8 @@ class FactorPublisher:
 
     def _floor(self, now_ms: int) -> int:
         """Return from when on slots are dispatched: those that may still be corrected, and the last ones anyway."""
-        return now_ms - max(self._settings.correct_hours * _HOUR_MS, self._settings.slots * SLOT_MS)
+        # Two more, since the last one began more than a slot ago.
+        return now_ms - max(self._settings.correct_hours * _HOUR_MS, (self._settings.slots + 2) * SLOT_MS)
 
     def enter(
         self, connection: Connection, plans: Mapping[int, Plan], corrected: Collection[int], now_ms: int

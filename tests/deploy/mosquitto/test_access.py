@@ -59,6 +59,7 @@ def test_a_gateway_and_the_centre_have_what_they_need(broker: SecureBroker) -> N
         topics.command("gw1"),
         topics.command("gw2"),
         topics.factor("node1"),
+        topics.GRID_FEED,
         "diantan/1/up/gw2/other",
         "diantan/1/up/gw2/records/more",
         "elsewhere",

@@ -167,3 +167,15 @@ def test_whatever_comes_late_and_in_whatever_order_the_factors_are_those_of_all_
         bench.engine.dispose()
     assert len(ends[0]) == 5
     assert ends[0] == ends[1]
+
+
+def test_without_corrections_the_last_slots_are_dispatched_all_the_same(bench: Bench) -> None:
+    bench.again(correct_hours=0, slots=4)
+    bench.tell(dict.fromkeys(range(6), SNAPSHOT))
+    bench.run_to(6, 899)
+    assert bench.newest("P1").first_start_ms == DAY_MS + 2 * SLOT_MS
+    assert len(bench.newest("P1").factors) == 4
+    bench.tell({5: without(SNAPSHOT, "PV")}, feed="late")
+    bench.tell({5: storing(1.0, 0.0)}, feed="late")
+    bench.run()
+    assert bench.slot(5).version == 1

@@ -4,7 +4,8 @@ Analyses are made some slots at a time, so that the intake, which runs on the sa
 """
 
 import asyncio
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -111,7 +112,8 @@ class GridReads:
         rows = [row for row in rows if kind in {None, row["kind"]}]
 
         async def make() -> tuple[object, None]:
-            return _content(query, rows, form, None), None
+            write = _writer(query, form)
+            return _content(query, [write(row) for row in rows], form, None), None
 
         tag = tag_of(request.rel_url, form, stored, known)
         return await self._sending.of_rows(request, form, tag=tag, make=make)
@@ -163,16 +165,16 @@ class GridReads:
 
         async def make() -> tuple[object, str | None]:
             async with self._turns:
-                rows, more = await self._page(query, page)
+                rows, more = await self._page(query, page, _writer(query, form))
             following = None if more is None else str(request.rel_url.update_query(cursor=more))
             return _content(query, rows, form, following), following
 
         tag = tag_of(request.rel_url, query, form, stored)
         return await self._sending.of_rows(request, form, tag=tag, make=make)
 
-    async def _page(self, query: Query, page: Page) -> tuple[list[Row], str | None]:
-        """Return the rows of a page, and where the next one begins."""
-        rows: list[Row] = []
+    async def _page(self, query: Query, page: Page, write: Callable[[Row], str]) -> tuple[list[str], str | None]:
+        """Return the rows of a page as they are written, and where the next one begins."""
+        rows: list[str] = []
         with reading_transaction(self._engine) as connection:
             grids = self.grids(connection)
             try:
@@ -194,8 +196,9 @@ class GridReads:
                             continue
                         if len(rows) == page.limit:
                             return rows, page.cursor(table.period.start_ms, number)
-                        rows.append(row)
+                        rows.append(write(row))
                     offset = 0
+                    await asyncio.sleep(0)
                 await asyncio.sleep(0)
         return rows, None
 
@@ -210,12 +213,16 @@ def _tables(connection: Connection, tally: Tally, window: Span) -> Iterator[Tabl
         yield from tally.take(versions)
 
 
-def _content(query: Query, rows: list[Row], form: Form, following: str | None) -> object:
-    if form is Form.CSV:
-        return "".join(history_text.csv_lines(query, rows))
+def _writer(query: Query, form: Form) -> Callable[[Row], str]:
+    """Return what writes a row: each by itself, so that others get their turn between them."""
     columns = query.fields
-    return {
-        **history_text.heading(query),
-        "rows": [history_text.exact(columns, row) for row in rows],
-        "next": following,
-    }
+    if form is Form.CSV:
+        return lambda row: history_text.csv_row(columns, row)
+    return lambda row: json.dumps(history_text.exact(columns, row), ensure_ascii=False)
+
+
+def _content(query: Query, rows: list[str], form: Form, following: str | None) -> str:
+    if form is Form.CSV:
+        return "".join((history_text.csv_head(query.fields), *rows))
+    head = json.dumps({**history_text.heading(query), "next": following}, ensure_ascii=False)
+    return f'{head.removesuffix("}")}, "rows": [{", ".join(rows)}]}}'

@@ -46,25 +46,26 @@ def exact(columns: Sequence[Field], row: Row) -> dict[str, object]:
 
 def csv_lines(query: Query, rows: Iterable[Row]) -> Iterator[str]:
     """Yield lines of CSV, exact; nothing is in a cell whose value is not there."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     columns = query.fields
-    writer.writerow([field.name for field in columns])
+    yield csv_head(columns)
     for row in rows:
-        writer.writerow([_cell(field, field.exact(row[field.name])) for field in columns])
-        if out.tell() > _CHUNK:
-            yield _taken(out)
-    yield _taken(out)
+        yield csv_row(columns, row)
 
 
-_CHUNK: Final = 1 << 14
+def csv_head(columns: Sequence[Field]) -> str:
+    """Return the headings."""
+    return _line(field.name for field in columns)
 
 
-def _taken(out: io.StringIO) -> str:
-    text = out.getvalue()
-    out.seek(0)
-    out.truncate()
-    return text
+def csv_row(columns: Sequence[Field], row: Row) -> str:
+    """Return a row as a line."""
+    return _line(_cell(field, field.exact(row[field.name])) for field in columns)
+
+
+def _line(cells: Iterable[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
 
 
 def _cell(field: Field, value: object) -> object:

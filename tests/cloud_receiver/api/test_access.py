@@ -256,7 +256,7 @@ def test_others_get_their_turn_while_an_answer_is_made(tmp_path: Path, monkeypat
         # What goes through the loop between the slots, and between them only: the answer is asked for in-process.
         reads = grid_reads.GridReads(database.open_store("sqlite:///receiver.sqlite", tmp_path), Sending(5), "UTC")
         query = Query("nodes", Span(DAY_MS, DAY_MS + 86_400_000), By.SLOT)
-        making = asyncio.ensure_future(reads._page(query, Page()))
+        making = asyncio.ensure_future(reads._page(query, Page(), str))
         count = 0
         while not making.done():
             await asyncio.sleep(0)

@@ -3,6 +3,9 @@
 Two integrators of the core take the same readings: energies in mWh, and the emission register in mg, of which 64 bits
 hold 9 Gt (a 600 MW unit emits 4 Mt a year). The carbon of a record is what the register measured, so it has no factor.
 
+The emission comes in a reply after that of the energies. What its register had when the energies were read is
+interpolated between two of its readings, so that both split over intervals alike, however slow the line is.
+
 A poll that brought no emission is left aside for up to an interval, since the energy register has what it brought. If
 that is not enough, the energy goes on alone: its records are partial and have no carbon. When the emission is back,
 its rise is spread over them as ever, and an adjustment record brings each its share.
@@ -98,6 +101,7 @@ class GeneratingUnit(Metering):
         self._unit = UnitState()
         self._complete_ms: int | None = None  # the last poll that brought both; without one, the first poll
         self._lacking = False
+        self._former: tuple[int, int] | None = None  # the emission's last reading: ms, and mg as the register had it
 
     def restore(self, state: bytes) -> None:
         """Go on from a stored state; MeteringError when it is none."""
@@ -155,7 +159,7 @@ class GeneratingUnit(Metering):
 
     def _take_emission(self, reading: Reading, emission_ng: int) -> Closed | None:
         """Return what the emission closes; None when it can't be used."""
-        unit, register_mg = self._unit, emission_ng // _NG_PER_MG
+        unit, register_mg = self._unit, self._with_the_energies(reading, emission_ng // _NG_PER_MG)
         is_first = self._emission.last_time_ms is None
         try:
             measured = self._emission.feed_one(
@@ -168,13 +172,24 @@ class GeneratingUnit(Metering):
             unit.total_ug = register_mg * _UG_PER_MG % EMISSION_END_UG
         self._emission_doubt.taken(_as_doubted(reading, emission_ng))
         self._complete_ms, self._lacking = reading.time_ms, False
+        self._former = _emission_ms(reading), emission_ng // _NG_PER_MG
         return measured
+
+    def _with_the_energies(self, reading: Reading, register_mg: int) -> int:
+        """Return what the emission register had, in mg, when the energies were read; as it is where nobody can tell."""
+        if self._former is None or reading.exchanged:
+            return register_mg
+        former_ms, former_mg = self._former
+        late_ms, rise_mg = _emission_ms(reading) - reading.time_ms, register_mg - former_mg
+        if late_ms <= 0 or reading.time_ms < former_ms or rise_mg < 0:
+            return register_mg
+        return register_mg - rise_mg * late_ms // (late_ms + reading.time_ms - former_ms)
 
     def _relocate(self, last_ms: int, schedule: FactorSchedule) -> list[Record]:
         totals = self._integrator.forward_mwh, self._integrator.reverse_mwh
         by_ms = last_ms - (self.last_time_ms or 0)
         closed = self._integrator.relocate(last_ms, self._own(schedule))
-        self._complete_ms = None
+        self._complete_ms = self._former = None
         self._emission_doubt.forget()
         emission_ms = self._emission.last_time_ms
         if emission_ms is None:
@@ -279,4 +294,9 @@ class GeneratingUnit(Metering):
 
 def _as_doubted(reading: Reading, emission_ng: int) -> Reading:
     """Return the emission register in the place of an energy's."""
-    return replace(reading, forward_mwh=emission_ng // _NG_PER_MG, reverse_mwh=0)
+    time_ms = _emission_ms(reading)
+    return replace(reading, time_ms=time_ms, forward_mwh=emission_ng // _NG_PER_MG, reverse_mwh=0)
+
+
+def _emission_ms(reading: Reading) -> int:
+    return reading.time_ms if reading.emission_ms is None else reading.emission_ms

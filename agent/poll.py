@@ -39,6 +39,7 @@ class Poller:
         energy: dict[str, int] = {}
         blocks: list[tuple[Block, bytes]] = []
         time_ms = 0
+        emission_ms: int | None = None
         for index, block in enumerate(meter.blocks):
             if meter.is_needed(block):
                 data = await meter.driver.read(meter.address, block)
@@ -55,6 +56,8 @@ class Poller:
                     if isinstance(error, LineError) and error.silent:
                         break
                     continue
+                if meter.has_emission(block):
+                    emission_ms = self._now_ms()
                 meter.answered(index, well=True)
             blocks.append((block, data))
         reading = Reading(
@@ -66,6 +69,7 @@ class Poller:
             exchanged=exchanged,
             serial_number=serial,
             emission_ng=self._emission(meter, blocks),
+            emission_ms=emission_ms,
             brief=brief,
         )
         if serial is not None:

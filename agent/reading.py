@@ -20,6 +20,7 @@ class Reading:
     exchanged: bool = False  # the meter has another serial number than before
     serial_number: int | None = None  # where this poll asked for it
     emission_ng: int | None = None  # a generating unit's emission register (排放量), where this poll brought it
+    emission_ms: int | None = None  # when the reply with it arrived, ms UTC; None: with the energies
     brief: bool = False  # only the energies were asked for; the rest follows
 
     def values(self) -> dict[str, int]:

@@ -78,6 +78,35 @@ def test_one_record_has_the_energy_and_what_the_emission_register_measured() -> 
     assert record.quality == Quality.INTERPOLATED  # of two readings a quarter of an hour apart
 
 
+@pytest.mark.parametrize("late_ms", [(0, 0, 0, 0), (4000, 4000, 4000, 4000), (3000, 0, 250_000, 1), (1, 2, 9000, 7)])
+def test_an_emission_read_after_the_energies_is_of_its_own_time(late_ms: tuple[int, ...]) -> None:
+    """1 kg a second and 1 kWh a second: however late each reply, each quarter of an hour has 1 kg for each kWh."""
+    one = unit()
+    times = [START + 100, START + 300_000, START + SLOT - 2000, START + SLOT + 298_000, START + 2 * SLOT]
+    readings = [
+        Reading("g", time, (time - START) * 1000, 0, emission_ng=(time + late - START) * 10**9, emission_ms=time + late)
+        for time, late in zip(times, (0, *late_ms), strict=True)
+    ]
+    whole = of(IntervalRecord, feed(one, *readings))
+    assert [(record.start_ms, record.duration_ms) for record in whole] == [
+        (START, SLOT),
+        (START + SLOT, SLOT),
+    ]
+    assert [record.forward_mwh for record in whole] == [(SLOT - 100) * 1000, SLOT * 1000]
+    assert [record.carbon_forward_ug for record in whole] == [(SLOT - 100) * 10**6, SLOT * 10**6]
+
+
+def test_a_late_emission_register_that_starts_anew_is_taken_as_it_is() -> None:
+    """Nothing lies between a register's end and its beginning; what it shows from then on is counted whole."""
+    one = unit(emission_rollover_kg=Decimal(1_000_000))
+    kilograms = (999_000, 999_900, 500, 500)
+    readings = [
+        reading(START + n * SLOT, n, found, emission_ms=START + n * SLOT + (5000 if n else 0))
+        for n, found in enumerate(kilograms)
+    ]
+    assert emitted_kg(feed(one, *readings)) == 1500
+
+
 def test_a_freeze_has_both_totals() -> None:
     """At midnight between two readings, in the order of time."""
     midnight = START + 32 * 3_600_000  # of UTC, and no first of a month

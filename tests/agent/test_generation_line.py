@@ -28,6 +28,18 @@ def test_a_poll_brings_energies_and_emission() -> None:
     assert bench.wire.writes == []
 
 
+def test_each_reply_has_its_own_time() -> None:
+    """On a slow line the emission comes long after the energies."""
+    bench = Bench(role="generation")
+    bench.wire.answer_ms = 700
+    bench.run(2 * MINUTE)
+    assert {(reading.emission_ms or 0) - reading.time_ms for reading in bench.readings} == {700}
+    bench.wire.emission_error = RefusedError(2, "illegal data address")
+    bench.readings.clear()
+    bench.run(MINUTE)
+    assert {reading.emission_ms for reading in bench.readings} == {None}
+
+
 @pytest.mark.parametrize("error", [RefusedError(2, "illegal data address"), NoReplyError("no reply")])
 def test_an_emission_that_is_refused_or_not_answered_costs_no_reading(error: Any) -> None:
     """It is asked for in every poll all the same, and is there as soon as the meter has it."""

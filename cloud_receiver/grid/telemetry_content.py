@@ -43,7 +43,7 @@ _KINDS: Final[Mapping[int, type[Measurement]]] = {
     _LOADS: Demand,
     _STORAGES: Charge,
 }
-_WIDTHS: Final = {kind: len(fields(kind)) for kind in _KINDS.values()}
+_WIDTHS: Final[Mapping[type, int]] = {kind: len(fields(kind)) for kind in _KINDS.values()}
 _GETTERS: Final[Mapping[type[Measurement], Callable[[Any], tuple[float | None, ...]]]] = {
     kind: attrgetter(*(item.name for item in fields(kind))) for kind in _KINDS.values()
 }
@@ -98,7 +98,7 @@ def unpack(data: bytes, start_ms: int) -> Snapshot:
     if not isinstance(hours, bytes) or len(hours) != struct.calcsize("<d"):
         raise TelemetryError(f"hours: expected 8 bytes, found {quoted(hours)}")
     opened = content.get(_OPEN)
-    flows: dict[str, Flow] = _group(content, _NET, EndPowers)  # type: ignore[assignment]  # EndPowers is a Flow
+    flows: dict[str, Flow] = _group(content, _NET, EndPowers)
     registers = _group(content, _REGISTERS, EndRegisters)
     if both := flows.keys() & registers.keys():
         raise TelemetryError(f"branches with net powers and registers: {quoted(sorted(both))}")

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Connection
@@ -165,7 +166,6 @@ class Collector:
         elif element is Element.STORAGE:
             at = TANK * place
             powers.storages[at : at + 2] = array("d", (forward, reverse))
-            _complete_tank(powers, place)
         else:
             return self._enter_generation(collected, variable, net, total.emission_ug)
         return True
@@ -233,14 +233,6 @@ def _both_ways(power: float | None) -> tuple[float | None, float | None]:
     return (power, 0.0) if power > 0 else (0.0, -power)
 
 
-def _complete_tank(powers: Powers, place: int) -> None:
-    """Give a storage that only gateways measure efficiencies of 1 and an empty tank."""
-    defaults = (1.0, 1.0, 0.0, 0.0, 0.0)
-    for offset, number in enumerate(defaults, TANK * place + 2):
-        if powers.storages[offset] != powers.storages[offset]:
-            powers.storages[offset] = number
-
-
 def missing(plan: Plan, powers: Powers) -> Iterator[Variable]:
     """Yield the net powers that are not there."""
     for variable in plan.variables:
@@ -262,12 +254,22 @@ def is_missing(powers: Powers, variable: Variable) -> bool:
     return isnan(power)
 
 
-def with_tanks(powers: Powers, tanks: Mapping[int, Sequence[float]]) -> Powers:
-    """Return a slot's measurements with what its storages hold when it begins, by place: energy, carbon, unknown."""
-    if not tanks:
-        return powers
+def with_tanks(
+    powers: Powers,
+    tanks: Mapping[int, Sequence[float]],
+    efficiencies: Mapping[int, Sequence[float]] = MappingProxyType({}),
+) -> Powers:
+    """Return a slot's measurements with what its storages hold when it begins, by place: energy, carbon, unknown.
+
+    Efficiencies that nobody has told are those of before, or 1: a power that is found from others needs them.
+    """
     storages = powers.storages[:]
-    for place, tank in tanks.items():
-        at = TANK * place + 4
-        storages[at : at + 3] = array("d", tank)
+    for place in range(len(storages) // TANK):
+        at = TANK * place
+        if place in tanks:
+            storages[at + 4 : at + TANK] = array("d", tanks[place])
+        defaults = (*efficiencies.get(place, (1.0, 1.0)), 0.0, 0.0, 0.0)
+        for offset, number in enumerate(defaults, at + 2):
+            if isnan(storages[offset]):
+                storages[offset] = number
     return Powers(powers.hours, powers.flows, powers.sources, powers.loads, storages, powers.open_branches)

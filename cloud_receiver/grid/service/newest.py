@@ -44,6 +44,12 @@ class Newest:
         tanks: Mapping[str, Sequence[float]] = self.summary.get("tanks", {})
         return tanks
 
+    @property
+    def efficiencies(self) -> Mapping[str, Sequence[float]]:
+        """The last efficiencies, charging and discharging, of its storages, by id."""
+        told: Mapping[str, Sequence[float]] = self.summary.get("efficiencies", {})
+        return told
+
 
 def newest(
     connection: Connection, first_ms: int, end_ms: int, node_ids: Mapping[int, Sequence[str]]

@@ -5,7 +5,7 @@ slots before it. So a correction goes on into the slots after it, until one come
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
@@ -110,8 +110,9 @@ class Versions:
         reach = start_ms + (self._settings.hold_slots + 1) * SLOT_MS
         after = newest(self._connection, start_ms + SLOT_MS, reach, self._node_ids)
         found = {start for start, slot in after.items() if slot.falls_back}
-        tanks = self._kept[start_ms].tanks
-        if tanks and (before is None or before.tanks != tanks):
+        slot = self._kept[start_ms]
+        left = slot.tanks, slot.efficiencies
+        if slot.tanks and (before is None or (before.tanks, before.efficiencies) != left):
             following = next_start_ms(self._connection, start_ms)
             found |= set() if following is None else {following}
         return found
@@ -120,8 +121,7 @@ class Versions:
         lacking = sorted(plan.label(variable) for variable in missing(plan, collected.powers))
         if complete_only and lacking:
             return None
-        start = collected.start_ms
-        measured = with_tanks(collected.powers, self._tanks_before(plan, start))
+        measured = self._with_tanks(plan, collected)
         weights = sigmas(plan, collected, self._settings)
         if collected.told:
             solution = solve(plan, measured, weights)
@@ -153,6 +153,11 @@ class Versions:
         )
         # With them the solve_id can be found again from the row alone (grid verify).
         told["settings"] = settings
+        if plan.grid.storages:
+            told["efficiencies"] = {
+                storage.id: list(measured.storages[TANK * place + 2 : TANK * place + 4])
+                for place, storage in enumerate(plan.grid.storages)
+            }
         return KeptSlot(
             start,
             1 if earlier is None else earlier.version + 1,
@@ -169,19 +174,25 @@ class Versions:
         """Return the version of a slot that nothing could be made of."""
         collected = Collected(start, Powers.missing(plan.grid, HOURS))
         collected.flag("slot", f"{type(error).__name__}: {error}"[:500])
-        measured = with_tanks(collected.powers, self._tanks_before(plan, start))
+        measured = self._with_tanks(plan, collected)
         solution = Solution(measured, None, None, (), f"not solved: {type(error).__name__}: {error}")
         return self._version(plan, collected, measured, solution, {"error": solution.error, "missing": []})
 
-    def _tanks_before(self, plan: Plan, start_ms: int) -> dict[int, Sequence[float]]:
-        """Return what the storages hold when a slot begins, by place: what they held when the last one ended."""
+    def _with_tanks(self, plan: Plan, collected: Collected) -> Powers:
+        """Return the measurements with what the storages hold: what they held when the last slot ended."""
+        start_ms = collected.start_ms
         if not plan.grid.storages:
-            return {}
+            return collected.powers
         slot = self._kept.get(start_ms - SLOT_MS)
         if slot is None and (last := last_start_ms(self._connection, start_ms)) is not None:
             slot = newest(self._connection, last, last + 1, self._node_ids)[last]
-        tanks = {} if slot is None else slot.tanks
-        return {place: tanks[storage.id] for place, storage in enumerate(plan.grid.storages) if storage.id in tanks}
+        tanks, efficiencies = ({}, {}) if slot is None else (slot.tanks, slot.efficiencies)
+        places = list(enumerate(storage.id for storage in plan.grid.storages))
+        return with_tanks(
+            collected.powers,
+            {place: tanks[name] for place, name in places if name in tanks},
+            {place: efficiencies[name] for place, name in places if name in efficiencies},
+        )
 
 
 def _late(earlier: Newest | None) -> set[str]:

@@ -12,7 +12,7 @@ from cloud_receiver import database
 from cloud_receiver.grid.config import Grid as GridSettings
 from cloud_receiver.grid.kept import FLOW, LOAD, TANK
 from cloud_receiver.grid.model import Element
-from cloud_receiver.grid.service.collect import Collected, Collector, missing
+from cloud_receiver.grid.service.collect import Collected, Collector, missing, with_tanks
 from cloud_receiver.grid.service.weigh import sigmas
 from cloud_receiver.grid.snapshot import EndPowers, EndRegisters, Generation, Snapshot
 from wire.records import FactorQuality, Quality
@@ -212,7 +212,10 @@ def test_a_meter_out_of_service_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_storage_of_a_gateway_keeps_what_telemetry_knows_of_it(tmp_path: Path) -> None:
     bench = plant(tmp_path, {"id": "B1", "role": "flow", "measures": "storage B"})
     bench.record("B1", 0, 8.0, 3.0)
-    assert list(collect(bench).powers.storages[:TANK]) == [8.0, 3.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    powers = collect(bench).powers
+    assert list(with_tanks(powers, {}).storages) == [8.0, 3.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    carried = with_tanks(powers, {0: (5.0, 4.0, 1.0)}, {0: (0.8, 0.7)})
+    assert list(carried.storages) == [8.0, 3.0, 0.8, 0.7, 5.0, 4.0, 1.0]
     told = replace(storing(1.0, 0.0).storages["B"], charge_efficiency=0.9, stored_megawatt_hours=4.0)
     bench.tell({0: Snapshot(storages={"B": told})})
     assert list(collect(bench).powers.storages[:TANK]) == [8.0, 3.0, 0.9, 1.0, 4.0, 0.0, 0.0]

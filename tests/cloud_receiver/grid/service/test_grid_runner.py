@@ -389,3 +389,17 @@ def test_a_clock_that_was_ahead_dispatches_nothing_of_the_future(bench: Bench) -
     last = bench.newest("U1")
     assert last.first_start_ms + (len(last.factors) - 1) * SLOT_MS <= DAY_MS + SLOT_MS
     assert bench.dispatched(1) == SOLVED
+
+
+def test_a_storage_that_nobody_measured_keeps_its_tank(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, STORING)
+    bench.tell(
+        {0: storing(20.0, 0.0), 1: without(storing(0.0, 16.0), "B", "town"), 2: without(storing(0.0, 16.0), "B")}
+    )
+    bench.run_to(3)
+    tanks = [bench.slot(number).summary["tanks"]["B"] for number in range(3)]
+    assert tanks[0] == tanks[1] == pytest.approx([5.0, 4.0, 0.0])
+    # Found from the others of its node.
+    assert bench.slot(2).summary["estimated"]["first"] == ["storage B"]
+    assert tanks[2] == pytest.approx([1.0, 0.8, 0.0], rel=1e-6)
+    bench.engine.dispose()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A private authority for a broker of Diantan: certificates for the broker, the centre and the gateways; revocation.
+"""A private authority for a broker of Diantan: certificates for the broker, centres and gateways; revocation.
 
 The directory of the authority holds ca.crt, ca.key and ca.crl, the newest NAME.crt and NAME.key of each name, and
 issued/SERIAL.crt for every certificate ever issued. ca.crl is the record of what is revoked. docs/broker.md tells what
@@ -27,6 +27,7 @@ from settings.names import NAME_RULE, is_name
 
 # Not a gateway's name, so that no gateway can be issued the centre's identity.
 _CENTRE: Final = re.compile(r"_centre(-[A-Za-z0-9._-]{1,32})?")
+_CHILD: Final = "_child-"
 # A gateway whose clock runs a little behind shall take a new certificate all the same.
 _BACKDATED: Final = timedelta(days=1)
 _LEAST_RSA_BITS: Final = 2048
@@ -208,7 +209,7 @@ def _check_name(name: str, role: str) -> None:
     if role == "centre":
         if not _CENTRE.fullmatch(name):
             raise CertificateError(f"centre {name!r}: expected _centre, or _centre- and letters or digits")
-    elif not is_name(name):
+    elif not is_name(name.removeprefix(_CHILD) if role == "child" else name):
         raise CertificateError(f"{role} {name!r}: expected {NAME_RULE}")
     elif name.lower() == "ca" or (role == "gateway" and name == "broker"):
         raise CertificateError(f"{role} {name!r}: the name is taken, its files would be those of another")
@@ -309,8 +310,9 @@ def _run(authority: Authority, options: argparse.Namespace) -> list[str]:
     if options.command == "list":
         return [_line(item) for item in authority.issued()]
     hosts = options.host if options.command == "broker" else ()
+    name = f"{_CHILD}{options.name}" if options.command == "child" else options.name
     file = authority.issue(
-        options.name, options.command, options.days, hosts=hosts, request=options.request, renew=options.renew
+        name, options.command, options.days, hosts=hosts, request=options.request, renew=options.renew
     )
     return [str(file)]
 
@@ -335,7 +337,8 @@ def _parser() -> argparse.ArgumentParser:
     item = sub.add_parser("ca", help="make the authority")
     item.add_argument("--name", default="Diantan authority")
     item.add_argument("--days", type=_days, default=7300)
-    for role, text in (("broker", "the broker"), ("centre", "a receiver"), ("gateway", "a gateway")):
+    roles = (("broker", "the broker"), ("centre", "a receiver"), ("child", "a centre below"), ("gateway", "a gateway"))
+    for role, text in roles:
         item = sub.add_parser(role, help=f"issue a certificate for {text}")
         if role == "broker":
             item.set_defaults(name="broker")

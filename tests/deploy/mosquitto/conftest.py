@@ -58,7 +58,7 @@ def start_broker(mosquitto: Any, tmp_path: Path, authority: Path) -> Iterator[Ca
     program = mosquitto.process.args[0]
     running: list[SecureBroker] = []
 
-    def start(**changes: str) -> SecureBroker:
+    def start(acl: Path = DEPLOY / "diantan.acl", **changes: str) -> SecureBroker:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
@@ -72,7 +72,7 @@ def start_broker(mosquitto: Any, tmp_path: Path, authority: Path) -> Iterator[Ca
             "log_dest syslog": f"log_dest file {tmp_path}/broker.log",
             "listener 8883": f"listener {port} 127.0.0.1",
             "persistence_location /var/lib/mosquitto/": f"persistence_location {data}/",
-            "acl_file /etc/mosquitto/diantan/": f"acl_file {DEPLOY}/",
+            "acl_file /etc/mosquitto/diantan/diantan.acl": f"acl_file {acl}",
             "/etc/mosquitto/diantan/": f"{authority}/",
         }
         for old, new in replaced.items():

@@ -50,6 +50,7 @@ def revoked(directory: Path) -> list[int]:
         (["broker", "mqtt.example.org", "192.0.2.7"], "broker", ExtendedKeyUsageOID.SERVER_AUTH),
         (["centre"], "_centre", ExtendedKeyUsageOID.CLIENT_AUTH),
         (["centre", "_centre-2"], "_centre-2", ExtendedKeyUsageOID.CLIENT_AUTH),
+        (["child", "city"], "_child-city", ExtendedKeyUsageOID.CLIENT_AUTH),
         (["gateway", "gw1"], "gw1", ExtendedKeyUsageOID.CLIENT_AUTH),
     ],
 )

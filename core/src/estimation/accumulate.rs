@@ -20,13 +20,75 @@ pub(super) struct Sums {
     pub(super) tally: Tally,
 }
 
-/// Rows of a block, used again for the next.
-#[derive(Debug, Default)]
-pub(super) struct Desk {
-    rows: Vec<Noisy>,
+/// The rows of some windows. They hang on offsets, not on solution or noise: as long as no clock is put right anew, the
+/// same rows serve another pass.
+#[derive(Debug)]
+pub(super) struct Rows {
+    made: Vec<Noisy>,
+    /// Window of each row in use; the vector above may have more, to be used again.
     places: Vec<usize>,
+    /// Number of rows at the end of each block.
+    ends: Vec<usize>,
+    /// Counts of these windows, but for what hangs on noise.
+    tally: Tally,
     table: Table,
-    room: Room,
+}
+
+impl Rows {
+    pub(super) fn new(layout: &Layout) -> Self {
+        Self {
+            made: Vec::new(),
+            places: Vec::new(),
+            ends: Vec::new(),
+            tally: Tally::new(layout.chargers),
+            table: Table::default(),
+        }
+    }
+
+    /// Make the rows of windows `from` to `until` block by block; `from` begins one. `tally` is what is counted so far.
+    pub(super) fn fill(
+        &mut self,
+        maker: &Maker<'_>,
+        windows: &Windows,
+        (from, until): (usize, usize),
+        tally: &Tally,
+    ) {
+        let around = from.saturating_sub(CONTEXT);
+        let mask: Vec<bool> = (around..(until + CONTEXT).min(windows.len()))
+            .map(|window| maker.screen(windows, window).is_ok())
+            .collect();
+        let usable = |window: usize| {
+            let place = window.checked_sub(around).and_then(|place| mask.get(place));
+            place.copied().unwrap_or(false)
+        };
+        self.places.clear();
+        self.ends.clear();
+        self.tally.clone_from(tally);
+        let mut start = from;
+        while start < until {
+            let end = (start + BLOCK).min(until);
+            self.table
+                .fill(windows, maker.reference, &usable, (start, end));
+            for window in start..end {
+                if !usable(window) {
+                    if let Err((why, charger)) = maker.screen(windows, window) {
+                        self.tally.exclude(why, charger);
+                    }
+                    continue;
+                }
+                if self.made.len() == self.places.len() {
+                    self.made.push(Noisy::default());
+                }
+                if let Some(noisy) = self.made.get_mut(self.places.len()) {
+                    maker.row(windows, window, &self.table, &mut noisy.row);
+                    self.tally.take(maker, windows, window, &noisy.row);
+                }
+                self.places.push(window);
+            }
+            self.ends.push(self.places.len());
+            start = end;
+        }
+    }
 }
 
 impl Sums {
@@ -37,63 +99,40 @@ impl Sums {
         }
     }
 
-    /// Take windows `from` to `until` block by block; `from` begins one.
-    pub(super) fn take(
+    /// Add rows that were made to follow what is summed up.
+    pub(super) fn add(
         &mut self,
         maker: &Maker<'_>,
-        windows: &Windows,
-        (from, until): (usize, usize),
-        desk: &mut Desk,
+        rows: &mut Rows,
+        room: &mut Room,
         mut tell: impl FnMut(usize, &Noisy, Residual),
     ) {
-        let around = from.saturating_sub(CONTEXT);
-        let mask: Vec<bool> = (around..(until + CONTEXT).min(windows.len()))
-            .map(|window| maker.screen(windows, window).is_ok())
-            .collect();
-        let usable = |window: usize| {
-            let place = window.checked_sub(around).and_then(|place| mask.get(place));
-            place.copied().unwrap_or(false)
-        };
         let reference = maker.reference;
         let limit = maker.settings.huber * reference.scale;
-        let mut start = from;
-        while start < until {
-            let end = (start + BLOCK).min(until);
-            desk.places.clear();
-            desk.table.fill(windows, reference, &usable, (start, end));
-            for window in start..end {
-                if !usable(window) {
-                    if let Err((why, charger)) = maker.screen(windows, window) {
-                        self.tally.exclude(why, charger);
-                    }
-                    continue;
-                }
-                if desk.rows.len() == desk.places.len() {
-                    desk.rows.push(Noisy::default());
-                }
-                if let Some(noisy) = desk.rows.get_mut(desk.places.len()) {
-                    maker.row(windows, window, &desk.table, &mut noisy.row);
-                    let noise =
-                        noisy
-                            .row
-                            .noise(maker.settings, reference.white, reference.jitter_s);
-                    (noisy.variance, noisy.covariance) = noise;
-                    self.tally.take(maker, windows, window, noisy);
-                }
-                desk.places.push(window);
+        let variance = self.tally.variance;
+        self.tally.clone_from(&rows.tally);
+        self.tally.variance = variance;
+        let mut first = 0;
+        for end in &rows.ends {
+            let block = rows.made.get_mut(first..*end).unwrap_or(&mut []);
+            for noisy in block.iter_mut() {
+                let noise = noisy
+                    .row
+                    .noise(maker.settings, reference.white, reference.jitter_s);
+                (noisy.variance, noisy.covariance) = noise;
+                self.tally.variance += noisy.variance;
             }
-            let rows = desk.rows.get(..desk.places.len()).unwrap_or(&[]);
-            let places = &desk.places;
+            let places = rows.places.get(first..*end).unwrap_or(&[]);
             self.chain.take(
-                rows,
+                block,
                 &reference.solution,
                 limit,
-                &mut desk.room,
+                room,
                 |place, noisy, residual| {
                     tell(places.get(place).copied().unwrap_or(0), noisy, residual);
                 },
             );
-            start = end;
+            first = *end;
         }
     }
 }
@@ -151,7 +190,7 @@ impl Accumulator {
     /// For windows of other chargers, or before those that are here; nothing of them is taken then.
     pub fn push(&mut self, later: &Windows) -> Result<(), EstimationError> {
         self.waiting.append(later)?;
-        let mut desk = Desk::default();
+        let (mut rows, mut room) = (Rows::new(&self.layout), Room::default());
         let maker = Maker {
             settings: &self.settings,
             chargers: &self.chargers,
@@ -160,8 +199,8 @@ impl Accumulator {
         };
         while self.waiting.len() >= self.done + BLOCK + CONTEXT {
             let range = (self.done, self.done + BLOCK);
-            self.sums
-                .take(&maker, &self.waiting, range, &mut desk, |_, _, _| {});
+            rows.fill(&maker, &self.waiting, range, &self.sums.tally);
+            self.sums.add(&maker, &mut rows, &mut room, |_, _, _| {});
             self.done += BLOCK;
         }
         let gone = self.done.saturating_sub(CONTEXT);
@@ -189,13 +228,9 @@ impl Accumulator {
         };
         let mut sums = self.sums.clone();
         let range = (self.done, self.waiting.len());
-        sums.take(
-            &maker,
-            &self.waiting,
-            range,
-            &mut Desk::default(),
-            |_, _, _| {},
-        );
+        let mut rows = Rows::new(&self.layout);
+        rows.fill(&maker, &self.waiting, range, &sums.tally);
+        sums.add(&maker, &mut rows, &mut Room::default(), |_, _, _| {});
         let posterior = Posterior::new(&maker, &sums.chain, None, self.settings.rounds)?;
         Ok(Estimation::new(&maker, &sums, &posterior))
     }

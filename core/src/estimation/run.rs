@@ -1,6 +1,7 @@
 //! The whole estimate: read the windows a few times, each time with a better reference.
 
-use super::accumulate::{Desk, Sums};
+use super::accumulate::{Rows, Sums};
+use super::chain::Room;
 use super::diagnose_series::of_series;
 use super::error::EstimationError;
 use super::layout::Layout;
@@ -44,7 +45,8 @@ pub fn estimate(
     }
     let layout = Layout::new(settings, chargers);
     let mut reference = Reference::first(settings, chargers, windows);
-    let mut desk = Desk::default();
+    let (mut rows, mut room) = (Rows::new(&layout), Room::default());
+    let mut made = false;
     let mut observed: Vec<Observed> = Vec::with_capacity(windows.len());
     let mut pass = 0;
     loop {
@@ -56,24 +58,22 @@ pub fn estimate(
         };
         let mut sums = Sums::new(&layout);
         observed.clear();
-        sums.take(
-            &maker,
-            windows,
-            (0, windows.len()),
-            &mut desk,
-            |window, noisy, residual| {
-                observed.push(Observed {
-                    window,
-                    plain: residual.plain,
-                    whitened: residual.whitened,
-                    weight: residual.weight,
-                    master: noisy.row.master,
-                    start: noisy.row.start,
-                    end: noisy.row.end,
-                    linked: noisy.row.linked,
-                });
-            },
-        );
+        if !made {
+            rows.fill(&maker, windows, (0, windows.len()), &sums.tally);
+            made = true;
+        }
+        sums.add(&maker, &mut rows, &mut room, |window, noisy, residual| {
+            observed.push(Observed {
+                window,
+                plain: residual.plain,
+                whitened: residual.whitened,
+                weight: residual.weight,
+                master: noisy.row.master,
+                start: noisy.row.start,
+                end: noisy.row.end,
+                linked: noisy.row.linked,
+            });
+        });
         // Before there is a solution nothing says how large residuals are.
         let scale = if pass == 0 { Some(1.0) } else { None };
         let rounds = if pass < 2 {
@@ -97,7 +97,8 @@ pub fn estimate(
             noise = noise::fit(&observed, settings.floor_kwh, settings.huber, given);
         }
         let louder = noise::change(&observed, noise, given);
-        let same = pass >= 2 && (LOUDER..1.0 / LOUDER).contains(&louder);
+        // Without windows there is nothing to choose by.
+        let same = pass >= 2 && (louder.is_nan() || (LOUDER..1.0 / LOUDER).contains(&louder));
         if pass + 1 >= PASSES || (still && same) {
             let mut estimation = Estimation::new(&maker, &sums, &posterior);
             let findings = of_series(&maker, windows, &observed, &posterior, &estimation);
@@ -116,8 +117,9 @@ pub fn estimate(
         if noise != given {
             next.scale = 1.0;
         }
-        if !found.is_empty() {
+        if !still {
             next.offsets_s = found.to_vec();
+            made = false;
         }
         next.solution = posterior.values.get(..layout.data).unwrap_or(&[]).to_vec();
         reference = next;

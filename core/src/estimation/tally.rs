@@ -1,7 +1,6 @@
 //! What is counted of the windows on the way: how much there is to judge a charger by.
 
-use super::chain::Noisy;
-use super::rows::{Excluded, Maker};
+use super::rows::{Excluded, Maker, Row};
 use super::windows::Windows;
 
 /// Counts of one charger.
@@ -33,7 +32,7 @@ pub(super) struct Tally {
     pub(super) master_negative: u64,
     pub(super) first_ms: Option<i64>,
     pub(super) last_ms: Option<i64>,
-    /// Sums of variances: all, of the master's register, of the chargers' registers.
+    /// Sums of variances: all (summed with the equations), of the master's register, of the chargers' registers.
     pub(super) variance: f64,
     pub(super) master_variance: f64,
     pub(super) register_variance: f64,
@@ -59,25 +58,18 @@ impl Tally {
         }
     }
 
-    pub(super) fn take(
-        &mut self,
-        maker: &Maker<'_>,
-        windows: &Windows,
-        window: usize,
-        noisy: &Noisy,
-    ) {
+    pub(super) fn take(&mut self, maker: &Maker<'_>, windows: &Windows, window: usize, row: &Row) {
         let start_ms = windows.start_ms.get(window).copied();
         self.used += 1;
         self.first_ms = self.first_ms.or(start_ms);
         self.last_ms = windows.end_ms.get(window).copied();
         self.hours += windows.hours(window);
-        self.master_kwh += noisy.row.master;
+        self.master_kwh += row.master;
         let step = maker.settings.master_step_kwh;
-        self.master_negative += u64::from(noisy.row.master < -2.0 * step);
-        self.variance += noisy.variance;
+        self.master_negative += u64::from(row.master < -2.0 * step);
         let master = step * step / 6.0;
         self.master_variance += master;
-        self.register_variance += noisy.row.start.register + noisy.row.end.register - master;
+        self.register_variance += row.start.register + row.end.register - master;
         let energies = windows.energies_kwh(window).iter().zip(maker.chargers);
         for (number, ((energy, charger), counts)) in energies.zip(&mut self.chargers).enumerate() {
             if *energy == 0.0 {

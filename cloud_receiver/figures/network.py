@@ -10,8 +10,9 @@ from typing import Final
 from cloud_receiver.figures.style import FigureError, Form, drawn, extra, form_of, save
 
 MOST_NODES: Final = 10_000
-"""Of one picture; the memory of the layout grows with the square."""
-MOST_BRANCHES: Final = 40_000
+"""Of one picture; the time of the layout grows with the square."""
+MOST_BRANCHES: Final = 20_000
+"""Of one picture; networks have at most about two for a node."""
 
 
 class Shape(StrEnum):

@@ -30,7 +30,7 @@ CHINESE_FONTS: Final = (
 )
 """Fonts with Chinese characters, the preferred first."""
 _LATIN_FONT: Final = "DejaVu Sans"
-_EXTRA: Final = frozenset({"matplotlib", "numpy"})
+_EXTRA: Final = frozenset({"matplotlib", "networkx", "numpy", "scipy"})
 
 DPI: Final = 150
 """Of a PNG."""

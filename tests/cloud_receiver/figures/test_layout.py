@@ -4,10 +4,10 @@ import math
 import random
 from itertools import pairwise
 
-import numpy as np
+import networkx as nx
 import pytest
 
-from cloud_receiver.figures.layout import distances, matchings_of, places_of
+from cloud_receiver.figures.layout import MOST_BY_DISTANCE, places_of
 
 
 def lattice(columns: int, rows: int) -> tuple[list[str], list[tuple[str, str]]]:
@@ -17,19 +17,26 @@ def lattice(columns: int, rows: int) -> tuple[list[str], list[tuple[str, str]]]:
     return nodes, right + up
 
 
-def test_a_lattice_is_laid_out_as_one() -> None:
-    nodes, branches = lattice(12, 6)
+@pytest.mark.parametrize(("columns", "rows", "unlike"), [(12, 6, 1.3), (24, 12, 6.0), (30, 20, 3.5)])
+def test_a_lattice_is_laid_out_as_one(columns: int, rows: int, unlike: float) -> None:
+    nodes, branches = lattice(columns, rows)
+    assert (len(nodes) > MOST_BY_DISTANCE) == (columns > 12)
     places = places_of(nodes, branches, aspect=1.4)
     lengths = [abs(places[start] - places[end]) for start, end in branches]
-    assert max(lengths) / min(lengths) < 2.5
-    assert min(abs(places[a] - places[b]) for number, a in enumerate(nodes) for b in nodes[:number]) > 0.5
+    assert max(lengths) / min(lengths) < unlike
+    assert sorted(lengths)[len(lengths) // 2] == pytest.approx(1.0, rel=0.02)
+    assert min(abs(places[a] - places[b]) for number, a in enumerate(nodes) for b in nodes[:number]) > 0.4
 
 
-def test_order_changes_nothing() -> None:
-    nodes, branches = lattice(7, 5)
+@pytest.mark.parametrize(("columns", "rows"), [(7, 5), (30, 20)])
+def test_order_changes_nothing(columns: int, rows: int) -> None:
+    nodes, branches = lattice(columns, rows)
+    nodes += ["lone", "x", "y"]
+    branches += [("x", "y"), ("0,0", "3,3")]
     places = places_of(nodes, branches, aspect=1.4)
     random.Random(4).shuffle(nodes)
-    assert places_of(nodes, [(b, a) for a, b in reversed(branches)], aspect=1.4) == places
+    random.Random(5).shuffle(branches)
+    assert places_of(nodes, [(b, a) for a, b in branches], aspect=1.4) == places
 
 
 def test_islands_stand_apart() -> None:
@@ -48,42 +55,44 @@ def test_islands_stand_apart() -> None:
             assert beside or above
 
 
-def test_distances_are_those_of_a_search_from_each_node() -> None:
+@pytest.mark.parametrize("count", [150, 600])
+def test_what_is_far_along_branches_is_far_on_paper(count: int) -> None:
     chance = random.Random(7)
-    count = 150
-    pairs = {(chance.randrange(number), number) for number in range(1, count)}
-    pairs |= {(a, b) for a, b in ((chance.randrange(count), chance.randrange(count)) for _ in range(60)) if a < b}
-    edges = np.array(sorted(pairs))
-    neighbours = {node: [a + b - node for a, b in pairs if node in (a, b)] for node in range(count)}
-    found = distances(count, matchings_of(edges))
-    for start in range(0, count, 29):
-        known = {start: 0}
-        queue = [start]
-        for node in queue:
-            for other in neighbours[node]:
-                if other not in known:
-                    known[other] = known[node] + 1
-                    queue.append(other)
-        assert [int(value) for value in found[start]] == [known[node] for node in range(count)]
+    branches = [(str(chance.randrange(max(0, number - 20), number)), str(number)) for number in range(1, count)]
+    places = places_of([str(number) for number in range(count)], branches, aspect=1.4)
+    apart = dict(nx.shortest_path_length(nx.Graph(branches)))
+    pairs = [(str(a), str(b)) for a in range(0, count, 4) for b in range(0, count, 5) if a != b]
+    far = [pair for pair in pairs if apart[pair[0]][pair[1]] >= 12]
+    near = [pair for pair in pairs if apart[pair[0]][pair[1]] <= 3]
+    assert len(far) > 30
+    assert len(near) > 30
+    mean_far = math.fsum(abs(places[a] - places[b]) for a, b in far) / len(far)
+    mean_near = math.fsum(abs(places[a] - places[b]) for a, b in near) / len(near)
+    assert mean_far > 2.5 * mean_near
 
 
-def test_a_matching_has_no_node_twice() -> None:
-    nodes, branches = lattice(6, 6)
-    order = {name: number for number, name in enumerate(nodes)}
-    edges = np.array([(order[a], order[b]) for a, b in branches])
-    matchings = matchings_of(edges)
-    assert sum(len(first) for first, _ in matchings) == len(branches)
-    for first, second in matchings:
-        ends = [*first.tolist(), *second.tolist()]
-        assert len(set(ends)) == len(ends)
-
-
-@pytest.mark.parametrize("count", [2, 3, 400])
-def test_a_line_is_stretched_out(count: int) -> None:
+@pytest.mark.parametrize(("count", "share"), [(2, 1.0), (3, 0.99), (4, 0.99), (90, 0.9), (400, 0.1)])
+def test_a_line_is_stretched_out(count: int, share: float) -> None:
     names = [f"{number:04}" for number in range(count)]
     places = places_of(names, list(pairwise(names)), aspect=1.4)
     assert all(math.isfinite(abs(place)) for place in places.values())
-    assert abs(places[names[0]] - places[names[-1]]) > 0.45 * min(count - 1, 250)
+    assert abs(places[names[0]] - places[names[-1]]) > share * 0.999 * (count - 1)
+
+
+@pytest.mark.parametrize("count", [3, 4, 60, 700])
+def test_a_star_has_its_ends_at_places_of_their_own(count: int) -> None:
+    names = [f"{number:04}" for number in range(count)]
+    places = places_of(names, [(names[0], name) for name in names[1:]], aspect=1.4)
+    assert len({(round(place.real, 6), round(place.imag, 6)) for place in places.values()}) == count
+
+
+def test_the_longer_side_is_along_the_longer_side_of_the_picture() -> None:
+    nodes, branches = lattice(20, 3)
+    for aspect in (1.4, 0.7):
+        places = places_of(nodes, branches, aspect=aspect).values()
+        wide = max(place.real for place in places) - min(place.real for place in places)
+        high = max(place.imag for place in places) - min(place.imag for place in places)
+        assert (wide > 3 * high) == (aspect > 1)
 
 
 def test_a_branch_from_a_node_to_itself_and_twice_the_same_are_no_matter() -> None:

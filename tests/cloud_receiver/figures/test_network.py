@@ -221,7 +221,7 @@ def test_no_two_nodes_of_a_laid_out_network_overlap() -> None:
             NetworkPicture([PictureNode(str(number)) for number in range(MOST_NODES + 1)]),
             "at most 10000 nodes, found 10001",
         ),
-        (NetworkPicture([PictureNode("A")], [PictureBranch("A", "A")] * 40_001), "at most 40000 branches, found 40001"),
+        (NetworkPicture([PictureNode("A")], [PictureBranch("A", "A")] * 20_001), "at most 20000 branches, found 20001"),
         (NetworkPicture([PictureNode("A")], scale=(0.5, 0.5)), "from a lower to a higher factor"),
         (NetworkPicture([PictureNode("A")], scale=(0.0, math.inf)), "from a lower to a higher factor"),
     ],

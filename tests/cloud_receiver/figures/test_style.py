@@ -81,7 +81,7 @@ def test_an_installed_chinese_font_is_found(monkeypatch: pytest.MonkeyPatch) -> 
         style._installed.cache_clear()
 
 
-@pytest.mark.parametrize("missing", ["matplotlib", "numpy"])
+@pytest.mark.parametrize("missing", ["matplotlib", "networkx", "numpy", "scipy"])
 def test_without_the_extra_the_error_names_it(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)  # as Python marks a module that can't be imported
     with pytest.raises(FigureError, match=rf"needs {missing}.*pip install 'diantan\[figures\]'"), extra():
@@ -99,7 +99,7 @@ def test_another_missing_module_is_another_error() -> None:
 def test_nothing_that_draws_is_imported_before_a_figure_is_asked_for() -> None:
     code = (
         "import sys, cloud_receiver.cli, cloud_receiver.grid.command, cloud_receiver.figures.day\n"
-        "print([name for name in ('matplotlib', 'numpy', 'networkx') if name in sys.modules])"
+        "print([name for name in ('matplotlib', 'numpy', 'networkx', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

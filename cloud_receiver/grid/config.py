@@ -26,6 +26,8 @@ class Grid(Section):
     """How long after a slot's end measurements may come before it is solved for the first time."""
     correct_hours: Annotated[Whole, Field(ge=0, le=24 * 400)] = 24 * 35
     """How long after a slot measurements that come late still correct it."""
+    correct_pause_s: Annotated[Whole, Field(ge=0, le=900)] = 30
+    """The shortest time between two rounds of corrections: measurements that trickle in are corrected together."""
     slots: Annotated[Whole, Field(ge=1, le=2976)] = 96
     """How many slots a factor message carries, so that a gateway that was cut off catches up."""
     hold_slots: Annotated[Whole, Field(ge=0, le=96)] = 4

@@ -1,7 +1,7 @@
 """Which slots are to be solved now: those that are due by the clock, and those of which something new was measured."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -26,10 +26,16 @@ class Notice(NamedTuple):
 
 @dataclass
 class Due:
-    """The slots of a round: those due, and those that are solved before their time if nothing is missing."""
+    """The slots of a round."""
 
-    starts: set[int]
-    hasty: set[int]
+    starts: set[int] = field(default_factory=set)
+    """Those whose deadline has passed."""
+    hasty: set[int] = field(default_factory=set)
+    """Those that are solved before it if nothing is missing."""
+    corrections: set[int] = field(default_factory=set)
+    """Those that were solved or passed over, and of which something new was measured."""
+    last_ms: int = 0
+    """The last slot that was solved."""
 
 
 def notices(connection: Connection) -> list[Notice]:
@@ -57,6 +63,7 @@ def due(
     starts = set(range(last + SLOT_MS, deadline + 1, SLOT_MS))
     corrected_from = now_ms - settings.correct_hours * _HOUR_MS
     hasty: set[int] = set()
+    corrections: set[int] = set()
     for first_ms, last_ms in _merged(told):
         first, end = max(_floor(first_ms), _ceiling(begin_ms)), min(_floor(last_ms), ended) + SLOT_MS
         hasty |= set(range(max(first, last + SLOT_MS, deadline + SLOT_MS), end, SLOT_MS))
@@ -64,10 +71,10 @@ def due(
         if first >= before:
             continue
         kept = kept_starts(connection, first, before)
-        starts |= {start for start in kept if start >= corrected_from}
+        corrections |= {start for start in kept if start >= corrected_from}
         # Measurements of slots that were never solved, as of a history that is imported.
-        starts |= _with_data(connection, meters, first, before) - kept
-    return Due(starts, hasty - starts)
+        corrections |= _with_data(connection, meters, first, before) - kept
+    return Due(starts, hasty - starts, corrections, last)
 
 
 def _first(connection: Connection, meters: Collection[Metered], begin_ms: int) -> int | None:

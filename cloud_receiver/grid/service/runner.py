@@ -76,6 +76,8 @@ class GridService:
         self._grids: shelf.KeptGrids | None = None
         self._stamp: tuple[int, int] | None = None
         self._started = False
+        self._corrected_ms = -MAX_TIME_MS
+        self._goes_on = False
 
     def prepare(self) -> frozenset[str]:
         """Read the grids; return the names under which factors are dispatched from now on."""
@@ -140,17 +142,28 @@ class GridService:
             told = due.notices(connection)
             grids = self._grids
             if grids is None or not grids.all:
-                work = due.Due(set(), set())
+                work = due.Due()
             else:
                 begin = grids.all[0].valid_from_ms
                 meters = self._meters()
                 work = due.due(connection, self._settings, begin, told, meters=meters, now_ms=now_ms)
         if not self._started:
             self._begin(now_ms)
-        follow = await self._solve_all(work, now_ms)
-        if told:
-            self._done_with(told)
-        return follow or len(told) == due.NOTICES_AT_ONCE
+        done_with = told
+        if work.corrections and self._too_soon(now_ms):
+            work.corrections = set()
+            done_with = [notice for notice in told if notice.first_ms >= work.last_ms + SLOT_MS]
+        elif work.corrections:
+            self._corrected_ms = now_ms
+        self._goes_on = await self._solve_all(work, now_ms)
+        if done_with:
+            self._done_with(done_with)
+        return self._goes_on or len(done_with) == due.NOTICES_AT_ONCE
+
+    def _too_soon(self, now_ms: int) -> bool:
+        """Return whether corrections wait: what trickles in is corrected together. One that goes on doesn't."""
+        pause_ms = self._settings.correct_pause_s * 1000
+        return not self._goes_on and 0 <= now_ms - self._corrected_ms < pause_ms
 
     def _refresh(self, connection: Connection) -> bool:
         """Take over grids that were entered since; return whether there are any."""
@@ -220,7 +233,7 @@ class GridService:
 
     async def _solve_all(self, work: due.Due, now_ms: int) -> bool:
         """Solve in order of time; return whether corrections go on into slots that another round solves."""
-        pending = {start for start in work.starts | work.hasty if self._plan(start) is not None}
+        pending = {start for start in work.starts | work.hasty | work.corrections if self._plan(start) is not None}
         total, done, days, follow = len(pending), 0, set[int](), False
         while pending:
             starts, end_ms = self._next(pending)

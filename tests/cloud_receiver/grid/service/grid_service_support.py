@@ -132,7 +132,7 @@ class Bench:
         database.upgrade(self.engine)
         self.clock = ManualClock(wall_ms=DAY_MS)
         self.link = FakeLink()
-        self.settings = GridSettings(**{"hold_slots": 2, **settings})
+        self.settings = GridSettings(**{"hold_slots": 2, "correct_pause_s": 0, **settings})
         self.registry = known or registry()
         self.stations: dict[str, list[int]] = {}
         with database.writing(self.engine) as connection:

@@ -9,14 +9,14 @@ from grid_service_support import DAY_MS, SLOT_MS, SNAPSHOT, SOLVED, STORING, Ben
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from receiver_support import until
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from cloud_receiver import database
 from cloud_receiver.grid import shelf
 from cloud_receiver.grid.service import due
 from cloud_receiver.grid.service.runner import SLOTS_AT_ONCE
 from cloud_receiver.grid.snapshot import Generation
-from cloud_receiver.schema import factor_message, grid_slot, grid_telemetry
+from cloud_receiver.schema import factor_message, grid_notice, grid_slot, grid_telemetry
 from wire.messages import Origin
 
 IDS = ("L1", "L2", "G1", "PV", "town", "park", "B")
@@ -179,3 +179,36 @@ def test_without_corrections_the_last_slots_are_dispatched_all_the_same(bench: B
     bench.tell({5: storing(1.0, 0.0)}, feed="late")
     bench.run()
     assert bench.slot(5).version == 1
+
+
+def test_what_trickles_in_is_corrected_together(bench: Bench) -> None:
+    bench.again(correct_pause_s=30)
+    ids = [name for name in IDS if name != "B"]
+    bench.run_to(1)
+    for name in ids:
+        bench.tell({0: without(SNAPSHOT, *(other for other in IDS if other != name))}, feed=name)
+        bench.run()
+    # The first at once, the others half a minute later; nobody's notice is lost, and new slots don't wait.
+    assert bench.slot(0).version == 2
+    bench.run_to(1, 129)
+    assert bench.slot(0).version == 2
+    bench.run_to(1, 130)
+    assert (bench.slot(0).version, bench.dispatched(0)) == (3, SOLVED)
+    bench.tell({0: without(SNAPSHOT, *(other for other in IDS if other != "PV")), 1: SNAPSHOT}, feed="again")
+    bench.run_to(1, 131)
+    bench.tell({1: SNAPSHOT})
+    bench.run_to(2, 1)
+    assert bench.dispatched(1) == SOLVED
+    with database.reading(bench.engine) as connection:
+        assert connection.execute(select(grid_notice)).all() == []
+
+
+def test_a_correction_that_goes_on_does_not_wait(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, STORING, correct_pause_s=900)
+    count = 3 * SLOTS_AT_ONCE
+    bench.tell({0: storing(20.0, 0.0), **dict.fromkeys(range(1, count), storing(0.0, 0.0))})
+    bench.run_to(count)
+    bench.tell({0: storing(16.0, 0.0)})
+    bench.run()
+    assert {slot.version for slot in bench.slots()} == {2}
+    bench.engine.dispose()

@@ -64,6 +64,15 @@ impl Reader<'_> {
         self.take().map(u64::from_le_bytes)
     }
 
+    /// A number of windows: no station has 2⁴⁸ of them, and sums of such numbers stay within 64 bits.
+    fn windows(&mut self) -> Result<u64, EstimationError> {
+        let count = self.count()?;
+        if count > 1 << 48 {
+            return Err(bad("a count is out of range"));
+        }
+        Ok(count)
+    }
+
     fn time(&mut self) -> Result<i64, EstimationError> {
         self.take().map(i64::from_le_bytes)
     }
@@ -270,8 +279,8 @@ fn read_sums(reader: &mut Reader<'_>, layout: &Layout) -> Result<Sums, Estimatio
     if chain.pivot < 0.0 {
         return Err(bad("a variance is negative"));
     }
-    chain.rows = reader.count()?;
-    chain.spread.total = reader.count()?;
+    chain.rows = reader.windows()?;
+    chain.spread.total = reader.windows()?;
     let (counts, rest) = reader
         .0
         .split_at_checked(4 * BINS)
@@ -287,18 +296,18 @@ fn read_sums(reader: &mut Reader<'_>, layout: &Layout) -> Result<Sums, Estimatio
     reader.0 = rest;
     for counts in &mut tally.chargers {
         *counts = Counts {
-            active: reader.count()?,
-            excluded: reader.count()?,
-            negative: reader.count()?,
+            active: reader.windows()?,
+            excluded: reader.windows()?,
+            negative: reader.windows()?,
             energy_kwh: reader.finite()?,
             negative_kwh: reader.finite()?,
             unattended_kwh: reader.finite()?,
         };
     }
-    tally.used = reader.count()?;
-    tally.master_negative = reader.count()?;
+    tally.used = reader.windows()?;
+    tally.master_negative = reader.windows()?;
     for count in &mut tally.excluded {
-        *count = reader.count()?;
+        *count = reader.windows()?;
     }
     let mut scalars = [0.0; 6];
     reader.sums(&mut scalars)?;

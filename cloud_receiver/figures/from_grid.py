@@ -1,5 +1,6 @@
 """The picture of a network that was solved."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from cloud_receiver.figures.network import Balance, NetworkPicture, PictureBranch, PictureNode, Shape
@@ -11,15 +12,34 @@ from cloud_receiver.grid.sums import end_powers, node_sums
 
 def network_picture(solved: Solved, *, time: str = "", solve_id: str = "") -> NetworkPicture:
     """Return the picture of a slot; `time` (default: the slot's start in UTC) and `solve_id` stand in its head."""
-    network, flow = solved.network, solved.flow
+    balance = balance_of(solved.flow.balance, solved.flow.balance["relative_residual"])
+    return picture_of(
+        solved.network, solved.flow.factors, solved.flow.qualities, balance=balance, time=time, solve_id=solve_id
+    )
+
+
+def balance_of(carbon: Mapping[str, float], relative_residual: float) -> Balance:
+    """Return a balance by its terms in t/h, as the core names them."""
+    other = sum(carbon[key] for key in ("negative_sources", "storages", "dropped", "imbalance"))
+    return Balance(carbon["sources"], carbon["loads"], carbon["losses"], other, relative_residual)
+
+
+def picture_of(
+    network: Network,
+    factors: Sequence[float | None],
+    qualities: Sequence[str],
+    *,
+    balance: Balance | None,
+    time: str = "",
+    solve_id: str = "",
+) -> NetworkPicture:
+    """Return the picture of a network by the factors in kgCO₂/kWh and the qualities of its nodes, in their order."""
     grid, snapshot = network.grid, network.snapshot
     kinds = _kinds(network)
-    balance = flow.balance
-    other = sum(balance[key] for key in ("negative_sources", "storages", "dropped", "imbalance"))
     return NetworkPicture(
         nodes=[
             PictureNode(node.id, kinds[node.id], factor, quality, node.name)
-            for node, factor, quality in zip(grid.nodes, flow.factors, flow.qualities, strict=True)
+            for node, factor, quality in zip(grid.nodes, factors, qualities, strict=True)
         ],
         branches=[
             PictureBranch(
@@ -33,7 +53,7 @@ def network_picture(solved: Solved, *, time: str = "", solve_id: str = "") -> Ne
         title=network.name,
         time=time or _time(snapshot.start_ms),
         solve_id=solve_id,
-        balance=Balance(balance["sources"], balance["loads"], balance["losses"], other, balance["relative_residual"]),
+        balance=balance,
     )
 
 

@@ -136,6 +136,8 @@ def _solve(options: argparse.Namespace) -> None:
 def _show(options: argparse.Namespace) -> None:
     if (options.slot is None) == (options.file is None):
         raise ValueError("grid show: expected a FILE or --slot TIME")
+    if options.figure is not None and options.slot is None:
+        raise ValueError("grid show: --figure draws a slot of the store; grid solve draws a file")
     if options.slot is not None:
         from cloud_receiver.grid import history_command  # noqa: PLC0415  # see above
 

@@ -5,11 +5,10 @@ import sys
 from pathlib import Path
 
 from cloud_receiver.figures.from_grid import network_picture
-from cloud_receiver.figures.network import draw
+from cloud_receiver.figures.network import NetworkPicture, draw
 from cloud_receiver.figures.style import form_of
 from cloud_receiver.grid import files, shown
 from cloud_receiver.grid.snapshot import Network
-from cloud_receiver.grid.solving import Solved
 from cloud_receiver.grid.solving import solve as solve_network
 from cloud_receiver.orders.waiting import Progress
 
@@ -23,15 +22,16 @@ def solve(options: argparse.Namespace) -> None:
         form_of(options.figure)  # before the work is done
     solved = solve_network(_network(options), dead_below_megawatts=options.dead_below)
     if options.figure is not None:
-        _draw(solved, options.figure)
+        draw_told(network_picture(solved), options.figure)
     sys.stdout.write(shown.solved_json(solved) if options.json else shown.solved_text(solved))
 
 
-def _draw(solved: Solved, path: Path) -> None:
-    progress = Progress(lambda: 0.0)  # on a terminal only: it takes seconds, of ten thousand nodes half a minute
-    progress(f"drawing {len(solved.network.grid.nodes)} nodes")
+def draw_told(picture: NetworkPicture, path: Path) -> None:
+    """Draw a network and tell so on a terminal; FigureError, OSError."""
+    progress = Progress(lambda: 0.0)  # on a terminal only: it takes seconds, of ten thousand nodes most of a minute
+    progress(f"drawing {len(picture.nodes)} nodes")
     try:
-        draw(network_picture(solved), path)
+        draw(picture, path)
     finally:
         progress.clear()
 

@@ -72,6 +72,12 @@ def add_show(parser: argparse.ArgumentParser, common: Common) -> None:
     parser.add_argument(
         "--version", type=int, metavar="N", help="with --slot: an earlier version (default: the newest)"
     )
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="with --slot: also draw the network coloured by factor, as .png or .svg (needs the extra `figures`)",
+    )
     add_zone(parser)
     common(parser)
 

@@ -15,10 +15,12 @@ import clock
 from cloud_receiver import config, database
 from cloud_receiver.figures.day import DayPicture, MonthPicture, draw
 from cloud_receiver.figures.from_history import node_slots
+from cloud_receiver.figures.from_slot import slot_picture
 from cloud_receiver.figures.style import form_of
 from cloud_receiver.grid import history, history_text, history_versions, shelf, show_slot
 from cloud_receiver.grid.analysis import reading
 from cloud_receiver.grid.analysis.periods import By, Span, period_of, utc
+from cloud_receiver.grid.command import draw_told
 from cloud_receiver.grid.history import DEFAULT_ZONE, HistoryError, Query
 from cloud_receiver.orders.waiting import Progress
 
@@ -32,9 +34,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print a slot of the store; HistoryError for one that isn't there."""
+    """Print a slot of the store; HistoryError for one that isn't there, FigureError for no figure."""
+    if options.figure is not None:
+        form_of(options.figure)  # before the work is done
     with opened(options) as (connection, zone):
         stored = show_slot.read(connection, history.slot_of(options.slot, zone), options.version)
+    if options.figure is not None:
+        draw_told(slot_picture(stored), options.figure)
     if options.json:
         sys.stdout.write(json.dumps(show_slot.document(stored), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
     else:

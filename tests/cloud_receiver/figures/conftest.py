@@ -4,3 +4,5 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+for shared in (".", "analysis"):  # what the tests of stored slots share
+    sys.path.insert(0, str(Path(__file__).parents[1] / "grid" / shared))

@@ -18,8 +18,11 @@ pub(super) struct Observed {
     pub(super) linked: bool,
 }
 
-const WHITES: [f64; 6] = [0.0001, 0.0003, 0.001, 0.002, 0.004, 0.008];
-const JITTERS: [f64; 5] = [0.2, 1.0, 3.0, 10.0, 30.0];
+/// Up to what a balance has that knows orders only, and neither power nor clocks.
+const WHITES: [f64; 10] = [
+    0.0001, 0.0003, 0.001, 0.002, 0.004, 0.008, 0.02, 0.05, 0.12, 0.3,
+];
+const JITTERS: [f64; 7] = [0.2, 1.0, 3.0, 10.0, 30.0, 100.0, 600.0];
 const FINER: [f64; 4] = [0.6, 0.8, 1.25, 1.6];
 
 /// Windows that are enough to choose by.
@@ -46,13 +49,15 @@ pub(super) fn fit(observed: &[Observed], floor: f64, limit: f64, given: (f64, f6
         cost: f64::INFINITY,
     };
     search.attempt(given);
-    for _ in 0..2 {
-        for jitter in JITTERS {
-            search.attempt((search.best.0, jitter));
-        }
-        for white in WHITES {
-            search.attempt((white, search.best.1));
-        }
+    for jitter in JITTERS {
+        search.attempt((search.best.0, jitter));
+    }
+    for white in WHITES {
+        search.attempt((white, search.best.1));
+    }
+    // With the one chosen, the other may be another.
+    for jitter in JITTERS {
+        search.attempt((search.best.0, jitter));
     }
     let (white, jitter) = search.best;
     for factor in FINER {

@@ -19,6 +19,8 @@ BENCHES = {
     "inspection": "all load points of a carbon meter by both methods on the simulated bench, in under a minute",
     "grid_year": "a year of 104 nodes through Mosquitto and by import in under 5 minutes, beside executemany and csv",
     "carbon_flow": "seconds a solve of nodal carbon factors, beside scipy's sparse LU",
+    "carbon_flow_peers": "a slot of case118 beside gridemissions and netallocation, in environments made for the run",
+    "carbon_reconcile": "seconds to reconcile noisy telemetry, beside weighted least squares with scipy",
     "grid_service": "a slot of the grid from stored measurements to signed factors of all nodes, and a year of them",
     "hostile_input": "good gateways' rate with and without a flood of hostile messages, and the receiver's memory",
 }

@@ -171,7 +171,15 @@ def _peer(network: Network, rounds: int) -> tuple[float, Floats, Floats]:
     return best, np.where(alive, factors, np.nan), flux
 
 
-def _rust(program: Path, network: Network, directory: Path) -> tuple[dict[str, float], Floats]:
+def build_example(name: str = "carbon_flow") -> Path:
+    """Return the Rust program that times the core, built."""
+    build = ["cargo", "build", "--release", "--quiet", "--locked", "--package", "diantan-core", "--example", name]
+    subprocess.run(build, cwd=ROOT, check=True)
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "examples" / name
+
+
+def solve_in_rust(program: Path, network: Network, directory: Path) -> tuple[dict[str, float], Floats]:
+    """Return the best seconds by what was timed, and the factors (NaN for none)."""
     source, factors = directory / "network", directory / "factors"
     network.write(source)
     large = network.nodes >= 100_000
@@ -180,7 +188,8 @@ def _rust(program: Path, network: Network, directory: Path) -> tuple[dict[str, f
     return json.loads(run.stdout), np.frombuffer(factors.read_bytes(), "<f8")
 
 
-def _time(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
+    """Return the time as it is printed."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
@@ -188,16 +197,16 @@ def _time(seconds: float) -> str:
 
 
 def _measure(network: Network, program: Path, directory: Path) -> Iterator[str]:
-    times, factors = _rust(program, network, directory)
+    times, factors = solve_in_rust(program, network, directory)
     large = network.nodes >= 100_000
     limit = TARGET_S.get("million" if large else network.name)
     missed = limit is not None and times["solve"] > limit
-    target = f" ({'MISSES' if missed else 'meets'} {_time(limit)})" if limit is not None else ""
+    target = f" ({'MISSES' if missed else 'meets'} {seconds_text(limit)})" if limit is not None else ""
     slots = 4 if large else SLOTS
     yield (
         f"{network.name}: {network.nodes} nodes, {len(network.ends)} branches: "
-        f"Rust {_time(times['solve'])} a solve{target}; "
-        f"{slots} slots {_time(times['day_one'])} on one thread, {_time(times['day_all'])} on all; "
+        f"Rust {seconds_text(times['solve'])} a solve{target}; "
+        f"{slots} slots {seconds_text(times['day_one'])} on one thread, {seconds_text(times['day_all'])} on all; "
         f"balance closes to {times['residual']:.0e}"
     )
     if not SCIPY:
@@ -210,24 +219,13 @@ def _measure(network: Network, program: Path, directory: Path) -> Iterator[str]:
     assert gap.max() <= 1e-9, (network.name, gap.max())
     ratio = seconds / times["solve"]
     target = f" ({'meets' if ratio >= TARGET_RATIO else 'MISSES'} {TARGET_RATIO:g}x)" if network.nodes >= 1000 else ""
-    yield f"  scipy splu and solve alone {_time(seconds)}: ratio {ratio:.1f}x{target}; factors agree to {gap.max():.0e}"
+    agree = f"factors agree to {gap.max():.0e}"
+    yield f"  scipy splu and solve alone {seconds_text(seconds)}: ratio {ratio:.1f}x{target}; {agree}"
 
 
 def run() -> list[str]:
     """Measure and return the lines to print; LimitError where a target is missed."""
-    build = [
-        "cargo",
-        "build",
-        "--release",
-        "--quiet",
-        "--locked",
-        "--package",
-        "diantan-core",
-        "--example",
-        "carbon_flow",
-    ]
-    subprocess.run(build, cwd=ROOT, check=True)
-    program = ROOT / "target" / "release" / "examples" / "carbon_flow"
+    program = build_example()
     lines: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         for case in SHARED:

@@ -43,7 +43,6 @@ pub use error::EstimationError;
 pub use finding::{Finding, Suspicion};
 pub use reference::Reference;
 pub use result::{ChargerEstimate, Estimation, Residuals};
-pub use rows::Excluded;
 pub use run::estimate;
 pub use settings::{Charger, Known, MAX_CHARGERS, Night, Settings};
 pub use windows::{MAX_WINDOWS, Windows};

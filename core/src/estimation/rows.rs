@@ -63,7 +63,7 @@ impl Row {
 
 /// Why a window is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Excluded {
+pub(super) enum Excluded {
     /// A value that is no number, or beyond all measure.
     NoNumber,
     /// A register that went back: reset, exchange, or a wrong reading.

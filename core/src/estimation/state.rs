@@ -242,11 +242,7 @@ fn write_sums(writer: &mut Writer, sums: &Sums) {
         for count in [counts.active, counts.excluded, counts.negative] {
             writer.count(count);
         }
-        for sum in [
-            counts.energy_kwh,
-            counts.negative_kwh,
-            counts.unattended_kwh,
-        ] {
+        for sum in [counts.energy_kwh, counts.negative_kwh] {
             writer.float(sum);
         }
     }
@@ -301,7 +297,6 @@ fn read_sums(reader: &mut Reader<'_>, layout: &Layout) -> Result<Sums, Estimatio
             negative: reader.windows()?,
             energy_kwh: reader.finite()?,
             negative_kwh: reader.finite()?,
-            unattended_kwh: reader.finite()?,
         };
     }
     tally.used = reader.windows()?;

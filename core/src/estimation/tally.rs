@@ -14,8 +14,6 @@ pub(super) struct Counts {
     /// Windows and energy with the wrong sign.
     pub(super) negative: u64,
     pub(super) negative_kwh: f64,
-    /// Energy in windows that no session of it touches.
-    pub(super) unattended_kwh: f64,
 }
 
 /// Counts of all windows.
@@ -71,7 +69,7 @@ impl Tally {
         self.master_variance += master;
         self.register_variance += row.start.register + row.end.register - master;
         let energies = windows.energies_kwh(window).iter().zip(maker.chargers);
-        for (number, ((energy, charger), counts)) in energies.zip(&mut self.chargers).enumerate() {
+        for ((energy, charger), counts) in energies.zip(&mut self.chargers) {
             if *energy == 0.0 {
                 continue;
             }
@@ -85,9 +83,6 @@ impl Tally {
             }
             counts.active += 1;
             counts.energy_kwh += energy;
-            if windows.has_sessions() && windows.activity(window, number).active <= 0.0 {
-                counts.unattended_kwh += energy;
-            }
         }
     }
 }

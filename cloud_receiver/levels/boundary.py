@@ -1,37 +1,38 @@
 """What this centre knows of a boundary: energy by its own meter, the factor both ways, the carbon."""
 
-from collections.abc import Iterable, Mapping
-from math import isnan
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from cloud_receiver import factor_messages
-from cloud_receiver.grid import shelf
-from cloud_receiver.grid.analysis.layout import Layout
-from cloud_receiver.grid.kept import LOAD, SOURCE, KeptSlot
-from cloud_receiver.grid.model import Grid
-from cloud_receiver.grid.service.plan import Metered, numbers
+from cloud_receiver.grid.service.plan import Metered
 from cloud_receiver.grid.service.records import MeteringError, Records
 from cloud_receiver.grid.shelf import KeptGrids
 from cloud_receiver.levels.book import Said, newest
 from cloud_receiver.levels.compare import carbon_ug
 from cloud_receiver.levels.partner import Partner, Rank, Side
-from cloud_receiver.levels.totals import totals_of
+from cloud_receiver.levels.solved import SolvedSlots
 from cloud_receiver.registry import Meter
+from cloud_receiver.schema import meter as meter_table
 from wire.levels import Totals
 
 SLOT_MS: Final = 900_000
-_MWH_PER_MEGAWATT_HOUR: Final = 10**9
 
 Flow = tuple[int, int]
 """Energy in mWh, forward and reverse: from the parent into the child, and back."""
 
 
-def said(connection: Connection, partner: Partner, first_ms: int, end_ms: int) -> dict[int, Said]:
+def said(connection: Connection, partner: Partner, solved: SolvedSlots, first_ms: int, end_ms: int) -> dict[int, Said]:
     """Return what this centre can say of each slot that starts in [first_ms, end_ms), both starts of slots."""
-    grids = shelf.grids(connection)
-    flows, totals = _solved(connection, partner, grids, first_ms, end_ms)
+    grids = solved.grids(connection)
+    flows: dict[int, Flow] = {}
+    totals: dict[int, Totals] = {}
+    for start, slot in solved.between(connection, first_ms, end_ms).items():
+        if slot.totals is not None:
+            totals[start] = slot.totals
+        if (net := slot.net_mwh.get(partner.element)) is not None:
+            flows[start] = max(net, 0), max(-net, 0)
     flows |= metered(connection, partner.meters, first_ms, end_ms)
     theirs = newest(connection, partner.centre, Side.THEIRS, first_ms, end_ms)
     own = _own_factors(connection, partner, grids, first_ms, end_ms)
@@ -53,9 +54,9 @@ def _carbon(energy_mwh: int, factor: int | None) -> int | None:
     return None if factor is None else carbon_ug(energy_mwh, factor)
 
 
-def metered(connection: Connection, meters: Iterable[Meter], first_ms: int, end_ms: int) -> dict[int, Flow]:
+def metered(connection: Connection, meters: Collection[Meter], first_ms: int, end_ms: int) -> dict[int, Flow]:
     """Return the energy of the slots that records of these meters, one after the other in service, cover wholly."""
-    known = numbers(connection)
+    known = _numbers(connection, meters)
     found = [Metered(*known[key], item) for item in meters if (key := (item.gateway, item.id)) in known]
     records = Records(connection, found, first_ms, end_ms)
     result: dict[int, Flow] = {}
@@ -70,32 +71,10 @@ def metered(connection: Connection, meters: Iterable[Meter], first_ms: int, end_
     return result
 
 
-def _solved(
-    connection: Connection, partner: Partner, grids: KeptGrids, first_ms: int, end_ms: int
-) -> tuple[dict[int, Flow], dict[int, Totals]]:
-    """Return what the solved slots have: the energy that telemetry told, a net one, and the sums of the grid."""
-    flows: dict[int, Flow] = {}
-    totals: dict[int, Totals] = {}
-    layouts: dict[int, Layout] = {}
-    for slot in shelf.slots(connection, first_ms, end_ms):
-        layout = layouts.setdefault(slot.grid, Layout(grids[slot.grid]))
-        if (found := totals_of(layout, slot)) is not None:
-            totals[slot.start_ms] = found
-        power = _power(partner, layout.kept.grid, slot)
-        if power is not None:
-            energy = round(power * slot.measured.hours * _MWH_PER_MEGAWATT_HOUR)
-            flows[slot.start_ms] = max(energy, 0), max(-energy, 0)
-    return flows, totals
-
-
-def _power(partner: Partner, grid: Grid, slot: KeptSlot) -> float | None:
-    """Return the measured power from the parent into the child in MW."""
-    if partner.rank is Rank.PARENT:
-        places = {item.id: slot.measured.sources[SOURCE * place] for place, item in enumerate(grid.generators)}
-    else:
-        places = {item.id: slot.measured.loads[LOAD * place] for place, item in enumerate(grid.loads)}
-    power = places.get(partner.element.id)
-    return None if power is None or isnan(power) else power
+def _numbers(connection: Connection, meters: Collection[Meter]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return the numbers of these meters and of their stations, by gateway and name."""
+    rows = connection.execute(select(meter_table).where(meter_table.c.gateway.in_({item.gateway for item in meters})))
+    return {(row.gateway, row.name): (row.id, row.station) for row in rows}
 
 
 def _own_factors(

@@ -1,8 +1,9 @@
 """The centre on the other side of a boundary (关口): which element of this grid it is, and whose word counts for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,9 @@ from wire.envelope import KeyRing
 from wire.keys import KeyFileError, load_public
 
 _PPM_OF_PERCENT: Final = 10_000
+_MAX_PPM: Final = 1_000_000
+MAX_NAME: Final = 57
+"""Of a centre: its name with the word before it is that of a feed, which has 64 bytes."""
 
 
 class Rank(IntEnum):
@@ -50,13 +54,16 @@ class Partner:
         """Return the name under which its factors are kept among the telemetry."""
         return f"centre {self.centre}"
 
-    @property
-    def limits(self) -> tuple[int | None, int | None]:
-        """Return the limit of this side's meter's error in 10⁻⁶ and its register's step in mWh, where it is known."""
-        if not self.meters:
+    def limits(self, starts: Sequence[int]) -> tuple[int | None, int | None]:
+        """Return the limit of the error in 10⁻⁶, and the register's step in mWh, of this side's meter in these slots.
+
+        Where the meter was exchanged, those of the worst; None where there is no meter.
+        """
+        found = [meter for meter in self.meters if any(map(meter.in_service, starts))]
+        if not found:
             return None, None
-        newest = self.meters[-1]
-        return int(newest.accuracy_class * _PPM_OF_PERCENT), Energy.from_kwh(newest.resolution_kwh).mwh
+        ppm = max(ceil(meter.accuracy_class * _PPM_OF_PERCENT) for meter in found)
+        return min(ppm, _MAX_PPM), max(Energy.from_kwh(meter.resolution_kwh).mwh for meter in found)
 
     def topic_of(self, side: Side, own_name: str) -> str:
         """Return the topic of a statement; the child's name is in it."""
@@ -76,6 +83,8 @@ def partners(parent: Parent | None, children: Iterable[Child], registry: Registr
     for key, item in listed:
         if (other := names.setdefault(item.centre, key)) != key or item.centre == own_name:
             problems.append(f"{key}.centre: {item.centre} is the name of {other} too, expected one of its own")
+        if len(item.centre) > MAX_NAME:
+            problems.append(f"{key}.centre: expected at most {MAX_NAME} characters, found {len(item.centre)}")
         element = Measures("generator", item.source) if isinstance(item, Parent) else Measures("load", item.load)
         if (other := elements.setdefault(element, key)) != key:
             problems.append(f"{key}: {element.element} {element.id} stands for {other} already")

@@ -1,6 +1,6 @@
 """What this centre says: a statement wherever something new is known of a slot, repeated until it was heard."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,14 @@ AT_ONCE: Final = 8
 """Statements that are repeated in one round."""
 
 
+def news(connection: Connection, partner: Partner, said: Mapping[int, Said]) -> set[int]:
+    """Return the slots of which this centre would say something else than it has said."""
+    if not said:
+        return set()
+    before = book.newest(connection, partner.centre, Side.OURS, min(said), max(said) + 1)
+    return {start for start, item in said.items() if item and before.get(start, Said()) != item}
+
+
 def statements(
     connection: Connection, partner: Partner, said: Mapping[int, Said], own_name: str, now_ms: int
 ) -> list[Statement]:
@@ -34,11 +42,11 @@ def statements(
     last = max(said)
     first = max(min(changed[0], last - (AT_LEAST - 1) * SLOT_MS), min(said))
     issued = max(now_ms, book.last_issue(connection, partner.centre, Side.OURS) + 1)
-    error_ppm, step_mwh = partner.limits
     heard = book.heard(connection, partner.centre)
     found: list[Statement] = []
     for begin in range(first, last + 1, MAX_STATED * SLOT_MS):
         starts = range(begin, min(begin + MAX_STATED * SLOT_MS, last + SLOT_MS), SLOT_MS)
+        error_ppm, step_mwh = partner.limits(starts)
         rows = [said.get(start) or before.get(start, Said()) for start in starts]
         found.append(
             Statement(
@@ -63,18 +71,24 @@ def statements(
     return found
 
 
-def confirmation(connection: Connection, partner: Partner, own_name: str, now_ms: int) -> Statement:
+def confirmation(partner: Partner, own_name: str, heard: Sequence[int], now_ms: int) -> Statement:
     """Return a statement without slots: it names what was heard, needs no answer and is not kept."""
-    heard = book.heard(connection, partner.centre)
-    return Statement(own_name, partner.centre, partner.node, now_ms, SLOT_MS, 0, (), (), (), (), (), (), heard)
+    nothing: tuple[int | None, ...] = ()
+    return Statement(
+        *(own_name, partner.centre, partner.node, now_ms, SLOT_MS, 0),
+        *(nothing, nothing, nothing, nothing, nothing, nothing),
+        heard=tuple(heard),
+    )
 
 
-def enter(connection: Connection, partner: Partner, statement: Statement, signer: Signer, own_name: str) -> Message:
-    """Sign a statement and keep it; it is published once the transaction is committed."""
+def enter(
+    connection: Connection, partner: Partner, statement: Statement, signer: Signer, own_name: str
+) -> tuple[Message, list[int]]:
+    """Sign a statement and keep it, to be published once the transaction is committed; return it and what is new."""
     topic = partner.topic_of(Side.OURS, own_name)
     envelope = signer.sign(statement.encode(), topic)
-    book.enter(connection, partner.centre, Side.OURS, statement, topic=topic, envelope=envelope)
-    return Message(statement.issued_ms, topic, envelope)
+    fresh = book.enter(connection, partner.centre, Side.OURS, statement, topic=topic, envelope=envelope)
+    return Message(statement.issued_ms, topic, envelope), fresh
 
 
 @dataclass
@@ -94,6 +108,11 @@ class Repetition:
         """Note that it was."""
         times, _ = self._sent.get(message.issued_ms, (0, 0))
         self._sent[message.issued_ms] = times + 1, now_ms
+
+    def keep(self, issues: Collection[int]) -> None:
+        """Forget statements other than these: they were heard."""
+        for issue in self._sent.keys() - issues:
+            del self._sent[issue]
 
     def forget(self) -> None:
         """Publish everything again: a new connection, or somebody who has come back."""

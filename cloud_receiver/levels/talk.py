@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -17,14 +17,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver.database import reading, writing
+from cloud_receiver.grid.telemetry import TelemetryError
 from cloud_receiver.levels import book, boundary, hear, speak
+from cloud_receiver.levels.book import Said
 from cloud_receiver.levels.checks import check_day, days_of
 from cloud_receiver.levels.partner import Partner, Side
-from cloud_receiver.levels.speak import Repetition
+from cloud_receiver.levels.solved import SolvedSlots
+from cloud_receiver.levels.state import State
 from cloud_receiver.quarantine import Quarantine, Refused
-from cloud_receiver.refusal import RefusalError
+from cloud_receiver.refusal import Reason, RefusalError
 from cloud_receiver.schema import grid_slot
 from wire.envelope import Signer
+from wire.levels import MAX_HEARD, Statement
 from wire.link import LinkError, Received
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,10 @@ ALL_MS: Final = 35 * 86_400_000
 HOUR_MS: Final = 3_600_000
 GRACE_MS: Final = 2 * SLOT_MS
 """How long after a slot's end both sides may still be silent, or a correction under way."""
+PIECE_MS: Final = 32 * SLOT_MS
+"""What is looked at without giving way to others."""
+HEARD_BYTES: Final = 1 << 20
+"""Of statements that one transaction stores."""
 MOST_WAITING: Final = 256
 """Received statements in memory; who is not heard says it again."""
 
@@ -59,16 +67,6 @@ class Figures:
     said: int = 0
     heard: int = 0
     refused: int = 0
-
-
-@dataclass(slots=True)
-class _State:
-    """How far this centre has come with one partner."""
-
-    repetition: Repetition
-    seen: tuple[int, ...] = ()
-    whole_ms: int | None = None
-    confirmed: tuple[int, ...] = ()
 
 
 class Talk:
@@ -94,11 +92,11 @@ class Talk:
         self._zone = timezone
         self._quarantine = quarantine
         self._waiting: deque[Received] = deque()
-        self._states = {name: _State(Repetition()) for name in partners}
+        self._states = {name: State() for name in partners}
+        self._solved = SolvedSlots([partner.element for partner, _ in partners.values()])
         self._topics = {item.topic_of(Side.THEIRS, own_name): name for name, (item, _) in partners.items()}
         self._wake = asyncio.Event()
         self._troubled = False
-        self._dirty: dict[str, set[int]] = {name: set() for name in partners}
         self.figures = Figures()
 
     @property
@@ -127,89 +125,131 @@ class Talk:
         """Talk until cancelled."""
         while True:
             self._wake.clear()
-            try:
-                await self.round()
-            except (SQLAlchemyError, OSError) as error:
-                if not self._troubled:
-                    log.warning("the talk with other centres waits for the store: %s", str(error).splitlines()[0])
-                self._troubled = True
-            else:
-                self._troubled = False
+            await self.round()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_S)
 
     async def round(self) -> None:
-        """Hear, say, compare."""
+        """Hear, say, compare; what fails is tried again in the next round, and stops nobody else."""
         now_ms = self._clock.now_ms()
-        self._hear(now_ms)
+        try:
+            self._hear(now_ms)
+        except Exception as error:
+            self._trouble("hearing other centres", error, told=self._troubled)
+            self._troubled = True
+        else:
+            self._troubled = False
         for name, (partner, link) in self._partners.items():
-            await self._say(partner, link, self._states[name], now_ms)
-            self._compare(partner, now_ms)
+            state = self._states[name]
+            try:
+                await self._say(partner, link, state, now_ms)
+                await self._compare(partner, state, now_ms)
+            except Exception as error:
+                self._trouble(f"the talk with centre {name}", error, told=state.troubled)
+                state.troubled = True
+            else:
+                state.troubled = False
             await asyncio.sleep(0)
 
+    def _trouble(self, what: str, error: Exception, *, told: bool) -> None:
+        if told:
+            return
+        if isinstance(error, (SQLAlchemyError, OSError)):
+            log.warning("%s waits for the store: %s", what, str(error).splitlines()[0])
+        else:
+            # A fault here must end neither the intake nor the talk with the others.
+            log.error("%s failed, trying again", what, exc_info=error)
+
     def _hear(self, now_ms: int) -> None:
-        batch = list(self._waiting)
+        batch = list(_first(self._waiting, HEARD_BYTES))
         if not batch:
             return
         refused: list[Refused] = []
+        heard: list[tuple[str, Statement, list[int]]] = []
         try:
-            self._store(batch, refused, now_ms)
+            self._store(batch, heard, refused, now_ms)
         except SQLAlchemyError:
             self._quarantine.rolled_back()
             raise
         self._quarantine.committed()
-        self.figures.heard += len(batch) - len(refused)
+        self.figures.heard += len(heard)
         self.figures.refused += len(refused)
+        for name, statement, news in heard:
+            state = self._states[name]
+            state.changed.note(news, now_ms)
+            if statement.forward_mwh:
+                # Said again, it has not been confirmed yet, for all that the other side knows.
+                state.owed.add(statement.issued_ms)
         for item in refused:
             log.warning("what came on %s is not believed: %s: %s", item.topic, item.reason, item.detail)
-        self._waiting.clear()  # nothing has come since: there was no pause
         for message in batch:
+            self._waiting.popleft()
             message.ack()
+        if self._waiting:
+            self._wake.set()
 
-    def _store(self, batch: Iterable[Received], refused: list[Refused], now_ms: int) -> None:
+    def _store(
+        self,
+        batch: Iterable[Received],
+        heard: list[tuple[str, Statement, list[int]]],
+        refused: list[Refused],
+        now_ms: int,
+    ) -> None:
         with writing(self._engine) as connection:
             for message in batch:
                 partner, _ = self._partners[self._topics[message.topic]]
                 try:
                     statement = hear.verified(partner, self._own, message.topic, message.payload, now_ms)
+                    with connection.begin_nested():
+                        news = hear.take(
+                            connection, partner, statement, topic=message.topic, envelope=message.payload, now_ms=now_ms
+                        )
                 except RefusalError as error:
                     refused.append(Refused(message.topic, message.payload, error.reason, error.detail))
-                    continue
-                news = hear.take(
-                    connection, partner, statement, topic=message.topic, envelope=message.payload, now_ms=now_ms
-                )
-                self._dirty[partner.centre].update(news)
-                if statement.forward_mwh:
-                    # Said again, it has not been confirmed yet, for all that the other side knows.
-                    self._states[partner.centre].confirmed = ()
+                except TelemetryError as error:
+                    # One statement that can't be kept must not come back for ever, and stop all others.
+                    refused.append(Refused(message.topic, message.payload, Reason.PAYLOAD, str(error)))
+                else:
+                    heard.append((partner.centre, statement, news))
             if refused:
                 self._quarantine.store(connection, refused, [], now_ms)
 
-    async def _say(self, partner: Partner, link: LevelLink, state: _State, now_ms: int) -> None:
+    async def _say(self, partner: Partner, link: LevelLink, state: State, now_ms: int) -> None:
         with reading(self._engine) as connection:
             token = self._token(connection, partner, now_ms)
-            whole = state.whole_ms is None or not 0 <= now_ms - state.whole_ms < HOUR_MS
+        whole = state.whole_ms is None or not 0 <= now_ms - state.whole_ms < HOUR_MS
         if token != state.seen or whole:
-            first_ms = now_ms - (ALL_MS if whole else RECENT_MS)
-            with writing(self._engine) as connection:
-                said = boundary.said(connection, partner, _slot(first_ms), _slot(now_ms))
-                for statement in speak.statements(connection, partner, said, self._own, now_ms):
-                    speak.enter(connection, partner, statement, self._signer, self._own)
-                    self._dirty[partner.centre].update(
-                        range(
-                            statement.first_start_ms,
-                            statement.first_start_ms + len(statement.forward_mwh) * SLOT_MS,
-                            SLOT_MS,
-                        )
-                    )
+            said = await self._look(partner, _slot(now_ms - (ALL_MS if whole else RECENT_MS)), _slot(now_ms))
+            if said:
+                self._speak(partner, state, said, now_ms)
             state.seen = token
             if state.whole_ms is None:
                 # What a former run had not compared yet.
-                self._dirty[partner.centre].update(range(_slot(now_ms - RECENT_MS), now_ms, SLOT_MS))
+                state.changed.note(range(_slot(now_ms - RECENT_MS), now_ms, SLOT_MS), now_ms)
             if whole:
                 state.whole_ms = now_ms
+                self._solved.forget_before(now_ms - ALL_MS - HOUR_MS)
         if link.connected:
             await self._publish(partner, link, state, now_ms)
+
+    async def _look(self, partner: Partner, first_ms: int, end_ms: int) -> dict[int, Said]:
+        """Return what can be said where something of it is new; piece by piece, for others have work to do too."""
+        said: dict[int, Said] = {}
+        news = False
+        for begin in range(first_ms, end_ms, PIECE_MS):
+            with reading(self._engine) as connection:
+                piece = boundary.said(connection, partner, self._solved, begin, min(begin + PIECE_MS, end_ms))
+                news |= bool(speak.news(connection, partner, piece))
+            said |= piece
+            await asyncio.sleep(0)
+        return said if news else {}
+
+    def _speak(self, partner: Partner, state: State, said: Mapping[int, Said], now_ms: int) -> None:
+        with writing(self._engine) as connection:
+            found = speak.statements(connection, partner, said, self._own, now_ms)
+            news = [speak.enter(connection, partner, statement, self._signer, self._own)[1] for statement in found]
+        for starts in news:
+            state.changed.note(starts, now_ms)
 
     def _token(self, connection: Connection, partner: Partner, now_ms: int) -> tuple[int, ...]:
         """Return what changes whenever there may be something new to say."""
@@ -220,15 +260,15 @@ class Talk:
         # Records of the boundary's meter come between two solutions too.
         return (solved or 0, heard, now_ms // (SLOT_MS // 15))
 
-    async def _publish(self, partner: Partner, link: LevelLink, state: _State, now_ms: int) -> None:
+    async def _publish(self, partner: Partner, link: LevelLink, state: State, now_ms: int) -> None:
         with reading(self._engine) as connection:
             waiting = book.unheard(connection, partner.centre, speak.AT_ONCE)
-            heard = book.heard(connection, partner.centre)
+        state.repetition.keep({item.issued_ms for item in waiting})
         due = [item for item in waiting if state.repetition.due(item, now_ms)]
         newest = max((item.issued_ms for item in waiting), default=0)
+        owed = sorted(state.owed)
         sent = [link.publish(item.topic, item.envelope, 1, retain=item.issued_ms == newest) for item in due]
-        if heard != state.confirmed:
-            sent.append(self._confirm(partner, link, now_ms))
+        sent += [self._confirm(partner, link, part, now_ms) for part in _parts(owed, MAX_HEARD)]
         results = await asyncio.gather(*sent, return_exceptions=True)
         failures = [item for item in results if isinstance(item, BaseException)]
         for item, result in zip(due, results, strict=False):
@@ -236,32 +276,42 @@ class Talk:
                 state.repetition.sent(item, now_ms)
                 self.figures.said += 1
         if not failures:
-            state.confirmed = heard
+            state.owed.difference_update(owed)
         for failure in failures:
             if not isinstance(failure, LinkError):
                 raise failure
 
-    def _confirm(self, partner: Partner, link: LevelLink, now_ms: int) -> "asyncio.Future[None]":
-        with reading(self._engine) as connection:
-            statement = speak.confirmation(connection, partner, self._own, now_ms)
+    def _confirm(self, partner: Partner, link: LevelLink, heard: Sequence[int], now_ms: int) -> "asyncio.Future[None]":
+        statement = speak.confirmation(partner, self._own, heard, now_ms)
         topic = partner.topic_of(Side.OURS, self._own)
         # Not retained: in the place of the newest statement it would hide what that tells.
         return link.publish(topic, self._signer.sign(statement.encode(), topic), 1)
 
-    def _compare(self, partner: Partner, now_ms: int) -> None:
-        """Compare the days of which something new was said, and each slot once both sides have had their time."""
+    async def _compare(self, partner: Partner, state: State, now_ms: int) -> None:
+        """Compare the days of which something new was said, each slot once both sides have had their time."""
         until_ms = now_ms - GRACE_MS
-        dirty = self._dirty[partner.centre]
-        due = {start for start in dirty if start + SLOT_MS <= until_ms}
-        if not due:
-            return
-        days = {day for start in due for day in days_of(start, start, self._zone)}
-        with writing(self._engine) as connection:
-            for day in sorted(days):
+        due = state.changed.due(until_ms, SLOT_MS, now_ms)
+        for day in sorted({day for start in due for day in days_of(start, start, self._zone)}):
+            with writing(self._engine) as connection:
                 opened, closed = check_day(connection, partner, day, self._zone, until_ms=until_ms, now_ms=now_ms)
-                if opened or closed:
-                    log.info("boundary with %s: %d findings opened, %d closed", partner.centre, opened, closed)
-        dirty.difference_update(due)
+            if opened or closed:
+                log.info("boundary with %s: %d findings opened, %d closed", partner.centre, opened, closed)
+            await asyncio.sleep(0)
+        state.changed.done(due)
+
+
+def _first(messages: Iterable[Received], most: int) -> Iterator[Received]:
+    """Yield the first messages, at least one, of together at most so many bytes."""
+    for number, message in enumerate(messages):
+        most -= len(message.payload)
+        if number and most < 0:
+            return
+        yield message
+
+
+def _parts(issues: Sequence[int], most: int) -> list[Sequence[int]]:
+    """Return parts of at most so many."""
+    return [issues[place : place + most] for place in range(0, len(issues), most)]
 
 
 def _slot(time_ms: int) -> int:

@@ -1,8 +1,9 @@
 """A day of the IEEE 118-bus network, from power flow to meters: `make grid-demo`, or `python -m demo.grid --help`.
 
-pandapower solves 96 slots; simulated meters of plants and users follow them; gateways meter and sign; the centre
-solves the carbon flow of each slot and dispatches the factors; the gateways adjust what they metered before. At the
-end the books are drawn up from the centre's store.
+pandapower solves 96 slots; simulated meters of plants and users follow them; gateways meter and sign; what they do
+not meter is told to the centre over HTTP, a slot when it has ended; the centre solves the carbon flow of each slot and
+dispatches the factors; the gateways adjust what they metered before. At the end the books are drawn up from the
+centre's store.
 """
 
 import argparse
@@ -44,6 +45,7 @@ def main() -> int:
         return 1
     statement.show_meters(records, plan, console)
     statement.show(books, plan, console)
+    statement.show_commands(plan, Path(options.directory) / files.receiver.name, console)
     return 0 if books.closed else 1
 
 

@@ -22,8 +22,10 @@ METER_PROFILE: Final = "sim-grid-meter"
 RESOLUTION_KWH: Final = "0.001"
 ACCURACY_CLASS: Final = "1"
 """The simulated meters have no error, but at a thousand times real time a reading is late by simulated seconds."""
-WAIT_S: Final = 300
-"""How long after its end a slot waits for the records of its meters: a third of a second of real time."""
+WAIT_S: Final = 600
+"""How long after its end a slot waits for records and telemetry that are missing: less than a second of real time."""
+FEED: Final = "telemetry"
+"""The name of the token that telemetry is told with, and so of its feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,6 @@ class GridFiles:
     def simulated(self) -> Path:
         """The series that they follow."""
         return self.directory / "simulated"
-
-    @property
-    def telemetry(self) -> Path:
-        """The series of all that no gateway meters."""
-        return self.directory / "telemetry"
 
     @property
     def topology(self) -> Path:
@@ -154,18 +151,18 @@ def _points(meter: Meter) -> list[str]:
     return ["energy_forward", "energy_reverse", *(["carbon_forward"] if meter.generates else [])]
 
 
-def write_receiver(files: GridFiles, plan: GridPlan, broker: Broker) -> None:
-    """Configure the centre and its registry, and write the telemetry that it is to have."""
+def write_receiver(files: GridFiles, plan: GridPlan, broker: Broker, api_port: int) -> None:
+    """Configure the centre, its HTTP interface and its registry, and write its grid."""
     files.receiver.write_text(
         f'registry = "registry.toml"\n\n[centre]\ndata_dir = "centre"\nkey_file = "{files.centre_key.name}"\n\n'
         f'[broker]\nhost = "127.0.0.1"\nport = {broker.port}\nprotocol = "{broker.protocol}"\n\n'
-        f"[grid]\nwait_s = {WAIT_S}\n\n[checks]\ngrace_minutes = 10\n",
+        f"[grid]\nwait_s = {WAIT_S}\n\n[checks]\ngrace_minutes = 10\n\n"
+        f'[api]\nport = {api_port}\ntokens_file = "tokens.toml"\n',
         encoding="utf-8",
     )
     (files.directory / "centre").mkdir(exist_ok=True)
     (files.directory / "registry.toml").write_text("\n".join(_registry(plan)), encoding="utf-8")
     _write_topology(files, plan)
-    write_day(files.telemetry, plan.telemetry)
 
 
 def _write_topology(files: GridFiles, plan: GridPlan) -> None:
@@ -211,9 +208,14 @@ def enrol(files: GridFiles, plan: GridPlan, clock: str) -> None:
 
 
 def enter_grid(files: GridFiles, plan: GridPlan, clock: str) -> None:
-    """Enter the grid at the centre, and the telemetry of all that no gateway meters."""
+    """Enter the grid at the centre; what is measured on it comes while the day runs."""
     valid_from = datetime.fromtimestamp(plan.origin_ms / 1000, plan.zone).isoformat()
     common = ("--config", str(files.receiver), "--clock", clock)
     names = ("--valid-from", valid_from, "--name", "ieee-118")
     output_of("diantan-receiver", "grid", "import", str(files.topology), *names, *common)
-    output_of("diantan-receiver", "grid", "import", "--series", str(files.telemetry), "--feed", "telemetry", *common)
+
+
+def make_token(files: GridFiles) -> str:
+    """Return a token with which telemetry may be told."""
+    arguments = ("token", "new", FEED, "--role", "measure", "--config", str(files.receiver))
+    return output_of("diantan-receiver", *arguments).strip()

@@ -106,8 +106,9 @@ class GridPlan:
 
     @property
     def telemetry(self) -> Day:
-        """What no gateway meters: the centre has it from its telemetry."""
-        return self.simulated.without(self.metered)
+        """What no gateway meters, from the start of the simulation to the end of what is simulated of the day."""
+        day = self.day.repeated(LEAD_SLOTS, 0).without(self.metered)
+        return day.first((self.day_end_ms - self.origin_ms) // SLOT_MS)
 
 
 def load(directory: Path, *, users: int, hours: int = 24) -> GridPlan:

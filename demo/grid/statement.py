@@ -1,6 +1,7 @@
 """The books as a person reads them: a table of the day, the verdict, and what is wrong, in English and Chinese."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -89,6 +90,25 @@ def show(books: DayBooks, plan: GridPlan, console: Console) -> None:
         console.print("Books 账目: carbon at sources = carbon at meters + losses + unmetered loads: CLOSED 平衡")
     else:
         console.print("Books 账目: NOT CLOSED 不平衡")
+
+
+def show_commands(plan: GridPlan, config: Path, console: Console) -> None:
+    """Print the commands that look further into what the centre has stored, ready to be copied."""
+    start = datetime.fromtimestamp(plan.day_start_ms / 1000, plan.zone)
+    last = datetime.fromtimestamp(plan.slots_ms[-1] / 1000, plan.zone).isoformat(timespec="minutes")
+    day = f"--from {start.date()} --zone {plan.timezone} --config {config}"
+    node = plan.gateways[-1].node
+    console.print("\nLook further 进一步查看:")
+    for what in (
+        f"grid history --classes {day}",
+        f"grid history --plants {day}",
+        f"grid history --loads --by slot {day}",
+        f"grid history {node} {day} --figure {node}.svg",
+        f"grid show --slot {last} --config {config} --figure network.svg",
+        f"grid history --versions {day}",
+        f"grid verify {day}",
+    ):
+        console.print(f"  diantan-receiver {what}", highlight=False, soft_wrap=True)
 
 
 def _table(amounts: Amounts, plan: GridPlan) -> Table:

@@ -64,6 +64,17 @@ class Day:
             _without(self.storages, gone),
         )
 
+    def first(self, count: int) -> "Day":
+        """Return the first slots of the day."""
+        slots = range(count)
+        return Day(
+            self.starts[:count],
+            _picked(self.branches, slots),
+            _picked(self.generators, slots),
+            _picked(self.loads, slots),
+            _picked(self.storages, slots),
+        )
+
     def repeated(self, before: int, after: int) -> "Day":
         """Return the day with so many slots more at both ends, as if every day were like it."""
         count = len(self.starts)

@@ -17,7 +17,7 @@ from demo.grid import files as grid_files
 from demo.grid.files import GridFiles
 from demo.grid.fleet import SOURCES
 from demo.grid.plan import GridPlan, load
-from demo.grid.tables import SLOT_MS, read_day
+from demo.grid.tables import SLOT_MS
 from firmware_sim.grid import Grid
 from firmware_sim.grid_config import load_grid
 
@@ -90,8 +90,8 @@ def test_each_gateway_reads_its_own_meters(files: GridFiles, plan: GridPlan) -> 
 
 
 def test_the_centre_knows_what_each_meter_measures(files: GridFiles, plan: GridPlan) -> None:
-    """Its registry has every meter with its element; its telemetry nothing of them."""
-    grid_files.write_receiver(files, plan, Broker(1883, "3.1.1"))
+    """Its registry has every meter with its element; telemetry of the others comes over HTTP."""
+    grid_files.write_receiver(files, plan, Broker(1883, "3.1.1"), 8080)
     settings = receiver_config.load(files.receiver)
     assert settings.grid is not None
     assert settings.dispatch is None
@@ -101,14 +101,12 @@ def test_the_centre_knows_what_each_meter_measures(files: GridFiles, plan: GridP
     assert {station.id: station.node for station in stations} == {
         gateway.station: gateway.node for gateway in plan.gateways
     }
-    telemetry = read_day(files.telemetry)
-    assert not plan.metered & (set(telemetry.loads) | set(telemetry.generators))
-    assert len(telemetry.loads) == 1 + 10
+    assert (settings.api.host, settings.api.port) == ("127.0.0.1", 8080)
 
 
 def test_the_centre_s_grid_fits_its_registry(files: GridFiles, plan: GridPlan) -> None:
     """Users without a gateway are loads like others there; those with one are stations at their nodes."""
-    grid_files.write_receiver(files, plan, Broker(1883, "3.1.1"))
+    grid_files.write_receiver(files, plan, Broker(1883, "3.1.1"), 8080)
     grid = grid_tables.read(files.topology).grid
     assert {load.station for load in grid.loads} == {"", *(gateway.station for gateway in plan.gateways[2:])}
     places = stations(grid, registry.load(files.directory / "registry.toml"))

@@ -33,14 +33,15 @@ def test_every_unit_and_the_first_users_have_a_gateway(flow_directory: Path) -> 
 
 
 def test_telemetry_has_what_no_gateway_meters(flow_directory: Path) -> None:
-    """And the slots before and after the day, in which the programs already and still run."""
+    """Also in the slots before the day, in which the programs already run; none that don't end while they do."""
     plan = planned(flow_directory)
     rest = plan.telemetry
     assert set(rest.loads) == {"D001", *map(load_id, USERS[5:])}
     assert not rest.generators
     assert (set(rest.branches), set(rest.storages)) == ({"L001"}, {"E070"})
     assert round(rest.starts[0].timestamp()) * 1000 == plan.origin_ms
-    assert round(rest.starts[-1].timestamp()) * 1000 >= plan.end_ms - SLOT_MS
+    assert round(rest.starts[-1].timestamp()) * 1000 == plan.day_end_ms - SLOT_MS
+    assert [len(values) for values in rest.loads.values()] == [len(rest.starts)] * len(rest.loads)
     assert plan.simulated.generators["G010"][1][0] == 95_000_000
     assert plan.simulated.generators["G010"][2][0] == 0
 

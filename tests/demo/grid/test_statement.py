@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cloud_receiver.cli import parser
 from demo.grid import statement
 from demo.grid.books import Amounts, DayBooks, SlotBooks
 from demo.grid.plan import Gateway, GridPlan, Meter
@@ -75,3 +76,19 @@ def test_each_meter_has_a_row_with_its_factors() -> None:
         *("gw-a", "load U014", "3.000", "1.500000", "+0.200000"),
         *("0.300000", "0.500000", "0.600000", "2/2"),
     ]
+
+
+def test_the_commands_that_look_further_are_ones_of_the_centre() -> None:
+    """Each one its command line takes, with the day that was simulated."""
+    meter = Meter("entry-014", "load U014", "grid", 1)
+    gateway = Gateway("gw-park-014", "park-014", "park", "B014", (meter,))
+    plan = GridPlan(Path(), Day([START, START + SLOT]), "Asia/Shanghai", (gateway,))
+    console = Console(width=60)
+    with console.capture() as capture:
+        statement.show_commands(plan, Path("where/receiver.toml"), console)
+    commands = [line.split() for line in capture.get().splitlines() if "diantan-receiver" in line]
+    centre = parser()
+    parsed = [centre.parse_args(command[1:]) for command in commands]
+    assert {options.config for options in parsed} == {"where/receiver.toml"}
+    assert [getattr(options, "node", "") for options in parsed if getattr(options, "figure", None)] == ["B014", ""]
+    assert "grid show --slot 2026-06-15T00:15+08:00" in capture.get()

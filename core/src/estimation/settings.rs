@@ -66,7 +66,11 @@ pub struct Night {
 pub struct Settings {
     /// Relative error g of the master meter (总表): 0 ± 0.25 % without a certificate, its value and u with one.
     pub gain: Known,
-    /// Mean error of the chargers as a cohort, around 0: sd, relative.
+    /// Mean error of the chargers as a cohort, around 0: sd, relative (0.1 %).
+    ///
+    /// The balance knows only the difference of the master's error and this one, and shares it out by both sd. The larger
+    /// this is, the more of a master's error is blamed on the chargers; the smaller, the surer and the more wrong is what
+    /// is said of a cohort that is off as a whole: 0.3 % is right where a whole make may be, and verified chargers settle it.
     pub cohort_sd: f64,
     /// Error of a sound charger around the cohort's mean: sd, relative (0.35 %).
     pub sound_sd: f64,
@@ -115,7 +119,8 @@ pub struct Settings {
     pub huber: f64,
     /// Rounds of expectation and maximisation over the mixture of sound and altered chargers.
     pub rounds: u32,
-    /// What every stated u is multiplied with: the model is never quite right (simulations ask for 1.2 to 1.3).
+    /// What every stated u is multiplied with (1: with noise chosen by the data, simulated intervals cover what they say;
+    /// on real data it is to be calibrated by split halves).
     pub u_factor: f64,
     /// Flag beyond this probability of nonconformity.
     pub flag_above: f64,

@@ -14,6 +14,9 @@ from cloud_receiver.grid.service.plan import Plan, Variable
 
 DOUBTFUL_SHARE: Final = 0.1
 """Of a power whose interval is estimated or partial: a default of this program."""
+WAY_IS_SURE: Final = 3
+"""A storage's standard deviation is at most this part of its power: registers say which way it went, and one that is
+turned round gives what its tank doesn't hold."""
 _KILOWATTS: Final = 1000
 
 
@@ -52,6 +55,8 @@ def sigmas(plan: Plan, collected: Collected, settings: GridSettings) -> Sigmas:
             variance = (share * size) ** 2 + floor**2
         if variable in collected.doubtful:
             variance += (DOUBTFUL_SHARE * size) ** 2
+        if variable[0] is Element.STORAGE:
+            return min(sqrt(variance), size / WAY_IS_SURE)
         return sqrt(variance)
 
     return Sigmas(

@@ -278,6 +278,34 @@ factor_message = Table(
     Column("envelope", LargeBinary, nullable=False),
 )
 
+# An estimate stands beside readings, and never in their place: what bills and balances use is measured. A row is never
+# deleted, and nothing of it changes but its end. `edit`: what was made at once, random. `replaces`: whether there is a
+# reading of the slot, that failed. `basis`: what it rests on, JSON. `ended`: superseded or withdrawn; null: in force.
+estimate = Table(
+    "estimate",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("meter", BigInteger, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("edit", String(32), nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("forward_mwh", BigInteger, nullable=False),
+    Column("reverse_mwh", BigInteger, nullable=False),
+    Column("method", String(32), nullable=False),
+    Column("replaces", SmallInteger, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("made_by", String(64), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended", String(16)),
+    Column("ended_by", String(64)),
+    Column("ended_ms", BigInteger),
+    Column("ended_reason", Text),
+    Index(None, "edit"),
+    sqlite_with_rowid=False,
+)
+
 # Topologies of the grid (电网拓扑): each is valid from its time to that of the next.
 # `content`: JSON as in docs/grid.md.
 grid = Table(

@@ -74,6 +74,13 @@ _COLUMNS = {
 _TIME = 2  # where the row of a record has its time
 _CODE = 3  # where the row of an event has its code
 _SOURCE = _FREEZE.index("source")
+_CHECKED_EVENTS = frozenset(
+    {
+        *(EventCode.ROLLOVER, EventCode.RESET, EventCode.EXCHANGE, EventCode.JUMP, EventCode.GAP, EventCode.TIME_BACK),
+        *(EventCode.METER_CLOCK_OFF, EventCode.METER_CLOCK_RIGHT, EventCode.CLOCK_STEPPED, EventCode.RECORDS_DROPPED),
+    }
+)
+"""The checks look at these: one that comes alone, and late, has its day checked again."""
 
 Row = tuple[Any, ...]
 
@@ -246,7 +253,7 @@ class Committer:
         own = {row[_TIME] - 1 for row in rows[schema.freeze] if row[_SOURCE] == FreezeSource.METER}
         work.rows[schema.dirty] += [(item.gateway.station, time_ms, time_ms) for time_ms in sorted(own)]
         for row in rows[schema.event]:
-            if row[_CODE] == EventCode.RECORDS_DROPPED:
+            if row[_CODE] in _CHECKED_EVENTS:
                 work.rows[schema.dirty].append((item.gateway.station, row[_TIME], row[_TIME]))
 
     def set_aside(self, item: Verified, detail: str, now_ms: int) -> list[Acknowledgement]:

@@ -9,6 +9,7 @@ from cloud_receiver.api.config import Api
 from cloud_receiver.broker_config import Broker
 from cloud_receiver.grid.config import Grid
 from cloud_receiver.levels.config import Child, Parent
+from cloud_receiver.validation.config import Validation
 from settings.load import load as load_file
 from settings.values import Flag, Section, Whole
 from supervision.config import Metrics
@@ -86,6 +87,7 @@ class Settings(Section):
     parent: Parent | None = None
     child: tuple[Child, ...] = ()
     checks: Checks = Checks()
+    validation: Validation = Validation()
     metrics: Metrics = Metrics()
 
 

@@ -15,6 +15,7 @@ from cloud_receiver.checks.model import Kind
 from cloud_receiver.checks.tolerance import Balance
 from cloud_receiver.findings import Finding
 from cloud_receiver.report import Frozen, MeterDay, Report
+from cloud_receiver.validation.catalogue import RULES
 from diantan_core import Carbon, Energy
 from wire.records import FreezeSource
 
@@ -91,7 +92,7 @@ _WORDS = {
     "acknowledged": ("acknowledged", "已确认"),
     "closed": ("closed", "已关闭"),
     "suspected": ("suspected", "疑似"),
-}
+} | {rule.kind: (rule.english, rule.chinese) for rule in RULES}
 
 _CSV = (
     *("station", "day", "meter", "role", "energy_forward_kwh", "energy_reverse_kwh"),

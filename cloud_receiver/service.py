@@ -105,7 +105,9 @@ class Service:
         self._dispatcher = self._make_dispatcher(stations, engine, signer) if settings.dispatch else None
         self._grid = self._make_grid(registry, stations, engine, signer) if settings.grid else None
         self._levels = self._make_levels(registry, engine, signer)
-        self._runner = Runner(engine, registry, clock, settings.checks, lambda: self._intake.backlog)
+        self._runner = Runner(
+            *(engine, registry, clock, settings.checks, lambda: self._intake.backlog), validation=settings.validation
+        )
         self._metrics = ReceiverMetrics(
             *(settings.metrics, engine, self._intake, self._dispatcher, lambda: self._link.connected),
             outbox=self._outbox,

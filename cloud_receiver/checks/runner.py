@@ -19,6 +19,8 @@ from cloud_receiver.config import Checks
 from cloud_receiver.database import reading, writing
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import dirty, slot_check
+from cloud_receiver.validation import day_end
+from cloud_receiver.validation.config import Validation
 from diantan_core import day_start_ms, next_day_start_ms
 
 log = logging.getLogger(__name__)
@@ -49,12 +51,15 @@ class Runner:
         clock: Clock,
         settings: Checks,
         intake_backlog: Callable[[], int] = lambda: 0,
+        *,
+        validation: Validation | None = None,
     ) -> None:
         self._intake_backlog = intake_backlog
         self._engine = engine
         self._registry = registry
         self._clock = clock
         self._settings = settings
+        self._validation = Validation() if validation is None else validation
         self._contexts: dict[int, Context] = {}
         self._begin: dict[int, int] = {}
         """By station: from when its meters are expected to report."""
@@ -271,6 +276,17 @@ class Runner:
         drafts = findings_of_day(results, context, self._settings, over=over)
         drafts += freezes.findings(connection, context, end_ms)
         drafts += gateways.findings(connection, context.number, day_ms, end_ms)
+        if over and self._validation.enabled:
+            drafts += day_end.findings(
+                connection,
+                context,
+                (day_ms, end_ms),
+                self._validation,
+                begin_ms=self._begin.get(context.number, day_ms),
+                deadline_ms=self._deadline(now_ms),
+                coverage_factor=self._settings.coverage_factor,
+                now_ms=now_ms,
+            )
         opened, closed = findings.synchronise(connection, context, day_ms, drafts, now_ms)
         if opened or closed:
             log.info("station %s: %d findings opened, %d closed", context.station.id, opened, closed)

@@ -1,0 +1,115 @@
+"""Estimates that the program makes when a day is over, and ends when readings come after all."""
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from typing import Final
+
+from sqlalchemy import Connection
+
+from cloud_receiver.checks.model import SLOT_MS, covered_ms
+from cloud_receiver.validation import estimates, methods
+from cloud_receiver.validation.catalogue import Judgement
+from cloud_receiver.validation.estimates import Edit, Estimate, EstimateError, State
+from cloud_receiver.validation.model import Verdict, Window
+from cloud_receiver.validation.proposal import Proposer
+
+PROGRAM: Final = "diantan "
+"""What the author of the program's own estimates begins with; no person's name may."""
+FAILING: Final = ("high",)
+"""Rules of which a failed slot is estimated without being asked; of the others a person decides."""
+
+
+def author() -> str:
+    """Return the program and its version."""
+    return f"{PROGRAM}{version('diantan')}"
+
+
+def refresh(
+    connection: Connection, window: Window, proposer: Proposer, judgements: Iterable[Judgement], now_ms: int
+) -> dict[int, list[str]]:
+    """End estimates that readings have overtaken and make those that are missing; return by meter why one can't be."""
+    failed = failed_slots(judgements)
+    heal(connection, window, failed, now_ms)
+    present = estimates.in_force(connection, window.context.number, window.first_ms, window.end_ms)
+    refused: dict[int, list[str]] = {}
+    for meter in window.context.meters:
+        mine = [item for item in present if item.meter == meter]
+        for make in _asked(window, proposer, meter, mine, failed.get(meter, ())):
+            if isinstance(make, str):
+                refused.setdefault(meter, []).append(make)
+            elif not _there(connection, window.context.number, make):
+                estimates.enter(
+                    connection, window.context.number, make, made_by=author(), reason=_reason(make), now_ms=now_ms
+                )
+    return refused
+
+
+def _reason(edit: Edit) -> str:
+    return f"validation failed: {edit.basis.get('failed')}" if edit.replaces else "intervals are missing"
+
+
+def failed_slots(judgements: Iterable[Judgement]) -> dict[int, list[int]]:
+    """Return by meter the slots that one of the rules in FAILING has failed."""
+    result: dict[int, list[int]] = {}
+    for item in judgements:
+        if item.rule.name in FAILING and item.outcome.verdict is Verdict.FAILED:
+            result.setdefault(item.meter, []).extend(item.outcome.starts)
+    return {meter: sorted(set(starts)) for meter, starts in result.items()}
+
+
+def heal(connection: Connection, window: Window, failed: dict[int, list[int]], now_ms: int) -> int:
+    """End estimates of slots that are measured now, and the program's own of readings that don't fail any more."""
+    over = []
+    for item in estimates.stored(connection, window.context.number, window.first_ms, window.end_ms):
+        # Superseded ones too: they would come back into force.
+        if item.state not in {State.IN_FORCE, State.SUPERSEDED}:
+            continue
+        rows = window.kept[item.part.slot_ms].get(item.meter, [])
+        if item.replaces:
+            done = item.made_by.startswith(PROGRAM) and item.part.slot_ms not in failed.get(item.meter, ())
+        else:
+            done = covered_ms(rows) == SLOT_MS
+        if done:
+            over.append(item)
+    return estimates.heal(connection, window.context.number, over, by=author(), now_ms=now_ms)
+
+
+def _asked(
+    window: Window, proposer: Proposer, meter: int, mine: Sequence[Estimate], failed: Sequence[int]
+) -> list[Edit | str]:
+    """Return what is to be estimated of a meter, or why it can't be; what a person has estimated stays as it is."""
+    decided = {item.part.slot_ms for item in mine if not item.made_by.startswith(PROGRAM)}
+    due = [
+        slot.start_ms
+        for slot in window.serving(meter)
+        if slot.past_deadline and slot.expected and slot.start_ms not in decided
+    ]
+    result: list[Edit | str] = []
+    for first_ms, end_ms in methods.gaps(window.rows(meter), due):
+        try:
+            result.append(proposer.gap(meter, first_ms, end_ms))
+        except EstimateError as error:
+            result.append(str(error))
+    waiting = [start for start in failed if start not in decided]
+    if waiting:
+        try:
+            result.append(proposer.slots(meter, waiting, ", ".join(FAILING)))
+        except EstimateError as error:
+            result.append(str(error))
+    return result
+
+
+def _there(connection: Connection, station: int, edit: Edit) -> bool:
+    """Return whether the estimates in force say the same, or a person's would be superseded."""
+    first, last = edit.parts[0].slot_ms, edit.parts[-1].slot_ms
+    slots = {part.slot_ms for part in edit.parts}
+    present = [
+        item
+        for item in estimates.in_force(connection, station, first, last + SLOT_MS)
+        if item.meter == edit.meter and item.part.slot_ms in slots
+    ]
+    if any(not item.made_by.startswith(PROGRAM) for item in present):
+        return True
+    return {(item.part, item.method, item.replaces) for item in present} == {
+        (part, edit.method, edit.replaces) for part in edit.parts
+    }

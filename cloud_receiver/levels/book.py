@@ -166,6 +166,18 @@ def last_issue(connection: Connection, centre: str, side: Side) -> int:
     return int(connection.execute(select(func.max(level_message.c.issued_ms)).where(*_of(centre, side))).scalar() or 0)
 
 
+def first_start(connection: Connection, centre: str, side: Side) -> int | None:
+    """Return the first slot of which a side has spoken."""
+    found = (
+        select(level_slot.c.start_ms)
+        .where(level_slot.c.centre == centre, level_slot.c.side == int(side))
+        .order_by(level_slot.c.start_ms)
+        .limit(1)
+    )
+    start: int | None = connection.execute(found).scalar()
+    return start
+
+
 def limits(connection: Connection, centre: str, side: Side) -> tuple[int | None, int | None]:
     """Return the limit of the meter's error (10⁻⁶) and the register's step (mWh) of a side's newest statement."""
     row = connection.execute(

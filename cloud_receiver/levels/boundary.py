@@ -56,7 +56,7 @@ def _carbon(energy_mwh: int, factor: int | None) -> int | None:
 
 def metered(connection: Connection, meters: Collection[Meter], first_ms: int, end_ms: int) -> dict[int, Flow]:
     """Return the energy of the slots that records of these meters, one after the other in service, cover wholly."""
-    known = _numbers(connection, meters)
+    known = numbers_of(connection, meters)
     found = [Metered(*known[key], item) for item in meters if (key := (item.gateway, item.id)) in known]
     records = Records(connection, found, first_ms, end_ms)
     result: dict[int, Flow] = {}
@@ -71,7 +71,7 @@ def metered(connection: Connection, meters: Collection[Meter], first_ms: int, en
     return result
 
 
-def _numbers(connection: Connection, meters: Collection[Meter]) -> dict[tuple[str, str], tuple[int, int]]:
+def numbers_of(connection: Connection, meters: Collection[Meter]) -> dict[tuple[str, str], tuple[int, int]]:
     """Return the numbers of these meters and of their stations, by gateway and name."""
     rows = connection.execute(select(meter_table).where(meter_table.c.gateway.in_({item.gateway for item in meters})))
     return {(row.gateway, row.name): (row.id, row.station) for row in rows}

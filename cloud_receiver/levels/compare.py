@@ -4,8 +4,8 @@ Two meters within their classes may differ by the sum of their limits of error, 
 what flows in the time by which their slots are apart. More is a difference; nothing here is a statistical judgement.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cloud_receiver.levels.book import Said
@@ -37,15 +37,16 @@ class Limits:
     ours_step_mwh: int | None = None
     theirs_step_mwh: int | None = None
 
-    def energy_mwh(self, energy_mwh: int, slots: int, span_ms: int) -> int:
-        """Return by how much two readings of an energy in a span of `slots` slots may differ.
+    def energy_mwh(self, energy_mwh: int, edges: Sequence[int], slot_ms: int) -> int:
+        """Return by how much two readings of an energy may differ.
 
-        Steps and clocks count at the two ends of the span, however many slots it has.
+        `edges`: of each instant at which the registers are read, the energy of a slot (mWh) there. Steps and clocks
+        count at each, however many slots lie between them.
         """
         ppm = sum(DEFAULT_ERROR_PPM if value is None else value for value in (self.ours_ppm, self.theirs_ppm))
-        steps = 2 * ((self.ours_step_mwh or 0) + (self.theirs_step_mwh or 0))
-        clocks = 2 * energy_mwh * BOUNDARY_MS // span_ms
-        return -(-energy_mwh * ppm // PPM) + steps + clocks + min(slots, 1)
+        steps = len(edges) * ((self.ours_step_mwh or 0) + (self.theirs_step_mwh or 0))
+        clocks = sum(edges) * BOUNDARY_MS // slot_ms
+        return -(-energy_mwh * ppm // PPM) + steps + clocks + 1
 
 
 @dataclass(slots=True)
@@ -67,29 +68,71 @@ def carbon_ug(energy_mwh: int, factor: int) -> int:
     return energy_mwh * factor // 1000
 
 
-def differences(ours: Mapping[int, Said], theirs: Mapping[int, Said], limits: Limits, slot_ms: int) -> list[Difference]:
-    """Compare both sides slot by slot; slots of which only one side speaks are missing ones."""
+def comparable(ours: Said, theirs: Said) -> tuple[Said, Said]:
+    """Return what can be compared of a slot: where only one side knows both ways, what remains of them (净值).
+
+    Telemetry is a net value; a meter with two registers beside it may have counted both ways in the slot.
+    """
+    both = [bool(item.forward_mwh and item.reverse_mwh) for item in (ours, theirs)]
+    return (_net(ours), _net(theirs)) if both[0] != both[1] else (ours, theirs)
+
+
+def _net(said: Said) -> Said:
+    net = (said.forward_mwh or 0) - (said.reverse_mwh or 0)
+    # The carbon of what went both ways is no share of what remains.
+    bare = replace(said, carbon_forward_ug=None, carbon_reverse_ug=None)
+    return replace(bare, forward_mwh=max(net, 0), reverse_mwh=max(-net, 0))
+
+
+def pairs_of(ours: Mapping[int, Said], theirs: Mapping[int, Said]) -> dict[int, tuple[Said, Said]]:
+    """Return the slots, in order, of which both sides know an energy, and what can be compared of them."""
+    return {
+        start: comparable(ours[start], theirs[start])
+        for start in sorted(ours.keys() & theirs.keys())
+        if ours[start].forward_mwh is not None and theirs[start].forward_mwh is not None
+    }
+
+
+def edges(pairs: Mapping[int, tuple[Said, Said]], way: str, first_ms: int, last_ms: int, slot_ms: int) -> list[int]:
+    """Return the energies at the ends of consecutive slots: there it may flow as in the slot beyond."""
+    found = []
+    for inner, outer in ((first_ms, first_ms - slot_ms), (last_ms, last_ms + slot_ms)):
+        sides = [*pairs[inner], *pairs.get(outer, ())]
+        found.append(max(getattr(side, f"{way}_mwh") or 0 for side in sides))
+    return found
+
+
+def differences(
+    ours: Mapping[int, Said], theirs: Mapping[int, Said], limits: Limits, slot_ms: int, *, missing_from_ms: int = 0
+) -> list[Difference]:
+    """Compare both sides slot by slot; slots of which only one side speaks are missing ones, from a time on."""
     found = {kind: Difference(kind) for kind in KINDS}
+    pairs = pairs_of(ours, theirs)
     for start in sorted(ours.keys() | theirs.keys()):
         mine, other = ours.get(start), theirs.get(start)
         if other is not None:
             _arithmetic(found[ARITHMETIC], start, other)
             _books(found[BOOKS], start, other.totals)
-        if mine is None or other is None or other.forward_mwh is None or mine.forward_mwh is None:
-            if (mine is None or mine.forward_mwh is None) != (other is None or other.forward_mwh is None):
-                silent = "ours" if mine is None or mine.forward_mwh is None else "theirs"
-                found[MISSING].add(start, side=silent)
+        if start in pairs:
+            _slot(found, pairs, start, limits, slot_ms)
             continue
-        _slot(found, start, mine, other, lambda energy_mwh: limits.energy_mwh(energy_mwh, 1, slot_ms))
+        silent = [item is None or item.forward_mwh is None for item in (mine, other)]
+        if silent[0] != silent[1] and start >= missing_from_ms:
+            found[MISSING].add(start, side="ours" if silent[0] else "theirs")
     return [item for item in found.values() if item.starts]
 
 
 def _slot(
-    found: Mapping[str, Difference], start_ms: int, ours: Said, theirs: Said, limit_of: Callable[[int], int]
+    found: Mapping[str, Difference],
+    pairs: Mapping[int, tuple[Said, Said]],
+    start_ms: int,
+    limits: Limits,
+    slot_ms: int,
 ) -> None:
+    ours, theirs = pairs[start_ms]
     for way, factor in (("forward", "factor"), ("reverse", "reverse_factor")):
         mine, other = getattr(ours, f"{way}_mwh") or 0, getattr(theirs, f"{way}_mwh") or 0
-        limit = limit_of(max(mine, other))
+        limit = limits.energy_mwh(max(mine, other), edges(pairs, way, start_ms, start_ms, slot_ms), slot_ms)
         if abs(mine - other) > limit:
             found[ENERGY].add(start_ms, way=way, ours_mwh=mine, theirs_mwh=other, limit_mwh=limit)
         my_factor, other_factor = getattr(ours, factor), getattr(theirs, factor)

@@ -128,29 +128,36 @@ class Levels:
         troubled = False
         while True:
             try:
-                self.check_stations(self._clock.now_ms())
+                await self.check_stations(self._clock.now_ms())
             except (SQLAlchemyError, OSError) as error:
                 if not troubled:
                     log.warning("the check of stations' loads waits for the store: %s", str(error).splitlines()[0])
+                troubled = True
+            except Exception:
+                # A fault in a check must end neither the intake nor the talks.
+                if not troubled:
+                    log.exception("the check of stations' loads failed, trying again")
                 troubled = True
             else:
                 troubled = False
             await asyncio.sleep(PAUSE_S)
 
-    def check_stations(self, now_ms: int) -> None:
+    async def check_stations(self, now_ms: int) -> None:
         """Compare stations with the grid's meters of their loads, once in each slot."""
         until_ms = now_ms - GRACE_MS
         until_ms -= until_ms % SLOT_MS
         if self._checked == until_ms:
             return
         with reading(self._engine) as connection:
-            found = pairs(self._registry, shelf.grids(connection))
+            kept = shelf.grids(connection).at(until_ms)
+        found = pairs(self._registry, None if kept is None else kept.grid)
         for pair in found:
             for day in days_of(until_ms - LOOK_BACK_MS, until_ms - 1, pair.station.timezone):
                 with writing(self._engine) as connection:
                     opened, closed = check_station_day(connection, pair, day, until_ms=until_ms, now_ms=now_ms)
                 if opened or closed:
                     log.info("load of station %s: %d findings opened, %d closed", pair.station.id, opened, closed)
+                await asyncio.sleep(0)  # a province has many: the intake goes on between them
         self._checked = until_ms
 
 

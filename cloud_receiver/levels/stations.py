@@ -4,19 +4,19 @@ The station says what it took and which carbon that bore, by its records and adj
 at the substation. The station has no factor of its own, so energy and carbon are compared, slot by slot and by day.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, select
 
 from cloud_receiver import factor_messages
-from cloud_receiver.grid.shelf import KeptGrids
+from cloud_receiver.grid.model import Grid
 from cloud_receiver.levels.book import Said
-from cloud_receiver.levels.boundary import Flow, metered
+from cloud_receiver.levels.boundary import Flow, metered, numbers_of
 from cloud_receiver.levels.compare import CARBON, ENERGY, MISSING, Limits, carbon_ug
 from cloud_receiver.registry import Meter, Registry, Role, Station
-from cloud_receiver.schema import adjustment, interval, meter, station
+from cloud_receiver.schema import adjustment, interval
 from diantan_core import Energy
 
 SLOT_MS: Final = 900_000
@@ -39,29 +39,41 @@ class Pair:
         return Limits(_ppm(self.above), _ppm(self.own), _step(self.above), _step(self.own))
 
 
-def pairs(registry: Registry, grids: KeptGrids) -> list[Pair]:
-    """Return the stations whose load is measured by another one's meter too."""
+def pairs(registry: Registry, grid: Grid | None) -> list[Pair]:
+    """Return the stations all of whose loads are measured by another one's meters too.
+
+    The loads of a station are those that the grid calls its own, and those that its own meters are said to measure.
+    """
     measured: dict[str, list[Meter]] = {}
     for item in (item for each in registry.station for item in each.meter):
         element = item.element
         if item.role is Role.FLOW and element is not None and element.element == "load":
             measured.setdefault(element.id, []).append(item)
-    loads = {load.station: load.id for kept in grids.all for load in kept.grid.loads if load.station}
+    loads: dict[str, set[str]] = {}
+    for load in () if grid is None else grid.loads:
+        if load.station:
+            loads.setdefault(load.station, set()).add(load.id)
     result = []
     for each in registry.station:
         own = each.meters(Role.GRID)
-        names = {loads.get(each.id, "")} | {item.element.id for item in own if item.element is not None}
-        above = [item for name in sorted(names) for item in measured.get(name, ())]
-        if own and above:
-            result.append(Pair(each, own, tuple(above)))
+        names = loads.get(each.id, set()) | {item.element.id for item in own if item.element is not None}
+        if own and names and names <= measured.keys():
+            result.append(Pair(each, own, tuple(item for name in sorted(names) for item in measured[name])))
     return result
 
 
 def both_sides(
-    connection: Connection, pair: Pair, first_ms: int, end_ms: int
+    connection: Connection, pair: Pair, first_ms: int, end_ms: int, settled_ms: int
 ) -> tuple[dict[int, Said], dict[int, Said]]:
-    """Return what the grid's meter and what the station say of each slot that starts in [first_ms, end_ms)."""
-    factors = factor_messages.latest(connection, pair.station.node, first_ms, end_ms - 1)
+    """Return what the grid's meter and what the station say of each slot that starts in [first_ms, end_ms).
+
+    Carbon is left out where the slot's factor was dispatched after `settled_ms`: gateways may still adjust.
+    """
+    factors = {
+        start: found[max(found)]
+        for start, found in factor_messages.issued(connection, pair.station.node, first_ms, end_ms - 1).items()
+        if max(found) <= settled_ms
+    }
     above = _summed(connection, pair.above, first_ms, end_ms)
     own = _summed(connection, pair.own, first_ms, end_ms)
     carbon = _carbon(connection, pair, first_ms, end_ms)
@@ -96,37 +108,32 @@ def _borne(forward: int, reverse: int, factor: int | None) -> tuple[int | None, 
 
 def _carbon(connection: Connection, pair: Pair, first_ms: int, end_ms: int) -> Mapping[int, tuple[int, int]]:
     """Return the station's carbon forward and reverse of each slot, with what was adjusted since."""
-    numbers = connection.execute(
-        select(meter.c.id, meter.c.station)
-        .join(station, station.c.id == meter.c.station)
-        .where(station.c.name == pair.station.id, meter.c.name.in_([item.id for item in pair.own]))
-    ).all()
+    known = numbers_of(connection, pair.own)
     result: dict[int, tuple[int, int]] = {}
-    for table in (interval, adjustment):
-        for start, forward, reverse in _sums(connection, table, [tuple(row) for row in numbers], first_ms, end_ms):
-            slot = start - start % SLOT_MS
-            before = result.get(slot, (0, 0))
-            result[slot] = before[0] + forward, before[1] + reverse
+    for item in pair.own:
+        if (numbers := known.get((item.gateway, item.id))) is None:
+            continue
+        for table in (interval, adjustment):
+            for start, *carbon in _rows(connection, table, numbers, first_ms, end_ms):
+                slot = start - start % SLOT_MS
+                if item.in_service(slot):
+                    forward, reverse = reversed(carbon) if item.inverted else carbon
+                    before = result.get(slot, (0, 0))
+                    result[slot] = before[0] + forward, before[1] + reverse
     return result
 
 
-def _sums(
-    connection: Connection, table: Table, meters: Iterable[tuple[int, ...]], first_ms: int, end_ms: int
-) -> list[tuple[int, int, int]]:
-    found = []
-    for number, home in meters:
-        rows = connection.execute(
-            select(table.c.start_ms, func.sum(table.c.carbon_forward_ug), func.sum(table.c.carbon_reverse_ug))
-            .where(
-                table.c.station == home,
-                table.c.meter == number,
-                table.c.start_ms >= first_ms,
-                table.c.start_ms < end_ms,
-            )
-            .group_by(table.c.start_ms)
-        )
-        found += [(int(row[0]), int(row[1]), int(row[2])) for row in rows]
-    return found
+def _rows(
+    connection: Connection, table: Table, numbers: tuple[int, int], first_ms: int, end_ms: int
+) -> Iterator[tuple[int, int, int]]:
+    """Yield start and carbon both ways; an interval that a second journal of the gateway says again, once."""
+    columns = (table.c.start_ms, table.c.duration_ms, table.c.carbon_forward_ug, table.c.carbon_reverse_ug)
+    statement = select(*columns).where(
+        *(table.c.meter == numbers[0], table.c.station == numbers[1]),
+        *(table.c.start_ms >= first_ms, table.c.start_ms < end_ms),
+    )
+    for row in connection.execute(statement.distinct() if table is interval else statement):
+        yield int(row[0]), int(row[2]), int(row[3])
 
 
 def _ppm(meters: tuple[Meter, ...]) -> int:

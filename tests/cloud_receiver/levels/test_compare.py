@@ -42,11 +42,11 @@ def test_the_same_on_both_sides_is_no_difference() -> None:
 
 def test_meters_may_differ_by_both_limits_steps_and_clocks() -> None:
     """0.2 % and 0.2 % of 10 MWh, two steps of 10 Wh at each side's two ends, 10 s of 900 s."""
-    limit = LIMITS.energy_mwh(ENERGY_MWH, 1, SLOT_MS)
+    limit = LIMITS.energy_mwh(ENERGY_MWH, [ENERGY_MWH] * 2, SLOT_MS)
     assert limit == 40_000_000 + 40_000 + ENERGY_MWH * 10_000 // SLOT_MS + 1
     assert kinds(SAID, scaled(ENERGY_MWH - limit)) == []
     assert kinds(SAID, scaled(ENERGY_MWH - limit - 1_000_000)) == [CARBON, ENERGY]
-    over_a_day = LIMITS.energy_mwh(96 * ENERGY_MWH, 96, 96 * SLOT_MS)
+    over_a_day = LIMITS.energy_mwh(96 * ENERGY_MWH, [ENERGY_MWH] * 2, SLOT_MS)
     assert over_a_day < 96 * limit - 90 * ENERGY_MWH * 10_000 // SLOT_MS
 
 
@@ -63,7 +63,7 @@ def test_a_meter_of_unknown_class_counts_as_one_per_cent() -> None:
         ({"carbon_forward_ug": carbon_ug(ENERGY_MWH, 600_000) + 2}, [ARITHMETIC]),
         ({"carbon_forward_ug": carbon_ug(ENERGY_MWH, 600_000) + 1}, []),
         ({"carbon_forward_ug": 1}, [ARITHMETIC, CARBON]),
-        ({"reverse_mwh": ENERGY_MWH, "carbon_reverse_ug": carbon_ug(ENERGY_MWH, 500_000)}, [CARBON, ENERGY]),
+        ({"reverse_mwh": ENERGY_MWH, "carbon_reverse_ug": carbon_ug(ENERGY_MWH, 500_000)}, [ENERGY]),
         ({"reverse_factor": 1}, []),  # of energy that nobody sent back
         ({"forward_mwh": None}, [MISSING]),
     ],
@@ -102,3 +102,33 @@ def test_meters_within_their_limits_are_never_accused(energy: int, factor: int, 
         return Said(shown, 0, factor, None, carbon_ug(shown, factor), 0)
 
     assert kinds(reading(ours, 1), reading(theirs, -1), limits) == []
+
+
+def energies(*mwh: int) -> dict[int, Said]:
+    return {place * SLOT_MS: Said(energy, 0) for place, energy in enumerate(mwh)}
+
+
+def test_clocks_that_differ_accuse_nobody_where_the_power_jumps() -> None:
+    """Five seconds of the next slot's 10 MWh were counted in the slot before, in which little flowed."""
+    early = ENERGY_MWH * 5 // 900
+    assert differences(energies(0, ENERGY_MWH, 0), energies(early, ENERGY_MWH, 0), LIMITS, SLOT_MS) == []
+    assert differences(energies(0, ENERGY_MWH, 0), energies(0, ENERGY_MWH - early, early), LIMITS, SLOT_MS) == []
+    (found,) = differences(energies(0, 0, ENERGY_MWH), energies(early, 0, ENERGY_MWH), LIMITS, SLOT_MS)
+    assert found.starts == [0]
+
+
+def test_a_net_value_is_compared_with_what_remains_of_both_ways() -> None:
+    both = Said(100 * ENERGY_MWH, 40 * ENERGY_MWH, 600_000, 500_000, 1, 1)
+    for net, expected in ((60, []), (-60, [ENERGY, ENERGY]), (100, [ENERGY])):
+        one = Said(max(net, 0) * ENERGY_MWH, max(-net, 0) * ENERGY_MWH, 600_000, 500_000)
+        for ours, theirs in (
+            (both, replace(one)),
+            (one, replace(both, carbon_forward_ug=None, carbon_reverse_ug=None)),
+        ):
+            found = differences({0: ours}, {0: theirs}, LIMITS, SLOT_MS)
+            assert [item.kind for item in found for _ in item.starts] == expected
+
+
+def test_silence_before_both_spoke_is_no_finding() -> None:
+    (found,) = differences(energies(1, 1, 1), {}, LIMITS, SLOT_MS, missing_from_ms=SLOT_MS)
+    assert found.starts == [SLOT_MS, 2 * SLOT_MS]

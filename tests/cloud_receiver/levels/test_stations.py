@@ -1,5 +1,6 @@
 """A station's own meter beside the grid's meter of its load."""
 
+import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -42,30 +43,35 @@ GRID = Grid((Node("N"),), loads=(Load("L1", "N", "S1"), Load("L2", "N", "S2")))
 class Store:
     """A store with three stations at one node; only the load of S1 has a meter of the grid."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, registry: Registry = REGISTRY) -> None:
         self.engine = engine
         self.sequence = 0
+        self.journal = 1
         settings = Settings(centre=Centre(name="city", key_file=Path("unused")))
         self.levels = Levels(
-            *(settings, REGISTRY, engine, ManualClock(DAY_MS)),
+            *(settings, registry, engine, ManualClock(DAY_MS)),
             signer=Signer(generate()),
             own_link=None,  # type: ignore[arg-type]  # there is nobody to talk to
             link_settings=lambda _: LinkSettings("", 1, ""),
         )
 
-    def count(self, name: str, gateway: str, slot: int, kwh: int, *, carbon: int | None = None) -> None:
+    def count(
+        self, name: str, gateway: str, slot: int, kwh: int, *, carbon: int | None = None, way: str = "forward"
+    ) -> None:
         """Enter an interval of a meter in kWh, with the carbon of the factor in force or another one, in kg."""
         self.sequence += 1
         nothing = dict.fromkeys(
-            ("forward_total_mwh", "reverse_total_mwh", "factor_quality", "carbon_reverse_ug", "reverse_mwh"), 0
+            ("forward_total_mwh", "reverse_total_mwh", "factor_quality", "forward_mwh", "reverse_mwh"), 0
         ) | dict.fromkeys(("carbon_forward_total_ug", "carbon_reverse_total_ug", "readings", "quality"), 0)
+        nothing |= {"carbon_forward_ug": 0, "carbon_reverse_ug": 0}
         shown = kwh * FACTOR * 1000 if carbon is None else carbon * 10**9
         with database.writing(self.engine) as connection:
             found = connection.execute(
                 select(schema.meter).where(schema.meter.c.name == name, schema.meter.c.gateway == gateway)
             ).one()
-            key = {"station": found.station, "start_ms": DAY_MS + slot * SLOT_MS, "meter": found.id, "journal": 1}
-            values = {"forward_mwh": kwh * 1_000_000, "carbon_forward_ug": shown, "duration_ms": SLOT_MS, **nothing}
+            key = {"station": found.station, "start_ms": DAY_MS + slot * SLOT_MS, "meter": found.id}
+            key["journal"] = self.journal
+            values = {**nothing, f"{way}_mwh": kwh * 1_000_000, f"carbon_{way}_ug": shown, "duration_ms": SLOT_MS}
             connection.execute(insert(schema.interval).values(**key, sequence=self.sequence, **values))
 
     def adjust(self, slot: int, kg: int) -> None:
@@ -84,9 +90,16 @@ class Store:
 
     def found(self, slot: int) -> list[tuple[str, str]]:
         """Check at the start of a slot; return the open findings by subject and kind."""
-        self.levels.check_stations(DAY_MS + slot * SLOT_MS)
+        asyncio.run(self.levels.check_stations(DAY_MS + slot * SLOT_MS))
         with database.reading(self.engine) as connection:
             return [(item.subject, item.kind) for item in findings.listed(connection)]
+
+
+def inverted() -> Registry:
+    """Return the registry with a feeder of S1 that counts the other way round."""
+    first, *others = REGISTRY.station
+    feeder = first.meter[0].model_copy(update={"inverted": True})
+    return Registry(station=(first.model_copy(update={"meter": (feeder, first.meter[1])}), *others))
 
 
 @pytest.fixture
@@ -102,9 +115,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     engine.dispose()
 
 
-def test_only_loads_that_are_measured_twice_are_compared(store: Store) -> None:
-    with database.reading(store.engine) as connection:
-        (pair,) = pairs(REGISTRY, shelf.grids(connection))
+def test_only_loads_that_are_measured_twice_are_compared() -> None:
+    (pair,) = pairs(REGISTRY, GRID)
     assert pair.station.id == "S1"
     assert [item.id for item in pair.own] == ["A", "B"]
     assert [item.id for item in pair.above] == ["F"]
@@ -139,3 +151,41 @@ def test_a_feeder_that_is_silent_makes_the_station_silent(store: Store) -> None:
     store.count("A", "g1", 0, 600)
     store.count("F", "g2", 0, 1000)
     assert store.found(3) == [("station S1", "level_missing")]
+
+
+def test_carbon_of_an_inverted_feeder_goes_with_its_energy(store: Store) -> None:
+    other = Store(store.engine, inverted())
+    other.count("A", "g1", 0, 600, way="reverse")
+    other.count("B", "g1", 0, 400)
+    other.count("F", "g2", 0, 1000)
+    assert other.found(3) == []
+
+
+def test_what_a_second_journal_says_again_counts_once(store: Store) -> None:
+    store.count("A", "g1", 0, 600)
+    store.count("B", "g1", 0, 400)
+    store.count("F", "g2", 0, 1000)
+    store.journal = 2
+    store.count("A", "g1", 0, 600)
+    assert store.found(3) == []
+
+
+def test_a_factor_that_was_just_corrected_is_no_difference_yet(store: Store) -> None:
+    store.count("A", "g1", 0, 600)
+    store.count("B", "g1", 0, 400)
+    store.count("F", "g2", 0, 1000)
+    row = {"node": "N", "start_ms": DAY_MS, "slot_ms": SLOT_MS, "factor": 700_000, "solve_id": b"t"}
+    with database.writing(store.engine) as connection:
+        connection.execute(insert(schema.factor).values(**row, issued_ms=DAY_MS + 3 * SLOT_MS))
+    assert store.found(4) == []
+    assert store.found(5) == [("station S1", "level_carbon")]  # gateways have had their time
+
+
+def test_a_station_of_several_loads_is_compared_if_all_are_measured(store: Store) -> None:
+    grid = Grid((Node("N"),), loads=(Load("L1", "N", "S1"), Load("L3", "N", "S1"), Load("L2", "N", "S2")))
+    assert pairs(REGISTRY, grid) == []
+    first, substation, last = REGISTRY.station
+    more = (*substation.meter, meter("G", Role.FLOW, "g2", measures="load L3"))
+    (pair,) = pairs(Registry(station=(first, substation.model_copy(update={"meter": more}), last)), grid)
+    assert [item.id for item in pair.above] == ["F", "G"]
+    assert pairs(REGISTRY, None) == []

@@ -1,7 +1,7 @@
 //! Times the nodal carbon flow: `carbon_flow NETWORK FACTORS ROUNDS SLOTS`.
 //!
 //! Reads a network and its flows from a file that `bench/carbon_flow.py` writes, writes the factors (NaN for none), and
-//! prints one JSON object: the best seconds of a solve in a used workspace, and of SLOTS slots on one and on all threads.
+//! prints one JSON object: the best seconds of a solve in a used workspace, of its steps, and of SLOTS slots on one and on all threads.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "an example")]
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use diantan_core::carbon_flow::{
-    EndPowers, Flows, Grid, Load, Origin, Settings, Slot, Source, Workspace, solve_slots,
+    EndPowers, Flows, Grid, Load, Origin, Settings, Slot, Source, Step, Workspace, solve_slots,
 };
 
 /// The numbers of a file, one after the other.
@@ -42,6 +42,28 @@ impl Numbers {
 
 fn pairs<T: Copy>(values: &[T]) -> Vec<[T; 2]> {
     values.chunks_exact(2).map(|two| [two[0], two[1]]).collect()
+}
+
+/// The best seconds until the equations are there, of solving them, and of the results.
+fn steps(work: &mut Workspace, grid: &Grid, slot: &Slot<'_>, tries: u32) -> [f64; 3] {
+    let mut best = [f64::INFINITY; 3];
+    for _ in 0..tries {
+        let mut last = Instant::now();
+        let told = |step| {
+            let now = Instant::now();
+            let place = match step {
+                Step::Equations => &mut best[0],
+                Step::Factors => &mut best[1],
+                Step::Results => &mut best[2],
+            };
+            *place = place.min((now - last).as_secs_f64());
+            last = now;
+        };
+        let slot = black_box(slot);
+        work.solve_in_steps(grid, slot, &Settings::default(), told)
+            .unwrap();
+    }
+    best
 }
 
 fn main() {
@@ -104,6 +126,7 @@ fn main() {
         best =
             best.min(started.elapsed().as_secs_f64() / f64::from(u32::try_from(repeats).unwrap()));
     }
+    let steps = steps(&mut work, &grid, &slot, tries);
     let solution = work.solution();
     let values: Vec<u8> = (0..nodes)
         .flat_map(|node| solution.factor(node).unwrap_or(f64::NAN).to_le_bytes())
@@ -121,7 +144,9 @@ fn main() {
         best
     };
     let (one, all) = (day(NonZeroUsize::new(1)), day(None));
+    let [equations, factors, results] = steps;
     println!(
-        "{{\"grid\": {made:e}, \"solve\": {best:e}, \"day_one\": {one:e}, \"day_all\": {all:e}, \"residual\": {residual:e}}}"
+        "{{\"equations\": {equations:e}, \"factors\": {factors:e}, \"results\": {results:e}, \
+         \"grid\": {made:e}, \"solve\": {best:e}, \"day_one\": {one:e}, \"day_all\": {all:e}, \"residual\": {residual:e}}}"
     );
 }

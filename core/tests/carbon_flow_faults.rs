@@ -305,3 +305,31 @@ fn grids_and_slots_that_do_not_fit_are_refused() {
         assert!(matches!(refused, Err(SlotError::Setting { .. })));
     }
 }
+
+#[test]
+fn what_a_branch_carried_is_forgotten_when_its_next_slot_carries_nothing_or_nonsense() {
+    let carries = Network::new(
+        2,
+        &[(0, 1, 50.0, -40.0)],
+        &[(0, 50.0, 0.9), (1, 10.0, 0.1)],
+        &[(1, 50.0)],
+    );
+    let mut nonsense = registers(50.0, -40.0);
+    nonsense.from_in_megawatts = f64::NAN;
+    let nothing = [registers(0.0, 0.0), registers(1.0, 1.0)];
+    for flow in nothing.into_iter().chain([nonsense]) {
+        let mut next = carries.clone();
+        next.branches[0].1 = flow;
+        for net in [true, false] {
+            let mut used = Workspace::new();
+            for network in [&carries, &next] {
+                network.with_slot(net, |slot| {
+                    let solved = used.solve(&network.grid(), slot, &Settings::default());
+                    assert!(solved.is_ok());
+                });
+            }
+            let fresh = next.solve_as(net);
+            assert_eq!(format!("{fresh:?}"), format!("{:?}", used.solution()));
+        }
+    }
+}

@@ -71,6 +71,9 @@ fn spoil_branch(work: &mut Workspace, layout: &Layout<'_>, index: u32, kind: Fau
     for node in layout.ends.get(index as usize).into_iter().flatten() {
         work.spoil(*node);
     }
+    for place in layout.places.get(index as usize).into_iter().flatten() {
+        carry(work, *place, 0.0);
+    }
 }
 
 /// A branch by direction: what went in at one end and what came out at the other belong together.
@@ -101,6 +104,9 @@ fn both_ways(
             flow.from_out_megawatts,
         ),
     ];
+    for (_, _, _, place, _) in ways {
+        carry(work, place, 0.0);
+    }
     for (start, sent, end, place, received) in ways {
         if sent > 0.0 {
             work.flow_out(start, sent);

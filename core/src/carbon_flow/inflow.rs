@@ -18,14 +18,15 @@ pub(super) fn gather(work: &mut Workspace, layout: &Layout<'_>, least: f64) {
         weak,
         ..
     } = work;
-    nodes.clear();
+    nodes.resize(layout.nodes(), Node::default());
     weak.clear();
     // Only entries written in this slot are read: the rest may be of an earlier one.
     from.resize(received.len(), 0);
     let (mut received, mut from) = (received.as_mut_slice(), from.as_mut_slice());
     let mut neighbours = layout.neighbours;
     let each = layout.first.windows(2).zip(mixes.iter()).zip(rates);
-    for (number, ((bounds, mix), rates)) in (0..).zip(each) {
+    let each = each.zip(nodes);
+    for (number, (((bounds, mix), rates), node)) in (0..).zip(each) {
         let [start, end] = *bounds else {
             continue;
         };
@@ -36,11 +37,7 @@ pub(super) fn gather(work: &mut Workspace, layout: &Layout<'_>, least: f64) {
         from = rest;
         let (others, rest) = neighbours.split_at(count);
         neighbours = rest;
-        let mut node = Node {
-            flux: mix.supply,
-            end: start,
-            order: 0,
-        };
+        let (mut flux, mut sent) = (mix.supply, rates.imbalance);
         let own = Cell::from_mut(own).as_slice_of_cells();
         let mut inflows = 0;
         for (power, other) in own.iter().zip(others) {
@@ -51,8 +48,8 @@ pub(super) fn gather(work: &mut Workspace, layout: &Layout<'_>, least: f64) {
                 *sender = *other;
             }
             inflows += usize::from(power > 0.0);
-            node.flux += power.max(0.0);
-            rates.imbalance += power.min(0.0);
+            flux += power.max(0.0);
+            sent += power.min(0.0);
             if power > 0.0 && power < least {
                 weak.push(Weak {
                     from: *other,
@@ -61,7 +58,11 @@ pub(super) fn gather(work: &mut Workspace, layout: &Layout<'_>, least: f64) {
                 });
             }
         }
-        node.end += u32::try_from(inflows).unwrap_or_default();
-        nodes.push(node);
+        rates.imbalance = sent;
+        *node = Node {
+            flux,
+            end: start + u32::try_from(inflows).unwrap_or_default(),
+            order: 0,
+        };
     }
 }

@@ -37,4 +37,4 @@ pub use slot::{
 };
 pub use solution::{Balance, BranchCarbon, Quality, Solution, quantise};
 pub use storage::{Storage, Tank};
-pub use workspace::Workspace;
+pub use workspace::{Step, Workspace};

@@ -158,9 +158,10 @@ fn report_net(
     flows: &[EndPowers],
 ) {
     let mut losses = 0.0;
-    solution.branches.clear();
-    solution.branches.reserve(flows.len());
-    for (ends, flow) in layout.ends.iter().zip(flows) {
+    // All are written: what is there of an earlier slot needs no clearing.
+    let branches = &mut solution.branches;
+    branches.resize(flows.len(), BranchRates::default());
+    for ((ends, flow), rates) in layout.ends.iter().zip(flows).zip(branches) {
         let (from, to) = (flow.from_megawatts, flow.to_megawatts);
         let valid = usable(from) && usable(to);
         if from * to < 0.0 && valid {
@@ -170,13 +171,14 @@ fn report_net(
             let (sent, received) = (from.max(to), -from.min(to));
             let given = books.given(start);
             if given.defined {
-                losses += given.carbon * (sent - received);
+                let loss = sent - received;
+                losses += given.carbon * loss;
                 let delivered = given.factor * received;
-                solution.branches.push(BranchRates {
+                *rates = BranchRates {
                     forward: select_unpredictable(forward, delivered, 0.0),
                     reverse: select_unpredictable(forward, 0.0, delivered),
-                    loss: given.factor * (sent - received),
-                });
+                    loss: given.factor * loss,
+                };
                 continue;
             }
         }
@@ -186,8 +188,7 @@ fn report_net(
             to_in_megawatts: to.max(0.0),
             to_out_megawatts: (-to).max(0.0),
         };
-        let rates = books.both_ways(*ends, &registers, valid);
-        solution.branches.push(rates);
+        *rates = books.both_ways(*ends, &registers, valid);
     }
     books.balance.losses += losses;
 }
@@ -245,25 +246,28 @@ fn report_loads(
     layout: &Layout<'_>,
     loads: &[Load],
 ) {
-    solution.loads.clear();
-    let rates = layout.loads.iter().zip(loads).map(|(node, load)| {
+    let (mut sum, mut without_factor) = (0.0, 0.0);
+    solution.loads.resize(loads.len(), 0.0);
+    let each = layout.loads.iter().zip(loads).zip(&mut solution.loads);
+    for ((node, load), rate) in each {
         let power = load.megawatts;
-        if !usable(power) {
+        *rate = if !usable(power) {
             f64::NAN
         } else if power > 0.0 {
             let given = books.given(*node);
-            books.balance.loads += given.carbon * power;
+            sum += given.carbon * power;
             if !given.defined {
-                books.balance.without_factor += given.carbon * power;
+                without_factor += given.carbon * power;
             }
             given.factor * power
         } else if power < 0.0 {
             load.usable_factor().map_or(f64::NAN, |own| own * power)
         } else {
             0.0
-        }
-    });
-    solution.loads.extend(rates);
+        };
+    }
+    books.balance.loads += sum;
+    books.balance.without_factor += without_factor;
 }
 
 fn report_storages(

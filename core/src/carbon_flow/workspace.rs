@@ -49,6 +49,17 @@ pub(super) struct Taken {
     pub(super) unknown: f64,
 }
 
+/// The steps of a solve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The measurements are taken, and the equations of all nodes are there.
+    Equations,
+    /// They are solved: all nodes that can have a factor have it.
+    Factors,
+    /// Branches, sources, loads and storages have their carbon, and the balance is drawn up.
+    Results,
+}
+
 /// The memory of a solver: used again and again it allocates nothing more, whatever the slots are.
 #[derive(Debug, Default)]
 pub struct Workspace {
@@ -112,6 +123,20 @@ impl Workspace {
         slot: &Slot<'_>,
         settings: &Settings,
     ) -> Result<&Solution, SlotError> {
+        self.solve_in_steps(grid, slot, settings, |_| ())
+    }
+
+    /// The same; `done` is told each step as it is done. It serves to measure them.
+    ///
+    /// # Errors
+    /// As [`Workspace::solve`].
+    pub fn solve_in_steps(
+        &mut self,
+        grid: &Grid,
+        slot: &Slot<'_>,
+        settings: &Settings,
+        mut done: impl FnMut(Step),
+    ) -> Result<&Solution, SlotError> {
         slot::check(grid, slot, settings)?;
         let layout = grid.layout();
         let least = settings.dead_below_megawatts;
@@ -119,8 +144,11 @@ impl Workspace {
         let taken = arcs::take(self, &layout, slot, least);
         inflow::gather(self, &layout, least);
         aside::drop_weak(self, least);
+        done(Step::Equations);
         let settled = walk::settle(self, &layout, settings);
+        done(Step::Factors);
         report::report(self, &layout, slot, settings, taken, settled);
+        done(Step::Results);
         Ok(&self.solution)
     }
 
@@ -142,9 +170,8 @@ impl Workspace {
         self.mixes.resize(nodes, Mix::default());
         self.rates.clear();
         self.rates.resize(nodes, NodeRates::default());
-        // Every factor is written before it is read.
+        // Every factor, and every end of a branch, is written before it is read.
         self.factors.resize(nodes, f64::NAN);
-        self.inflows.received.clear();
         self.inflows.received.resize(layout.ends.len() * 2, 0.0);
         self.solution.faults.clear();
     }

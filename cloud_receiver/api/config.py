@@ -20,6 +20,6 @@ class Api(Section):
     requests_per_minute: Annotated[Whole, Field(ge=1, le=1_000_000)] = 600
     """Of a token, or of an address without one."""
     body_mib: Annotated[Whole, Field(ge=1, le=256)] = 32
-    """Largest body of a request, uncompressed; JSON is read at once and may have 4 MiB at most."""
+    """Largest body of a request, uncompressed; JSON is parsed at once and may have 2 MiB at most."""
     timeout_s: Annotated[Whole, Field(ge=1, le=600)] = 30
     """How long a client may take for its headers, and for each part of a body, either way."""

@@ -25,8 +25,8 @@ from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.telemetry import TelemetryError
 
-LARGEST_JSON: Final = 4 << 20
-"""A document is read at once, and the intake waits meanwhile; tables are read line by line."""
+LARGEST_JSON: Final = 2 << 20
+"""Its text is parsed at once, and the intake waits meanwhile; all else is read line by line, slot by slot."""
 WHOLE: Final = 10
 """How many times as long as a part of it a body may take."""
 _BODIES: Final = 8  # received at a time, each in a file
@@ -145,8 +145,9 @@ class Measurements:
             check = Check(shelf.grids(connection), told, self._max_factor)
         packed: list[tuple[int, bytes]] = []
         try:
-            for start_ms, snapshot in series.read(path, check):
-                packed.append(telemetry.packed(start_ms, snapshot))
+            for slot in series.steps(path, check):
+                if slot is not None:
+                    packed.append(telemetry.packed(*slot))
                 await asyncio.sleep(0)
             told.raise_any()
         except GridError as error:

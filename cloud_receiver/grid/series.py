@@ -4,7 +4,7 @@ A year of a grid is some twenty million numbers: tables are read line by line, a
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
@@ -37,10 +37,21 @@ def read(path: Path, check: Check, on_bytes: OnBytes = lambda _: None) -> Iterat
     Mistakes are told to `check.told`, which the caller asks (`raise_any`) when all is read, before anything is used;
     GridError for what can't be read further.
     """
+    return (slot for slot in steps(path, check, on_bytes) if slot is not None)
+
+
+def steps(path: Path, check: Check, on_bytes: OnBytes = lambda _: None) -> Iterator[tuple[int, Snapshot] | None]:
+    """Yield what `read` does, and None wherever lines or slots of one file are no slot (yet).
+
+    Whoever shares a thread with others gives them their turn after each: a file may be all mistakes and empty lines.
+    """
     if path.is_dir():
         yield from _merged([_table(file, element, check, on_bytes) for file, element in _tables(path)], check)
     elif (element := TABLES.get(_plain(path))) is not None:
-        yield from _merged([_table(path, element, check, on_bytes)], check)
+        pieces = _table(path, element, check, on_bytes)
+        check.told.raise_fatal()
+        for piece in pieces:
+            yield None if piece is None else _slot(piece.start_ms, [piece])
     elif _plain(path).endswith(".json"):
         yield from slots_of(_document(path), str(path), check)
         check.told.raise_fatal()
@@ -56,7 +67,7 @@ def of_document(
     `name` is what mistakes call the document.
     """
     told = Told()
-    slots = slots_of(document, name, Check(grids, told, max_factor))
+    slots = [slot for slot in slots_of(document, name, Check(grids, told, max_factor)) if slot is not None]
     told.raise_any()
     return slots
 
@@ -86,7 +97,7 @@ def _tables(directory: Path) -> list[tuple[Path, Element]]:
     return [(path, element) for element, path in found.items()]
 
 
-def _table(path: Path, element: Element, check: Check, on_bytes: OnBytes) -> Iterator[Piece]:
+def _table(path: Path, element: Element, check: Check, on_bytes: OnBytes) -> Iterator[Piece | None]:
     """Read the headings of a table, and return what its lines say."""
     file = str(path)
     lines = rows(path, on_bytes)
@@ -101,29 +112,34 @@ def _table(path: Path, element: Element, check: Check, on_bytes: OnBytes) -> Ite
         check.told.refuse(Mistake.FORM, text, file=file, place=f"line {line} column 1")
         return iter(())
     wide = Wide(file, element, headings, line, check)
-    return (piece for number, cells in lines if (piece := wide.piece(number, cells)) is not None)
+    return (wide.piece(number, cells) for number, cells in lines)
 
 
-def _merged(tables: list[Iterator[Piece]], check: Check) -> Iterator[tuple[int, Snapshot]]:
+def _merged(tables: list[Iterator[Piece | None]], check: Check) -> Iterator[tuple[int, Snapshot] | None]:
     check.told.raise_fatal()
-    for start_ms, pieces in groupby(heapq.merge(*tables, key=_start), key=_start):
-        values: dict[Element, Any] = {element: {} for element in TABLES.values()}
-        open_branches: set[str] = set()
-        for piece in pieces:
-            values[piece.element] = piece.values
-            open_branches |= piece.open_branches
-        if any(values.values()) or open_branches:
-            yield (
-                start_ms,
-                Snapshot(
-                    values[Element.BRANCH],
-                    values[Element.GENERATOR],
-                    values[Element.LOAD],
-                    values[Element.STORAGE],
-                    open_branches=frozenset(open_branches),
-                    start_ms=start_ms,
-                ),
-            )
+    merged = heapq.merge(*(filter(None, table) for table in tables), key=_start)
+    for start_ms, pieces in groupby(merged, key=_start):
+        yield _slot(start_ms, pieces)
+
+
+def _slot(start_ms: int, pieces: Iterable[Piece]) -> tuple[int, Snapshot] | None:
+    """Return what tables say of a slot; None where that is nothing."""
+    values: dict[Element, Any] = {element: {} for element in TABLES.values()}
+    open_branches: set[str] = set()
+    for piece in pieces:
+        values[piece.element] = piece.values
+        open_branches |= piece.open_branches
+    if not any(values.values()) and not open_branches:
+        return None
+    snapshot = Snapshot(
+        values[Element.BRANCH],
+        values[Element.GENERATOR],
+        values[Element.LOAD],
+        values[Element.STORAGE],
+        open_branches=frozenset(open_branches),
+        start_ms=start_ms,
+    )
+    return start_ms, snapshot
 
 
 def _start(piece: Piece) -> int:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from cloud_receiver.grid import reference
 from cloud_receiver.grid.errors import GridError, Mistake, quoted
-from cloud_receiver.grid.model import Element
+from cloud_receiver.grid.model import Element, Grid
 from cloud_receiver.grid.series_fields import FIELDS, NAMES, OPEN, TYPES, checked, expected, is_number
-from cloud_receiver.grid.series_told import Check, named, slot_start
+from cloud_receiver.grid.series_told import MOST_KEPT, Check, named, slot_start
 from cloud_receiver.grid.snapshot import Charge, Demand, Flow, Generation, Measurement, Snapshot
 from cloud_receiver.grid.telemetry import SLOT_MS
 from cloud_receiver.grid.topology import change
@@ -16,6 +16,7 @@ from cloud_receiver.grid.topology import change
 MOST_SLOTS: Final = 40_000
 """Of one document: a year of slots has 35,136."""
 _TIME: Final = "time"
+_ROWS: Final = ("bus", "node", "branch", "gen", "load", "storage")
 _KEYS: Final[Mapping[str, Element]] = {
     "branch": Element.BRANCH,
     "gen": Element.GENERATOR,
@@ -24,33 +25,36 @@ _KEYS: Final[Mapping[str, Element]] = {
 }
 
 
-def slots_of(document: object, file: str, check: Check) -> list[tuple[int, Snapshot]]:
-    """Return the slots of a document in the order of time; its mistakes are told to `check.told`.
+def slots_of(document: object, file: str, check: Check) -> Iterator[tuple[int, Snapshot] | None]:
+    """Yield the slots of a document in the order of time, and None after each that is read before them.
 
-    The caller asks `check.told.raise_any` before it uses them.
+    Its mistakes are told to `check.told`; the caller asks `check.told.raise_any` before it uses the slots.
     """
     if isinstance(document, dict) and "start" in document:
-        return _network(document, file, check)
+        yield from _network(document, file, check)
+        return
     items = [document] if isinstance(document, dict) else document
     if not isinstance(items, list):
         text = f"expected a list of slots, or a network with its start, found {quoted(document)}"
         check.told.refuse(Mistake.FORM, text, file=file)
-        return []
+        return
     if len(items) > MOST_SLOTS:
         check.told.refuse(Mistake.TOO_LARGE, f"expected at most {MOST_SLOTS} slots, found {len(items)}", file=file)
-        return []
+        return
     single = isinstance(document, dict)
     found: dict[int, tuple[str, Snapshot]] = {}
     for index, item in enumerate(items):
         place = "" if single else f"[{index}]"
         slot = _Slot(file, place, check).read(item)
+        yield None
         if slot is None:
             continue
         start_ms, snapshot = slot
         if (first := found.setdefault(start_ms, (place, snapshot)))[0] != place:
             text = f"the slot is there twice, first in {first[0]}"
             check.told.add(Mistake.DUPLICATE, text, file=file, place=f"{place}.time")
-    return sorted((start_ms, snapshot) for start_ms, (_, snapshot) in found.items())
+    for start_ms in sorted(found):
+        yield start_ms, found[start_ms][1]
 
 
 def _network(document: dict[str, Any], file: str, check: Check) -> list[tuple[int, Snapshot]]:
@@ -59,6 +63,10 @@ def _network(document: dict[str, Any], file: str, check: Check) -> list[tuple[in
         start_ms = slot_start(document["start"])
     except ValueError as error:
         told.refuse(Mistake.FORM, str(error), file=file, place="start")
+        return []
+    known = check.grid(start_ms, file=file, place="start")
+    grid = check.topology(start_ms)
+    if known is None or grid is None or not _fits(document, grid, file, check):
         return []
     try:
         network = reference.convert(document, file, max_factor=check.max_factor)
@@ -74,10 +82,6 @@ def _network(document: dict[str, Any], file: str, check: Check) -> list[tuple[in
     if network.snapshot.hours * 3_600_000 != SLOT_MS:
         text = f"expected a slot of 0.25 hours, found {network.snapshot.hours:g}"
         told.refuse(Mistake.NUMBER, text, file=file, place="hours")
-    known = check.grid(start_ms, file=file, place="start")
-    grid = check.topology(start_ms)
-    if known is None or grid is None:
-        return []
     snapshot = replace(network.snapshot, start_ms=start_ms)
     difference = change(grid, network.grid)
     for element, name in difference.added:
@@ -100,6 +104,18 @@ def _network(document: dict[str, Any], file: str, check: Check) -> list[tuple[in
             ),
         )
     ]
+
+
+def _fits(document: Mapping[str, Any], grid: Grid, file: str, check: Check) -> bool:
+    """Return whether a network is about as large as the grid of its slot; else it is told, before all of it is read."""
+    rows = sum(len(item) for key in _ROWS if isinstance(item := document.get(key), list))
+    own = (grid.nodes, grid.branches, grid.generators, grid.loads, grid.storages)
+    # Nodes may be there twice: in `bus`, and in `node` with their names.
+    most = sum(map(len, own)) + len(grid.nodes) + MOST_KEPT
+    if rows > most:
+        text = f"expected at most {most} rows, some more than the grid of this slot has, found {rows}"
+        check.told.refuse(Mistake.TOO_LARGE, text, file=file)
+    return rows <= most
 
 
 class _Slot:

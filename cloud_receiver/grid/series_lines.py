@@ -14,6 +14,8 @@ MOST_LINE_BYTES: Final = 4 << 20
 """Of one line: some 400,000 numbers."""
 MOST_BYTES: Final = 64 << 30
 """Of one file, uncompressed: some gigabytes are a year of all of a province's points."""
+_EMPTY_LINES: Final = 256
+"""One after another, of which the reader is told by a line without cells."""
 
 
 @contextmanager
@@ -31,8 +33,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def rows(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Iterator[tuple[int, list[str]]]:
     """Yield each line that isn't empty with its number from 1; GridError for what is no CSV.
 
-    `on_bytes` is told of the bytes read.
+    Where many are empty one comes without cells now and then, so that no reader waits for long. `on_bytes` is told of
+    the bytes read.
     """
+    empty = 0
     with opened(path) as stream:
         lines = _lines(stream, str(path), on_bytes)
         reader = csv.reader(lines, strict=True)
@@ -45,7 +49,10 @@ def rows(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Iterat
             if cells is None:
                 return
             if any(cells):
+                empty = 0
                 yield number, cells
+            elif (empty := empty + 1) % _EMPTY_LINES == 0:
+                yield number, []
 
 
 def _lines(stream: BinaryIO, file: str, on_bytes: Callable[[int], None]) -> Iterator[str]:

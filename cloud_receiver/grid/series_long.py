@@ -63,13 +63,14 @@ class Long:
         self._time = ("", 0)
         self._unknown: set[tuple[int, str]] = set()
 
-    def pieces(self, lines: Iterable[tuple[int, list[str]]]) -> Iterator[Piece]:
-        """Yield what is said of each slot, in the order of time."""
+    def pieces(self, lines: Iterable[tuple[int, list[str]]]) -> Iterator[Piece | None]:
+        """Yield what is said of each slot, in the order of time; None for a line that says nothing."""
         piece: Piece | None = None
         seen: dict[str, int] = {}
         for line, cells in lines:
-            start_ms = self._start(line, cells, piece)
+            start_ms = self._start(line, cells, piece) if cells else None
             if start_ms is None:
+                yield None
                 continue
             if piece is None or piece.start_ms != start_ms:
                 if piece is not None:
@@ -77,6 +78,7 @@ class Long:
                 piece, seen = Piece(start_ms, self._element, {}), {}
             name = cells[self._places[_ID]].strip()
             if not self._is_known(start_ms, name, line):
+                yield None
                 continue
             if (first := seen.setdefault(name, line)) != line:
                 text = f"is there twice in this slot, first in line {first}"

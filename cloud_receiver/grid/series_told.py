@@ -1,6 +1,6 @@
 """The mistakes of time series, a bounded number of them, and the grids that their elements must be of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -113,6 +113,11 @@ class Check:
         if known is None:
             known = self._known[kept.id] = Known(kept.valid_from_ms, elements(kept.grid))
         return known
+
+    def strangers(self, element: Element, names: Iterable[str]) -> Iterator[str]:
+        """Yield the ids that no grid of the store has."""
+        known = frozenset[str]().union(*(elements(kept.grid)[element] for kept in self._grids.all))
+        return (name for name in names if name not in known)
 
     def topology(self, start_ms: int) -> Grid | None:
         """Return the grid of a slot; None when there is none."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from cloud_receiver.grid.errors import Mistake, quoted
@@ -17,7 +18,7 @@ from cloud_receiver.grid.series_fields import (
     plain_numbers,
     ranges,
 )
-from cloud_receiver.grid.series_told import Check, Known, named, slot_start
+from cloud_receiver.grid.series_told import MOST_KEPT, Check, Known, named, slot_start
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, EndRegisters, Generation, Measurement
 
 FLAGS: Final = {"0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}
@@ -54,6 +55,7 @@ class Wide:
         self._columns: list[tuple[int, str, str]] = []  # place among the cells, id, field
         self._flags: list[tuple[int, str]] = []
         self._read_headings(line)
+        self._refuse_strangers(line)
         names = [name for _, _, name in self._columns]
         self._ranges = ranges(names, check.max_factor)
         self._places = [place for place, _, _ in self._columns]
@@ -62,6 +64,9 @@ class Wide:
         self._whole = [item for item in self._items if _whole(item, len(names))]
         self._makers = [_maker(kind, self._plain) for kind in TYPES[element]]
         self._column = {(name, key): place for place, name, key in self._columns}
+        self._first: dict[str, int] = {}
+        for place, name in [*((place, name) for place, name, _ in self._columns), *self._flags]:
+            self._first.setdefault(name, place)
         self._grid: Known | None = None
         self._unknown: dict[str, str] = {}
         self._told: set[tuple[int, str]] = set()
@@ -86,6 +91,16 @@ class Wide:
             else:
                 self._columns.append((place, name, item))
 
+    def _refuse_strangers(self, line: int) -> None:
+        """GridError for a table of something else, before much is made of its columns."""
+        told = self._check.told
+        names = dict.fromkeys([name for _, name, _ in self._columns] + [name for _, name in self._flags])
+        first = list(islice(self._check.strangers(self._element, names), MOST_KEPT + 1))
+        if len(first) > MOST_KEPT and not told.skip_bad:
+            text = f"more than {MOST_KEPT} columns of elements that no grid has, the first {quoted(first[0])}"
+            told.refuse(Mistake.UNKNOWN_ELEMENT, text, file=self._file, place=f"line {line}")
+            told.raise_fatal()
+
     def _elements(self) -> list[_Item]:
         there: dict[str, dict[str, int]] = {}
         for index, (_, name, item) in enumerate(self._columns):
@@ -105,8 +120,8 @@ class Wide:
         return items
 
     def piece(self, line: int, cells: list[str]) -> Piece | None:
-        """Return what a line says; None when it can't be used, which is told."""
-        start_ms = self._time(line, cells)
+        """Return what a line says; None when it can't be used, which is told, or is empty."""
+        start_ms = self._time(line, cells) if cells else None
         grid = None if start_ms is None else self._check.grid(start_ms, file=self._file, place=f"line {line}")
         if start_ms is None or grid is None:
             return None
@@ -169,10 +184,7 @@ class Wide:
             piece.open_branches.discard(name)
             if (key := (self._grid.valid_from_ms, name)) not in self._told:
                 self._told.add(key)
-                first = next(
-                    place for place, other in [*((a, b) for a, b, _ in self._columns), *self._flags] if other == name
-                )
-                where = f"line {line} column {first + 1}"
+                where = f"line {line} column {self._first[name] + 1}"
                 self._check.told.add(
                     Mistake.UNKNOWN_ELEMENT, text, file=self._file, place=where, element=named(self._element, name)
                 )

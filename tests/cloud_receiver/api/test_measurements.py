@@ -201,6 +201,20 @@ def test_a_body_may_not_be_too_large_and_nor_may_what_it_becomes(tmp_path: Path)
     assert stored(tmp_path) == []
 
 
+def test_others_get_their_turn_while_a_table_of_nothing_is_read(tmp_path: Path) -> None:
+    async def work(client: Client) -> tuple[int, int]:
+        turns = 0
+        asking = asyncio.ensure_future(client.post(f"{PATH}?table=loads", "time,id,p\n" + "\n" * 200_000, "text/csv"))
+        while not asking.done():
+            await asyncio.sleep(0)
+            turns += 1
+        return asking.result().status, turns
+
+    status, turns = ask(tmp_path, work)
+    assert status == 422
+    assert turns > 700  # once in 256 lines, besides some tens for the request and its answer
+
+
 def test_a_declared_length_that_is_too_large_is_refused_before_it_comes(tmp_path: Path) -> None:
     async def work(client: Client) -> bytes:
         head = (

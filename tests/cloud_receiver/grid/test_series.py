@@ -222,3 +222,30 @@ def test_no_more_than_a_slot_is_in_memory(tmp_path: Path) -> None:
     assert len(read) <= 3
     assert len(list(found)) == 95
     assert sum(read) == path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "least"),
+    [
+        ("time,town.p", "", 39),  # one in 256 lines
+        ("time,id,p", ",,", 39),
+        ("time,town.p", "x,1", 10_000),
+        ("time,id,p", "x,town,1", 10_000),
+        ("time,id,p", f"{time(1)},nobody,1", 10_000),
+    ],
+)
+def test_others_get_their_turn_between_lines_that_say_nothing(head: str, line: str, least: int, tmp_path: Path) -> None:
+    last = f"{time(2)},1" if head.endswith("town.p") else f"{time(2)},town,1"
+    path = write(tmp_path, "loads.csv", head, *[line] * 10_000, last)
+    steps = list(series.steps(path, Check(GRIDS, Told(skip_bad=True))))
+    assert steps[-1] is not None
+    assert steps[-1][0] == DAY + 2 * SLOT
+    assert steps.count(None) >= least
+
+
+def test_a_wide_table_of_something_else_is_refused_by_its_headings(tmp_path: Path) -> None:
+    heads = [f"n{number}.p" for number in range(1001)]
+    path = write(tmp_path, "loads.csv", ",".join(["time", "town.p", *heads]), f"{time(0)},1" + ",1" * 1001)
+    assert mistakes(path) == ["line 1: more than 1000 columns of elements that no grid has, the first 'n0'"]
+    found, told = skipping(path)  # whoever wants bad columns left out has them left out, however many
+    assert (found[0].loads, len(told)) == ({"town": Demand(1.0)}, 1000)

@@ -141,9 +141,23 @@ def test_text_that_is_no_json_and_too_much_of_it(tmp_path: Path, monkeypatch: py
     assert mistakes(path)[0].startswith("expected at most 1 bytes of JSON")
     monkeypatch.setattr("cloud_receiver.grid.series_json.MOST_SLOTS", 1)
     told = Told()
-    assert series_json.slots_of([{}, {}], "", Check(GRIDS, told)) == []
+    assert list(series_json.slots_of([{}, {}], "", Check(GRIDS, told))) == []
     with pytest.raises(GridError, match="at most 1 slots, found 2"):
         told.raise_any()
+
+
+def test_others_get_their_turn_after_each_slot() -> None:
+    document = [{"time": time(number), "load": {"town": {"p": 1}}} for number in (1, 0)]
+    found = list(series_json.slots_of(document, "", Check(GRIDS, Told())))
+    assert [None if slot is None else slot[0] for slot in found] == [None, None, DAY, DAY + SLOT]
+
+
+def test_a_network_much_larger_than_the_grid_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = file(tmp_path, {"case": "x", "start": time(0), "bus": [f"n{number}" for number in range(2000)]})
+    monkeypatch.delattr("cloud_receiver.grid.series_json.reference.convert")
+    (told,) = mistakes(path)
+    assert told.startswith("expected at most 10")
+    assert told.endswith("found 2000")
 
 
 _JSON = st.recursive(
@@ -165,5 +179,5 @@ _JSON = st.recursive(
 @given(_JSON)
 def test_any_json_is_slots_or_mistakes(document: object) -> None:
     told = Told()
-    found = series_json.slots_of(document, "f", Check(GRIDS, told))
+    found = [slot for slot in series_json.slots_of(document, "f", Check(GRIDS, told)) if slot is not None]
     assert told.problems or all(start == snapshot.start_ms for start, snapshot in found)

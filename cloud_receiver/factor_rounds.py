@@ -1,19 +1,20 @@
 """Messages of many nodes at once: what a solved slot of a grid brings. See factor_messages for what is kept of them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, select
 
 from cloud_receiver.factor_messages import Dispatched, decoded, issued, message_row
 from cloud_receiver.factor_spans import SPAN, Span, is_span, needs, spans
-from cloud_receiver.schema import factor, factor_message
+from cloud_receiver.schema import factor, factor_message, factor_unsent
 from wire import topics
 from wire.envelope import Signer
 from wire.messages import Factors
 
 _NODES_AT_ONCE: Final = 500  # parameters of one statement
+_KEY: Final = ("node", "first_start_ms", "issued_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ def enter_many(
     """Sign and store messages of many nodes, one of each, with the factors that are new in them.
 
     `news`: by node the slots of which the message may say what was not dispatched yet. A message without any such is
-    left out, unless its node is among those `forced`. Nothing is thinned: see `thin`.
+    left out, unless its node is among those `forced`. Nothing is thinned: see `thin`. In the same transaction each is
+    noted as unsent, until `sent` says otherwise.
     """
     before: dict[tuple[str, int], tuple[int, int | None, int]] = {}
     for chunk in (messages[place : place + _NODES_AT_ONCE] for place in range(0, len(messages), _NODES_AT_ONCE)):
@@ -61,7 +63,9 @@ def enter_many(
     if rows:
         connection.execute(insert(factor), rows)
     if entered.messages:
-        connection.execute(insert(factor_message), [message_row(item, signer) for item in entered.messages])
+        told = [message_row(item, signer) for item in entered.messages]
+        connection.execute(insert(factor_message), told)
+        connection.execute(insert(factor_unsent), [{name: row[name] for name in _KEY} for row in told])
     return entered
 
 
@@ -94,10 +98,8 @@ def _new_rows(
         }
 
 
-def newest_of(
-    connection: Connection, nodes: Collection[str], kid: bytes, issued_after_ms: int | None = None
-) -> list[Dispatched]:
-    """Return each node's newest stored message, or all that were issued after a time, in order of issue.
+def newest_of(connection: Connection, nodes: Collection[str], kid: bytes) -> list[Dispatched]:
+    """Return each node's newest stored message, in order of issue.
 
     Those of another key than `kid` are left out: gateways that know the centre's new key would refuse them.
 
@@ -106,16 +108,59 @@ def newest_of(
     found: list[Row[Any]] = []
     names = sorted(nodes)
     for chunk in (names[place : place + _NODES_AT_ONCE] for place in range(0, len(names), _NODES_AT_ONCE)):
-        condition: ColumnElement[bool] = factor_message.c.node.in_(chunk) & (factor_message.c.kid == kid)
-        if issued_after_ms is None:
-            other = factor_message.alias()
-            newest = select(func.max(other.c.issued_ms)).where(other.c.node == factor_message.c.node)
-            condition &= factor_message.c.issued_ms == newest.scalar_subquery()
-        else:
-            condition &= factor_message.c.issued_ms > issued_after_ms
-        found += connection.execute(select(factor_message).where(condition)).all()
+        other = factor_message.alias()
+        newest = select(func.max(other.c.issued_ms)).where(other.c.node == factor_message.c.node).scalar_subquery()
+        condition = factor_message.c.node.in_(chunk) & (factor_message.c.kid == kid)
+        found += connection.execute(select(factor_message).where(condition, factor_message.c.issued_ms == newest)).all()
     found.sort(key=lambda row: (row.issued_ms, row.node))
     return [Dispatched(decoded(row), row.topic, bytes(row.envelope)) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A stored message that the broker is yet to confirm."""
+
+    node: str
+    first_start_ms: int
+    issued_ms: int
+    topic: str
+    envelope: bytes
+
+
+_IS_UNSENT: Final = and_(*(factor_unsent.c[name] == factor_message.c[name] for name in _KEY))
+
+
+def unsent(connection: Connection, kid: bytes, limit: int) -> list[Unsent]:
+    """Return the oldest messages under a key that the broker is yet to confirm, in order of issue."""
+    columns = (factor_message.c[name] for name in (*_KEY, "topic", "envelope"))
+    statement = select(*columns).join(factor_unsent, _IS_UNSENT).where(factor_message.c.kid == kid)
+    rows = connection.execute(statement.order_by(factor_message.c.issued_ms, factor_message.c.node).limit(limit))
+    return [Unsent(row.node, row.first_start_ms, row.issued_ms, row.topic, bytes(row.envelope)) for row in rows]
+
+
+def sent(connection: Connection, messages: Iterable[Unsent]) -> None:
+    """Note that the broker has confirmed these."""
+    rows = [{f"key_{name}": getattr(item, name) for name in _KEY} for item in messages]
+    if rows:
+        key = (factor_unsent.c[name] == bindparam(f"key_{name}") for name in _KEY)
+        connection.execute(delete(factor_unsent).where(*key), rows)
+
+
+def unsent_under_other_keys(connection: Connection, kid: bytes) -> dict[str, int]:
+    """Return by node the first slot of messages that no gateway got and under this key no longer can; forget them.
+
+    Notes of messages that were thinned since are forgotten too: others say the same.
+    """
+    statement = (
+        select(factor_unsent.c.node, func.min(factor_unsent.c.first_start_ms))
+        .join(factor_message, _IS_UNSENT)
+        .where(factor_message.c.kid != kid)
+        .group_by(factor_unsent.c.node)
+    )
+    found = {row[0]: row[1] for row in connection.execute(statement)}
+    under = select(factor_message.c.node).where(_IS_UNSENT, factor_message.c.kid == kid).exists()
+    connection.execute(delete(factor_unsent).where(~under))
+    return found
 
 
 def thin(connection: Connection, node: str, since_ms: int, late_ms: int) -> int:

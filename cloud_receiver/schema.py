@@ -278,6 +278,24 @@ factor_message = Table(
     Column("envelope", LargeBinary, nullable=False),
 )
 
+# Factor messages of the grid service that the broker is yet to confirm.
+factor_unsent = Table(
+    "factor_unsent",
+    metadata,
+    Column("node", String(64), primary_key=True),
+    Column("first_start_ms", BigInteger, primary_key=True),
+    Column("issued_ms", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Until when each gateway is known to have got what was published: what was issued since, it may have missed.
+factor_reached = Table(
+    "factor_reached",
+    metadata,
+    Column("gateway", BigInteger, ForeignKey("gateway.id"), primary_key=True, autoincrement=False),
+    Column("reached_ms", BigInteger, nullable=False),
+)
+
 # An estimate stands beside readings, and never in their place: what bills and balances use is measured. A row is never
 # deleted, and nothing of it changes but its end. `edit`: what was made at once, random. `replaces`: whether there is a
 # reading of the slot, that failed. `basis`: what it rests on, JSON. `ended`: superseded or withdrawn; null: in force.

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver.factor_messages import Dispatched
-from cloud_receiver.publication import RETRY_MS, DispatchLink, publish, rest
+from cloud_receiver.factor_rounds import Unsent
+from cloud_receiver.publication import RETRY_MS, DispatchLink, rest
 from wire.link import LinkError
 
 log = logging.getLogger(__name__)
@@ -28,26 +29,38 @@ class Told:
     envelope: bytes
 
 
-class Outlet:
-    """Publishes what it is given; after a reconnection also what stands, byte for byte."""
+class Stored(Protocol):
+    """The factor messages of the store."""
 
-    def __init__(self, link: DispatchLink, clock: Clock, standing: Callable[[], Sequence[Dispatched]]) -> None:
-        """`standing`: the stored messages that the broker is to have, asked for whenever the link is new."""
+    def unsent(self, limit: int) -> Sequence[Unsent]:
+        """Return the oldest that the broker is yet to confirm, in order of issue."""
+
+    def sent(self, messages: Sequence[Unsent]) -> None:
+        """Note that it has confirmed these."""
+
+    def standing(self) -> Sequence[Dispatched]:
+        """Return the newest of each node."""
+
+
+class Outlet:
+    """Publishes what the store has unsent, and the feed; after a reconnection also what stands, byte for byte."""
+
+    def __init__(self, link: DispatchLink, clock: Clock, stored: Stored) -> None:
         self._link = link
         self._clock = clock
-        self._standing = standing
-        self._waiting: deque[Dispatched | Told] = deque()
+        self._stored = stored
+        self._waiting: deque[Told] = deque()
         self._wake = asyncio.Event()
         self._again = True
         self._failed = False
         self.failures = 0
         self.published = 0
 
-    def put(self, messages: Sequence[Dispatched | Told]) -> None:
-        """Publish these after those before; returns at once."""
+    def put(self, messages: Sequence[Told] = ()) -> None:
+        """Publish these after those before, and what is unsent in the store; returns at once."""
         self._waiting.extend(messages)
         if len(self._waiting) > MOST_WAITING:
-            log.warning("%d messages of the grid wait for the broker: the oldest are dropped", len(self._waiting))
+            log.warning("%d messages of the grid's feed wait for the broker: the oldest are dropped", MOST_WAITING)
             while len(self._waiting) > MOST_WAITING:
                 self._waiting.popleft()
         self._wake.set()
@@ -79,6 +92,9 @@ class Outlet:
     async def _all(self) -> None:
         again, self._again = self._again, False
         try:
+            while unsent := self._stored.unsent(AT_ONCE):
+                await self._send(unsent, retain=True)
+                self._stored.sent(unsent)
             while self._waiting:
                 chunk = [self._waiting[place] for place in range(min(len(self._waiting), AT_ONCE))]
                 await self._send(chunk)
@@ -88,17 +104,17 @@ class Outlet:
                         self._waiting.popleft()
             if again:
                 # Last, since the broker retains what it got last.
-                standing = self._standing()
+                standing = self._stored.standing()
                 for place in range(0, len(standing), AT_ONCE):
-                    await self._send(standing[place : place + AT_ONCE])
+                    await self._send(standing[place : place + AT_ONCE], retain=True)
         except BaseException:
             self._again = self._again or again
             raise
 
-    async def _send(self, chunk: Sequence[Dispatched | Told]) -> None:
-        told = [self._link.publish(item.topic, item.envelope, 1) for item in chunk if isinstance(item, Told)]
-        await publish(self._link, [item for item in chunk if isinstance(item, Dispatched)])
-        for result in await asyncio.gather(*told, return_exceptions=True):
+    async def _send(self, chunk: Sequence[Unsent | Dispatched | Told], *, retain: bool = False) -> None:
+        """Publish; LinkError when the broker did not take all of them."""
+        sent = [self._link.publish(item.topic, item.envelope, 1, retain=retain) for item in chunk]
+        for result in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
         self.published += len(chunk)

@@ -1,14 +1,15 @@
 """Factor messages of the grid's nodes: what was solved and corrected since, signed and stored with the slots.
 
 A node's message carries the last slots. A correction of an older slot, and what was caught up beyond them, goes out
-in messages of its own, and the last slots again behind it, since the broker retains what it got last.
+in messages of its own, and the last slots again behind it, since the broker retains what it got last. Gateways that
+come back get what they missed of older slots in one message with the last ones.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from cloud_receiver import factor_rounds
 from cloud_receiver.factor_messages import Dispatched
@@ -17,11 +18,13 @@ from cloud_receiver.grid.config import Grid as GridSettings
 from cloud_receiver.grid.kept import NodeResults
 from cloud_receiver.grid.service.newest import kept_starts, last_start_ms, node_results
 from cloud_receiver.grid.service.plan import SLOT_MS, Plan
-from cloud_receiver.schema import dirty, factor_message
+from cloud_receiver.schema import dirty, factor, factor_message
 from wire.envelope import Signer
 from wire.messages import Factors, Origin
 
 SOLVE_ID_BYTES = 16
+MOST_SLOTS = 2976
+"""Of one message: a month."""
 _HOUR_MS = 3_600_000
 _THIN_WITHIN_MS = 26 * _HOUR_MS
 """A node's messages of about a day are looked through once a day."""
@@ -127,6 +130,46 @@ class FactorPublisher:
         entered = self._enter_run(turn, window, wanted, forced)
         return result + entered.messages
 
+    def missed(self, connection: Connection, since: Mapping[str, int], now_ms: int) -> dict[str, int]:
+        """Return by node the first slot that was dispatched since a time and isn't in the node's newest message."""
+        floor, known, found = self._floor(now_ms), self._last(connection), {}
+        for node, since_ms in since.items():
+            if (last := known.get(node)) is None or last.first_ms <= floor:
+                continue
+            first = select(func.min(factor.c.start_ms)).where(
+                factor.c.node == node,
+                factor.c.start_ms >= floor,
+                factor.c.start_ms < last.first_ms,
+                factor.c.issued_ms >= since_ms,
+            )
+            if (start := connection.execute(first).scalar()) is not None:
+                found[node] = start
+        return found
+
+    def enter_again(self, connection: Connection, firsts: Mapping[str, int], now_ms: int) -> int:
+        """Sign and store anew what stands of nodes from a slot on; return how many messages. The last one stands."""
+        known, count = self._last(connection), 0
+        columns = (factor.c.start_ms, factor.c.factor, factor.c.solve_id, factor.c.origin)
+        for node, first_ms in firsts.items():
+            if (last := self._fresh.get(node) or known.get(node)) is None:
+                continue
+            statement = select(*columns).where(
+                factor.c.node == node, factor.c.start_ms.between(first_ms, last.last_ms), factor.c.slot_ms == SLOT_MS
+            )
+            rows = {row.start_ms: row for row in connection.execute(statement.order_by(factor.c.issued_ms))}
+            for run in _long_runs(sorted(rows)):
+                origins = tuple(Origin(rows[start].origin) for start in run)
+                ids = tuple(bytes(rows[start].solve_id) for start in run)
+                message = Factors(
+                    *(node, ids[-1], max(now_ms, 1 + last.issued_ms), SLOT_MS, run[0]),
+                    *(tuple(rows[start].factor for start in run), ids),
+                    None if all(origin is Origin.SOLVED for origin in origins) else origins,
+                )
+                factor_rounds.enter_many(connection, self._signer, [message], {}, {node})
+                last = self._fresh[node] = _Last(run[0], run[-1], message.issued_ms, self._signer.kid)
+                count += 1
+        return count
+
     def thin(self, connection: Connection, plan: Plan, newest_ms: int, now_ms: int) -> None:
         """Drop messages that others prove, of a part of the nodes each time: of each once in a day's slots."""
         turn, turns = newest_ms // SLOT_MS % 96, 96
@@ -204,6 +247,16 @@ class FactorPublisher:
 
 def _outside(last: _Last, window: Sequence[int]) -> set[int]:
     return {start for start in window if not last.first_ms <= start <= last.last_ms}
+
+
+def _long_runs(starts: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield runs of consecutive slots, short ones first in each: the last message stands, and is to say much."""
+    for run in _runs(starts, len(starts)):
+        first = len(run) % MOST_SLOTS
+        if first:
+            yield run[:first]
+        for place in range(first, len(run), MOST_SLOTS):
+            yield run[place : place + MOST_SLOTS]
 
 
 def _runs(starts: Sequence[int], longest: int) -> Iterator[list[int]]:

@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from clock import Clock
 from cloud_receiver import factor_rounds
 from cloud_receiver.database import reading, writing
-from cloud_receiver.factor_messages import Dispatched
 from cloud_receiver.grid import findings, official, shelf
 from cloud_receiver.grid.config import Grid as GridSettings
 from cloud_receiver.grid.service import due, feed, plan, tell
@@ -22,6 +21,8 @@ from cloud_receiver.grid.service.newest import Summaries, last_start_ms, node_re
 from cloud_receiver.grid.service.outlet import Outlet
 from cloud_receiver.grid.service.plan import SLOT_MS, Metered, Plan
 from cloud_receiver.grid.service.publish import FactorPublisher
+from cloud_receiver.grid.service.returned import Returned
+from cloud_receiver.grid.service.stored import StoredMessages
 from cloud_receiver.grid.service.versions import Solved, Versions
 from cloud_receiver.publication import DispatchLink
 from cloud_receiver.registry import Registry
@@ -40,8 +41,8 @@ TELL_CONFLICTS: Final = 10
 GIVE_WAY_S: Final = 0.005
 GIVE_WAY_TURNS: Final = 40
 PROGRESS_SLOTS: Final = 1000
-AGAIN_MS: Final = 3_600_000
-"""At the start what was issued in this time before the newest message is published again: it may not have been."""
+NODES_AT_ONCE: Final = 4
+"""Nodes whose messages of up to a month are signed anew in one transaction."""
 
 
 class GridService:
@@ -69,7 +70,8 @@ class GridService:
         self._hooks = hooks or Hooks()
         self._official = official.find(settings.official.region, settings.official.year, settings.official.table)
         self._publisher = FactorPublisher(signer, settings, self._hooks.stations, self._hooks.grace_ms)
-        self.outlet = Outlet(link, clock, self._standing)
+        self.outlet = Outlet(link, clock, StoredMessages(engine, signer.kid, self._names))
+        self._returned = Returned(registry)
         self.figures = Figures()
         self._summaries = Summaries()
         self._plans: dict[int, Plan] = {}
@@ -114,7 +116,7 @@ class GridService:
                 busy = await self.round()
             except (SQLAlchemyError, OSError) as error:
                 busy = False
-                self._publisher.rolled_back()
+                self._undo()
                 self._started = False
                 failures += 1
                 # Where another receiver that solves the same slots was faster, there is nothing to tell.
@@ -123,13 +125,18 @@ class GridService:
             except Exception:
                 # A fault in the service must not end the intake.
                 busy = False
-                self._publisher.rolled_back()
+                self._undo()
                 failures += 1
                 if failures == 1:
                     log.exception("the grid service failed, trying again")
             else:
                 failures = 0
             await asyncio.sleep(0 if busy else PAUSE_S)
+
+    def _undo(self) -> None:
+        """Forget what a transaction that failed had begun."""
+        self._publisher.rolled_back()
+        self._returned.forget()
 
     async def round(self) -> bool:
         """Solve what is due or new; return whether more waits."""
@@ -156,6 +163,7 @@ class GridService:
         elif work.corrections:
             self._corrected_ms = now_ms
         self._goes_on = await self._solve_all(work, now_ms)
+        await self._tell_again(now_ms)
         if done_with:
             self._done_with(done_with)
         return self._goes_on or len(done_with) == due.NOTICES_AT_ONCE
@@ -200,28 +208,32 @@ class GridService:
         """Make up for what a former run may have left: factors under a former key, and those it didn't dispatch."""
         if self._plans:
             with writing(self._engine) as connection:
-                messages = self._publisher.enter(connection, self._plans, (), now_ms)
+                self._publisher.enter(connection, self._plans, (), now_ms)
+                unsent = factor_rounds.unsent_under_other_keys(connection, self._signer.kid)
+                self._publisher.enter_again(connection, unsent, now_ms)
                 newest = last_start_ms(connection, now_ms - SLOT_MS + 1)
                 if newest is not None:
                     self.figures.note(
                         newest, dict(self._summaries.between(connection, newest, newest + SLOT_MS))[newest]
                     )
             self._publisher.committed()
-            self.outlet.put(self._recent())
-            self.outlet.put(messages)
+            self.outlet.put()
             self._started = True
 
-    def _recent(self) -> list[Dispatched]:
+    async def _tell_again(self, now_ms: int) -> None:
+        """Tell gateways that have come back what they missed of slots that the newest messages don't have."""
         with reading(self._engine) as connection:
-            standing = factor_rounds.newest_of(connection, self._names(connection), self._signer.kid)
-            if not standing:
-                return []
-            after = standing[-1].message.issued_ms - AGAIN_MS
-            return factor_rounds.newest_of(connection, self._names(connection), self._signer.kid, after)
-
-    def _standing(self) -> list[Dispatched]:
-        with reading(self._engine) as connection:
-            return factor_rounds.newest_of(connection, self._names(connection), self._signer.kid)
+            since = self._returned.since(connection, now_ms)
+            firsts = sorted(self._publisher.missed(connection, since, now_ms).items()) if since else []
+        for place in range(0, len(firsts), NODES_AT_ONCE):
+            with writing(self._engine) as connection:
+                self._publisher.enter_again(connection, dict(firsts[place : place + NODES_AT_ONCE]), now_ms)
+            self._publisher.committed()
+            self.outlet.put()
+            await self._give_way()
+        if self._returned.unstored():
+            with writing(self._engine) as connection:
+                self._returned.store(connection)
 
     def _names(self, connection: Connection) -> list[str]:
         """Return the names whose messages are the service's: those of the newest slot's grid."""
@@ -268,7 +280,6 @@ class GridService:
     def _solve(self, starts: list[int], end_ms: int, hasty: Collection[int], now_ms: int, *, last: bool) -> Solved:
         known = self._plan(starts[0])
         assert known is not None  # only such slots are pending
-        messages: list[Dispatched] = []
         with writing(self._engine) as connection:
             versions = Versions(connection, self._plans, self._settings, self._official, now_ms)
             solved = versions.solve(known, starts, end_ms, hasty)
@@ -279,10 +290,10 @@ class GridService:
                 changed = {slot.start_ms for slot in solved.slots}
                 to, newest = self._publisher.dispatched_to(connection, self._plans, now_ms)
                 if last or min(changed) <= to or newest - to >= self._settings.slots * SLOT_MS:
-                    messages = self._publisher.enter(connection, self._plans, changed, now_ms)
+                    self._publisher.enter(connection, self._plans, changed, now_ms)
                     self._publisher.thin(connection, known, newest, now_ms)
         self._publisher.committed()
-        self.outlet.put(messages)
+        self.outlet.put()
         for slot in solved.slots:
             self.figures.count(slot)
             if slot.start_ms > now_ms - self._settings.correct_hours * 3_600_000:

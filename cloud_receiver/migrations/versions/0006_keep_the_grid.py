@@ -13,6 +13,21 @@ def upgrade() -> None:
     """Apply the revision."""
     op.add_column("factor", sa.Column("origin", sa.SmallInteger(), nullable=False, server_default="0"))
     op.create_table(
+        "factor_unsent",
+        sa.Column("node", sa.String(64), nullable=False),
+        sa.Column("first_start_ms", sa.BigInteger(), nullable=False),
+        sa.Column("issued_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("node", "first_start_ms", "issued_ms", name=op.f("pk_factor_unsent")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "factor_reached",
+        sa.Column("gateway", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reached_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("gateway", name=op.f("pk_factor_reached")),
+        sa.ForeignKeyConstraint(["gateway"], ["gateway.id"], name=op.f("fk_factor_reached_gateway")),
+    )
+    op.create_table(
         "grid",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("valid_from_ms", sa.BigInteger(), nullable=False),
@@ -108,6 +123,7 @@ def downgrade() -> None:
     """Take the revision back."""
     for table in (
         *("level_message", "level_slot", "grid_finding", "grid_notice", "grid_slot", "grid_telemetry", "grid"),
+        *("factor_reached", "factor_unsent"),
     ):
         op.drop_table(table)
     op.drop_column("factor", "origin")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from key_support import key_of
 
 from clock import ManualClock
 from cloud_receiver.factor_messages import Dispatched
+from cloud_receiver.factor_rounds import Unsent
 from cloud_receiver.grid.service import outlet as outlet_module
 from cloud_receiver.grid.service.outlet import Outlet, Told
 from cloud_receiver.grid.service.tell import KINDS, drafts
 from wire import topics
 from wire.envelope import Signer
+from wire.grid_feed import GridSlot
 from wire.messages import Factors
 
 NOTHING: dict[str, Any] = {"count": 0, "first": []}
@@ -93,36 +96,67 @@ def message(number: int) -> Dispatched:
     return Dispatched(factors, topic, Signer(key_of("centre")).sign(factors.encode(), topic))
 
 
+class Stored:
+    """Messages as a store has them."""
+
+    def __init__(self, *standing: int) -> None:
+        self.waiting: list[Unsent] = []
+        self._standing = [message(number) for number in standing]
+
+    def put(self, *numbers: int) -> None:
+        for item in map(message, numbers):
+            self.waiting.append(Unsent("N1", 0, item.message.issued_ms, item.topic, item.envelope))
+
+    def unsent(self, limit: int) -> list[Unsent]:
+        return self.waiting[:limit]
+
+    def sent(self, messages: Sequence[Unsent]) -> None:
+        self.waiting = [item for item in self.waiting if item not in messages]
+
+    def standing(self) -> list[Dispatched]:
+        return self._standing
+
+
+def fed(start_ms: int) -> bytes:
+    none = bytes(32)
+    return GridSlot("centre", start_ms, 900_000, 1, none, 0, none, {}, {}, 0, 1, (), (), (), ()).encode()
+
+
 async def settle() -> None:
     for _ in range(30):
         await asyncio.sleep(0)
 
 
-def test_what_waits_goes_first_and_what_stands_last() -> None:
+def test_what_is_unsent_goes_first_and_what_stands_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet_module, "AT_ONCE", 2)
+
     async def scenario() -> list[int]:
-        link = FakeLink()
-        outlet = Outlet(link, ManualClock(), lambda: [message(9)])
-        outlet.put([message(1), message(2)])
+        link, stored = FakeLink(), Stored(9)
+        outlet = Outlet(link, ManualClock(), stored)
+        stored.put(1, 2, 3)
         task = asyncio.create_task(outlet.run())
         await settle()
-        outlet.put([message(3)])
+        stored.put(4)
+        outlet.put()
         await settle()
         outlet.connected()
         await settle()
         task.cancel()
+        assert not stored.waiting
         return [item.factors[0] or 0 for item in link.factors]
 
-    assert asyncio.run(scenario()) == [1, 2, 9, 3, 9]
+    assert asyncio.run(scenario()) == [1, 2, 3, 9, 4, 9]
 
 
 def test_a_broken_link_loses_nothing_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> tuple[list[int], int]:
-        link = FakeLink()
-        outlet = Outlet(link, ManualClock(), list)
+        link, stored = FakeLink(), Stored()
+        outlet = Outlet(link, ManualClock(), stored)
         link.broken = True
         task = asyncio.create_task(outlet.run())
         for number in range(3):
-            outlet.put([message(number)])
+            stored.put(number)
+            outlet.put()
             await settle()
         link.broken = False
         outlet.connected()
@@ -136,17 +170,20 @@ def test_a_broken_link_loses_nothing_and_is_told_once(caplog: pytest.LogCaptureF
     assert caplog.text.count("can't be published") == 1
 
 
-def test_too_much_drops_the_oldest(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_too_much_of_the_feed_drops_the_oldest(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(outlet_module, "MOST_WAITING", 3)
 
     async def scenario() -> list[int]:
         link = FakeLink()
-        outlet = Outlet(link, ManualClock(), list)
-        outlet.put([message(number) for number in range(5)])
+        outlet = Outlet(link, ManualClock(), Stored())
+        signer = Signer(key_of("centre"))
+        outlet.put([Told(topics.GRID_FEED, signer.sign(fed(number), topics.GRID_FEED)) for number in range(5)])
         task = asyncio.create_task(outlet.run())
         await settle()
         task.cancel()
-        return [item.factors[0] or 0 for item in link.factors]
+        return [item.start_ms for item in link.feed]
 
     with caplog.at_level(logging.WARNING):
         assert asyncio.run(scenario()) == [2, 3, 4]
@@ -157,7 +194,7 @@ def test_a_feed_that_the_broker_does_not_take_is_tried_again() -> None:
     async def scenario() -> int:
         link = FakeLink()
         link.broken = True
-        outlet = Outlet(link, ManualClock(), list)
+        outlet = Outlet(link, ManualClock(), Stored())
         outlet.put([Told(topics.GRID_FEED, b"x")])
         task = asyncio.create_task(outlet.run())
         await settle()

@@ -48,7 +48,7 @@ def issued(connection: Connection, node: str, first_ms: int, last_ms: int) -> di
     return result
 
 
-def _origins(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, int]:
+def origins(connection: Connection, node: str, first_ms: int, last_ms: int) -> dict[int, int]:
     """Return the origin of the factor last dispatched for each slot, by slot start."""
     rows = connection.execute(
         select(factor.c.start_ms, factor.c.origin)
@@ -106,7 +106,7 @@ def enter(connection: Connection, signer: Signer, message: Factors) -> tuple[Dis
     span = Span(message.first_start_ms, message.issued_ms, message.slot_ms, len(message.factors))
     stated = dict(zip(span.starts(), message.factors, strict=True))
     before = latest(connection, message.node, span.first_ms, span.last_ms)
-    origins = _origins(connection, message.node, span.first_ms, span.last_ms)
+    sources = origins(connection, message.node, span.first_ms, span.last_ms)
     rows = [
         {
             "node": message.node,
@@ -119,7 +119,7 @@ def enter(connection: Connection, signer: Signer, message: Factors) -> tuple[Dis
         }
         for index, (start, value) in enumerate(stated.items())
         # The same value of another origin is news too: a held factor that was solved later.
-        if start not in before or before[start] != value or origins[start] != message.origin_of(index)
+        if start not in before or before[start] != value or sources[start] != message.origin_of(index)
     ]
     if rows:
         connection.execute(insert(factor), rows)

@@ -411,11 +411,12 @@ level_slot = Table(
     Column("carbon_forward_ug", BigInteger),
     Column("carbon_reverse_ug", BigInteger),
     Column("totals", Text),
+    Column("origin", SmallInteger),
     sqlite_with_rowid=False,
 )
 
 # The signed messages in which another centre said so, and in which we did, as they went over the wire.
-# `heard_ms`: when the other side named ours as stored there.
+# `heard_ms`: when the other side named ours as stored there. `envelope`: empty where later ones of its day prove more.
 level_message = Table(
     "level_message",
     metadata,
@@ -429,6 +430,7 @@ level_message = Table(
     Column("step_mwh", BigInteger),
     Column("envelope", LargeBinary, nullable=False),
     Column("heard_ms", BigInteger),
+    Index(None, "centre", "side", "heard_ms", "issued_ms"),
 )
 
 # Commands to gateways (wire.commands) and what became of them; a row is never deleted, it is the audit (审计).

@@ -12,6 +12,7 @@ from typing import Final, Self
 from wire import fields
 from wire.domain import MAX_AMOUNT, check_factor, whole
 from wire.fields import Fields, MessageError
+from wire.messages import Origin
 
 MAX_STATED: Final = 2976
 """Slots of one statement: a month of quarters of an hour."""
@@ -62,6 +63,7 @@ class Statement:
     error_ppm: int | None = None  # limit of the speaker's meter's error, 10⁻⁶ of the energy
     step_mwh: int | None = None  # of its register
     totals: tuple[Totals | None, ...] | None = None
+    origins: tuple[Origin, ...] | None = None  # of the factors that are the speaker's own; without them all are solved
 
     def encode(self) -> bytes:
         """Return the message's bytes; MessageError when a field can't travel."""
@@ -104,6 +106,11 @@ def _totals(value: object, what: str) -> tuple[Totals | None, ...]:
     )
 
 
+def _origins(value: object, what: str) -> tuple[Origin, ...]:
+    listed = fields.items(value, what, MAX_STATED)
+    return tuple(Origin(whole(item, f"{what}[{index}]", 0, max(Origin))) for index, item in enumerate(listed))
+
+
 def _sums(value: object, what: str) -> Totals:
     width = len(Totals.__slots__)
     numbers = fields.items(value, what, width, width)
@@ -127,21 +134,28 @@ _STATEMENT: Final[Fields] = (
     (14, "error_ppm", fields.integer(0, _PPM)),
     (15, "step_mwh", fields.integer(0, MAX_AMOUNT)),
     (16, "totals", _totals),
+    (17, "origins", _origins),
 )
-_OPTIONAL: Final[Mapping[int, object]] = {14: None, 15: None, 16: None}
+_OPTIONAL: Final[Mapping[int, object]] = {14: None, 15: None, 16: None, 17: None}
 
 
 def _travelling(field: object) -> object:
     if isinstance(field, tuple):
-        return [
-            [getattr(item, name) for name in Totals.__slots__] if isinstance(item, Totals) else item for item in field
-        ]
+        return [_plain(item) for item in field]
     return field
+
+
+def _plain(item: object) -> object:
+    if isinstance(item, Totals):
+        return [getattr(item, name) for name in Totals.__slots__]
+    return int(item) if isinstance(item, Origin) else item
 
 
 def _check_lengths(message: Statement) -> None:
     count = len(message.forward_mwh)
-    for name in ("reverse_mwh", "factors", "reverse_factors", "carbon_forward_ug", "carbon_reverse_ug", "totals"):
+    for name in (
+        *("reverse_mwh", "factors", "reverse_factors", "carbon_forward_ug", "carbon_reverse_ug", "totals", "origins"),
+    ):
         column = getattr(message, name)
         if column is not None and len(column) != count:
             raise MessageError(f"Statement: {name}: expected one for each of {count} slots, got {len(column)}")

@@ -8,15 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from cloud_receiver.levels.partner import Side
 from cloud_receiver.schema import level_message, level_slot
 from wire.levels import MAX_HEARD, Statement, Totals
+from wire.messages import Origin
 
 _COLUMNS: Final = (
     *("forward_mwh", "reverse_mwh", "factor", "reverse_factor", "carbon_forward_ug", "carbon_reverse_ug"),
 )
+_DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Said:
     carbon_forward_ug: int | None = None
     carbon_reverse_ug: int | None = None
     totals: Totals | None = None
+    origin: Origin | None = None
+    """Of the factor that is the speaker's own; None: solved."""
 
     def __bool__(self) -> bool:
         return any(item is not None for item in astuple(self))
@@ -57,6 +61,7 @@ def said_in(statement: Statement) -> Iterator[tuple[int, Said]]:
                 statement.carbon_forward_ug[place],
                 statement.carbon_reverse_ug[place],
                 None if statement.totals is None else statement.totals[place],
+                None if statement.origins is None else statement.origins[place] or None,
             ),
         )
 
@@ -92,6 +97,7 @@ def _said(row: Any) -> Said:  # noqa: ANN401  # a row of SQLAlchemy
         carbon_forward_ug=row.carbon_forward_ug,
         carbon_reverse_ug=row.carbon_reverse_ug,
         totals=None if row.totals is None else Totals(*json.loads(row.totals)),
+        origin=None if row.origin is None else Origin(row.origin),
     )
 
 
@@ -152,7 +158,7 @@ def _row(centre: str, side: Side, issued_ms: int, start_ms: int, said: Said) -> 
     values: Mapping[str, object] = {name: getattr(said, name) for name in _COLUMNS}
     totals = None if said.totals is None else json.dumps(astuple(said.totals))
     key = {"centre": centre, "side": int(side), "start_ms": start_ms, "issued_ms": issued_ms}
-    return {**key, **values, "totals": totals}
+    return {**key, **values, "totals": totals, "origin": said.origin}
 
 
 def knows(connection: Connection, centre: str, side: Side, issued_ms: int) -> bool:
@@ -224,6 +230,43 @@ def unheard(connection: Connection, centre: str, limit: int) -> list[Message]:
         select(level_message).where(*_of(centre, Side.OURS)).order_by(level_message.c.issued_ms.desc()).limit(1),
     )
     return found + [item for item in last if item not in found]
+
+
+def restate(connection: Connection, centre: str, message: Message) -> None:
+    """Put a statement of ours in the place of what was said before, at the same time of issue."""
+    connection.execute(
+        update(level_message)
+        .where(*_of(centre, Side.OURS), level_message.c.issued_ms == message.issued_ms)
+        .values(topic=message.topic, envelope=message.envelope)
+    )
+
+
+def thin(connection: Connection, centre: str, first_ms: int, end_ms: int) -> int:
+    """Drop signed bytes issued in [first_ms, end_ms), both starts of days UTC; return of how many statements.
+
+    The last statement of each day stays, which tells the whole day before it, and what was not heard. What was said of
+    each slot stays in any case, and when statements were issued: an old one that comes again is known.
+    """
+    last: dict[tuple[int, int], int] = {}
+    within = (
+        level_message.c.centre == centre,
+        level_message.c.issued_ms >= first_ms,
+        level_message.c.issued_ms < end_ms,
+    )
+    for row in connection.execute(select(level_message.c.side, level_message.c.issued_ms).where(*within)):
+        key = row.side, row.issued_ms // _DAY_MS
+        last[key] = max(last.get(key, 0), row.issued_ms)
+    result = connection.execute(
+        update(level_message)
+        .where(
+            *within,
+            or_(level_message.c.side == int(Side.THEIRS), level_message.c.heard_ms.is_not(None)),
+            level_message.c.issued_ms.not_in(last.values()),
+            func.length(level_message.c.envelope) > 0,
+        )
+        .values(envelope=b"")
+    )
+    return result.rowcount
 
 
 def unconfirmed(connection: Connection, centre: str) -> int:

@@ -16,6 +16,7 @@ from cloud_receiver.levels.solved import SolvedSlots
 from cloud_receiver.registry import Meter
 from cloud_receiver.schema import meter as meter_table
 from wire.levels import Totals
+from wire.messages import Origin
 
 SLOT_MS: Final = 900_000
 
@@ -35,7 +36,7 @@ def said(connection: Connection, partner: Partner, solved: SolvedSlots, first_ms
             flows[start] = max(net, 0), max(-net, 0)
     flows |= metered(connection, partner.meters, first_ms, end_ms)
     theirs = newest(connection, partner.centre, Side.THEIRS, first_ms, end_ms)
-    own = _own_factors(connection, partner, grids, first_ms, end_ms)
+    own, origins = _own_factors(connection, partner, grids, first_ms, end_ms)
     result = {}
     for start, (forward, reverse) in sorted(flows.items()):
         other = theirs.get(start)
@@ -44,7 +45,7 @@ def said(connection: Connection, partner: Partner, solved: SolvedSlots, first_ms
         else:
             down, up = own.get(start), None if other is None else other.reverse_factor
         carbon = _carbon(forward, down), _carbon(reverse, up)
-        result[start] = Said(forward, reverse, down, up, *carbon, totals.get(start))
+        result[start] = Said(forward, reverse, down, up, *carbon, totals.get(start), origins.get(start))
     return result
 
 
@@ -79,15 +80,31 @@ def numbers_of(connection: Connection, meters: Collection[Meter]) -> dict[tuple[
 
 def _own_factors(
     connection: Connection, partner: Partner, grids: KeptGrids, first_ms: int, end_ms: int
-) -> Mapping[int, int | None]:
-    """Return this centre's factor of what it gives: a parent's of the boundary node, a child's of the source's node."""
+) -> tuple[Mapping[int, int | None], Mapping[int, Origin]]:
+    """Return this centre's factor of what it gives, and the origin of those that are not solved.
+
+    A parent's is that of the boundary node, a child's that of the source's node.
+    """
     if partner.rank is Rank.CHILD:
-        return factor_messages.latest(connection, partner.node, first_ms, end_ms - 1)
+        return _factors_of(connection, partner.node, first_ms, end_ms - 1)
     result: dict[int, int | None] = {}
+    origins: dict[int, Origin] = {}
     for place, kept in enumerate(grids.all):
         until = grids.all[place + 1].valid_from_ms if place + 1 < len(grids.all) else end_ms
         node = next((item.node for item in kept.grid.generators if item.id == partner.element.id), None)
         first, last = max(first_ms, kept.valid_from_ms), min(end_ms, until) - 1
         if node is not None and first <= last:
-            result |= factor_messages.latest(connection, node, first, last)
-    return result
+            found, sources = _factors_of(connection, node, first, last)
+            result |= found
+            origins |= sources
+    return result, origins
+
+
+def _factors_of(
+    connection: Connection, node: str, first_ms: int, last_ms: int
+) -> tuple[dict[int, int | None], dict[int, Origin]]:
+    origins = factor_messages.origins(connection, node, first_ms, last_ms)
+    return (
+        factor_messages.latest(connection, node, first_ms, last_ms),
+        {start: Origin(origin) for start, origin in origins.items() if origin},
+    )

@@ -1,8 +1,9 @@
 """What another centre says: believed by its key, for the topic it came on, and about the boundary that was agreed."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from cloud_receiver.grid import telemetry
 from cloud_receiver.grid.snapshot import Demand, Generation, Snapshot
@@ -10,6 +11,7 @@ from cloud_receiver.levels import book
 from cloud_receiver.levels.book import Said, said_in
 from cloud_receiver.levels.partner import Partner, Rank, Side
 from cloud_receiver.refusal import OF_ENVELOPE, Reason, RefusalError
+from cloud_receiver.schema import grid_telemetry
 from wire.envelope import EnvelopeError, open_envelope
 from wire.fields import MessageError
 from wire.levels import Statement
@@ -53,20 +55,48 @@ def take(
     if not statement.forward_mwh or book.knows(connection, partner.centre, Side.THEIRS, statement.issued_ms):
         return []
     news = book.enter(connection, partner.centre, Side.THEIRS, statement, topic=topic, envelope=envelope)
-    fresh = set(news)
-    factors = [
-        (start, snapshot)
-        for start, said in said_in(statement)
-        if start in fresh and (snapshot := _factor(partner, said)) is not None
-    ]
+    stated = dict(said_in(statement))
+    wanted = _wanted(connection, partner, {start: stated[start] for start in news})
+    factors = [(start, snapshot) for start in wanted if (snapshot := _factor(partner, stated[start])) is not None]
     if factors:
         telemetry.enter(connection, partner.feed, factors, now_ms)
     return news
 
 
+def _wanted(connection: Connection, partner: Partner, fresh: Mapping[int, Said]) -> list[int]:
+    """Return the slots whose factor this centre's solution needs, so that two that need each other's come to an end.
+
+    A parent needs a child's factor where the child fed in. Then the child's solution doesn't depend on the parent's.
+    Where the child says that it took something and this centre's meter says that it fed in, each depends on the other:
+    the child's first factor stays.
+    """
+    if partner.rank is Rank.PARENT or not fresh:
+        return list(fresh)
+    ours = book.newest(connection, partner.centre, Side.OURS, min(fresh), max(fresh) + 1)
+    told = _told(connection, partner.feed, min(fresh), max(fresh))
+    return [
+        start
+        for start, said in fresh.items()
+        if (said.reverse_mwh or 0) > (said.forward_mwh or 0)
+        or (start not in told and (said.reverse_mwh or ours.get(start, Said()).reverse_mwh))
+    ]
+
+
+def _told(connection: Connection, feed: str, first_ms: int, last_ms: int) -> set[int]:
+    rows = connection.execute(
+        select(grid_telemetry.c.start_ms).where(
+            grid_telemetry.c.feed == feed, grid_telemetry.c.start_ms.between(first_ms, last_ms)
+        )
+    )
+    return set(rows.scalars())
+
+
 def _factor(partner: Partner, said: Said) -> Snapshot | None:
+    if said.origin is not None:
+        # What only stands in is no measurement: without it this centre's solution falls back too, and says so.
+        return None
     if partner.rank is Rank.PARENT and said.factor is not None:
         return Snapshot(generators={partner.element.id: Generation(None, said.factor / _MG_PER_KG)})
-    if partner.rank is Rank.CHILD and said.reverse_factor is not None and said.reverse_mwh:
+    if partner.rank is Rank.CHILD and said.reverse_factor is not None:
         return Snapshot(loads={partner.element.id: Demand(None, said.reverse_factor / _MG_PER_KG)})
     return None

@@ -1,7 +1,7 @@
 """What this centre says: a statement wherever something new is known of a slot, repeated until it was heard."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -11,6 +11,8 @@ from cloud_receiver.levels.book import Message, Said
 from cloud_receiver.levels.partner import Partner, Side
 from wire.envelope import Signer
 from wire.levels import MAX_STATED, Statement
+from wire.messages import Origin
+from wire.proof.form import unverified_kid, unverified_payload
 
 SLOT_MS: Final = 900_000
 AT_LEAST: Final = 96
@@ -66,6 +68,7 @@ def statements(
                 error_ppm=error_ppm,
                 step_mwh=step_mwh,
                 totals=tuple(row.totals for row in rows) if any(row.totals for row in rows) else None,
+                origins=tuple(row.origin or Origin.SOLVED for row in rows) if any(row.origin for row in rows) else None,
             )
         )
     return found
@@ -89,6 +92,19 @@ def enter(
     envelope = signer.sign(statement.encode(), topic)
     fresh = book.enter(connection, partner.centre, Side.OURS, statement, topic=topic, envelope=envelope)
     return Message(statement.issued_ms, topic, envelope), fresh
+
+
+def restated(partner: Partner, message: Message, signer: Signer, own_name: str) -> Message:
+    """Return a statement as it can be believed now: under the present key, name and node, if it was said under others.
+
+    Otherwise what was not heard before a key was exchanged, or a wrong node put right, would be refused for ever.
+    """
+    topic = partner.topic_of(Side.OURS, own_name)
+    statement = Statement.decode(unverified_payload(message.envelope))  # our own, from our own store
+    present = replace(statement, speaker=own_name, listener=partner.centre, node=partner.node)
+    if statement == present and topic == message.topic and unverified_kid(message.envelope) == signer.kid:
+        return message
+    return Message(message.issued_ms, topic, signer.sign(present.encode(), topic))
 
 
 @dataclass

@@ -46,6 +46,7 @@ class State:
     repetition: Repetition = field(default_factory=Repetition)
     seen: tuple[int, ...] = ()
     whole_ms: int | None = None
+    thinned_ms: int = 0
     owed: set[int] = field(default_factory=set)
     """Issues of what was received and stored, which the other side doesn't know yet."""
     changed: Changed = field(default_factory=Changed)

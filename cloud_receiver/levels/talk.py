@@ -19,7 +19,7 @@ from clock import Clock
 from cloud_receiver.database import reading, writing
 from cloud_receiver.grid.telemetry import TelemetryError
 from cloud_receiver.levels import book, boundary, hear, speak
-from cloud_receiver.levels.book import Said
+from cloud_receiver.levels.book import Message, Said
 from cloud_receiver.levels.checks import check_day, days_of
 from cloud_receiver.levels.partner import Partner, Side
 from cloud_receiver.levels.solved import SolvedSlots
@@ -39,6 +39,7 @@ RECENT_MS: Final = 2 * 86_400_000
 """What is looked at whenever something has changed; all that may still be corrected, once an hour."""
 ALL_MS: Final = 35 * 86_400_000
 HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
 GRACE_MS: Final = 2 * SLOT_MS
 """How long after a slot's end both sides may still be silent, or a correction under way."""
 PIECE_MS: Final = 32 * SLOT_MS
@@ -228,9 +229,17 @@ class Talk:
                 state.changed.note(range(_slot(now_ms - RECENT_MS), now_ms, SLOT_MS), now_ms)
             if whole:
                 state.whole_ms = now_ms
-                self._solved.forget_before(now_ms - ALL_MS - HOUR_MS)
+                self._thin(partner, state, now_ms)
         if link.connected:
             await self._publish(partner, link, state, now_ms)
+
+    def _thin(self, partner: Partner, state: State, now_ms: int) -> None:
+        self._solved.forget_before(now_ms - ALL_MS - HOUR_MS)
+        day_ms = now_ms - ALL_MS - (now_ms - ALL_MS) % DAY_MS
+        if day_ms > state.thinned_ms:
+            with writing(self._engine) as connection:
+                book.thin(connection, partner.centre, state.thinned_ms, day_ms)
+            state.thinned_ms = day_ms
 
     async def _look(self, partner: Partner, first_ms: int, end_ms: int) -> dict[int, Said]:
         """Return what can be said where something of it is new; piece by piece, for others have work to do too."""
@@ -264,7 +273,7 @@ class Talk:
         with reading(self._engine) as connection:
             waiting = book.unheard(connection, partner.centre, speak.AT_ONCE)
         state.repetition.keep({item.issued_ms for item in waiting})
-        due = [item for item in waiting if state.repetition.due(item, now_ms)]
+        due = self._restated(partner, [item for item in waiting if state.repetition.due(item, now_ms)])
         newest = max((item.issued_ms for item in waiting), default=0)
         owed = sorted(state.owed)
         sent = [link.publish(item.topic, item.envelope, 1, retain=item.issued_ms == newest) for item in due]
@@ -280,6 +289,14 @@ class Talk:
         for failure in failures:
             if not isinstance(failure, LinkError):
                 raise failure
+
+    def _restated(self, partner: Partner, due: Iterable[Message]) -> list[Message]:
+        restated = [(item, speak.restated(partner, item, self._signer, self._own)) for item in due]
+        if changed := [present for former, present in restated if present is not former]:
+            with writing(self._engine) as connection:
+                for present in changed:
+                    book.restate(connection, partner.centre, present)
+        return [present for _, present in restated]
 
     def _confirm(self, partner: Partner, link: LevelLink, heard: Sequence[int], now_ms: int) -> "asyncio.Future[None]":
         statement = speak.confirmation(partner, self._own, heard, now_ms)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wire.fields import MessageError
 from wire.levels import MAX_STATED, Statement, Totals
+from wire.messages import Origin
 
 AMOUNTS = st.none() | st.integers(0, 2**61)
 FACTORS = st.none() | st.integers(0, 2**32 - 1)
@@ -31,7 +32,8 @@ def statements(draw: st.DrawFn) -> Statement:
     heard = tuple(draw(st.lists(st.integers(0, 2**53), max_size=3)))
     totals = column(st.none() | TOTALS) if draw(st.booleans()) else None
     limits = (draw(st.none() | st.integers(0, 10**6)), draw(st.none() | st.integers(0, 2**61)))
-    return Statement("a", "b", "n", 1, 900_000, 0, *amounts, heard, *limits, totals)
+    origins = column(st.sampled_from(Origin)) if draw(st.booleans()) else None
+    return Statement("a", "b", "n", 1, 900_000, 0, *amounts, heard, *limits, totals, origins)
 
 
 @given(statements())

@@ -100,6 +100,7 @@ def upgrade() -> None:
         sa.Column("carbon_forward_ug", sa.BigInteger(), nullable=True),
         sa.Column("carbon_reverse_ug", sa.BigInteger(), nullable=True),
         sa.Column("totals", sa.Text(), nullable=True),
+        sa.Column("origin", sa.SmallInteger(), nullable=True),
         sa.PrimaryKeyConstraint("centre", "start_ms", "side", "issued_ms", name=op.f("pk_level_slot")),
         sqlite_with_rowid=False,
     )
@@ -116,6 +117,11 @@ def upgrade() -> None:
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.Column("heard_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("centre", "side", "issued_ms", name=op.f("pk_level_message")),
+    )
+    op.create_index(
+        op.f("ix_level_message_centre_side_heard_ms_issued_ms"),
+        "level_message",
+        ["centre", "side", "heard_ms", "issued_ms"],
     )
 
 

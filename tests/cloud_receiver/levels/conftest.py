@@ -28,6 +28,7 @@ from cloud_receiver.registry import Meter, Registry, Role, Station
 from wire.envelope import Signer
 from wire.keys import PrivateKey, generate, save_public
 from wire.link import Received
+from wire.messages import Origin
 
 NODE = "N7"
 BOUNDARY = "b"
@@ -90,12 +91,12 @@ class Centre:
         with database.writing(self.engine) as connection:
             connection.execute(insert(schema.interval).values(**key, duration_ms=SLOT_MS, **energies, **nothing))
 
-    def solved(self, slot: int, factor: int, *, issued: int = 1) -> None:
+    def solved(self, slot: int, factor: int, *, issued: int = 1, origin: Origin = Origin.SOLVED) -> None:
         """Enter the factor of the node that this centre gives energy from."""
         start = DAY_MS + slot * SLOT_MS
         row = {"node": self.factor_node, "start_ms": start, "issued_ms": start + issued, "slot_ms": SLOT_MS}
         with database.writing(self.engine) as connection:
-            connection.execute(insert(schema.factor).values(**row, factor=factor, solve_id=b"s"))
+            connection.execute(insert(schema.factor).values(**row, factor=factor, solve_id=b"s", origin=origin))
 
 
 @dataclass

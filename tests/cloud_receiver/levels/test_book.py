@@ -105,3 +105,30 @@ def test_any_order_of_arrival_ends_the_same(said: list[tuple[int, list[int | Non
         assert {key: value for key, value in found.items() if value is not None} == {
             key: value for key, value in expected.items() if value is not None
         }
+
+
+DAY_MS = 86_400_000
+
+
+def test_of_old_days_the_last_statement_is_kept_whole(store: Connection) -> None:
+    issues = [1, 2, 3, DAY_MS + 1, DAY_MS + 2, 2 * DAY_MS, 2 * DAY_MS + 1]
+    for side in Side:
+        enter(store, *(statement(issue, place, place + 1) for place, issue in enumerate(issues)), side=side)
+    book.note_heard(store, "c", [2, 3, DAY_MS + 1, DAY_MS + 2], 9)
+    assert book.thin(store, "c", 0, 2 * DAY_MS) == 3 + 2  # theirs 1, 2 and the first of the next day; ours but 1
+    rows = store.execute(schema.level_message.select()).all()
+    bare = {side: [row.issued_ms for row in rows if row.side == side and not row.envelope] for side in (0, 1)}
+    assert bare == {0: [2, DAY_MS + 1], 1: [1, 2, DAY_MS + 1]}
+    assert book.thin(store, "c", 0, 2 * DAY_MS) == 0
+    # An old one that comes again is known, and an older one that never came tells nothing of later slots.
+    assert book.knows(store, "c", Side.THEIRS, 1)
+    assert known(store) == dict(enumerate(range(1, 8)))
+
+
+def test_a_years_statements_are_not_read_to_find_the_few_that_wait(store: Connection) -> None:
+    plan = store.exec_driver_sql(
+        "EXPLAIN QUERY PLAN SELECT * FROM level_message WHERE centre = 'c' AND side = 0 AND heard_ms IS NULL "
+        "ORDER BY issued_ms LIMIT 8"
+    ).all()
+    index = "ix_level_message_centre_side_heard_ms_issued_ms (centre=? AND side=? AND heard_ms=?)"
+    assert [row[3] for row in plan] == [f"SEARCH level_message USING INDEX {index}"]

@@ -1,6 +1,7 @@
 """Two centres that talk: what one solves the other uses, both measurements are compared, nothing is lost for good."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from cloud_receiver.grid import findings, shelf, telemetry
 from cloud_receiver.grid.kept import KeptSlot, NodeQuality, NodeResults, Powers, of
 from cloud_receiver.levels import book
 from cloud_receiver.levels.partner import Side
-from wire.envelope import Signer
+from cloud_receiver.quarantine import Quarantine
+from wire.envelope import KeyRing, Signer
 from wire.keys import generate
 from wire.levels import Statement
 from wire.messages import Origin
@@ -318,3 +320,74 @@ def test_slots_are_unpacked_once(boundary: Any, monkeypatch: pytest.MonkeyPatch)
         boundary.to(5, minutes)
         asyncio.run(boundary.parent.talk.round())
     assert calls == [DAY_MS + slot * SLOT_MS for slot in range(3)]
+
+
+@pytest.mark.parametrize("origin", [Origin.HELD, Origin.OFFICIAL])
+def test_a_factor_that_stands_in_is_told_as_one_and_not_solved_with(boundary: Any, origin: Origin) -> None:
+    boundary.parent.measured(0, 1000)
+    boundary.parent.solved(0, 600_000, origin=origin)
+    boundary.to(1)
+    asyncio.run(boundary.rounds())
+    with reading(boundary.child.engine) as connection:
+        assert book.newest(connection, "province", Side.THEIRS, DAY_MS, DAY_MS + 1)[DAY_MS].origin is origin
+        assert telemetry.between(connection, DAY_MS, DAY_MS + SLOT_MS) == {}
+    boundary.parent.solved(0, 600_000, issued=2)
+    boundary.to(2)
+    asyncio.run(boundary.rounds())
+    with reading(boundary.child.engine) as connection:
+        assert book.newest(connection, "province", Side.THEIRS, DAY_MS, DAY_MS + 1)[DAY_MS].origin is None
+        ((_, (received,)),) = telemetry.between(connection, DAY_MS, DAY_MS + SLOT_MS).items()
+    assert received.snapshot.generators["province"].factor == 0.6
+
+
+@pytest.mark.parametrize(("childs", "taken"), [((0, 5), [0.1, 0.2]), ((5, 0), [0.1]), ((6, 5), [0.1])])
+def test_two_solutions_that_need_each_other_come_to_an_end(
+    boundary: Any, childs: tuple[int, int], taken: list[float]
+) -> None:
+    """Where the meters don't agree about the direction each needs the other's factor: the child's first one stays."""
+    boundary.parent.measured(0, 0, 4)
+    boundary.child.measured(0, *childs)
+    boundary.parent.solved(0, 600_000)
+    boundary.to(1)
+    asyncio.run(boundary.parent.talk.round())
+    for issued, factor in ((1, 100_000), (2, 200_000)):
+        boundary.child.solved(0, factor, issued=issued)
+        boundary.to(1 + issued)
+        asyncio.run(boundary.rounds())
+    with reading(boundary.parent.engine) as connection:
+        ((_, received),) = telemetry.between(connection, DAY_MS, DAY_MS + SLOT_MS).items()
+    assert [item.snapshot.loads["city"].factor for item in received] == taken
+
+
+def start_again(boundary: Any, centre: Any, partner: Any, key: Any) -> None:
+    """Start a centre's talk again with another configuration."""
+    talk = type(centre.talk)(
+        *(centre.engine, Signer(key), boundary.clock, centre.name, {partner.centre: (partner, boundary.wire)}),
+        timezone="Asia/Shanghai",
+        quarantine=Quarantine(60, 1000),
+    )
+    boundary.wire.talks[boundary.wire.talks.index(centre.talk)] = centre.talk = talk
+
+
+def test_what_was_not_heard_is_said_again_under_the_present_key_and_node(boundary: Any) -> None:
+    parent, child, wire = boundary.parent, boundary.child, boundary.wire
+    parent.measured(0, 1000)
+    child.measured(0, 1001)
+    parent.solved(0, 600_000)
+    start_again(boundary, child, replace(child.partner, node="N8"), child.key)
+    wire.lost = 1.0
+    boundary.to(1)
+    asyncio.run(boundary.rounds())
+    wire.lost = 0.0
+    key, ring = generate(), KeyRing()
+    ring.add(key.public_key(), "province")
+    start_again(boundary, child, replace(child.partner, ring=ring), child.key)
+    start_again(boundary, parent, parent.partner, key)
+    boundary.to(2)
+    asyncio.run(boundary.rounds())
+    assert said(child) == {0: (1000, 600_000, 600)}
+    assert said(parent) == {0: (1001, 600_000, 600)}
+    for centre in (parent, child):
+        with reading(centre.engine) as connection:
+            assert book.unconfirmed(connection, centre.partner.centre) == 0
+            assert connection.execute(select(schema.quarantine)).all() == []

@@ -3,8 +3,8 @@
 Two integrators of the core take the same readings: energies in mWh, and the emission register in mg, of which 64 bits
 hold 9 Gt (a 600 MW unit emits 4 Mt a year). The carbon of a record is what the register measured, so it has no factor.
 
-The emission comes in a reply after that of the energies. What its register had when the energies were read is
-interpolated between two of its readings, so that both split over intervals alike, however slow the line is.
+The emission comes in a reply after that of the energies, and is integrated with its own time, so that a slow line moves
+nothing over an interval's end. A poll whose replies lie on both sides of such an end is left aside.
 
 A poll that brought no emission is left aside for up to an interval, since the energy register has what it brought. If
 that is not enough, the energy goes on alone: its records are partial and have no carbon. When the emission is back,
@@ -101,7 +101,6 @@ class GeneratingUnit(Metering):
         self._unit = UnitState()
         self._complete_ms: int | None = None  # the last poll that brought both; without one, the first poll
         self._lacking = False
-        self._former: tuple[int, int] | None = None  # the emission's last reading: ms, and mg as the register had it
 
     def restore(self, state: bytes) -> None:
         """Go on from a stored state; MeteringError when it is none."""
@@ -126,6 +125,8 @@ class GeneratingUnit(Metering):
             self._complete_ms = reading.time_ms
         if reading.emission_ng is None:
             return self._waits(reading)
+        if self._straddles(reading) and self._may_wait(reading):
+            return True
         struck = self._emission_doubt.strikes(_as_doubted(reading, reading.emission_ng))
         if struck:
             log.warning(
@@ -137,7 +138,7 @@ class GeneratingUnit(Metering):
         return struck
 
     def _waits(self, reading: Reading) -> bool:
-        waits = 0 <= reading.time_ms - (self._complete_ms or 0) < self._interval_ms
+        waits = self._may_wait(reading)
         if not waits and not self._lacking:
             log.warning(
                 "its emission register gives no value: the energy goes on alone, and records are partial",
@@ -146,6 +147,17 @@ class GeneratingUnit(Metering):
         self._lacking = not waits
         return waits
 
+    def _may_wait(self, reading: Reading) -> bool:
+        return 0 <= reading.time_ms - (self._complete_ms or 0) < self._interval_ms
+
+    def _straddles(self, reading: Reading) -> bool:
+        """Return whether energies and emission were read in two intervals."""
+        return _emission_ms(reading) // self._interval_ms != reading.time_ms // self._interval_ms
+
+    def _emission_time(self, reading: Reading) -> int:
+        """Return when the emission was read; where every poll straddles an interval's end, with the energies."""
+        return reading.time_ms if self._straddles(reading) else _emission_ms(reading)
+
     def feed(self, reading: Reading, schedule: FactorSchedule) -> list[Record]:
         """Take a reading, or with no emission in it its energies; return the records it closed in order of time."""
         totals = self._integrator.forward_mwh, self._integrator.reverse_mwh
@@ -153,17 +165,18 @@ class GeneratingUnit(Metering):
         self._unit.exchanged |= reading.exchanged
         measured = None if reading.emission_ng is None else self._take_emission(reading, reading.emission_ng)
         records = list(self._both(closed, measured, totals))
-        if self._emission.last_time_ms == reading.time_ms:
+        if self._emission.last_time_ms == self._emission_time(reading):
             self._unit.exchanged = self._unit.broken = False
         return records
 
     def _take_emission(self, reading: Reading, emission_ng: int) -> Closed | None:
         """Return what the emission closes; None when it can't be used."""
-        unit, register_mg = self._unit, self._with_the_energies(reading, emission_ng // _NG_PER_MG)
+        unit, register_mg = self._unit, emission_ng // _NG_PER_MG
         is_first = self._emission.last_time_ms is None
         try:
             measured = self._emission.feed_one(
-                reading.time_ms, register_mg, 0, FactorSchedule(), exchanged=unit.exchanged or unit.broken
+                *(self._emission_time(reading), register_mg, 0, FactorSchedule()),
+                exchanged=unit.exchanged or unit.broken,
             )
         except (IntegrationError, OverflowError) as error:
             log.error("the emission can't be used: %s", error, extra={"about": self.meter})
@@ -172,30 +185,21 @@ class GeneratingUnit(Metering):
             unit.total_ug = register_mg * _UG_PER_MG % EMISSION_END_UG
         self._emission_doubt.taken(_as_doubted(reading, emission_ng))
         self._complete_ms, self._lacking = reading.time_ms, False
-        self._former = _emission_ms(reading), emission_ng // _NG_PER_MG
         return measured
-
-    def _with_the_energies(self, reading: Reading, register_mg: int) -> int:
-        """Return what the emission register had, in mg, when the energies were read; as it is where nobody can tell."""
-        if self._former is None or reading.exchanged:
-            return register_mg
-        former_ms, former_mg = self._former
-        late_ms, rise_mg = _emission_ms(reading) - reading.time_ms, register_mg - former_mg
-        if late_ms <= 0 or reading.time_ms < former_ms or rise_mg < 0:
-            return register_mg
-        return register_mg - rise_mg * late_ms // (late_ms + reading.time_ms - former_ms)
 
     def _relocate(self, last_ms: int, schedule: FactorSchedule) -> list[Record]:
         totals = self._integrator.forward_mwh, self._integrator.reverse_mwh
-        by_ms = last_ms - (self.last_time_ms or 0)
+        energy_ms = self.last_time_ms or 0
         closed = self._integrator.relocate(last_ms, self._own(schedule))
-        self._complete_ms = self._former = None
+        self._complete_ms = None
         self._emission_doubt.forget()
         emission_ms = self._emission.last_time_ms
         if emission_ms is None:
             return list(self._both(closed, None, totals))
         self._break_off()
-        measured = self._emission.relocate(max(emission_ms + by_ms, 0), FactorSchedule())
+        # Read with the energies or just after them, it goes with them; it may not end up in another interval.
+        behind_ms = max(energy_ms - emission_ms, 0)
+        measured = self._emission.relocate(max(last_ms - behind_ms, 0), FactorSchedule())
         return list(self._both(closed, measured, totals))
 
     def _break_off(self) -> None:

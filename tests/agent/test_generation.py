@@ -96,15 +96,45 @@ def test_an_emission_read_after_the_energies_is_of_its_own_time(late_ms: tuple[i
     assert [record.carbon_forward_ug for record in whole] == [(SLOT - 100) * 10**6, SLOT * 10**6]
 
 
-def test_a_late_emission_register_that_starts_anew_is_taken_as_it_is() -> None:
-    """Nothing lies between a register's end and its beginning; what it shows from then on is counted whole."""
-    one = unit(emission_rollover_kg=Decimal(1_000_000))
-    kilograms = (999_000, 999_900, 500, 500)
-    readings = [
-        reading(START + n * SLOT, n, found, emission_ms=START + n * SLOT + (5000 if n else 0))
-        for n, found in enumerate(kilograms)
+def test_a_poll_on_both_sides_of_an_intervals_end_is_left_aside() -> None:
+    """Flow ends a minute before: neither energy nor emission gets into the next quarter of an hour."""
+    one = unit()
+    minute = 60_000
+    polls = [
+        reading(START, 0, 0, emission_ms=START + 500),
+        reading(START + 14 * minute, 14, 28, emission_ms=START + 14 * minute + 500),
+        reading(START + SLOT - 100, 14, 28, emission_ms=START + SLOT + 400),
+        reading(START + SLOT + minute, 14, 28, emission_ms=START + SLOT + minute + 500),
     ]
-    assert emitted_kg(feed(one, *readings)) == 1500
+    assert [one.doubts(taken) or not one.feed(taken, DISPATCHED) for taken in polls[:3]] == [True, True, True]
+    (record,) = of(IntervalRecord, feed(one, polls[3]))
+    assert (record.start_ms, record.forward_mwh, record.carbon_forward_ug) == (START, 14, 28 * UG_PER_KG)
+
+
+def test_polls_that_all_straddle_lose_nothing() -> None:
+    """After an interval without a whole poll, the emission counts with the energies' time."""
+    one = unit()
+    times = [START, *(START + n * SLOT - 1 for n in range(1, 9))]
+    records = feed(one, *(reading(time, n, n, emission_ms=time + 2) for n, time in enumerate(times)))
+    records += feed(one, reading(START + 8 * SLOT + 60_000, 9, 9), reading(START + 9 * SLOT, 9, 9))
+    assert emitted_kg(records) == 9
+    assert sum(record.forward_mwh for record in of(IntervalRecord, records)) == 9
+    spans = [(record.start_ms, record.duration_ms) for record in of(IntervalRecord, records)]
+    assert spans == [(START + n * SLOT, SLOT) for n in range(9)]
+
+
+def test_a_clock_that_is_set_leaves_energy_and_emission_in_the_same_intervals() -> None:
+    """The emission of the last poll goes where its energies go, though it was read after them."""
+    one = unit()
+    feed(one, *(reading(START + n, n, n, emission_ms=START + n + 5000) for n in (0, 60_000)))
+    leapt = one.leap(3 * SLOT - 61_000, START + 3 * SLOT - 1000, DISPATCHED)
+    assert [record.start_ms for record in of(IntervalRecord, leapt)] == [START]
+    records = feed(one, reading(START + 4 * SLOT, 120_000, 120_000))
+    spans = [
+        (record.start_ms, record.forward_mwh > 0, record.carbon_forward_ug > 0)
+        for record in of(IntervalRecord, records)
+    ]
+    assert spans == [(START + 2 * SLOT, True, True), (START + 3 * SLOT, True, True)]
 
 
 def test_a_freeze_has_both_totals() -> None:

@@ -3,6 +3,7 @@
 import json
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -22,6 +23,9 @@ from wire import topics
 from wire.envelope import KeyRing, open_envelope
 from wire.keys import load_public
 from wire.records import EventCode, FactorQuality, FreezeKind, FreezeSource, Quality
+
+# Tests are no packages (importmode=importlib): what they share is found by its directory.
+sys.path.insert(0, str(Path(__file__).parent))
 
 SPEED = 720
 START_UP_S = 6.0

@@ -25,7 +25,7 @@ class Term(IntEnum):
     LOADS = 2  # 负荷
     LOSSES = 3  # 网损
     NEGATIVE_SOURCES = 4  # sources that took power: pumped storage, exports
-    STORAGES = 5  # 储能: charged less discharged
+    STORAGES = 5  # 储能充电: charged; what they discharge is in the sources
     DROPPED = 6  # at dead nodes, and at those with unusable measurements
     IMBALANCE = 7  # 不平衡
     WITHOUT_FACTOR = 8

@@ -23,7 +23,7 @@ _BALANCE: Final = {
     "loads": "loads 负荷",
     "losses": "losses 网损",
     "negative_sources": "negative generation 负出力",
-    "storages": "storage, net 储能净充",
+    "storages": "storages, charged 储能充电",
     "dropped": "dropped at dead nodes 舍弃",
     "imbalance": "of unbalanced power 不平衡功率",
     "residual": "residual 残差",

@@ -102,16 +102,18 @@ def balance(used: Powers, flow: CarbonFlow) -> dict[str, dict[str, int]]:
     loads = [power for power in used.loads[0::LOAD] if not math.isnan(power)]
     flows = _net_flows(used)
     storages = [
-        charge - discharge
+        (charge, discharge)
         for charge, discharge in zip(used.storages[0::TANK], used.storages[1::TANK], strict=True)
         if not math.isnan(charge) and not math.isnan(discharge)
     ]
+    # What discharges or feeds in is a source, in energy as in carbon.
+    fed_in = [discharge for _, discharge in storages] + [0.0 - power for power in loads if power < 0]
     megawatts = {
-        "sources": math.fsum(power for power in sources if power > 0) - math.fsum(p for p in loads if p < 0),
+        "sources": math.fsum(power for power in sources if power > 0) + math.fsum(fed_in),
         "loads": math.fsum(power for power in loads if power > 0),
         "negative_sources": 0.0 - math.fsum(power for power in sources if power < 0),
         "losses": math.fsum(flows),
-        "storages": math.fsum(storages),
+        "storages": math.fsum(charge for charge, _ in storages),
         "imbalance": math.fsum(number for number in flow.imbalances_megawatts if not math.isnan(number)),
     }
     mwh = {name: _whole(power * used.hours * _MWH_PER_MEGAWATT_HOUR) for name, power in megawatts.items()}

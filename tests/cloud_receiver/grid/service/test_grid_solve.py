@@ -138,6 +138,23 @@ def test_the_balance_closes_in_whole_numbers(bench: Bench) -> None:
     assert energy["sources"] == 28_250_000_000
 
 
+@pytest.mark.parametrize(("charge", "discharge"), [(2.0, 0.0), (0.0, 2.0)])
+def test_what_a_storage_discharges_comes_from_the_sources(tmp_path: Path, charge: float, discharge: float) -> None:
+    bench = Bench(tmp_path, STORING)
+    solution = solved(bench, storing(charge, discharge))
+    assert solution.flow is not None
+    told = balance(solution.used, solution.flow)
+    quarter = 250_000_000  # mWh of a slot for 1 MW
+    energy = told["energy_mwh"]
+    # The unit gives so much more or less, and the storage what it lacks.
+    assert energy["sources"] == pytest.approx((113 + charge) * quarter, abs=5)
+    assert energy["storages"] == pytest.approx(charge * quarter, abs=5)
+    out = sum(energy[name] for name in ("loads", "losses", "negative_sources", "storages", "imbalance"))
+    assert abs(energy["sources"] - out) <= 5
+    assert told["carbon_ug"]["storages"] == pytest.approx(charge * 0.8 * 0.25 * 1e12, abs=5)
+    bench.engine.dispose()
+
+
 class Fake:
     """A flow as far as the fallback looks at it."""
 

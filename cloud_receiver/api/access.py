@@ -21,7 +21,7 @@ log = logging.getLogger("diantan.api")
 
 _MOST_CLIENTS: Final = 10_000
 _FAILURES_PER_MINUTE: Final = 20
-"""Wrong tokens of an address; whoever guesses learns nothing in a lifetime, and here costs nothing either."""
+"""Wrong tokens of an address that are told apart from too many requests; nobody guesses one in a lifetime."""
 _MINUTE_S: Final = 60.0
 _LONGEST_HEADER: Final = 1024
 _CHALLENGE: Final = 'Bearer realm="diantan"'
@@ -37,13 +37,13 @@ class Budget:
         self._seconds = seconds
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait_s(self, client: str, *, take: bool = True) -> float:
+    def wait_s(self, client: str) -> float:
         """Take one of a client's requests; return 0, or after how many seconds there will be one."""
         now = self._seconds()
         left, since = self._left.pop(client, (self._most, now))
         left = min(self._most, left + (now - since) * self._most / _MINUTE_S)
         granted = left >= 1
-        self._left[client] = (left - (granted and take), now)
+        self._left[client] = (left - granted, now)
         while len(self._left) > _MOST_CLIENTS:
             self._left.popitem(last=False)
         return 0.0 if granted else (1 - left) * _MINUTE_S / self._most
@@ -87,13 +87,12 @@ class Gate:
         return address
 
     def _holder(self, request: web.Request, address: str, role: Role) -> Token:
-        if (wait := self._failures.wait_s(address, take=False)) > 0:
-            raise _too_many(wait)
         secret = _secret(request.headers.get("Authorization", ""))
         token = None if secret is None else self._known().find(secret)
         if token is None:
-            if secret is not None:
-                self._failures.wait_s(address)
+            # Who has a token is let in whatever others of the address guess: behind a proxy all are of one address.
+            if secret is not None and (wait := self._failures.wait_s(address)) > 0:
+                raise _too_many(wait)
             detail = "expected a token: Authorization: Bearer TOKEN" if secret is None else "the token is unknown"
             error = "" if secret is None else ', error="invalid_token"'
             # A browser asks for a name and a password: the password is the token.

@@ -113,16 +113,17 @@ def test_a_file_that_others_may_use_stops_the_start(tmp_path: Path) -> None:
         ask(tmp_path, lambda client: client.get(NODES), tokens_file=file)
 
 
-def test_guesses_are_counted_by_address(tmp_path: Path) -> None:
-    async def work(client: Client) -> tuple[list[int], Answer]:
+def test_guesses_are_counted_by_address_and_keep_no_other_client_of_it_out(tmp_path: Path) -> None:
+    async def work(client: Client) -> tuple[list[Answer], Answer]:
         secret, client.token = client.token, "guess"
-        statuses = [(await client.get(NODES)).status for _ in range(21)]
-        client.token = secret
-        return statuses, await client.get(NODES)
+        guesses = [await client.get(NODES) for _ in range(21)]
+        client.token = secret  # of the same address, as all are behind a proxy
+        return guesses, await client.get(NODES)
 
-    statuses, after = ask(tmp_path, work, role=Role.READ)
-    assert statuses == [401] * 20 + [429]
-    assert (after.status, 1 <= int(after.headers["Retry-After"]) <= 4) == (429, True)
+    guesses, after = ask(tmp_path, work, role=Role.READ)
+    assert [answer.status for answer in guesses] == [401] * 20 + [429]
+    assert 1 <= int(guesses[-1].headers["Retry-After"]) <= 4
+    assert after.status == 200
 
 
 def test_requests_are_counted_by_token(tmp_path: Path) -> None:
@@ -144,7 +145,6 @@ def test_a_budget_fills_again() -> None:
     assert budget.wait_s("b") == 0.0
     now[0] = 2.5
     assert [budget.wait_s("a") for _ in range(3)] == [0.0, 0.0, pytest.approx(0.5)]
-    assert budget.wait_s("c", take=False) == 0.0
     for number in range(20_000):
         budget.wait_s(str(number))
     assert len(budget._left) == 10_000

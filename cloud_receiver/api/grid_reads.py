@@ -19,7 +19,7 @@ from cloud_receiver.database import reading as reading_transaction
 from cloud_receiver.grid import history, history_text, shelf, show_slot
 from cloud_receiver.grid.analysis import reading
 from cloud_receiver.grid.analysis.fields import Row
-from cloud_receiver.grid.analysis.periods import By, Span, SpanError, period_of
+from cloud_receiver.grid.analysis.periods import By, Span, SpanError, period_of, utc
 from cloud_receiver.grid.analysis.tally import Table, Tally
 from cloud_receiver.grid.history import HistoryError, Query
 from cloud_receiver.grid.model import NodeKind
@@ -166,7 +166,13 @@ class GridReads:
         async def make() -> tuple[object, str | None]:
             async with self._turns:
                 rows, more = await self._page(query, page, _writer(query, form))
-            following = None if more is None else str(request.rel_url.update_query(cursor=more))
+            if more is None:
+                return _content(query, rows, form, None), None
+            asked = {"cursor": more}
+            if "from" not in request.query:
+                # The newest day may be another one when the next page is asked for.
+                asked |= {"from": utc(span.first_ms), "to": utc(span.end_ms)}
+            following = str(request.rel_url.update_query(asked))
             return _content(query, rows, form, following), following
 
         tag = tag_of(request.rel_url, query, form, stored)

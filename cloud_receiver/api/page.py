@@ -17,7 +17,7 @@ _STYLE: Final = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#1b2733}"
     "table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}caption{text-align:left;font-weight:600}"
     "th,td{padding:.25rem .6rem;border-bottom:1px solid #d5dde5;text-align:left}"
-    "th{font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "thead th{font-weight:600}tbody th{font-weight:400}.n{text-align:right;font-variant-numeric:tabular-nums}"
     ".f{background:#fff3d6}.u{color:#a03030}code{overflow-wrap:anywhere}"
 )
 _KINDS: Final = (
@@ -52,6 +52,7 @@ _TERMS: Final = (
     ("未追踪 Untraced", "undefined_energy_kwh", "untraced_kg"),
     ("残差 Residual", None, "residual_kg"),
 )
+_RIGHT: Final = ' class="n"'  # headings with a unit are those of numbers
 
 
 def page(stored: StoredSlot | None, balance: Row | None, centre: str) -> str:
@@ -85,16 +86,15 @@ def _page(stored: StoredSlot | None, balance: Row | None, centre: str) -> Iterat
 
 
 def _nodes(heading: str, rows: list[dict[str, Any]]) -> Iterator[str]:
-    yield (
-        f"<table><caption>{heading} ({len(rows)})</caption><thead><tr><th>节点 Node</th><th>名称 Name</th>"
-        '<th class="n">碳因子 Factor, kgCO₂/kWh</th><th>来源 Origin</th><th>质量 Quality</th>'
-        '<th class="n">通量 Through-flow, MW</th></tr></thead><tbody>\n'
+    heads = _heads(
+        "节点 Node", "名称 Name", "碳因子 Factor, kgCO₂/kWh", "来源 Origin", "质量 Quality", "通量 Through-flow, MW"
     )
+    yield f"<table><caption>{heading} ({len(rows)})</caption>{heads}"
     for row in rows:
         factor, flux, origin = row["factor_kg_per_kwh"], row["through_flow_mw"], row["origin"]
         mark = ' class="u"' if factor is None else "" if origin == "solved" else ' class="f"'
         yield (
-            f"<tr{mark}><td>{escape(str(row['node']))}</td><td>{escape(str(row['name']))}</td>"
+            f'<tr{mark}><th scope="row">{escape(str(row["node"]))}</th><td>{escape(str(row["name"]))}</td>'
             f'<td class="n">{"未定义 undefined" if factor is None else escape(str(factor))}</td>'
             f"<td>{_ORIGINS.get(origin, '')}</td><td>{_QUALITIES.get(row['quality'], '')}</td>"
             f'<td class="n">{"" if flux is None else f"{flux:.3f}"}</td></tr>\n'
@@ -102,14 +102,17 @@ def _nodes(heading: str, rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "</tbody></table>\n"
 
 
+def _heads(*headings: str) -> str:
+    cells = (f'<th scope="col"{_RIGHT if "," in heading else ""}>{heading}</th>' for heading in headings)
+    return f"<thead><tr>{''.join(cells)}</tr></thead><tbody>\n"
+
+
 def _balance(balance: Row) -> Iterator[str]:
-    yield (
-        "<table><caption>平衡 Balance</caption><thead><tr><th></th>"
-        '<th class="n">电量 Energy, kWh</th><th class="n">碳量 Carbon, kgCO₂</th></tr></thead><tbody>\n'
-    )
+    heads = _heads("项目 Term", "电量 Energy, kWh", "碳量 Carbon, kgCO₂")
+    yield f"<table><caption>平衡 Balance</caption>{heads}"
     for heading, energy, carbon in _TERMS:
         amounts = ("" if energy is None else _exact(balance[energy], 6), _exact(balance[carbon], 9))
-        yield f'<tr><td>{heading}</td><td class="n">{amounts[0]}</td><td class="n">{amounts[1]}</td></tr>\n'
+        yield f'<tr><th scope="row">{heading}</th><td class="n">{amounts[0]}</td><td class="n">{amounts[1]}</td></tr>\n'
     yield "</tbody></table>\n"
 
 

@@ -1,23 +1,22 @@
 """What a request asks for: its parameters, each there once and known, and the form of the answer."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
 
 from cloud_receiver.api.problems import ProblemError, bad_request
-from cloud_receiver.grid.analysis.periods import SLOT_MS, By, Span
+from cloud_receiver.grid.analysis.periods import SLOT_MS, By, Span, is_zone
 
 _DAY_SLOTS: Final = 96
 LONGEST_DAYS: Final = {By.SLOT: 31, By.DAY: 100, By.MONTH: 400}
 """Of one request. More is asked for in parts: the answer is made while readings are taken in."""
 MOST_ROWS: Final = 10_000
 DEFAULT_ROWS: Final = 1000
-_LONGEST_NAME: Final = 256
 
 
 class Form(Enum):
@@ -25,6 +24,13 @@ class Form(Enum):
 
     JSON = "application/json"
     CSV = "text/csv; charset=utf-8"
+
+
+_RANGES: Final[Mapping[Form, tuple[str, ...]]] = {
+    Form.JSON: ("application/json", "application/*", "*/*"),
+    Form.CSV: ("text/csv", "text/*", "*/*"),
+}
+_QUALITY: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +62,27 @@ def form_of(request: web.Request) -> Form:
         if wanted.upper() not in Form.__members__:
             raise bad_request(f"format: expected json or csv, found {wanted[:40]!r}")
         return Form[wanted.upper()]
-    accept = request.headers.get("Accept", "*/*")
-    weights: list[tuple[float, Form]] = []
-    for part in accept.split(","):
+    accepted: dict[str, float] = {}
+    for part in (request.headers.get("Accept") or "*/*").split(","):
         media, _, rest = part.partition(";")
-        quality = _quality(rest)
         media = media.strip().lower()
-        if media in {"application/json", "application/*", "*/*", ""}:
-            weights.append((quality, Form.JSON))
-        elif media in {"text/csv", "text/*"}:
-            weights.append((quality, Form.CSV))
-    best = max((weight for weight, _ in weights), default=0.0)
-    if best <= 0:
+        accepted[media] = max(_quality(rest), accepted.get(media, 0.0))
+    # Of each form the range that says most of it counts (RFC 9110, 12.5.1).
+    qualities = {
+        form: next((accepted[media] for media in ranges if media in accepted), 0.0) for form, ranges in _RANGES.items()
+    }
+    best = max(qualities, key=qualities.__getitem__)  # JSON where they are equal
+    if not qualities[best]:
         raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, "expected Accept: application/json or text/csv")
-    return next(form for weight, form in weights if weight == best)
+    return best
 
 
 def _quality(parameters: str) -> float:
+    """Return the weight of a range, 0 to 1; of one that is no number 0."""
     for part in parameters.split(";"):
         name, _, value = part.partition("=")
         if name.strip().lower() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
+            return float(value) if _QUALITY.fullmatch(value.strip()) else 0.0
     return 1.0
 
 
@@ -95,10 +98,8 @@ def by_of(request: web.Request, default: By) -> By:
 def zone_of(request: web.Request, default: str) -> str:
     """Return whose days are meant."""
     text = request.query.get("zone", default)
-    try:
-        ZoneInfo(text[:_LONGEST_NAME])
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise bad_request(f"zone: expected a time zone such as Asia/Shanghai, found {text[:40]!r}") from None
+    if not is_zone(text):
+        raise bad_request(f"zone: expected a time zone such as Asia/Shanghai, found {text[:40]!r}")
     return text
 
 

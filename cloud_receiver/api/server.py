@@ -162,13 +162,17 @@ class Api:
             headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
             return ProblemError(HTTPStatus(error.status), error.reason, headers=headers).response()
         except SQLAlchemyError as error:
-            log.warning("%s %s: the store failed: %s", request.method, request.path, str(error).splitlines()[0])
+            log.warning("%s: the store failed: %s", _asked(request), str(error).splitlines()[0])
             headers = {"Retry-After": "10"}
             return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the store can't be used", headers=headers).response()
         except (ConnectionError, asyncio.CancelledError):
             raise
+        except OSError as error:  # no room for a body, most likely
+            log.warning("%s: %s", _asked(request), error.strerror or error)
+            headers = {"Retry-After": "10"}
+            return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "no file can be written", headers=headers).response()
         except Exception:
-            log.exception("%s %s", request.method, request.path)
+            log.exception("%s", _asked(request))
             return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "this can't be answered").response()
 
     @staticmethod
@@ -192,6 +196,11 @@ class Api:
             return await sending.send(request, content, page.CONTENT_TYPE, headers)
 
         return answer
+
+
+def _asked(request: web.Request) -> str:
+    # As it came, where a line end is %0A: none may write lines of a log.
+    return f"{request.method} {request.rel_url.raw_path[:200]}"
 
 
 class _Full(asyncio.Protocol):

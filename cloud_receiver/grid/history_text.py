@@ -11,8 +11,8 @@ from cloud_receiver.grid.analysis.periods import utc
 from cloud_receiver.grid.history import KINDS, TERMS, Query
 from cloud_receiver.report_text import aligned, printable
 
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet takes for a formula."""
+FORMULAS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+"""How a cell begins that a spreadsheet takes for a formula, those of East Asia in wide characters too."""
 
 
 def json_lines(query: Query, rows: Iterable[Row]) -> Iterator[str]:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from diantan_core import day_start_ms, next_day_start_ms, next_month_start_ms
 
 SLOT_MS: Final = 900_000
 _NOON: Final = 12
+_LONGEST_ZONE: Final = 256
 _NAMED: Final = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 """Years whose days, in any time zone, are within the range of the store's times."""
@@ -87,6 +88,16 @@ def periods(span: Span, by: By, zone: str) -> Iterator[Period]:
         period = period_of(time_ms, by, zone)
         yield period
         time_ms = period.end_ms
+
+
+def is_zone(name: str) -> bool:
+    """Return whether days can be counted in a time zone: the machine's files and the core's both have it."""
+    try:
+        ZoneInfo(name[:_LONGEST_ZONE])
+        day_start_ms(0, name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def utc(time_ms: int) -> str:

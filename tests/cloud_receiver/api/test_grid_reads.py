@@ -127,6 +127,19 @@ def test_pages_make_the_whole(tmp_path: Path) -> None:
     assert link.endswith('>; rel="next"')
 
 
+def test_pages_go_on_though_a_new_day_begins(tmp_path: Path) -> None:
+    async def pages(client: Client) -> tuple[list[Any], Answer]:
+        whole = (await client.get("/v1/grid/factors")).json["rows"]
+        first = await client.get("/v1/grid/factors?limit=2")
+        engine = database.open_store("sqlite:///receiver.sqlite", tmp_path)
+        solve(engine, {DAY_MS + 100 * SLOT_MS: scaled(small().snapshot, 1)}, DAY_MS + 110 * SLOT_MS)
+        engine.dispose()
+        return whole[2:], await client.get(first.json["next"])
+
+    rest, second = ask(tmp_path, pages)
+    assert (second.status, second.json["rows"]) == (200, rest)
+
+
 def test_pages_of_a_day_that_begins_before_the_span(tmp_path: Path) -> None:
     async def pages(client: Client) -> tuple[Answer, Answer]:
         path = "/v1/grid/factors?from=2026-07-01T00:15%2B08:00&to=2026-07-01T00:45%2B08:00&by=day"
@@ -183,6 +196,7 @@ def test_an_answer_that_still_holds_is_not_sent_again(tmp_path: Path) -> None:
         ("factors?by=year", 400, "by: expected slot, day or month"),
         ("factors?zone=Mars/Olympus", 400, "zone: expected a time zone"),
         ("factors?zone=../../etc/passwd", 400, "zone: expected a time zone"),
+        ("factors?zone=right/UTC", 400, "zone: expected a time zone"),
         ("factors?limit=0", 400, "limit: expected 1 to 10000"),
         ("factors?limit=99999999", 400, "limit: expected 1 to 10000"),
         ("factors?cursor=5", 400, "cursor: expected that of an answer"),
@@ -209,8 +223,25 @@ def test_mistakes_are_problem_details(tmp_path: Path, path: str, status: int, sa
     assert said in found.json["detail"]
 
 
-def test_what_nobody_can_take_is_not_sent(tmp_path: Path) -> None:
-    assert get(tmp_path, "/v1/grid/nodes", headers={"Accept": "image/png"}).status == 406
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("*/*", "application/json"),
+        ("text/*", "text/csv; charset=utf-8"),
+        ("text/html, */*;q=0.8", "application/json"),
+        ("application/json;q=0.5, text/csv", "text/csv; charset=utf-8"),
+        ("application/json;q=0, */*", "text/csv; charset=utf-8"),  # of each form the range that says most counts
+        ("TEXT/CSV; Q=0.1", "text/csv; charset=utf-8"),
+        ("image/png", None),
+        ("text/csv;q=0", None),
+        ("text/csv;q=nan", None),
+        ("text/csv;q=inf", None),
+    ],
+)
+def test_the_form_is_one_that_the_client_takes(tmp_path: Path, accept: str, form: str | None) -> None:
+    found = get(tmp_path, "/v1/grid/nodes", headers={"Accept": accept})
+    expected = (406, "application/problem+json") if form is None else (200, form)
+    assert (found.status, found.headers["Content-Type"]) == expected
 
 
 def test_a_store_without_slots(tmp_path: Path) -> None:
@@ -220,6 +251,20 @@ def test_a_store_without_slots(tmp_path: Path) -> None:
     nodes, factors, page = ask(tmp_path, work, fill=False)
     assert (nodes.status, factors.status, page.status) == (404, 400, 200)
     assert "尚无已求解的时段" in page.body.decode()
+
+
+def test_a_request_writes_no_lines_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(client: Client) -> Answer:
+        engine = database.open_store("sqlite:///receiver.sqlite", tmp_path)
+        with database.writing(engine) as connection:
+            connection.exec_driver_sql("ALTER TABLE grid RENAME TO elsewhere")
+        engine.dispose()
+        return await client.get("/v1/grid/nodes/a%0Ano%20line/factors")
+
+    assert ask(tmp_path, work).status == 503
+    assert [record.message.partition(": ")[0] for record in caplog.records if record.levelname == "WARNING"] == [
+        "GET /v1/grid/nodes/a%0Ano%20line/factors"
+    ]
 
 
 def test_other_methods_are_told_what_there_is(tmp_path: Path) -> None:

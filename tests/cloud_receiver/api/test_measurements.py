@@ -1,6 +1,7 @@
 """What feeds tell over HTTP: all of it checked, stored once, answered after the commit."""
 
 import asyncio
+import errno
 import gzip
 import json
 import zlib
@@ -263,6 +264,21 @@ def test_wrong_lengths_are_refused(tmp_path: Path, length: str) -> None:
         return await raw(client.port, head.encode())
 
     assert ask(tmp_path, work).startswith(b"HTTP/1.0 400 ")
+    assert stored(tmp_path) == []
+
+
+def test_a_body_for_which_there_is_no_room_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(measurements.Measurements, "_receive", full)
+    answer = post(tmp_path, DOCUMENT, path=f"{PATH}?")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        f"POST {PATH}: No space left on device"
+    ]
     assert stored(tmp_path) == []
 
 

@@ -207,6 +207,8 @@ def test_names_are_no_formulas() -> None:
     row = {field.name: None for field in query.fields} | {"load": "=cmd()", "node": "S1", "energy_kwh": -5}
     (line,) = list(csv.DictReader(io.StringIO("".join(history_text.csv_lines(query, [row])))))
     assert (line["load"], line["energy_kwh"]) == ("'=cmd()", "-0.000005")
+    wide = history_text.plain_csv([{"node": "＝1+1", "name": "东厂"}])  # as spreadsheets of East Asia take it
+    assert wide == "node,name\n'＝1+1,东厂\n"
 
 
 @pytest.mark.parametrize("span", ["2026-07-01", "2026-07"])

@@ -8,6 +8,9 @@ from cloud_receiver.levels.speak import Repetition
 
 SETTLE_MS: Final = 120_000
 """How long nothing new is to be said of a slot before it is compared: a correction is first said by one side."""
+BURST_BYTES: Final = 64 << 20
+"""Of statements that a partner may say at once: what waited while it, or this centre, was away."""
+BYTES_PER_S: Final = 4096
 LONGEST_MS: Final = 1_800_000
 """When a slot is compared although there is always something new."""
 
@@ -40,6 +43,23 @@ class Changed:
 
 
 @dataclass(slots=True)
+class Allowance:
+    """How much a partner may still add to the store: its word is believed, its program may be mad."""
+
+    _left: int = BURST_BYTES
+    _at_ms: int = 0
+
+    def take(self, size: int, now_ms: int) -> bool:
+        """Return whether a statement of so many bytes may be stored."""
+        self._left = min(BURST_BYTES, self._left + max(now_ms - self._at_ms, 0) * BYTES_PER_S // 1000)
+        self._at_ms = now_ms
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
+
+
+@dataclass(slots=True)
 class State:
     """How far this centre has come with one partner."""
 
@@ -50,4 +70,6 @@ class State:
     owed: set[int] = field(default_factory=set)
     """Issues of what was received and stored, which the other side doesn't know yet."""
     changed: Changed = field(default_factory=Changed)
+    allowance: Allowance = field(default_factory=Allowance)
+    flooded: bool = False
     troubled: bool = False

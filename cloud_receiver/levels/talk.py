@@ -201,6 +201,8 @@ class Talk:
                 partner, _ = self._partners[self._topics[message.topic]]
                 try:
                     statement = hear.verified(partner, self._own, message.topic, message.payload, now_ms)
+                    if not self._allowed(connection, partner, statement, len(message.payload)):
+                        continue
                     with connection.begin_nested():
                         news = hear.take(
                             connection, partner, statement, topic=message.topic, envelope=message.payload, now_ms=now_ms
@@ -214,6 +216,18 @@ class Talk:
                     heard.append((partner.centre, statement, news))
             if refused:
                 self._quarantine.store(connection, refused, [], now_ms)
+
+    def _allowed(self, connection: Connection, partner: Partner, statement: Statement, size: int) -> bool:
+        if not statement.forward_mwh or book.knows(connection, partner.centre, Side.THEIRS, statement.issued_ms):
+            return True  # nothing of it is stored
+        state = self._states[partner.centre]
+        allowed = state.allowance.take(size, self._clock.now_ms())
+        if not allowed:
+            self.figures.refused += 1
+            if not state.flooded:
+                log.warning("centre %s says more than can be kept: what is beyond is heard later", partner.centre)
+            state.flooded = True
+        return allowed
 
     async def _say(self, partner: Partner, link: LevelLink, state: State, now_ms: int) -> None:
         with reading(self._engine) as connection:

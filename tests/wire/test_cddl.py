@@ -4,6 +4,7 @@ The validator (pycddl) takes any key for one of `* int => extension`, so that li
 no unknown keys anyway. Some wrong types it lets pass; tests/core/test_batch_malformed.py holds the decoder to those.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,7 @@ def test_messages(name: str) -> None:
 def test_statements_between_centres() -> None:
     column = (1, None)
     stated = Statement("a", "b", "n", NOW, 900_000, NOW, *[column] * 6, (NOW,), 2000, 10, (TOTALS, None))
+    stated = replace(stated, origins=(Origin.SOLVED, Origin.OFFICIAL))
     bare = Statement("a", "b", "n", NOW, 900_000, NOW, *[()] * 6)
     for message in (stated, bare):
         schema("statement").validate_cbor(message.encode())

@@ -12,7 +12,7 @@ from cloud_receiver import schema
 from cloud_receiver.database import reading, writing
 from cloud_receiver.grid import findings, shelf, telemetry
 from cloud_receiver.grid.kept import KeptSlot, NodeQuality, NodeResults, Powers, of
-from cloud_receiver.levels import book
+from cloud_receiver.levels import book, state
 from cloud_receiver.levels.partner import Side
 from cloud_receiver.quarantine import Quarantine
 from wire.envelope import KeyRing, Signer
@@ -391,3 +391,22 @@ def test_what_was_not_heard_is_said_again_under_the_present_key_and_node(boundar
         with reading(centre.engine) as connection:
             assert book.unconfirmed(connection, centre.partner.centre) == 0
             assert connection.execute(select(schema.quarantine)).all() == []
+
+
+def test_a_partner_cannot_fill_the_store(boundary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(forged(boundary)[1])
+    monkeypatch.setattr(state, "BURST_BYTES", 3 * size + 100)
+    boundary.parent.talk._states["city"].allowance = state.Allowance(3 * size + 100)
+
+    def say(number: int) -> int:
+        for issue in range(number):
+            boundary.wire.deliver(*forged(boundary, issued_ms=100 + issue, forward_mwh=(issue,)))
+        asyncio.run(boundary.parent.talk.round())
+        with reading(boundary.parent.engine) as connection:
+            return len(book.heard(connection, "city"))
+
+    boundary.to(1)
+    assert say(8) == 3
+    assert boundary.wire.acknowledged == 8
+    boundary.clock.wall_ms += 1000 * size // state.BYTES_PER_S + 200
+    assert say(8) > 3

@@ -26,11 +26,12 @@ from wire.topics import TopicError
 CONFIG_VARIABLE = "DIANTAN_RECEIVER_CONFIG"
 DEFAULT_CONFIG = "receiver.toml"
 _YEAR_HOURS = 8784
+_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 _SHOW = "commands-show"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage."""
+    """Run the command; return the exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 ended."""
     options = parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         status: int | None = options.run(options)
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SQLAlchemyError as error:
         print(f"diantan-receiver: the store failed: {str(error).splitlines()[0]}", file=sys.stderr)  # noqa: T201
         return 1
+    except KeyboardInterrupt:
+        print("diantan-receiver: interrupted", file=sys.stderr)  # noqa: T201  # Ctrl-C
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe (head, less) has had enough; nothing more can be said to it.
         sys.stderr.close()

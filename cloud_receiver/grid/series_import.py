@@ -30,6 +30,7 @@ ATTEMPTS: Final = 24
 _IN_MEMORY: Final = 32 << 20
 _HEAD: Final = struct.Struct("<qI")
 _ONE_PROGRESS: Final = 100  # slots
+_ONE_TURN: Final = 32  # slots, or lines that are none
 
 
 def measurements(snapshot: Snapshot) -> int:
@@ -81,24 +82,30 @@ async def enter(
     progress = Progress(seconds)
     meter = _Meter(progress, seconds)
     told = Told(skip_bad=skip_bad)
+    done = new = 0
     with database.reading(engine) as connection:
         check = Check(shelf.grids(connection), told, max_factor)
     try:
         # What waits until all is checked is not in memory, nor read again from a file that somebody may write to.
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
-            for start_ms, snapshot in series.read(path, check, meter.read):
-                _put(spool, *telemetry.packed(start_ms, snapshot))
-                meter.slot(start_ms, snapshot)
+            for number, slot in enumerate(series.steps(path, check, meter.read)):
+                if slot is not None:
+                    _put(spool, *telemetry.packed(*slot))
+                    meter.slot(*slot)
+                if number % _ONE_TURN == 0:
+                    await asyncio.sleep(0)  # in which an interrupt is heard
             told.raise_any()
             spool.seek(0)
             begun = seconds()
-            done = new = 0
             for chunk in _chunks(spool):
                 if done:
                     await asyncio.sleep(PAUSE_S)
                 new += await _store(engine, feed, chunk, clock.now_ms(), progress)
                 done += len(chunk)
                 meter.stored(done, begun)
+    except asyncio.CancelledError:
+        progress.notice(f"feed {feed}: {done} slots are stored; the same import again stores all of them")
+        raise
     finally:
         progress.clear()
     _tell_skipped(told)

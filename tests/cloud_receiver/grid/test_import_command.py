@@ -1,8 +1,9 @@
 """`diantan-receiver grid import`: topologies and series enter the store whole or not at all, and once."""
 
 import json
+import signal
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,28 @@ def test_what_an_interrupted_import_has_stored_stays(
     assert list(stored(place)) == [JULY_MS + number * SLOT for number in range(35)]
 
 
+@pytest.mark.parametrize("line", [0, 40])
+def test_an_interrupt_is_heard_while_all_is_checked(
+    grid: Grid, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: int
+) -> None:
+    grid(network(place), "--valid-from", JULY)
+    steps = series_import.series.steps
+
+    def interrupted(*arguments: Any) -> Iterator[Any]:
+        for number, step in enumerate(steps(*arguments)):
+            if number == line:
+                signal.raise_signal(signal.SIGINT)
+            yield step
+
+    monkeypatch.setattr(series_import.series, "steps", interrupted)
+    assert grid("--series", str(series(place, 100))) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "feed import: 0 slots are stored; the same import again stores all of them",
+        "diantan-receiver: interrupted",
+    ]
+    assert count(place, "grid_telemetry") == 0
+
+
 def test_others_write_between_two_transactions(grid: Grid, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store is free while the import pauses: a writer that doesn't wait gets in."""
     assert grid(network(place), "--valid-from", JULY) == 0
@@ -233,6 +256,8 @@ def test_others_write_between_two_transactions(grid: Grid, place: Path, monkeypa
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
+        if not seconds:  # a turn while all is checked
+            return
         pauses.append(seconds)
         with database.writing(engine) as connection:
             shelf.notify(connection, 1, 1)
@@ -257,6 +282,8 @@ def test_a_store_in_use_is_waited_for(grid: Grid, place: Path, monkeypatch: pyte
             return enter(*arguments)
 
         async def pause(seconds: float) -> None:
+            if not seconds:  # a turn while all is checked
+                return
             pauses.append(seconds)
             if len(pauses) == 3:
                 other.execute("ROLLBACK")

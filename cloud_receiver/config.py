@@ -7,6 +7,7 @@ from pydantic import Field
 
 from cloud_receiver.api.config import Api
 from cloud_receiver.broker_config import Broker
+from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.grid.config import Grid
 from cloud_receiver.levels.config import Child, Parent
 from cloud_receiver.validation.config import Validation
@@ -88,6 +89,7 @@ class Settings(Section):
     child: tuple[Child, ...] = ()
     checks: Checks = Checks()
     validation: Validation = Validation()
+    estimation: Estimation = Estimation()
     metrics: Metrics = Metrics()
 
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from settings.errors import ConfigError
 from settings.load import load as load_file
-from settings.values import Exact, Flag, Name, PlainName, Section, Zone
+from settings.values import Exact, Flag, Name, PlainName, Section, Whole, Zone
 
 _LARGEST_FILE: Final = 64 << 20  # a province's meters, some hundred bytes each
 
@@ -63,6 +63,15 @@ def _measures(value: str) -> str:
     return value
 
 
+class Verified(Section):
+    """A certificate or an on-site verification (检定) of a meter: error and standard uncertainty, per cent."""
+
+    at: AwareDatetime
+    error_percent: Annotated[Exact, Field(ge=-49, le=49)]
+    u_percent: Annotated[Exact, Field(ge=Decimal("0.001"), le=10)]
+    document: str = ""
+
+
 class Meter(Section):
     """A meter of a station."""
 
@@ -79,6 +88,11 @@ class Meter(Section):
     and flows from the node into a branch."""
     inverted: Flag = False
     """The meter counts the other way round."""
+    class_limit_percent: Annotated[Exact, Field(gt=0, le=50)] | None = None
+    """Maximum permissible error of a charger (充电桩准确度等级), where it is not its meter's class."""
+    dc_output: Flag = False
+    """The charger meters its output (直流侧计量): its conversion loss lies before the meter."""
+    verified: tuple[Verified, ...] = ()
     since: AwareDatetime | None = None
     """From when the meter belongs to the station and is expected to report."""
     until: AwareDatetime | None = None
@@ -132,6 +146,15 @@ class Auxiliary(Section):
     uncertainty_percent: NonNegative = Decimal(20)
 
 
+class StationEstimation(Section):
+    """What is this station's own in remote error estimation (远程误差估计)."""
+
+    enabled: Flag = True
+    days: Annotated[Whole, Field(ge=1, le=400)] | None = None
+    cohort_percent: Annotated[Exact, Field(ge=0, le=10)] | None = None
+    """What all its chargers may have in common, such as those of one make."""
+
+
 class Station(Section):
     """A charging station."""
 
@@ -146,6 +169,7 @@ class Station(Section):
     """Limit of how far the boundaries of two meters' intervals lie apart: clocks, and polling between two readings."""
     loss: Loss = Loss()
     auxiliary: Auxiliary = Auxiliary()
+    estimation: StationEstimation = StationEstimation()
     meter: tuple[Meter, ...]
 
     @property

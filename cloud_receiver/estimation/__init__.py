@@ -1,0 +1,1 @@
+"""Remote estimation of charger metering error (远程误差估计) at the centre, from what it has stored."""

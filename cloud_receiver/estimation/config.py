@@ -1,0 +1,47 @@
+"""`[estimation]` of receiver.toml: when errors are estimated, over what time, and what is known before (先验).
+
+Defaults of what is known before are those of `diantan_core.ErrorEstimator`: made on simulated stations, no standard's.
+"""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from settings.values import Exact, Flag, Section, Whole
+
+Share = Annotated[Exact, Field(gt=0, le=Decimal("0.5"))]
+Uncertainty = Annotated[Exact, Field(ge=0, le=100)]
+PositivePercent = Annotated[Exact, Field(gt=0, le=50)]
+
+
+class Estimation(Section):
+    """Remote error estimation of all stations."""
+
+    enabled: Flag = True
+    """Estimate every night."""
+    days: Annotated[Whole, Field(ge=1, le=400)] = 30
+    """How far back a run over all windows reaches."""
+    full_every_days: Annotated[Whole, Field(ge=1, le=90)] = 7
+    """After so many days a night takes all windows again; between, yesterday's are added."""
+    nightly: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:30"
+    """When the day before is added, by the station's clock: late enough that gateways have sent it."""
+    share_percent: Annotated[Whole, Field(ge=1, le=100)] = 50
+    """Of the process's time that the nightly run may take; it also waits while the intake has work."""
+    master_gain_percent: PositivePercent = Decimal("0.25")
+    """Standard uncertainty of a master meter (总表) without a certificate."""
+    cohort_percent: Uncertainty = Decimal("0.1")
+    """Standard deviation of what all chargers may have in common; 0.3 where a whole make may be off."""
+    sound_percent: PositivePercent = Decimal("0.35")
+    altered_percent: PositivePercent = Decimal(3)
+    altered_share: Share = Decimal("0.1")
+    """The mixture: errors of sound chargers, of altered ones, and the share of those."""
+    offset_s: Annotated[Exact, Field(gt=0, le=3600)] = Decimal(60)
+    """Standard deviation of the chargers' clocks."""
+    u_factor: Annotated[Exact, Field(ge=1, le=10)] = Decimal(1)
+    """Multiplies every standard uncertainty."""
+    flag_above: Annotated[Exact, Field(gt=Decimal("0.5"), lt=1)] = Decimal("0.95")
+    clear_below: Annotated[Exact, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.05")
+    """Probabilities of nonconformity beyond which a charger is flagged (超差), and below which it is clear (合格)."""
+    anchor_drift_percent_per_year: Uncertainty = Decimal("0.1")
+    """How much less sure a certificate or verification is for each year of its age; added as a square."""

@@ -1,0 +1,108 @@
+"""Reading from the store what an estimate needs, day by day: short reads, between which the intake goes on."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Engine, func, select
+
+from cloud_receiver.checks.model import Context, IntervalRow
+from cloud_receiver.database import reading
+from cloud_receiver.estimation.registers import Registers
+from cloud_receiver.schema import event, interval, message
+from wire.records import ClockState, EventCode
+
+DAY_MS = 86_400_000
+LOOK_BACK_MS = DAY_MS
+"""Before a span, so that registers at its beginning are known."""
+
+
+class Clocks:
+    """What gateways knew of their clocks when they sent records (时钟状态)."""
+
+    def __init__(self, connection: Connection, journals: set[int]) -> None:
+        rows = connection.execute(
+            select(message.c.journal, message.c.first, message.c.count, message.c.clock_state)
+            .where(message.c.journal.in_(sorted(journals)), message.c.clock_state != int(ClockState.SYNCHRONISED))
+            .order_by(message.c.journal, message.c.first)
+        )
+        self._spans: dict[int, list[tuple[int, int, int]]] = {}
+        for row in rows:
+            self._spans.setdefault(row.journal, []).append((row.first, row.first + row.count, row.clock_state))
+        self.unknown = 0
+
+    def trusted(self, journal: int, sequence: int) -> bool:
+        """Return whether the clock had not stepped; what no clock has confirmed is counted, and used."""
+        spans = self._spans.get(journal, [])
+        place = bisect_right(spans, sequence, key=lambda span: span[0]) - 1
+        if place < 0 or sequence >= spans[place][1]:
+            return True
+        if spans[place][2] == ClockState.UNKNOWN:
+            self.unknown += 1
+        return spans[place][2] != ClockState.STEPPED
+
+
+class Reader:
+    """Reads a station's intervals [first, end) into registers."""
+
+    def __init__(self, engine: Engine, station: int, first_ms: int, end_ms: int) -> None:
+        self.registers = Registers()
+        self.rows = 0
+        self.unsynchronised = 0
+        """Intervals that a gateway sent without knowing whether its clock was right."""
+        self._engine = engine
+        self._station = station
+        self._days = range(first_ms, end_ms, DAY_MS)
+        self._end_ms = end_ms
+
+    def days(self) -> Iterator[int]:
+        """Read day after day; give way between them. Yields how many of the days are read."""
+        for done, day_ms in enumerate(self._days, 1):
+            with reading(self._engine) as connection:
+                rows = [
+                    IntervalRow._make(row)
+                    for row in connection.execute(
+                        select(*(interval.c[name] for name in IntervalRow._fields)).where(
+                            interval.c.station == self._station,
+                            interval.c.start_ms >= day_ms,
+                            interval.c.start_ms < min(day_ms + DAY_MS, self._end_ms),
+                        )
+                    )
+                ]
+                clocks = Clocks(connection, {row.journal for row in rows})
+            self.rows += len(rows)
+            self.registers.add(rows, clocks.trusted)
+            self.unsynchronised += clocks.unknown
+            yield done
+
+    def __len__(self) -> int:
+        return len(self._days)
+
+
+def rows_between(connection: Connection, station: int, first_ms: int, end_ms: int) -> int:
+    """Return how many intervals and events of a span are stored: no row changes, so another number is late data."""
+    count = 0
+    for table, time in ((interval, interval.c.start_ms), (event, event.c.time_ms)):
+        count += connection.execute(
+            select(func.count()).select_from(table).where(table.c.station == station, time >= first_ms, time < end_ms)
+        ).scalar_one()
+    return count
+
+
+def exchanges(connection: Connection, context: Context, first_ms: int, end_ms: int) -> dict[int, list[int]]:
+    """Return when meters were exchanged (换表) in a span, as their gateways saw it, by meter."""
+    rows = connection.execute(
+        select(event.c.meter, event.c.time_ms)
+        .where(
+            event.c.station == context.number,
+            event.c.time_ms >= first_ms,
+            event.c.time_ms < end_ms,
+            event.c.code == int(EventCode.EXCHANGE),
+        )
+        .order_by(event.c.time_ms)
+    )
+    result: dict[int, list[int]] = {}
+    for row in rows:
+        times = result.setdefault(row.meter, [])
+        if row.time_ms not in times:
+            times.append(row.time_ms)
+    return result

@@ -1,0 +1,182 @@
+"""What is known of a station before its readings: from the registry (台账), exchanges, verification and settings."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import ceil, hypot, sqrt
+from zoneinfo import ZoneInfo
+
+from cloud_receiver.checks.model import Context
+from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.verification import Verification
+from cloud_receiver.estimation.windows import chargers_of, serves
+from cloud_receiver.registry import Meter, Role
+from diantan_core import ErrorCharger, ErrorEstimator, ErrorPair
+
+_QUARTER_MS = 365.25 / 4 * 86_400_000
+_SQRT3 = sqrt(3)
+_SMALLEST_SD = 0.01
+_NIGHT_KW = (0.0, 2.0)
+_NIGHT_FROM, _NIGHT_TO = 18 * 60, 6 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What happened to a station's meters, by meter: when each was exchanged, and what verifications found."""
+
+    exchanges: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    verifications: Mapping[int, Sequence[Verification]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """An estimator for a span. `digest`: of all that it was told, so that a state is not taken up by another."""
+
+    first_ms: int
+    end_ms: int
+    chargers: tuple[int, ...]
+    estimator: ErrorEstimator
+    digest: str
+    limits: Mapping[int, float]
+    """Class limit of each charger, in per cent."""
+    anchored: tuple[int, ...]
+    """Chargers with a verification that holds."""
+    certified: bool
+    """Whether every master has a certificate that holds."""
+    epochs: Mapping[int, int]
+    """When what is said of a charger begins, where its meter was exchanged or adjusted in the span."""
+
+
+def limit_percent(meter: Meter) -> float:
+    """Return the class limit of a charger in per cent: its own, else its meter's accuracy class."""
+    return float(meter.accuracy_class if meter.class_limit_percent is None else meter.class_limit_percent)
+
+
+def epochs_of(number: int, facts: Facts) -> list[int]:
+    """Return when a meter became another one as to its error: exchanged, or adjusted at a verification."""
+    adjusted = [item.at_ms for item in facts.verifications.get(number, ()) if item.left_percent is not None]
+    return sorted({*facts.exchanges.get(number, ()), *adjusted})
+
+
+def anchor(number: int, meter: Meter, facts: Facts, settings: Estimation, end_ms: int) -> ErrorPair | None:
+    """Return the error by the newest certificate or verification that holds at `end_ms`, and its u; relative.
+
+    It grows less sure with its age. One from before an exchange or adjustment says nothing of what came then.
+    """
+    since_ms = max((time_ms for time_ms in epochs_of(number, facts) if time_ms <= end_ms), default=None)
+    if meter.since is not None:
+        since_ms = max(since_ms or 0, int(meter.since.timestamp() * 1000))
+    results = [
+        (int(item.at.timestamp() * 1000), float(item.error_percent), float(item.u_percent)) for item in meter.verified
+    ]
+    results += [
+        (
+            item.at_ms,
+            float(item.error_percent if item.left_percent is None else item.left_percent),
+            float(item.u_percent),
+        )
+        for item in facts.verifications.get(number, ())
+    ]
+    # A certificate from before the meter was put in its place holds; an exchange by event makes it another meter.
+    registered = None if meter.since is None else int(meter.since.timestamp() * 1000)
+    floor = None if since_ms == registered else since_ms
+    found = max((item for item in results if item[0] <= end_ms and (floor is None or item[0] >= floor)), default=None)
+    if found is None:
+        return None
+    at_ms, error, u = found
+    # In quarters begun: what changed by the day would make every night's sums useless.
+    drift = float(settings.anchor_drift_percent_per_year) * ceil((end_ms - at_ms) / _QUARTER_MS) / 4
+    return error / 100, hypot(u, drift) / 100
+
+
+def setup(context: Context, settings: Estimation, facts: Facts, first_ms: int, end_ms: int) -> Setup:
+    """Return the estimator of a station; the span begins where its master is the present one.
+
+    Of a charger that became another more than once, what was before the last but one is left out with all windows of
+    that time. EstimationError for what can't be estimated with.
+    """
+    masters = [number for number in context.numbers(Role.GRID) if serves(context.meters[number], end_ms - 1, end_ms)]
+    for number in context.numbers(Role.GRID):
+        meter = context.meters[number]
+        edges = [int(time.timestamp() * 1000) for time in (meter.since, meter.until) if time is not None]
+        first_ms = max([first_ms, *(time for time in (*edges, *epochs_of(number, facts)) if time < end_ms)])
+    chargers = chargers_of(context, first_ms, end_ms)
+    changes = {number: [time for time in epochs_of(number, facts) if time < end_ms] for number in chargers}
+    first_ms = max([first_ms, *(times[-2] for times in changes.values() if len(times) > 1)])
+    chargers = chargers_of(context, first_ms, end_ms)
+    epochs = {number: changes[number][-1] for number in chargers if changes[number] and changes[number][-1] > first_ms}
+    loss = context.station.loss
+    per_kw = 1000 / float(loss.line_voltage_v) ** 2
+    branch = float(loss.branch_ohm) * per_kw or None
+    spread = max(float(loss.uncertainty_percent) / 100 / _SQRT3, _SMALLEST_SD)
+    anchors = {number: anchor(number, context.meters[number], facts, settings, end_ms) for number in chargers}
+    tell = [
+        {
+            "class_limit": limit_percent(meter) / 100,
+            "branch_loss": branch,
+            "dc_output": meter.dc_output,
+            "from_ms": epochs.get(number),
+            "verified": anchors[number],
+            "step_kwh": float(meter.resolution_kwh),
+            "max_kw": float(meter.rated_kw) * 1.5,
+        }
+        for number, meter in ((number, context.meters[number]) for number in chargers)
+    ]
+    gain, certified = _gain(context, masters, settings, facts, end_ms)
+    cohort = context.station.estimation.cohort_percent
+    offset = datetime.fromtimestamp(end_ms / 1000, UTC).astimezone(ZoneInfo(context.station.timezone)).utcoffset()
+    known = {
+        "gain": gain,
+        "cohort_sd": float(settings.cohort_percent if cohort is None else cohort) / 100,
+        "sound_sd": float(settings.sound_percent) / 100,
+        "altered_sd": float(settings.altered_percent) / 100,
+        "altered_share": float(settings.altered_share),
+        "trunk_loss": float(loss.trunk_ohm) * per_kw or None,
+        "trunk_sd": spread,
+        "branch_sd": spread,
+        "offset_sd_s": float(settings.offset_s),
+        "fixed_load_kw": (_fixed_kw(context), 10.0),
+        "night": (_NIGHT_FROM, _NIGHT_TO, int(offset.total_seconds() // 60) if offset else 0, _NIGHT_KW),
+        "master_step_kwh": max(
+            [hypot(*(float(context.meters[number].resolution_kwh) for number in masters)), _SMALLEST_SD / 100]
+        ),
+        "u_factor": float(settings.u_factor),
+        "flag_above": float(settings.flag_above),
+        "clear_below": float(settings.clear_below),
+    }
+    content = [known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced())]
+    return Setup(
+        first_ms,
+        end_ms,
+        chargers,
+        ErrorEstimator([ErrorCharger(**one) for one in tell], **known),  # type: ignore[arg-type]  # of many types
+        hashlib.sha256(json.dumps(content).encode()).hexdigest(),
+        {number: limit_percent(context.meters[number]) for number in chargers},
+        tuple(number for number in chargers if anchors[number] is not None),
+        certified,
+        epochs,
+    )
+
+
+def _gain(
+    context: Context, masters: Sequence[int], settings: Estimation, facts: Facts, end_ms: int
+) -> tuple[ErrorPair, bool]:
+    """Return the error of the masters together, weighted by rated power, and whether all have a certificate."""
+    total = sum(float(context.meters[number].rated_kw) for number in masters)
+    mean, squares, certified = 0.0, 0.0, bool(masters)
+    for number in masters:
+        found = anchor(number, context.meters[number], facts, settings, end_ms)
+        certified = certified and found is not None
+        error, u = found or (0.0, float(settings.master_gain_percent) / 100)
+        weight = float(context.meters[number].rated_kw) / total
+        mean += weight * error
+        squares += (weight * u) ** 2
+    return ((mean, sqrt(squares)) if masters else (0.0, float(settings.master_gain_percent) / 100)), certified
+
+
+def _fixed_kw(context: Context) -> float:
+    metered = bool(context.numbers(Role.AUXILIARY))
+    load = 0 if metered else context.station.auxiliary.load_w
+    return float(context.station.loss.fixed_w + load) / 1000

@@ -1,0 +1,114 @@
+"""Registers of meters at aligned instants, as far as they are known: nothing is interpolated.
+
+A register is known at both ends of an interval of measured quality. It goes on being comparable (a segment) until an
+interval lacks energy, the journal changes, or the register is not what it was plus what was counted.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from cloud_receiver.checks.model import SLOT_MS, IntervalRow, without_overlaps
+from wire.records import Quality
+
+Trusted = Callable[[int, int], bool]
+
+
+class Known(NamedTuple):
+    """A register at an instant, in mWh, forward and reverse; registers of one segment can be subtracted."""
+
+    time_ms: int
+    forward_mwh: int
+    reverse_mwh: int
+    segment: int
+
+    @property
+    def net_mwh(self) -> int:
+        """Return forward less reverse."""
+        return self.forward_mwh - self.reverse_mwh
+
+    def still(self, later: "Known") -> bool:
+        """Return whether nothing was counted until a later instant, so that the register is known all the time."""
+        return self.segment == later.segment and self[1:3] == later[1:3]
+
+
+@dataclass(slots=True)
+class History:
+    """What is known of one meter's registers, in order of time."""
+
+    known: list[Known] = field(default_factory=list)
+    breaks: list[int] = field(default_factory=list)
+    """When a new segment begins."""
+    unclear: int = 0
+    """Boundaries that are not used: not measured, or by a clock that had stepped."""
+    _segment: int = 0
+    _journal: int | None = None
+    _last: tuple[int, int, int] | None = None
+
+    def add(self, row: IntervalRow, *, trusted: bool) -> None:
+        """Add an interval that begins at or after the end of the last one."""
+        opening = (row.forward_total_mwh - row.forward_mwh, row.reverse_total_mwh - row.reverse_mwh)
+        closing = (row.forward_total_mwh, row.reverse_total_mwh)
+        if row.quality == Quality.PARTIAL:
+            self._journal = None
+            self.unclear += 1
+        else:
+            if not self._goes_on(row, opening):
+                self._segment += 1
+                self.breaks.append(row.start_ms)
+            self._journal = row.journal
+            if row.quality == Quality.MEASURED and trusted:
+                self._mark(row.start_ms, opening)
+                self._mark(row.end_ms, closing)
+            else:
+                self.unclear += 1
+        self._last = (row.end_ms, *closing)
+
+    def _goes_on(self, row: IntervalRow, opening: tuple[int, int]) -> bool:
+        if self._last is None or self._journal != row.journal:
+            return False
+        end_ms, *totals = self._last
+        if row.start_ms == end_ms:
+            return opening == tuple(totals)
+        # Records between are missing: the register tells what they counted, unless it went back.
+        return opening[0] >= totals[0] and opening[1] >= totals[1]
+
+    def _mark(self, time_ms: int, register: tuple[int, int]) -> None:
+        if time_ms % SLOT_MS:
+            return
+        found = Known(time_ms, *register, self._segment)
+        if self.known and self.known[-1].time_ms == time_ms:
+            # Of two segments at one instant the one that goes on counts.
+            self.known[-1] = found
+        else:
+            self.known.append(found)
+
+    def between(self, first_ms: int, last_ms: int) -> list[Known]:
+        """Return what is known in [first, last], and one instant before and after for what held still."""
+        times = [item.time_ms for item in self.known]
+        return self.known[max(0, bisect_left(times, first_ms) - 1) : bisect_left(times, last_ms + 1) + 1]
+
+
+class Registers:
+    """What is known of the registers of a station's meters; rows are added in order of time, day by day."""
+
+    def __init__(self) -> None:
+        self.histories: dict[int, History] = {}
+
+    def add(self, rows: Iterable[IntervalRow], trusted: Trusted = lambda _journal, _sequence: True) -> None:
+        """Add intervals that follow; `trusted(journal, sequence)`: whether the gateway's clock was."""
+        by_meter: dict[int, list[IntervalRow]] = {}
+        for row in rows:
+            by_meter.setdefault(row.meter, []).append(row)
+        for number, found in by_meter.items():
+            found.sort()
+            overlap = any(first.end_ms > second.start_ms for first, second in pairwise(found))
+            history = self.histories.setdefault(number, History())
+            for row in without_overlaps(found)[0] if overlap else found:
+                history.add(row, trusted=trusted(row.journal, row.sequence))
+
+    def of(self, number: int) -> History:
+        """Return a meter's history; an empty one where nothing came."""
+        return self.histories.get(number) or History()

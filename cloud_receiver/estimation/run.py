@@ -1,0 +1,155 @@
+"""Estimating one station: all its windows, or those since the last night added to what they add up to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from cloud_receiver.checks.model import Context
+from cloud_receiver.database import reading
+from cloud_receiver.estimation import load, verification
+from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.load import DAY_MS, LOOK_BACK_MS, Reader
+from cloud_receiver.estimation.model import Facts, Setup, setup
+from cloud_receiver.estimation.result import StationResult, completeness, result
+from cloud_receiver.estimation.store import State, state_of
+from cloud_receiver.estimation.verification import Verification
+from cloud_receiver.estimation.windows import build
+
+_FACTS_MS = 400 * DAY_MS
+"""How far before a span exchanges are looked for, as long as gateways keep records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A station's estimate, and the sums to go on from (None where there are no windows)."""
+
+    result: StationResult
+    state: State | None
+
+
+def facts_of(engine: Engine, context: Context, first_ms: int, end_ms: int) -> Facts:
+    """Return what happened to a station's meters before `end_ms`."""
+    with reading(engine) as connection:
+        results: dict[int, list[Verification]] = {}
+        for item in verification.listed(connection, context.number):
+            if item.at_ms <= end_ms:
+                results.setdefault(item.meter, []).append(item)
+        return Facts(load.exchanges(connection, context, first_ms - _FACTS_MS, end_ms), results)
+
+
+def days_of(context: Context, settings: Estimation) -> int:
+    """Return how many days a run over all windows takes."""
+    return context.station.estimation.days or settings.days
+
+
+class Work:
+    """The estimate of a station up to `end_ms`; step by step, so that others get their turn between."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        context: Context,
+        settings: Estimation,
+        first_ms: int,
+        end_ms: int,
+        *,
+        facts: Facts | None = None,
+    ) -> None:
+        self._engine = engine
+        self._context = context
+        self._settings = settings
+        self._first_ms = first_ms
+        self._end_ms = end_ms
+        self._facts = facts_of(engine, context, first_ms, end_ms) if facts is None else facts
+        self.done: Done | None = None
+        self.days = 0
+
+    def full(self) -> Iterator[int]:
+        """Take all windows; EstimationError. Yields how many days are read, of `days`."""
+        made = setup(self._context, self._settings, self._facts, self._first_ms, self._end_ms)
+        reader = Reader(self._engine, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
+        self.days = len(reader)
+        yield from reader.days()
+        found = build(self._context, reader.registers, made.first_ms, self._end_ms, made.chargers)
+        estimation = made.estimator.estimate(found.windows)
+        said = result(
+            self._context,
+            made,
+            estimation,
+            full=True,
+            silent=found.silent,
+            breaks=found.breaks,
+            unsynchronised=reader.unsynchronised,
+            completeness=completeness(self._context, reader.registers, made.first_ms, self._end_ms),
+        )
+        state = None
+        if len(found.windows):
+            sums = made.estimator.begin(estimation)
+            sums.push(found.windows)
+            state = self._state(made, sums.state, sums.end_ms, self._end_ms)
+        self.done = Done(said, state)
+
+    def _state(self, made: Setup, content: bytes, end_ms: int | None, full_ms: int) -> State:
+        assert end_ms is not None
+        with reading(self._engine) as connection:
+            rows = load.rows_between(connection, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
+        return State(made.first_ms, end_ms, self._end_ms, full_ms, made.digest, rows, content)
+
+    def daily(self, state: State) -> Iterator[int]:
+        """Add what came since; `done` stays None where all windows must be taken: late data, another registry."""
+        made = setup(self._context, self._settings, self._facts, state.first_ms, self._end_ms)
+        if made.digest != state.digest or made.first_ms != state.first_ms:
+            return
+        with reading(self._engine) as connection:
+            rows = load.rows_between(connection, self._context.number, state.first_ms - LOOK_BACK_MS, state.through_ms)
+        if rows != state.rows:
+            return
+        reader = Reader(self._engine, self._context.number, state.end_ms - LOOK_BACK_MS, self._end_ms)
+        self.days = len(reader)
+        yield from reader.days()
+        found = build(self._context, reader.registers, state.end_ms, self._end_ms, made.chargers)
+        if not found.begins:
+            return
+        sums = made.estimator.restore(state.state)
+        sums.push(found.windows)
+        said = result(
+            self._context,
+            made,
+            sums.estimate(),
+            full=False,
+            breaks=found.breaks,
+            unsynchronised=reader.unsynchronised,
+        )
+        self.done = Done(said, self._state(made, sums.state, sums.end_ms, state.full_ms))
+
+
+def estimate(
+    engine: Engine, context: Context, settings: Estimation, first_ms: int, end_ms: int, *, facts: Facts | None = None
+) -> Done:
+    """Return the estimate of a station from all its windows in [first, end]; EstimationError."""
+    work = Work(engine, context, settings, first_ms, end_ms, facts=facts)
+    for _ in work.full():
+        pass
+    assert work.done is not None
+    return work.done
+
+
+def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: int) -> Iterator[Done | None]:
+    """Estimate a station up to a midnight, incrementally where that says the same; yields None between steps."""
+    with reading(engine) as connection:
+        state = state_of(connection, context.number)
+    if state is not None and state.through_ms >= through_ms:
+        return
+    first_ms = through_ms - days_of(context, settings) * DAY_MS
+    if state is not None and through_ms - state.full_ms < settings.full_every_days * DAY_MS:
+        work = Work(engine, context, settings, state.first_ms, through_ms)
+        for _ in work.daily(state):
+            yield None
+        if work.done is not None:
+            yield work.done
+            return
+    work = Work(engine, context, settings, first_ms, through_ms)
+    for _ in work.full():
+        yield None
+    yield work.done

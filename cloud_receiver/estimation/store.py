@@ -1,0 +1,92 @@
+"""Estimates and the sums they go on from, in the store. Nothing that was said is overwritten."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from cloud_receiver.checks.model import STATION
+from cloud_receiver.estimation.result import StationResult
+from cloud_receiver.schema import error_estimate, error_state
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Sums over a station's windows in [first, end]; `through_ms`: the midnight up to which was looked."""
+
+    first_ms: int
+    end_ms: int
+    through_ms: int
+    full_ms: int
+    """The midnight up to which all windows were taken at last."""
+    digest: str
+    rows: int
+    state: bytes
+
+
+def state_of(connection: Connection, station: int) -> State | None:
+    """Return a station's sums."""
+    row = connection.execute(
+        select(*(error_state.c[name] for name in State.__dataclass_fields__)).where(error_state.c.station == station)
+    ).first()
+    return None if row is None else State(**row._mapping)  # noqa: SLF001  # its public name for rows as mappings
+
+
+def keep_state(connection: Connection, station: int, state: State) -> None:
+    """Keep a station's sums in the place of those before."""
+    connection.execute(delete(error_state).where(error_state.c.station == station))
+    values = {name: getattr(state, name) for name in State.__dataclass_fields__}
+    connection.execute(insert(error_state).values(station=station, **values))
+
+
+def keep(connection: Connection, station: int, found: StationResult, made_ms: int) -> None:
+    """Keep an estimate beside those before; one of the same windows made in the same millisecond is kept once."""
+    key = {"station": station, "end_ms": found.end_ms, "made_ms": made_ms}
+    connection.execute(delete(error_estimate).where(*(error_estimate.c[name] == value for name, value in key.items())))
+    whole = found.content(series=False)
+    rows: list[dict[str, Any]] = [
+        {
+            "meter": one["number"],
+            "error": one["error"] / 100,
+            "u": one["u"] / 100,
+            "probability": one["probability"],
+            "decision": one["decision"],
+            "content": json.dumps(one, ensure_ascii=False, allow_nan=False),
+        }
+        for one in whole["chargers"]
+    ]
+    about = {name: value for name, value in whole.items() if name != "chargers"}
+    nothing = {"error": None, "u": None, "probability": None, "decision": None}
+    rows.append({"meter": STATION, **nothing, "content": json.dumps(about, ensure_ascii=False, allow_nan=False)})
+    connection.execute(insert(error_estimate), [key | {"first_ms": found.first_ms} | row for row in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was said of a charger of windows that end at a time; relative errors."""
+
+    meter: int
+    first_ms: int
+    end_ms: int
+    made_ms: int
+    error: float
+    u: float
+    probability: float
+    decision: str
+
+
+def history(connection: Connection, station: int, first_ms: int, end_ms: int) -> list[Past]:
+    """Return what was said of each charger, the last word on each span, in order of time."""
+    rows = connection.execute(
+        select(*(error_estimate.c[name] for name in Past.__dataclass_fields__))
+        .where(
+            error_estimate.c.station == station,
+            error_estimate.c.end_ms >= first_ms,
+            error_estimate.c.end_ms <= end_ms,
+            error_estimate.c.meter != STATION,
+        )
+        .order_by(error_estimate.c.end_ms, error_estimate.c.meter, error_estimate.c.made_ms)
+    )
+    last = {(row.end_ms, row.meter): Past(*row) for row in rows}
+    return list(last.values())

@@ -1,0 +1,149 @@
+"""Windows of a station from its meters' registers, for `diantan_core.ErrorEstimator`.
+
+A window lies between two instants at which the registers of all meters in service are known. Where one is not, the
+window becomes longer; where a register began anew, no window reaches across. A register that stands the same after a
+gap as before it has stood there all the time, since it never goes back: this is known, and nothing else is filled in.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isnan, nan
+
+from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.estimation.registers import Registers
+from cloud_receiver.registry import Meter, Role
+from diantan_core import ErrorWindows
+
+MWH_PER_KWH = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StationWindows:
+    """A station's windows; `chargers`: the meter of each column."""
+
+    windows: ErrorWindows
+    chargers: tuple[int, ...]
+    silent: tuple[int, ...]
+    """Meters in service of which no register is known in the span."""
+    breaks: int
+    """How often a register of any of them began anew."""
+    begins: bool
+    """Whether the registers of all are known where the span begins."""
+
+    @property
+    def end_ms(self) -> int | None:
+        """Return when the last window ends."""
+        ends = self.windows.ends_ms
+        return ends[-1] if ends else None
+
+
+def serves(meter: Meter, first_ms: int, end_ms: int) -> bool:
+    """Return whether a meter is in service at some time of a span."""
+    return (meter.until is None or meter.until.timestamp() * 1000 > first_ms) and (
+        meter.since is None or meter.since.timestamp() * 1000 < end_ms
+    )
+
+
+def _edges(meter: Meter) -> list[int]:
+    return [int(time.timestamp() * 1000) for time in (meter.since, meter.until) if time is not None]
+
+
+def chargers_of(context: Context, first_ms: int, end_ms: int) -> tuple[int, ...]:
+    """Return the chargers in service at some time of a span, by number."""
+    return tuple(
+        number for number in sorted(context.numbers(Role.CHARGER)) if serves(context.meters[number], first_ms, end_ms)
+    )
+
+
+def build(
+    context: Context, registers: Registers, first_ms: int, end_ms: int, chargers: tuple[int, ...]
+) -> StationWindows:
+    """Return the windows between aligned instants of [first, end]; `chargers`: of `chargers_of` the whole span."""
+    times = list(range(first_ms + -first_ms % SLOT_MS, end_ms + 1, SLOT_MS))
+    others = [
+        number
+        for number, meter in context.balanced().items()
+        if meter.role is not Role.CHARGER and serves(meter, first_ms, end_ms)
+    ]
+    meters = (*chargers, *others)
+    columns = {number: _column(registers, number, times) for number in meters}
+    silent = tuple(number for number in meters if times and not any(value is not None for value in columns[number]))
+    starts, broken = _runs(context, registers, meters, times)
+    windows = ErrorWindows.from_energies([], [], [[] for _ in chargers])
+    begins = bool(times) and all(
+        columns[number][0] is not None for number in meters if context.meters[number].in_service(times[0])
+    )
+    for first, last in pairwise([*starts, len(times)]):
+        part = {number: column[first:last] for number, column in columns.items()}
+        run = _run(context, part, chargers, others, times[first:last])
+        if not all(map(isnan, run[1])):
+            windows.append(ErrorWindows.from_registers(*run))
+    return StationWindows(windows, chargers, silent, broken, begins)
+
+
+def _column(registers: Registers, number: int, times: Sequence[int]) -> list[int | None]:
+    """Return a meter's net register in mWh at each time, None where it is not known."""
+    column: list[int | None] = [None] * len(times)
+    if not times:
+        return column
+    known = registers.of(number).between(times[0], times[-1])
+    for place, item in enumerate(known):
+        last = item.time_ms
+        if place + 1 < len(known) and item.still(known[place + 1]):
+            last = known[place + 1].time_ms
+        if last < times[0]:
+            continue
+        low, high = (max(time_ms, times[0]) - times[0] for time_ms in (item.time_ms, last))
+        for row in range(-(-low // SLOT_MS), min(high // SLOT_MS, len(times) - 1) + 1):
+            column[row] = item.net_mwh
+    return column
+
+
+def _runs(context: Context, registers: Registers, meters: Sequence[int], times: Sequence[int]) -> tuple[list[int], int]:
+    """Return the places at which runs of comparable registers begin, and how many registers began anew."""
+    if not times:
+        return [], 0
+    anew = {time_ms for number in meters for time_ms in registers.of(number).breaks if times[0] < time_ms <= times[-1]}
+    edges = {time_ms for number in meters for time_ms in _edges(context.meters[number])}
+    places = {bisect_left(times, time_ms) for time_ms in anew | edges if times[0] < time_ms <= times[-1]}
+    return sorted({0, *places}), len(anew)
+
+
+def _run(
+    context: Context,
+    columns: dict[int, list[int | None]],
+    chargers: Sequence[int],
+    others: Sequence[int],
+    times: Sequence[int],
+) -> tuple[Sequence[int], "array[float]", list["array[float]"]]:
+    """Return times, the master's and the chargers' registers in kWh; NaN where a meter in service is not known."""
+    count = len(times)
+    empty = array("d", [nan]) * count
+    energies = []
+    master: list[int | None] = [0] * count
+    for number in chargers:
+        column = columns[number]
+        if not context.meters[number].in_service(times[0]):
+            energies.append(array("d", empty))
+            continue
+        energies.append(array("d", [nan if value is None else value / MWH_PER_KWH for value in column]))
+        if all(value is None for value in column):
+            # It may have sold anything: the station's windows mean nothing.
+            master = [None] * count
+    measured = False
+    for number in others:
+        meter = context.meters[number]
+        if not meter.in_service(times[0]):
+            continue
+        measured = measured or meter.role is Role.GRID
+        sign = (1 if meter.role is Role.GRID else -1) * (-1 if meter.inverted else 1)
+        master = [
+            None if total is None or value is None else total + sign * value
+            for total, value in zip(master, columns[number], strict=True)
+        ]
+    if not measured:
+        return times, array("d", empty), energies
+    return times, array("d", [nan if value is None else value / MWH_PER_KWH for value in master]), energies

@@ -16,7 +16,8 @@ from cloud_receiver.grid import arguments as grid_arguments
 from cloud_receiver.levels import command as levels_command
 from cloud_receiver.orders import arguments as order_arguments
 from cloud_receiver.report import ReportError
-from cloud_receiver.report_text import Language
+from cloud_receiver.report_words import Language
+from cloud_receiver.validation import arguments as validation_arguments
 from settings.errors import ConfigError
 from wire.keys import ALGORITHMS, KeyFileError
 from wire.link import LinkError
@@ -31,7 +32,7 @@ _SHOW = "commands-show"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 ended."""
+    """Run the command; return the exit status: 0 done, 1 failed (why is on stderr), 2 wrong usage, 130 interrupted."""
     options = parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         status: int | None = options.run(options)
@@ -78,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("station")
     report.add_argument("day", help="YYYY-MM-DD, in the station's time zone")
     report.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    report.add_argument("--with-estimates", action="store_true", help="show estimates (估补值) beside what is measured")
     report.add_argument("--lang", choices=[item.value for item in Language], default=Language.BOTH.value)
 
     findings = _command(sub, "findings", commands.findings, "list what the checks found")
@@ -92,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     grid = sub.add_parser("grid", help="solve, show and import networks: carbon factors from power flow")
     grid_arguments.add(grid, _store_options)
     _levels(sub)
+    _validation(sub)
     token = sub.add_parser("token", help="make, list and revoke tokens of the HTTP interface")
     token_command.add(token, _config)
 
@@ -211,6 +214,17 @@ def _levels(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     levels.add_argument("--json", action="store_true")
     _store_options(levels)
     levels.set_defaults(run=levels_command.shown)
+
+
+def _validation(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    validate = sub.add_parser(
+        "validate",
+        help="judge a station's readings by the rules of validation (数据校核)",
+        description="Judge a station's readings, day by day. Exit status: 0; 1 where a rule failed.",
+    )
+    validation_arguments.add_validate(validate, _store_options)
+    edits = sub.add_parser("edits", help="list, make and withdraw estimates (估补), which stand beside readings")
+    validation_arguments.add_edits(edits, _store_options)
 
 
 def _command(

@@ -19,6 +19,7 @@ from cloud_receiver import (
     logs,
     registry,
     report_text,
+    report_words,
     service,
 )
 from cloud_receiver import findings as finding_store
@@ -198,14 +199,16 @@ def report(options: argparse.Namespace) -> None:
         raise reports.ReportError(f"day {options.day!r}: expected YYYY-MM-DD, {FIRST_YEAR} to {LAST_YEAR}")
     engine = service.prepare(settings, stations)
     with database.reading(engine) as connection:
-        content = reports.make(connection, stations, settings.checks, options.station, day)
+        content = reports.make(
+            connection, stations, settings.checks, options.station, day, with_estimates=options.with_estimates
+        )
     engine.dispose()
     if options.format == "csv":
         text = report_text.csv_text(content)
     elif options.format == "json":
         text = report_text.json_text(content)
     else:
-        text = report_text.table_text(content, report_text.Language(options.lang))
+        text = report_text.table_text(content, report_words.Language(options.lang))
     _say(text.removesuffix("\n"))
 
 

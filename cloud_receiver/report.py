@@ -18,6 +18,8 @@ from cloud_receiver.config import Checks
 from cloud_receiver.findings import Finding
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import adjustment, freeze, interval
+from cloud_receiver.validation import reported
+from cloud_receiver.validation.reported import Estimated
 from diantan_core import next_day_start_ms
 from wire.records import FactorQuality, FreezeSource, Quality
 
@@ -55,6 +57,8 @@ class MeterDay:
     """The registers at the end of the day."""
     quality: dict[str, int] = field(default_factory=dict)
     factor_quality: dict[str, int] = field(default_factory=dict)
+    estimated: Estimated | None = None
+    """What is estimated, where it was asked for; no energy of this report has it in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,18 @@ class Report:
     balance: Balance | None
     slots_in_day: int
     findings: list[Finding]
+    with_estimates: bool = False
 
 
-def make(connection: Connection, registry: Registry, checks: Checks, station_name: str, day: date) -> Report:
+def make(
+    connection: Connection,
+    registry: Registry,
+    checks: Checks,
+    station_name: str,
+    day: date,
+    *,
+    with_estimates: bool = False,
+) -> Report:
     """Read a station's day; ReportError for a station nobody registered."""
     station = registry.find(station_name)
     if station is None:
@@ -87,14 +100,16 @@ def make(connection: Connection, registry: Registry, checks: Checks, station_nam
         station.name,
         day,
         station.timezone,
-        _meters(connection, context, day_ms, end_ms),
+        _meters(connection, context, (day_ms, end_ms), with_estimates=with_estimates),
         day_balance(results, context, checks),
         (end_ms - day_ms) // SLOT_MS,
         findings.listed(connection, station.id, day_ms, closed=True),
+        with_estimates,
     )
 
 
-def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) -> list[MeterDay]:
+def _meters(connection: Connection, context: Context, span: tuple[int, int], *, with_estimates: bool) -> list[MeterDay]:
+    day_ms, end_ms = span
     rows: dict[int, list[IntervalRow]] = {}
     statement = select(*(interval.c[name] for name in IntervalRow._fields)).where(
         interval.c.station == context.number, interval.c.start_ms >= day_ms, interval.c.start_ms < end_ms
@@ -125,11 +140,13 @@ def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) 
         if number in rows or any(meter.in_service(start) for start in range(day_ms, end_ms, SLOT_MS))
     ]
     numbers = [*serving, *sorted(number for number in rows if number not in context.meters)]
+    counts = {number: without_overlaps(rows.get(number, []))[0] for number in numbers}
+    estimated = reported.of_day(connection, context.number, day_ms, end_ms, counts) if with_estimates else {}
     result = []
     for number in numbers:
         meter = context.meters.get(number)
         item = MeterDay(context.name(number), meter.role.value if meter else "unknown")
-        counted = without_overlaps(rows.get(number, []))[0]
+        counted = counts[number]
         _sum(item, counted, end_ms - day_ms)
         for each in counted:
             # What corrects an interval counts where the interval does: not that of a journal's repeated time.
@@ -140,6 +157,7 @@ def _meters(connection: Connection, context: Context, day_ms: int, end_ms: int) 
         last = freezes.preferred(closing.get(number, ()))
         if last is not None:
             item.frozen = Frozen(FreezeSource(last.source), last.forward_total_mwh, last.reverse_total_mwh)
+        item.estimated = estimated.get(number)
         result.append(item)
     return result
 

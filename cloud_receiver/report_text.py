@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from decimal import ROUND_HALF_EVEN, Decimal
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.day import local_time
@@ -15,84 +14,9 @@ from cloud_receiver.checks.model import Kind
 from cloud_receiver.checks.tolerance import Balance
 from cloud_receiver.findings import Finding
 from cloud_receiver.report import Frozen, MeterDay, Report
-from cloud_receiver.validation.catalogue import RULES
+from cloud_receiver.report_words import Language, Text
 from diantan_core import Carbon, Energy
 from wire.records import FreezeSource
-
-
-class Language(StrEnum):
-    """The language of headings."""
-
-    ENGLISH = "en"
-    CHINESE = "zh"
-    BOTH = "both"
-
-
-_WORDS = {
-    "meter": ("meter", "电能表"),
-    "role": ("role", "用途"),
-    "forward": ("energy fwd kWh", "正向电量 kWh"),
-    "reverse": ("energy rev kWh", "反向电量 kWh"),
-    "carbon_forward": ("carbon fwd kg", "正向碳量 kg"),
-    "carbon_reverse": ("carbon rev kg", "反向碳量 kg"),
-    "intervals": ("intervals", "时段"),
-    "freezes": ("freezes", "冻结"),
-    "frozen_by": ("last freeze by", "末次冻结来源"),
-    "own_freeze": ("meter", "电能表"),
-    "gateway_measured": ("gateway, measured", "网关实测"),
-    "gateway_interpolated": ("gateway, interpolated", "网关插值"),
-    "gateway_partial": ("gateway, partial", "网关不完整"),
-    "quality": ("quality", "数据质量"),
-    "station": ("Station", "充电站"),
-    "balance": ("Energy balance against the grid-side meter", "与关口表的电量平衡"),
-    "chargers": ("sum of chargers", "充电桩合计"),
-    "auxiliary": ("auxiliary", "辅助用电"),
-    "loss": ("modelled loss", "模型线损"),
-    "grid": ("grid side", "关口表"),
-    "imbalance": ("imbalance", "不平衡量"),
-    "tolerance": ("tolerance", "允差"),
-    "verdict": ("verdict", "结论"),
-    "within": ("within tolerance", "合格"),
-    "beyond": ("BEYOND TOLERANCE", "超差"),
-    "no_balance": ("no slot in which every meter reported", "没有全部电能表均上报的时段"),
-    "findings": ("Findings", "核查发现"),
-    "none": ("none", "无"),
-    "slots": ("slots", "个时段"),
-    "charger": ("charger", "充电桩"),
-    "grid_role": ("grid", "关口"),
-    "auxiliary_role": ("auxiliary", "辅助"),
-    "generation": ("generation", "发电侧"),
-    "flow": ("grid flow", "电网潮流"),
-    "unknown": ("unknown", "未登记"),
-    "measured": ("measured", "实测"),
-    "interpolated": ("interpolated", "插值"),
-    "estimated": ("estimated", "估算"),
-    "partial": ("partial", "不完整"),
-    "balance_slot": ("slot energy balance beyond tolerance", "时段能量不平衡"),
-    "balance_day": ("day energy balance beyond tolerance", "日能量不平衡"),
-    "charger_error": ("charger suspected beyond its class", "充电桩疑似超差"),
-    "carbon_arithmetic": ("carbon is not energy x factor", "碳量复算不符"),
-    "factor_mismatch": ("factor is not the one dispatched", "碳因子与下发不符"),
-    "factor_unsettled": ("held or default factor not settled", "沿用或缺省因子未结算"),
-    "missing_intervals": ("intervals missing", "缺数"),
-    "register_discontinuity": ("register not continuous", "示数不连续"),
-    "overlapping_intervals": ("intervals overlap", "时段重叠"),
-    "interval_span": ("interval beyond its slot", "时段越界"),
-    "freeze_difference": ("meter's own freeze differs from the gateway's", "电能表冻结与网关冻结不符"),
-    "unknown_meter": ("meter not registered", "未登记电能表"),
-    "records_dropped": ("gateway dropped records", "网关丢弃记录"),
-    "journal_opened": ("gateway began a new journal", "网关日志重建"),
-    "key_shared": ("two gateways use one key", "两个网关共用密钥"),
-    "set_aside": ("records the store rejects", "记录无法入库"),
-    "gateway": ("gateway", "网关"),
-    "info": ("info", "提示"),
-    "warning": ("warning", "警告"),
-    "alarm": ("alarm", "告警"),
-    "open": ("open", "未处理"),
-    "acknowledged": ("acknowledged", "已确认"),
-    "closed": ("closed", "已关闭"),
-    "suspected": ("suspected", "疑似"),
-} | {rule.kind: (rule.english, rule.chinese) for rule in RULES}
 
 _CSV = (
     *("station", "day", "meter", "role", "energy_forward_kwh", "energy_reverse_kwh"),
@@ -100,6 +24,10 @@ _CSV = (
     *("measured", "interpolated", "estimated", "partial"),
     *("factor_dispatched", "factor_held", "factor_default", "factor_undefined"),
     *("frozen_by", "frozen_forward_kwh", "frozen_reverse_kwh"),
+)
+_CSV_ESTIMATES = (
+    *("estimated_slots", "estimated_forward_kwh", "estimated_reverse_kwh"),
+    *("beside_forward_kwh", "beside_reverse_kwh", "estimated_by"),
 )
 _THREE_DECIMALS = Decimal("0.001")
 
@@ -123,7 +51,7 @@ def csv_text(report: Report) -> str:
     """Return one line a meter, exact values."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_CSV)
+    writer.writerow([*_CSV, *(_CSV_ESTIMATES if report.with_estimates else ())])
     for meter in report.meters:
         writer.writerow(
             [
@@ -134,9 +62,34 @@ def csv_text(report: Report) -> str:
                 *(meter.quality.get(name, 0) for name in ("measured", "interpolated", "estimated", "partial")),
                 *(meter.factor_quality.get(name, 0) for name in ("dispatched", "held", "default", "undefined")),
                 *(_frozen(meter.frozen).values() if meter.frozen else ("", "", "")),
+                *(_estimated_cells(meter) if report.with_estimates else ()),
             ]
         )
     return out.getvalue()
+
+
+def _estimated_cells(meter: MeterDay) -> Iterable[object]:
+    item = meter.estimated
+    if item is None:
+        return (0, *("" for _ in _CSV_ESTIMATES[1:]))
+    amounts = (item.forward_mwh, item.reverse_mwh, item.beside_forward_mwh, item.beside_reverse_mwh)
+    return (item.slots, *map(kwh, amounts), " ".join(f"{name}:{count}" for name, count in item.methods.items()))
+
+
+def _estimated(meter: MeterDay) -> dict[str, object] | None:
+    item = meter.estimated
+    return (
+        None
+        if item is None
+        else {
+            "slots": item.slots,
+            "energy_forward_kwh": kwh(item.forward_mwh),
+            "energy_reverse_kwh": kwh(item.reverse_mwh),
+            "beside_forward_kwh": kwh(item.beside_forward_mwh),
+            "beside_reverse_kwh": kwh(item.beside_reverse_mwh),
+            "methods": item.methods,
+        }
+    )
 
 
 def json_text(report: Report) -> str:
@@ -147,7 +100,10 @@ def json_text(report: Report) -> str:
         "name": report.name,
         "day": report.day.isoformat(),
         "timezone": report.timezone,
-        "meters": [_meter(meter) for meter in report.meters],
+        "meters": [
+            _meter(meter) | ({"estimated": _estimated(meter)} if report.with_estimates else {})
+            for meter in report.meters
+        ],
         "balance": None if report.balance is None else _balance(report.balance, report.slots_in_day),
         "findings": [finding_object(item, zone) for item in report.findings],
     }
@@ -214,27 +170,9 @@ def finding_object(item: Finding, zone: ZoneInfo) -> dict[str, object]:
     }
 
 
-class _Text:
-    def __init__(self, language: Language) -> None:
-        self._language = language
-
-    def word(self, key: str) -> str:
-        english, chinese = _WORDS[key]
-        if self._language is Language.BOTH:
-            return f"{english} {chinese}"
-        return chinese if self._language is Language.CHINESE else english
-
-    def headings(self, keys: Sequence[str]) -> list[list[str]]:
-        """Return the rows of headings: in both languages one below the other, for the width of the table."""
-        english, chinese = ([_WORDS[key][place] for key in keys] for place in (0, 1))
-        if self._language is Language.BOTH:
-            return [english, chinese]
-        return [chinese if self._language is Language.CHINESE else english]
-
-
 def table_text(report: Report, language: Language) -> str:
     """Return the report for people."""
-    text = _Text(language)
+    text = Text(language)
     lines = [f"{text.word('station')} {report.station}{f' ({report.name})' if report.name else ''}  {report.day}", ""]
     keys = (
         "meter",
@@ -261,17 +199,42 @@ def table_text(report: Report, language: Language) -> str:
             ]
         )
     lines += [*aligned(rows, right={2, 3, 4, 5, 6, 7}), "", *_balance_lines(report, text), ""]
+    if report.with_estimates:
+        lines += [*_estimate_lines(report, text), ""]
     lines += _finding_lines(report.findings, text, ZoneInfo(report.timezone))
     return "\n".join(lines) + "\n"
 
 
-def _frozen_by(meter: MeterDay, text: _Text) -> str:
+def _estimate_lines(report: Report, text: Text) -> list[str]:
+    rows = text.headings(
+        ("meter", "estimated_slots", "estimated_forward", "estimated_reverse", "beside", "together", "method")
+    )
+    headings = len(rows)
+    for meter in report.meters:
+        if (item := meter.estimated) is None:
+            continue
+        together = meter.forward_mwh - item.beside_forward_mwh + item.forward_mwh
+        amounts = (item.forward_mwh, item.reverse_mwh, item.beside_forward_mwh, together)
+        names = (("balance_method" if name == "balance" else name, count) for name, count in item.methods.items())
+        rows.append(
+            [
+                *(printable(meter.meter), str(item.slots)),
+                *(_short(Energy(value).kwh) for value in amounts),
+                ", ".join(f"{text.word(name)} {count}" for name, count in names),
+            ]
+        )
+    if len(rows) == headings:
+        return [f"{text.word('estimates')}: {text.word('none')}"]
+    return [text.word("estimates"), *(f"  {line}" for line in aligned(rows, right={1, 2, 3, 4, 5}))]
+
+
+def _frozen_by(meter: MeterDay, text: Text) -> str:
     if meter.frozen is None:
         return "-"
     return text.word("own_freeze" if meter.frozen.source is FreezeSource.METER else meter.frozen.source.name.lower())
 
 
-def _balance_lines(report: Report, text: _Text) -> list[str]:
+def _balance_lines(report: Report, text: Text) -> list[str]:
     balance = report.balance
     if balance is None:
         return [f"{text.word('balance')}: {text.word('no_balance')}"]
@@ -299,7 +262,7 @@ def _balance_lines(report: Report, text: _Text) -> list[str]:
     ]
 
 
-def _finding_lines(items: Sequence[Finding], text: _Text, zone: ZoneInfo) -> list[str]:
+def _finding_lines(items: Sequence[Finding], text: Text, zone: ZoneInfo) -> list[str]:
     lines = [text.word("findings")]
     for item in items:
         evidence = item.evidence

@@ -59,7 +59,7 @@ class Session:
         with database.writing(self.engine) as connection:
             return issue.issue(
                 *(connection, self.signer, options.gateway, order),
-                author=options.by or _login_name(),
+                author=options.by or login_name(),
                 now_ms=self.clock.now_ms(),
                 valid_ms=options.valid * MINUTE_MS,
             )
@@ -238,7 +238,7 @@ def _hexadecimal(text: str, what: str, size: int) -> bytes:
     return value
 
 
-def _login_name() -> str:
+def login_name() -> str:
     """Return who has logged in, and as whom, if that is another; not from the environment, which anybody sets."""
     number = os.getuid()
     try:

@@ -30,7 +30,7 @@ def refresh(
     """End estimates that readings have overtaken and make those that are missing; return by meter why one can't be."""
     failed = failed_slots(judgements)
     heal(connection, window, failed, now_ms)
-    present = estimates.in_force(connection, window.context.number, window.first_ms, window.end_ms)
+    present = estimates.stored(connection, window.context.number, window.first_ms, window.end_ms)
     refused: dict[int, list[str]] = {}
     for meter in window.context.meters:
         mine = [item for item in present if item.meter == meter]
@@ -78,7 +78,7 @@ def _asked(
     window: Window, proposer: Proposer, meter: int, mine: Sequence[Estimate], failed: Sequence[int]
 ) -> list[Edit | str]:
     """Return what is to be estimated of a meter, or why it can't be; what a person has estimated stays as it is."""
-    decided = {item.part.slot_ms for item in mine if not item.made_by.startswith(PROGRAM)}
+    decided = _decided(mine)
     due = [
         slot.start_ms
         for slot in window.serving(meter)
@@ -103,13 +103,28 @@ def _there(connection: Connection, station: int, edit: Edit) -> bool:
     """Return whether the estimates in force say the same, or a person's would be superseded."""
     first, last = edit.parts[0].slot_ms, edit.parts[-1].slot_ms
     slots = {part.slot_ms for part in edit.parts}
-    present = [
+    known = [
         item
-        for item in estimates.in_force(connection, station, first, last + SLOT_MS)
+        for item in estimates.stored(connection, station, first, last + SLOT_MS)
         if item.meter == edit.meter and item.part.slot_ms in slots
     ]
-    if any(not item.made_by.startswith(PROGRAM) for item in present):
+    if _decided(known):
         return True
+    present = [item for item in known if item.state is State.IN_FORCE]
     return {(item.part, item.method, item.replaces) for item in present} == {
         (part, edit.method, edit.replaces) for part in edit.parts
     }
+
+
+def _decided(items: Iterable[Estimate]) -> set[int]:
+    """Return the slots of a meter that a person has decided on: by an estimate, or by withdrawing the newest."""
+    newest: dict[int, Estimate] = {}
+    result = set()
+    for item in items:
+        slot = item.part.slot_ms
+        if slot not in newest or item.version > newest[slot].version:
+            newest[slot] = item
+        if item.state is State.IN_FORCE and not item.made_by.startswith(PROGRAM):
+            result.add(slot)
+    result.update(slot for slot, item in newest.items() if item.state is State.WITHDRAWN)
+    return result

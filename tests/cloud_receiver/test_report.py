@@ -11,7 +11,7 @@ from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval, sta
 from sqlalchemy import Engine, insert
 
 from clock import ManualClock
-from cloud_receiver import database, report, report_text, schema
+from cloud_receiver import database, report, report_text, report_words, schema
 from cloud_receiver.checks.model import Kind
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.commit import Committer
@@ -113,7 +113,7 @@ def test_an_adjustment_counts_where_its_interval_does(engine: Engine, gateway: F
 def test_every_kind_of_finding_has_its_words(kind: Kind, made: Report) -> None:
     finding = replace(made.findings[0], kind=kind.value, evidence={"slots": [], "details": []})
     text = report_text.table_text(replace(made, findings=[finding]), Language.BOTH)
-    assert f" {report_text._WORDS[kind][1]}:" in text
+    assert f" {report_words.WORDS[kind][1]}:" in text
 
 
 def test_a_name_can_not_write_to_the_terminal() -> None:

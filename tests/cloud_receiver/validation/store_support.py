@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
+from pathlib import Path
 
 from receiver_support import FakeGateway
 from sqlalchemy import Engine, select
 from validation_support import DAY_MS, SLOT_MS, SLOTS, Bench, context, energies, rows
 
-from clock import ManualClock
+from clock import ManualClock, SystemClock
 from cloud_receiver import database, findings, schema
 from cloud_receiver.checks.model import IntervalRow
 from cloud_receiver.checks.runner import Runner
@@ -100,3 +101,26 @@ class Centre:
         """Return every stored interval, whole."""
         with database.reading(self.engine) as connection:
             return [tuple(row) for row in connection.execute(select(schema.interval))]
+
+
+REGISTRY = """
+[[station]]
+id = "S1"
+node = "node1"
+loss = { trunk_ohm = "0.004", branch_ohm = "0.03" }
+auxiliary = { load_w = 400 }
+meter = [
+  { id = "C01", role = "charger", gateway = "gw1", rated_kw = 60 },
+  { id = "C02", role = "charger", gateway = "gw1", rated_kw = 60 },
+  { id = "C03", role = "charger", gateway = "gw1", rated_kw = 60 },
+  { id = "G", role = "grid", gateway = "gw1", rated_kw = 400, accuracy_class = "0.5" },
+]
+"""
+
+
+def configuration(directory: Path) -> list[str]:
+    """Write the files of a centre on the store of the tests; return the options that name it and the time."""
+    (directory / "registry.toml").write_text(REGISTRY)
+    path = directory / "receiver.toml"
+    path.write_text('[centre]\nkey_file = "centre.key"\ndatabase = "sqlite:///store.sqlite"\n')
+    return ["--config", str(path), "--clock", f"simulated:{DAY_END_MS + 30 * 60_000}:1:{SystemClock().monotonic_ms()}"]

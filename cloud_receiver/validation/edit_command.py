@@ -1,0 +1,195 @@
+"""`diantan-receiver edits`: the estimates of a station, made and withdrawn by people."""
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from cloud_receiver import database
+from cloud_receiver.checks.day import local_time
+from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.checks.tolerance import MWH_PER_KWH
+from cloud_receiver.orders.command_line import login_name
+from cloud_receiver.report_text import kwh, printable
+from cloud_receiver.validation import estimates, load, methods
+from cloud_receiver.validation.automatic import PROGRAM
+from cloud_receiver.validation.command import opened, slots_between
+from cloud_receiver.validation.estimates import Edit, Estimate, EstimateError, Part, State
+from cloud_receiver.validation.methods import Method
+from cloud_receiver.validation.proposal import LONGEST_MS, Proposer
+from wire.domain import MAX_AMOUNT, MAX_TIME_MS
+
+
+def listed(options: argparse.Namespace) -> None:
+    """List the edits of a station; those that are not in force too when asked."""
+    with opened(options) as store:
+        context = store.context(options.station)
+        first_ms, end_ms = 0, MAX_TIME_MS
+        if options.first is not None:
+            span = slots_between(options.first, options.end, context.station.timezone)
+            first_ms, end_ms = span.first_ms, span.end_ms
+        with database.reading(store.engine) as connection:
+            found = estimates.stored(connection, context.number, first_ms, end_ms)
+    shown = [
+        item
+        for item in found
+        if options.meter in {None, context.name(item.meter)} and (options.all or item.state is State.IN_FORCE)
+    ]
+    rows = _edits(shown, context)
+    if options.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))  # noqa: T201  # the answer
+        return
+    for row in rows:
+        ended = f"  {row['ended']['by']}: {row['ended']['reason']}" if isinstance(row["ended"], dict) else ""
+        print(  # noqa: T201  # the answer
+            f"{row['edit']}  {row['state']}  {printable(str(row['meter']))}  {row['from']} .. {row['to']}  "
+            f"{row['parts']} parts  {row['energy_forward_kwh']} kWh  {row['method']}"
+            f"{'  beside failed readings' if row['replaces'] else ''}  "
+            f"by {row['made_by']} {row['made']}: {row['reason']}{ended}"
+        )
+
+
+def _edits(items: Iterable[Estimate], context: Context) -> list[dict[str, object]]:
+    """Return one row for each edit and state of its parts, in order of their first slot."""
+    zone = ZoneInfo(context.station.timezone)
+
+    def key(item: Estimate) -> tuple[str, str]:
+        return item.edit, item.state.value
+
+    rows = []
+    for (edit, state), group in groupby(sorted(items, key=key), key):
+        found = sorted(group, key=lambda item: item.part.start_ms)
+        first, last = found[0], found[-1]
+        rows.append(
+            {
+                "edit": edit,
+                "state": state,
+                "meter": context.name(first.meter),
+                "from": local_time(first.part.start_ms, zone),
+                "to": local_time(last.part.start_ms + last.part.duration_ms, zone),
+                "parts": len(found),
+                "energy_forward_kwh": kwh(sum(item.part.forward_mwh for item in found)),
+                "energy_reverse_kwh": kwh(sum(item.part.reverse_mwh for item in found)),
+                "method": first.method,
+                "replaces": first.replaces,
+                "basis": first.basis,
+                "made_by": first.made_by,
+                "made": local_time(first.made_ms, zone),
+                "reason": first.reason,
+                "ended": None
+                if last.ended_ms is None
+                else {"by": last.ended_by, "at": local_time(last.ended_ms, zone), "reason": last.ended_reason},
+                "slots": [
+                    {
+                        "start": local_time(item.part.start_ms, zone),
+                        "duration_s": item.part.duration_ms // 1000,
+                        "version": item.version,
+                        "energy_forward_kwh": kwh(item.part.forward_mwh),
+                        "energy_reverse_kwh": kwh(item.part.reverse_mwh),
+                    }
+                    for item in found
+                ],
+            }
+        )
+    return sorted(rows, key=lambda row: (str(row["from"]), str(row["meter"]), str(row["made"])))
+
+
+def make(options: argparse.Namespace) -> None:
+    """Estimate what is missing of a meter, or with `--replace` beside its readings."""
+    author = _author(options)
+    with opened(options) as store:
+        context = store.context(options.station)
+        meter = _meter(context, options.meter)
+        span = slots_between(options.first, options.end, context.station.timezone)
+        if span.end_ms - span.first_ms > LONGEST_MS:
+            raise EstimateError("expected at most 31 days at once")
+        if span.end_ms > store.now_ms:
+            raise EstimateError("expected a time that is over: nothing is missing of what has not come")
+        checks = store.settings.checks
+        with database.writing(store.engine) as connection:
+            proposer = Proposer(connection, context, store.settings.validation, checks.coverage_factor)
+            wanted = list(range(span.first_ms, span.end_ms, SLOT_MS))
+            made = [
+                (edit, _entered(connection, context.number, edit, (author, options.reason, store.now_ms)))
+                for edit in _proposed(connection, proposer, meter, wanted, options)
+            ]
+    zone = ZoneInfo(context.station.timezone)
+    for edit, number in made:
+        end = edit.parts[-1]
+        print(  # noqa: T201  # the answer
+            f"edit {number}: {printable(options.meter)} {local_time(edit.parts[0].start_ms, zone)} .. "
+            f"{local_time(end.start_ms + end.duration_ms, zone)}, {len(edit.parts)} parts, "
+            f"{kwh(sum(part.forward_mwh for part in edit.parts))} kWh, {edit.method}"
+        )
+
+
+def _proposed(
+    connection: Connection, proposer: Proposer, meter: int, wanted: Sequence[int], options: argparse.Namespace
+) -> list[Edit]:
+    method = None if options.method == "auto" else Method(options.method)
+    if (method is Method.VALUE) != (options.value_kwh is not None):
+        raise EstimateError("--value-kwh goes with --method value, and is needed there")
+    rows = load.rows_of(connection, proposer.context.number, meter, [(wanted[0], wanted[-1] + SLOT_MS)])
+    gaps = [(wanted[0], wanted[-1] + SLOT_MS)] if options.replace else methods.gaps(rows, wanted)
+    if not gaps:
+        raise EstimateError(f"meter {options.meter}: no interval is missing there; --replace estimates beside readings")
+    if method is Method.VALUE:
+        return [_given(meter, gaps, options)]
+    if options.replace:
+        return [proposer.slots(meter, wanted, options.reason, method)]
+    return [proposer.gap(meter, first_ms, end_ms, method) for first_ms, end_ms in gaps]
+
+
+def _given(meter: int, gaps: Sequence[tuple[int, int]], options: argparse.Namespace) -> Edit:
+    """Share what a person gives for the whole evenly over the time."""
+    spans = [span for gap in gaps for span in methods.pieces(*gap)]
+    durations = [span.duration_ms for span in spans]
+    shares = [
+        methods.shared(_mwh(value, name), durations)
+        for value, name in ((options.value_kwh, "--value-kwh"), (options.reverse_kwh, "--reverse-kwh"))
+    ]
+    parts = tuple(
+        Part(span.start_ms, span.duration_ms, forward, reverse)
+        for span, forward, reverse in zip(spans, *shares, strict=True)
+    )
+    basis = {"forward_mwh": sum(shares[0]), "reverse_mwh": sum(shares[1]), "total_measured": False}
+    return Edit(meter, Method.VALUE.value, parts, basis, replaces=options.replace)
+
+
+def _mwh(value: Decimal | None, name: str) -> int:
+    amount = (value or Decimal(0)) * MWH_PER_KWH
+    if amount != amount.to_integral_value() or not 0 <= amount < MAX_AMOUNT:
+        raise EstimateError(f"{name} {value}: expected 0 or more, in kWh with at most six decimals")
+    return int(amount)
+
+
+def _meter(context: Context, name: str) -> int:
+    numbers = [number for number, meter in context.meters.items() if meter.id == name]
+    if not numbers:
+        known = ", ".join(meter.id for meter in context.meters.values())
+        raise EstimateError(f"meter {name!r} is not one of station {context.station.id} (known: {known})")
+    return numbers[-1]  # where a meter moved to another gateway, the one that counts now
+
+
+def _author(options: argparse.Namespace) -> str:
+    author = str(options.by or login_name())
+    if author.startswith(PROGRAM):
+        raise EstimateError(f"--by {author!r}: expected a person, not the program")
+    return author
+
+
+def _entered(connection: Connection, station: int, edit: Edit, signed: tuple[str, str, int]) -> str:
+    author, reason, now_ms = signed
+    return estimates.enter(connection, station, edit, made_by=author, reason=reason, now_ms=now_ms)
+
+
+def withdraw(options: argparse.Namespace) -> None:
+    """Withdraw an edit: its rows stay and say who and why, and what it superseded is in force again."""
+    author = _author(options)
+    with opened(options) as store, database.writing(store.engine) as connection:
+        count = estimates.withdraw(connection, options.edit, by=author, reason=options.reason, now_ms=store.now_ms)
+    print(f"edit {options.edit}: {count} parts withdrawn")  # noqa: T201  # the answer

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Pins what pyproject.toml asks for, and what the grid demonstration's power flow needs, with hashes and without naming a
-# registry. Run from the repository's root.
+# Pins what pyproject.toml asks for, and what runs in environments of its own, with hashes and without naming a registry.
+# Run from the repository's root.
 set -eu
 compile() {
     out=$1; shift
@@ -17,5 +17,7 @@ compile receiver --extra receiver --extra sm2
 compile sim --extra sim
 compile figures --extra receiver --extra figures
 compile dev --extra agent --extra receiver --extra sim --extra figures --extra sm2 --extra dev
-out=power-flow
-of requirements/power-flow.in
+# Of programs with environments of their own: the grid demonstration's power flow, and peers that benchmarks compare with.
+for out in power-flow peers-gridemissions peers-netallocation; do
+    of "requirements/$out.in" --no-emit-options
+done

@@ -1,0 +1,126 @@
+"""Figures of a row from the outcomes of its stations, each beside its target."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.estimation.scenarios import SCENARIOS, Outcome, Scenario
+from bench.estimation.sites import Floats
+
+LIMIT = 0.02  # class 2
+DETECTED, FALSE_ALARMS, COVERAGE = 0.98, 0.005, (0.90, 0.98)
+NORMAL_95 = 1.96
+HEADER = (
+    f"{'':16}{'stations':>8} {'MAE % (target)':>22} {'OLS':>6} {'centred':>7} {'RMSE %':>7} {'found %':>12} {'OLS':>5} "
+    f"{'false %':>8} {'OLS':>5} {'guarded: found, false':>21} {'open':>6} {'coverage %':>14} {'common, stated':>14}"
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came out of a row; relative errors, and shares."""
+
+    stations: int
+    mae: float
+    mae_error: float  # standard error from station to station
+    rmse: float
+    detected: float
+    beyond: int  # chargers that truly are
+    false_alarms: float
+    guarded: tuple[float, float]
+    undetermined: float
+    coverage: float
+    coverage_error: float
+    common: tuple[float, float]  # of a station's mean error: root mean square, and the standard uncertainty stated
+    squares_mae: float
+    centred_mae: float  # ordinary least squares less its median
+    squares_detected: float
+    squares_false_alarms: float
+    findings: dict[str, int]  # in how many stations
+
+
+def figures(outcomes: list[Outcome]) -> Figures:
+    """Return the figures of a row."""
+    true, error, u, squares = (
+        np.array([getattr(each, name) for each in outcomes]) for name in ("true", "error", "u", "squares")
+    )
+    flagged = np.array([each.decision == 2 for each in outcomes])
+    off, beyond = error - true, np.abs(true) > LIMIT
+    covered = np.abs(off) <= NORMAL_95 * u
+    centred = squares - np.median(squares, axis=1, keepdims=True)
+    return Figures(
+        stations=len(outcomes),
+        mae=float(np.abs(off).mean()),
+        mae_error=_station_error(np.abs(off)),
+        rmse=float(np.sqrt((off**2).mean())),
+        detected=_share((np.abs(error) > LIMIT)[beyond]),
+        beyond=int(beyond.sum()),
+        false_alarms=_share((np.abs(error) > LIMIT)[~beyond]),
+        guarded=(_share(flagged[beyond]), _share(flagged[~beyond])),
+        undetermined=float(np.mean([np.mean(each.decision == 1) for each in outcomes])),
+        coverage=float(covered.mean()),
+        coverage_error=_station_error(covered.astype(np.float64)),
+        common=(float(np.sqrt((off.mean(axis=1) ** 2).mean())), float(np.mean([each.u_common for each in outcomes]))),
+        squares_mae=float(np.abs(squares - true).mean()),
+        centred_mae=float(np.abs(centred - true).mean()),
+        squares_detected=_share((np.abs(squares) > LIMIT)[beyond]),
+        squares_false_alarms=_share((np.abs(squares) > LIMIT)[~beyond]),
+        findings=dict(Counter(name for each in outcomes for name in sorted(set(each.findings)))),
+    )
+
+
+def _share(which: Floats) -> float:
+    return float(which.mean()) if which.size else float("nan")
+
+
+def _station_error(values: Floats) -> float:
+    """Return the standard error of a mean over stations: chargers of one station share a master."""
+    return float(values.mean(axis=1).std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+
+
+def missed(scenario: Scenario, found: Figures) -> list[str]:
+    """Name the targets that were missed."""
+    rules: dict[str, Callable[[], bool]] = {
+        "MAE": lambda: found.mae <= scenario.mae,
+        "RMSE": lambda: scenario.rmse is None or found.rmse <= scenario.rmse,
+        "detection": lambda: not found.detected < DETECTED,
+        "false alarms": lambda: not found.false_alarms > FALSE_ALARMS,
+        "coverage": lambda: COVERAGE[0] <= found.coverage <= COVERAGE[1],
+    }
+    return [name for name, met in rules.items() if not met()]
+
+
+def line(name: str, found: Figures) -> str:
+    """Return a row of the table; a missed target bears an exclamation mark."""
+    scenario = SCENARIOS[name]
+    broken = missed(scenario, found)
+
+    def marked(rule: str, text: str) -> str:
+        return text + ("!" if rule in broken else " ")
+
+    mae = f"{100 * found.mae:.3f} ± {100 * found.mae_error:.3f} ({100 * scenario.mae:.2f})"
+    spread = (found.detected * (1 - found.detected) / max(found.beyond, 1)) ** 0.5
+    detected = f"{100 * found.detected:.1f} ± {100 * spread:.1f}"
+    guarded = f"{100 * found.guarded[0]:.1f}, {100 * found.guarded[1]:.2f}"
+    coverage = f"{100 * found.coverage:.1f} ± {100 * found.coverage_error:.1f}"
+    common = f"{100 * found.common[0]:.3f}, {100 * found.common[1]:.3f}"
+    return (
+        f"{name:16}{found.stations:8} {marked('MAE', mae):>22} {100 * found.squares_mae:6.2f} "
+        f"{100 * found.centred_mae:7.2f} {marked('RMSE', f'{100 * found.rmse:.3f}'):>7} "
+        f"{marked('detection', detected):>12} {100 * found.squares_detected:5.1f} "
+        f"{marked('false alarms', f'{100 * found.false_alarms:.2f}'):>8} {100 * found.squares_false_alarms:5.2f} "
+        f"{guarded:>21} {100 * found.undetermined:6.1f} {marked('coverage', coverage):>14} {common:>14}"
+    )
+
+
+def verdict(name: str, found: Figures) -> str:
+    """Say in words what a row is, and whether it met its targets."""
+    scenario = SCENARIOS[name]
+    broken = missed(scenario, found)
+    parts = [f"{name}: {scenario.says}: {'missed ' + ', '.join(broken) if broken else 'met'}"]
+    if scenario.rmse is not None:
+        parts.append(f"RMSE {100 * found.rmse:.3f} % beside {100 * scenario.rmse:.2f} %")
+    parts += [f"finding {each} in {count} of {found.stations} stations" for each, count in found.findings.items()]
+    return "; ".join(parts)

@@ -1,0 +1,153 @@
+"""The rows of the acceptance, and one station of each: what was true, what was estimated."""
+
+import zlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.estimation import least_squares
+from bench.estimation.readings import Conditions, Shown, Truth, drawn_errors, read
+from bench.estimation.sites import AC, DC, Floats, Site, station
+from diantan_core import ErrorCharger, ErrorEstimation, ErrorEstimator, ErrorWindows
+
+SEED = 20261120
+DECISIONS = ("clear", "undetermined", "flag")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A row: conditions, targets, and what the estimator is told beyond the nameplates and the design."""
+
+    name: str
+    says: str
+    conditions: Conditions = field(default_factory=Conditions)
+    site: Site = DC
+    mae: float = 0.0010
+    rmse: float | None = None
+    certificate: float | None = None  # u of the master's gain by its certificate
+    verified: int = 0  # chargers freshly verified, u 0.1 %
+    measured: float | None = None  # how well each branch is known, by its voltage drop
+
+
+B = Conditions()
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "A30", "30 d, white noise 0.25 %", Conditions(days=30, gain_sd=0.0, white=0.0025, curve=0.0), mae=0.0015
+        ),
+        Scenario("B90", "90 d, master direct", B),
+        Scenario("C30", "30 d, master by CT 80:1", replace(B, days=30, master_step=0.8)),
+        Scenario("E90", "90 d, jitter 10 s, clocks 30 s", replace(B, jitter_s=10.0, offset_sd_s=30.0)),
+        Scenario("F30", "30 d, AC", replace(B, days=30), AC),
+        Scenario("clocks-60", "clock offsets of 60 s", replace(B, offset_sd_s=60.0)),
+        Scenario("clocks-180", "clock offsets of 180 s", replace(B, offset_sd_s=180.0)),
+        Scenario("gross", "5 kWh wrong in 1 % of windows", replace(B, gross_share=0.01)),
+        Scenario("missing", "20 % of readings lost", replace(B, lost_share=0.2)),
+        Scenario("auxiliary", "lamps and a heater nobody told of", replace(B, auxiliaries=True)),
+        Scenario("dc-output-0.2", "efficiency differs by 0.2 %", replace(B, conversion_spread=0.002), mae=0.004),
+        Scenario("dc-output-0.4", "efficiency differs by 0.4 %", replace(B, conversion_spread=0.004), mae=0.004),
+        Scenario(
+            "fine",
+            "0.0001 kWh, clocks 5 s",
+            replace(B, master_step=1e-4, charger_step=1e-4, jitter_s=0.1, offset_sd_s=5.0),
+            rmse=0.0009,
+        ),
+        Scenario(
+            "fine-certified",
+            "and a master certificate, u 0.05 %",
+            replace(B, master_step=1e-4, charger_step=1e-4, jitter_s=0.1, offset_sd_s=5.0),
+            rmse=0.0009,
+            certificate=0.0005,
+        ),
+        Scenario("cohort", "all chargers +0.3 %", replace(B, cohort=0.003)),
+        Scenario("cohort-verified", "and three of them verified", replace(B, cohort=0.003), verified=3),
+        # beyond what was asked: what would help, and what hurts
+        Scenario("C30-measured", "C30, branches known to 10 %", replace(B, days=30, master_step=0.8), measured=0.1),
+        Scenario("F30-measured", "F30, branches known to 10 %", replace(B, days=30), AC, measured=0.1),
+        Scenario("cohort-0.1", "a cohort as the prior expects, sd 0.1 %", replace(B, cohort_sd=0.001)),
+        Scenario("design-30", "losses of the design off by 30 %", replace(B, design_sd=0.3)),
+        Scenario("curve-0.3", "errors change by 0.3 % with load", replace(B, curve=0.003)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One station of one row; everything by charger."""
+
+    true: Floats
+    error: Floats
+    u: Floats
+    decision: NDArray[np.int64]
+    reasons: tuple[str | None, ...]
+    squares: Floats  # by ordinary least squares
+    u_common: float
+    findings: tuple[str, ...]
+
+
+def tell(scenario: Scenario, shown: Shown, truth: Truth, dice: np.random.Generator) -> ErrorEstimator:
+    """Return the estimator with its priors as shipped, and what is on nameplates, in the design and in certificates."""
+    conditions = shown.conditions
+    verified = {
+        int(number): (float(truth.errors[number] + 0.001 * dice.standard_normal()), 0.001)
+        for number in dice.choice(len(truth.errors), scenario.verified, replace=False)
+    }
+    told: dict[str, Any] = {}
+    if scenario.certificate is not None:
+        told["gain"] = (truth.gain + scenario.certificate * dice.standard_normal(), scenario.certificate)
+    branches = np.full(len(truth.errors), shown.design_branch)
+    if scenario.measured is not None:
+        branches = truth.branches * np.exp(scenario.measured * dice.standard_normal(len(branches)))
+        told |= {"branch_sd": scenario.measured, "branch_own_sd": scenario.measured}
+    chargers = [
+        ErrorCharger(
+            branch_loss=float(branches[number]),
+            dc_output=conditions.conversion_spread is not None,
+            step_kwh=conditions.charger_step,
+            verified=verified.get(number),
+        )
+        for number in range(len(shown.chargers))
+    ]
+    return ErrorEstimator(chargers, trunk_loss=shown.design_trunk, master_step_kwh=conditions.master_step, **told)
+
+
+def windows_of(shown: Shown) -> ErrorWindows:
+    """Return what the estimator is given."""
+    columns = [column.data for column in shown.chargers]
+    return ErrorWindows.from_registers(shown.times_ms, shown.master.data, columns, sessions_ms=shown.sessions_ms)
+
+
+def run_station(number: int, names: list[str]) -> dict[str, Outcome]:
+    """Return the outcome of each row for its station of this number; rows with the same site share the truth."""
+    outcomes = {}
+    for site in (DC, AC):
+        rows = [SCENARIOS[name] for name in names if SCENARIOS[name].site is site]
+        if not rows:
+            continue
+        # always as long as the longest row there is, so that a row alone gives the same numbers
+        days = max(each.conditions.days for each in SCENARIOS.values() if each.site is site)
+        dice = np.random.default_rng([SEED, number, zlib.crc32(site.name.encode())])
+        held = station(site, days, dice)
+        for row in rows:
+            own = np.random.default_rng([SEED, number, zlib.crc32(row.name.encode())])
+            shown, truth = read(held, drawn_errors(site.chargers, own), row.conditions, own)
+            estimation = tell(row, shown, truth, own).estimate(windows_of(shown))
+            outcomes[row.name] = _outcome(estimation, truth, least_squares.ordinary(shown))
+    return outcomes
+
+
+def _outcome(estimation: ErrorEstimation, truth: Truth, squares: Floats) -> Outcome:
+    chargers = estimation.chargers
+    return Outcome(
+        truth.errors,
+        np.array([one.error for one in chargers]),
+        np.array([one.u for one in chargers]),
+        np.array([DECISIONS.index(one.decision) for one in chargers]),
+        tuple(one.reason for one in chargers),
+        squares,
+        estimation.u_common,
+        tuple(found[0] for found in estimation.findings),
+    )

@@ -14,7 +14,7 @@ from cloud_receiver.counters import Counters
 from cloud_receiver.database import insert_statement, reading, writing
 from cloud_receiver.enrolment import Enrolled
 from cloud_receiver.gateway_status import Heard
-from cloud_receiver.grid.notices import spans
+from cloud_receiver.grid.notices import gather, spans
 from cloud_receiver.meters import MeterNumbers
 from cloud_receiver.orders import replies
 from cloud_receiver.orders.replies import Answered
@@ -329,10 +329,13 @@ class Committer:
             work.refuse(item, Reason.REPLAYED, f"the same message was stored {age_s} s before")
 
     def _flush(self, work: _Transaction) -> None:
+        noticed = bool(work.rows[schema.grid_notice])
         for table, rows in work.rows.items():
             if rows:
                 work.connection.exec_driver_sql(self._insert[table], rows)
                 rows.clear()
+        if noticed:
+            gather(work.connection)
 
 
 def _stale(item: Heard) -> Refused:

@@ -427,6 +427,7 @@ grid_notice = Table(
     Column("id", Serial, primary_key=True),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # a number that comes again would be taken for a notice that was dealt with
 )
 
 # Findings about the grid: of a node, an element, a feed, another centre. `day_ms`: the local day's start.

@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Iterable
+from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from cloud_receiver.grid import shelf
 from cloud_receiver.grid.errors import GridError
 from cloud_receiver.registry import Registry, Role
 from cloud_receiver.schema import grid as grid_table
+from cloud_receiver.schema import grid_notice
 
 log = logging.getLogger(__name__)
 
+MOST_NOTICES: Final = 5000
 _SLOT_MS = 900_000
 
 
@@ -42,6 +45,27 @@ class Noticed:
             for meter in station.meter
             if grids and (meter.element is not None or (station.id in loads and meter.role is Role.GRID))
         )
+
+
+def gather(connection: Connection) -> None:
+    """Make few notices of many: where no receiver has `[grid]`, nobody takes them."""
+    count = connection.execute(select(func.count()).select_from(grid_notice)).scalar_one()
+    if count <= MOST_NOTICES:
+        return
+    rows = connection.execute(select(grid_notice.c.first_ms, grid_notice.c.last_ms, grid_notice.c.id)).all()
+    gathered: list[tuple[int, int]] = []
+    for first, last, _ in sorted(rows):
+        if gathered and first <= gathered[-1][1] + _SLOT_MS:
+            gathered[-1] = gathered[-1][0], max(gathered[-1][1], last)
+        else:
+            gathered.append((first, last))
+    if len(gathered) > MOST_NOTICES // 2:
+        # Of slots between them nothing new was measured: to look at them again changes nothing.
+        gathered = [(gathered[0][0], max(last for _, last in gathered))]
+    connection.execute(insert(grid_notice), [{"first_ms": first, "last_ms": last} for first, last in gathered])
+    connection.execute(
+        delete(grid_notice).where(grid_notice.c.id == bindparam("old")), [{"old": row.id} for row in rows]
+    )
 
 
 def spans(starts: Iterable[int]) -> list[tuple[int, int]]:

@@ -35,7 +35,8 @@ from wire.envelope import Signer
 log = logging.getLogger(__name__)
 
 SLOTS_AT_ONCE: Final = 16
-"""Slots of one transaction: short enough that the intake waits no longer than for a group of its own."""
+NODES_OF_SLOTS_AT_ONCE: Final = 8192
+"""Slots of one transaction, and their nodes together: the intake waits for the store, and for the loop, as long."""
 PAUSE_S: Final = 0.1
 TELL_CONFLICTS: Final = 10
 GIVE_WAY_S: Final = 0.005
@@ -78,6 +79,7 @@ class GridService:
         self._grids: shelf.KeptGrids | None = None
         self._stamp: tuple[int, int] | None = None
         self._started = False
+        self._present: Plan | None = None
         self._corrected_ms = -MAX_TIME_MS
         self._goes_on = False
 
@@ -88,15 +90,9 @@ class GridService:
         return self._served()
 
     def _served(self) -> frozenset[str]:
-        """Return the names in the grid that is valid now, and in those that will be."""
-        now_ms = self._clock.now_ms()
-        present = None if self._grids is None else self._grids.at(now_ms)
-        return frozenset(
-            name
-            for item in self._plans.values()
-            if item.kept is present or item.kept.valid_from_ms > now_ms
-            for name, _ in self._publisher.names(item)
-        )
+        """Return the names in the grid that is valid now: until it is, the schedule may have factors of its nodes."""
+        plan = self._plan(self._clock.now_ms())
+        return frozenset(() if plan is None else (name for name, _ in self._publisher.names(plan)))
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -145,6 +141,9 @@ class GridService:
             changed = self._refresh(connection)
         if changed:
             self._solve_under_other_grids()
+        if self._plan(now_ms) is not self._present:
+            self._present = self._plan(now_ms)
+            self._hooks.grid_nodes(self._served())
         with reading(self._engine) as connection:
             told = due.notices(connection)
             grids = self._grids
@@ -188,8 +187,9 @@ class GridService:
                     "grid %s: the registry has a meter that measures the %s %s, which the grid doesn't have",
                     *(item.kept.name or item.kept.id, measures.element, measures.id),
                 )
-        self._hooks.grid_nodes(self._served())
         log.info("grid service: %d grids, the last with %d nodes", count, len(grids.all[-1].grid.nodes) if count else 0)
+        if self._plan(self._clock.now_ms()) is None:
+            log.warning("grid service: no grid is valid yet, and no factors are dispatched but the schedule's")
         return True
 
     def _solve_under_other_grids(self) -> None:
@@ -273,7 +273,9 @@ class GridService:
         first = min(pending)
         plan = self._plan(first)
         end = first + SLOT_MS
-        while end < first + SLOTS_AT_ONCE * SLOT_MS and self._plan(end) is plan:
+        nodes = 1 if plan is None else len(plan.grid.nodes)
+        most = max(min(NODES_OF_SLOTS_AT_ONCE // max(nodes, 1), SLOTS_AT_ONCE), 1)
+        while end < first + most * SLOT_MS and self._plan(end) is plan:
             end += SLOT_MS
         return [start for start in range(first, end, SLOT_MS) if start in pending], end
 

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("first_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grid_notice")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "grid_finding",

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from intake_support import FAST, Bench, Message
 from receiver_support import DAY_MS, SLOT_MS, FakeGateway, enrol, interval, station_model
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
 from cloud_receiver import database
+from cloud_receiver.grid import notices as notices_module
 from cloud_receiver.grid import shelf
 from cloud_receiver.grid.model import Branch, Generator, Grid, Load, Node
-from cloud_receiver.grid.notices import Noticed, spans
+from cloud_receiver.grid.notices import Noticed, gather, spans
 from cloud_receiver.intake import Intake
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import grid, grid_notice
@@ -92,3 +93,40 @@ def test_a_grid_that_cannot_be_read_stops_no_intake(
         known.refresh(connection)
     assert known.gateways == frozenset()
     assert caplog.text.count("can't be read") == 1
+
+
+def test_what_nobody_takes_is_gathered(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices_module, "MOST_NOTICES", 4)
+    with database.writing(engine) as connection:
+        for number in (3, 0, 1, 2):
+            shelf.notify(connection, DAY_MS + number * SLOT_MS, DAY_MS + number * SLOT_MS)
+        gather(connection)
+    assert len(notices(engine)) == 4
+    with database.writing(engine) as connection:
+        shelf.notify(connection, DAY_MS + 9 * SLOT_MS, DAY_MS + 9 * SLOT_MS)
+        gather(connection)
+    assert notices(engine) == [(0, 3), (9, 9)]
+    with database.writing(engine) as connection:
+        for number in (20, 30, 40):
+            shelf.notify(connection, DAY_MS + number * SLOT_MS, DAY_MS + number * SLOT_MS)
+        gather(connection)
+    assert notices(engine) == [(0, 40)]
+
+
+def test_the_intake_gathers(engine: Engine, gateway: FakeGateway, registry: Registry, monkeypatch: Any) -> None:
+    monkeypatch.setattr(notices_module, "MOST_NOTICES", 2)
+    enter(engine, GRID)
+    bench = noticing(engine, registry)
+    for number in range(4):
+        bench.take(message(gateway, 1 + number, [number]))
+    assert notices(engine) == [(0, 2), (3, 3)]
+
+
+def test_the_number_of_a_notice_never_comes_again(engine: Engine) -> None:
+    numbers = []
+    for _ in range(2):
+        with database.writing(engine) as connection:
+            shelf.notify(connection, 0, 0)
+            numbers.append(connection.execute(select(grid_notice.c.id)).scalar_one())
+            connection.execute(delete(grid_notice))
+    assert numbers[0] < numbers[1]

@@ -1,11 +1,15 @@
 """The grid service by the clock: solved, dispatched, corrected, fallen back, made up for."""
 
+import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from grid_service_support import (
     DAY_MS,
+    GRID,
     OFFICIAL,
     SLOT_MS,
     SNAPSHOT,
@@ -24,7 +28,9 @@ from cloud_receiver import database
 from cloud_receiver.grid import shelf
 from cloud_receiver.grid.kept import NodeQuality
 from cloud_receiver.grid.model import Branch, Grid, Node
-from cloud_receiver.grid.service import versions
+from cloud_receiver.grid.service import runner, versions
+from cloud_receiver.grid.service.plan import Plan
+from cloud_receiver.grid.service.versions import Solved, Versions
 from cloud_receiver.grid.snapshot import Demand, EndPowers, Generation
 from cloud_receiver.schema import factor, grid_notice
 from wire.messages import Origin
@@ -403,3 +409,38 @@ def test_a_storage_that_nobody_measured_keeps_its_tank(tmp_path: Path) -> None:
     assert bench.slot(2).summary["estimated"]["first"] == ["storage B"]
     assert tanks[2] == pytest.approx([1.0, 0.8, 0.0], rel=1e-6)
     bench.engine.dispose()
+
+
+def test_few_slots_of_a_large_grid_are_solved_in_one_transaction(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "NODES_OF_SLOTS_AT_ONCE", 6)
+    taken: list[int] = []
+    real = Versions.solve
+
+    def counting(self: Versions, plan: Plan, starts: Collection[int], *rest: Any) -> Solved:
+        taken.append(len(starts))
+        return real(self, plan, starts, *rest)
+
+    monkeypatch.setattr(Versions, "solve", counting)
+    bench.tell(dict.fromkeys(range(5), SNAPSHOT))
+    bench.run_to(5)
+    assert taken == [2, 2, 1]
+
+
+def test_until_a_grid_is_valid_its_nodes_are_the_schedules(bench: Bench) -> None:
+    told: list[frozenset[str]] = []
+    bench.service._hooks.grid_nodes = lambda names: told.append(frozenset(names))
+    with database.writing(bench.engine) as connection:
+        later = replace(GRID, nodes=(*GRID.nodes, Node("N9")))
+        shelf.enter_grid(connection, later, DAY_MS + 2 * SLOT_MS, "later", DAY_MS)
+    assert bench.service.prepare() == {"P1", "S1", "U1"}
+    bench.run_to(1)
+    bench.run_to(2)
+    assert told == [{"P1", "S1", "U1"}, {"P1", "S1", "U1", "N9"}]
+
+
+def test_before_the_first_grid_is_valid_no_node_is_the_grids(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.run(bench.clock.advance(-3 * SLOT_MS))
+    assert bench.service.prepare() == frozenset()
+    assert "no grid is valid yet" in caplog.text
+    bench.run()
+    assert (bench.slots(), bench.link.factors) == ([], [])

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, func, literal_column, select
 
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.freezes import FreezeRow
@@ -58,7 +58,8 @@ def window(
 
 def history(connection: Connection, station: int, first_ms: int, end_ms: int) -> dict[int, dict[int, int]]:
     """Return forward energies in mWh by meter and slot, those without energy left out."""
-    start = interval.c.start_ms - interval.c.start_ms % SLOT_MS
+    # No parameter: PostgreSQL takes two of them for different expressions, and the rows are grouped by this one.
+    start = interval.c.start_ms - interval.c.start_ms % literal_column(str(SLOT_MS), BigInteger)
     energy = func.sum(interval.c.forward_mwh)
     rows = connection.execute(
         select(interval.c.meter, start.label("slot"), interval.c.journal, energy.label("energy"))

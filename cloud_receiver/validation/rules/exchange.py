@@ -9,6 +9,8 @@ from wire.records import DetailKey, EventCode
 
 KNOWN_WITHIN_MS = 86_400_000
 """How near the registry's `since` or `until` must be to an exchange for it to be known there."""
+_EMISSION = 3
+"""The direction of a generating unit's emission register (docs/wire.md, section "Events")."""
 _CODES = (EventCode.ROLLOVER, EventCode.RESET, EventCode.EXCHANGE, EventCode.JUMP)
 
 
@@ -35,7 +37,8 @@ def _ms(time: datetime) -> int:
 
 def _shown(item: EventRow) -> dict[str, object]:
     result: dict[str, object] = {"start_ms": item.time_ms, "event": EventCode(item.code).name.lower()}
-    for key, name in ((DetailKey.BEFORE, "before_mwh"), (DetailKey.AFTER, "after_mwh")):
+    unit = "mg" if item.details.get(DetailKey.DIRECTION) == _EMISSION else "mwh"
+    for key, name in ((DetailKey.BEFORE, "before"), (DetailKey.AFTER, "after")):
         if key in item.details:
-            result[name] = item.details[key]
+            result[f"{name}_{unit}"] = item.details[key]
     return result

@@ -4,7 +4,7 @@ import pytest
 from receiver_support import FakeGateway
 from sqlalchemy import Engine
 from store_support import Centre, day_of, records
-from validation_support import DAY_MS, GRID, KWH, SLOT_MS, SLOTS, Bench, energies
+from validation_support import DAY_MS, GRID, KWH, SLOT_MS, SLOTS, Bench, energies, rows
 
 from cloud_receiver import database
 from cloud_receiver.checks import load
@@ -84,6 +84,30 @@ def test_a_gap_without_an_end_rests_on_the_balance(centre: Centre, bench: Bench)
     assert {(item.method, item.basis["total_measured"]) for item in found} == {("balance", False)}
     for item, value in zip(found, energies(1, bench.station)[1][60:], strict=True):
         assert abs(item.part.forward_mwh - value) <= 50_000
+
+
+def test_a_gap_over_midnight_is_estimated_as_one_when_it_has_ended(centre: Centre, bench: Bench) -> None:
+    next_day = DAY_MS + SLOTS * SLOT_MS
+    tomorrow = {
+        meter: rows(meter, values, start_ms=next_day, total=bench.rows[meter][-1].forward_total_mwh)
+        for meter, values in energies(9, bench.station).items()
+    }
+    last, after = bench.rows[1][89], tomorrow[1][10]
+    bench.rows[1] = bench.rows[1][:90]
+    send(centre, bench)
+    centre.check()
+    first = made(centre)
+    assert [(item.version, item.method) for item in first] == [(1, "balance")] * 6
+
+    tomorrow[1] = tomorrow[1][10:]
+    centre.clock.wall_ms += SLOTS * SLOT_MS
+    centre.store(records(row for found in tomorrow.values() for row in found))
+    centre.check()
+    found = [item for item in centre.estimates(end_ms=next_day + SLOTS * SLOT_MS) if item.state is State.IN_FORCE]
+    assert [(item.version, item.method) for item in found] == [(2, "register")] * 6 + [(1, "register")] * 10
+    total = after.forward_total_mwh - after.forward_mwh - last.forward_total_mwh
+    assert sum(item.part.forward_mwh for item in found) == total
+    assert {item.state for item in centre.estimates() if item.version == 1} == {State.SUPERSEDED}
 
 
 def test_a_register_that_began_anew_is_not_believed(centre: Centre, bench: Bench) -> None:

@@ -28,6 +28,12 @@ def test_an_event_nobody_knows_of_is_suspect(code: EventCode, bench: Bench) -> N
     assert exchange(bench.window(), 2, PLAIN).verdict is Verdict.PASSED
 
 
+def test_a_register_of_emission_is_told_in_its_own_unit(bench: Bench) -> None:
+    bench.events = [EventRow(NOON_MS, 1, 1, EventCode.JUMP, DETAILS | {int(DetailKey.DIRECTION): 3})]
+    (detail,) = exchange(bench.window(), 1, PLAIN).details
+    assert (detail["before_mg"], "before_mwh" in detail) == (900, False)
+
+
 def test_a_rollover_is_expected(bench: Bench) -> None:
     bench.events = [EventRow(NOON_MS, 1, 1, EventCode.ROLLOVER, DETAILS)]
     outcome = exchange(bench.window(), 1, PLAIN)

@@ -3,13 +3,15 @@
 A token is 32 bytes of the operating system's randomness; its hash needs no salt, since nobody can guess one.
 """
 
+import fcntl
 import hashlib
 import hmac
 import os
 import secrets
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -105,22 +107,38 @@ def _read(path: Path) -> bytes:
 
 def make(path: Path, name: str, role: Role) -> str:
     """Make a token, enter its hash into the file, and return it: it is nowhere else. TokenError for a name in use."""
-    known = load(path).token if path.exists() else ()
-    if any(item.name == name for item in known):
-        raise TokenError(f"{path}: there is a token {name} already: revoke it, or take another name")
     secret = PREFIX + secrets.token_urlsafe(_BYTES)
-    _write(path, (*known, Token(name=name, role=role, sha256=digest_of(secret))))
+    with _alone(path):
+        known = load(path).token if path.exists() else ()
+        if any(item.name == name for item in known):
+            raise TokenError(f"{path}: there is a token {name} already: revoke it, or take another name")
+        _write(path, (*known, Token(name=name, role=role, sha256=digest_of(secret))))
     return secret
 
 
 def revoke(path: Path, name: str) -> None:
     """Take a token out of the file; TokenError when it isn't there."""
-    known = load(path).token
-    left = tuple(item for item in known if item.name != name)
-    if len(left) == len(known):
-        names = ", ".join(item.name for item in known) or "none"
-        raise TokenError(f"{path}: there is no token {name} (known: {names})")
-    _write(path, left)
+    with _alone(path):
+        known = load(path).token
+        left = tuple(item for item in known if item.name != name)
+        if len(left) == len(known):
+            names = ", ".join(item.name for item in known) or "none"
+            raise TokenError(f"{path}: there is no token {name} (known: {names})")
+        _write(path, left)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other commands from writing the file between reading and writing: one of two tokens would be lost."""
+    try:
+        descriptor = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise TokenError(f"{path}: can't be written: {error.strerror or error}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, tokens: Sequence[Token]) -> None:

@@ -1,6 +1,7 @@
 """Tokens: made once, kept as hashes in a file of their owner's, withdrawn."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,16 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(
     assert (found.name, found.role) == ("scada", Role.MEASURE)
     assert tokens.load(file).find(secret[:-1]) is None
     assert tokens.load(file).find("") is None
+
+
+def test_tokens_that_are_made_at_the_same_time_are_all_entered(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.toml"
+    names = [f"feed{number}" for number in range(16)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        made = list(pool.map(lambda name: tokens.make(file, name, Role.READ), names))
+    known = tokens.load(file)
+    assert {item.name for item in known.token} == set(names)
+    assert None not in [known.find(secret) for secret in made]
 
 
 def test_tokens_are_listed_and_revoked(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from cloud_receiver.database import reading as reading_transaction
 from cloud_receiver.grid import history, history_text, shelf, show_slot
 from cloud_receiver.grid.analysis import reading
 from cloud_receiver.grid.analysis.fields import Row
-from cloud_receiver.grid.analysis.periods import By, Span, SpanError, period_of, utc
+from cloud_receiver.grid.analysis.periods import SLOT_MS, By, Span, SpanError, period_of, utc
 from cloud_receiver.grid.analysis.tally import Table, Tally
 from cloud_receiver.grid.history import HistoryError, Query
 from cloud_receiver.grid.model import NodeKind
@@ -105,7 +105,7 @@ class GridReads:
             known = reading.bounds(connection)
             if known is None:
                 raise not_found("no slot of the grid is stored yet")
-            query = Query("nodes", Span(known[1], known[1] + 1), By.SLOT)
+            query = Query("nodes", Span(known[1], known[1] + SLOT_MS), By.SLOT)
             stored = reading.stored(connection, query.span)
             found = history.tables(connection, query, grids=self.grids(connection))
             rows = [row for table in found for row in history.records(table)]

@@ -59,7 +59,7 @@ def mistakes_of(error: GridError) -> ProblemError:
     """Return the error of measurements that are none."""
     first = error.problems[0]
     count = len(error.problems)
-    more = "" if count == 1 else f" (and {count - 1} more mistakes)"
+    more = "" if count == 1 else f" (and {count - 1} more mistake{'s' * (count > 2)})"  # noqa: PLR2004 - one more is one
     detail = f"{': '.join(part for part in (first.place, first.element, first.text) if part)}{more}"
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, mistakes=error.problems)
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -77,10 +77,6 @@ def _print(connection: Connection, options: argparse.Namespace, zone: str) -> No
     if options.versions:
         _versions(connection, span, options)
         return
-    if options.figure is not None:
-        _draw(connection, span, zone, options)
-    by = By(options.by or (By.SLOT if options.slot is not None or options.node is not None else By.DAY))
-    query = Query(_kind(options), span, by, zone, _node(connection, options.node))
     progress = progress_of(options)
     whole = reading.clipped(connection, span)
 
@@ -89,6 +85,13 @@ def _print(connection: Connection, options: argparse.Namespace, zone: str) -> No
             done = (time_ms - whole.first_ms) / (whole.end_ms - whole.first_ms)
             progress(f"{utc(time_ms)}, {min(done, 1):.0%}")
 
+    if options.figure is not None:
+        try:
+            _draw(connection, span, zone, options, tell)
+        finally:
+            progress.clear()
+    by = By(options.by or (By.SLOT if options.slot is not None or options.node is not None else By.DAY))
+    query = Query(_kind(options), span, by, zone, _node(connection, options.node))
     try:
         rows = (row for table in history.tables(connection, query, tell) for row in history.records(table))
         if options.json:
@@ -114,7 +117,9 @@ def _versions(connection: Connection, span: Span, options: argparse.Namespace) -
         sys.stdout.write(f"{json.dumps(version.record(), ensure_ascii=False) if options.json else version.line()}\n")
 
 
-def _draw(connection: Connection, span: Span, zone: str, options: argparse.Namespace) -> None:
+def _draw(
+    connection: Connection, span: Span, zone: str, options: argparse.Namespace, tell: Callable[[int], None]
+) -> None:
     """Draw a node's day or month; FigureError, HistoryError for what is neither."""
     form_of(options.figure)  # before the work is done
     if options.node is None:
@@ -124,7 +129,7 @@ def _draw(connection: Connection, span: Span, zone: str, options: argparse.Names
         raise HistoryError("grid history: --figure draws a day or a month, found a longer span")
     local = datetime.fromtimestamp(span.first_ms / 1000, ZoneInfo(zone))
     query = Query("nodes", span, By.SLOT, zone, _node(connection, options.node))
-    nodes = node_slots(history.tables(connection, query))
+    nodes = node_slots(history.tables(connection, query, tell))
     if not nodes:
         raise HistoryError(f"grid history: no slot of {options.node} is stored in this span")
     picture: DayPicture | MonthPicture

@@ -35,6 +35,8 @@ def test_nodes_have_their_newest_factors(tmp_path: Path) -> None:
     found = get(tmp_path, "/v1/grid/nodes")
     assert found.status == 200
     assert found.headers["Content-Type"] == "application/json"
+    span = DAY_MS + 3 * SLOT_MS, DAY_MS + 4 * SLOT_MS
+    assert (found.json["from_utc"], found.json["to_utc"]) == tuple(map(utc, span))
     assert [row["node"] for row in found.json["rows"]] == ["P1", "S1", "U1"]
     plant = found.json["rows"][0]
     assert plant["interval_start_utc"] == utc(DAY_MS + 3 * SLOT_MS)

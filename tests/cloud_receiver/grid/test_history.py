@@ -13,7 +13,7 @@ from stored_support import dearer, enter, filled, opened, scaled, solve
 
 from cloud_receiver import database
 from cloud_receiver.cli import main
-from cloud_receiver.grid import history, history_text
+from cloud_receiver.grid import history, history_command, history_text
 from cloud_receiver.grid.analysis.periods import SLOT_MS, By, Span, SpanError, utc
 from cloud_receiver.grid.history import HistoryError, Query
 
@@ -230,6 +230,25 @@ def test_a_nodes_day_and_month_are_drawn(run: Run, tmp_path: Path, span: str) ->
 )
 def test_figures_that_cannot_be_are_told(run: Run, arguments: list[str], said: str) -> None:
     assert said in run("history", *arguments, status=1)
+
+
+def test_progress_is_said_while_a_figure_s_slots_are_read(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    class Told:
+        def __call__(self, text: str) -> None:
+            said.append(text)
+
+        def clear(self) -> None:
+            pass
+
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(history_command, "progress_of", lambda _: Told())
+    monkeypatch.setattr(history_command, "draw", lambda *_: drawn.append([*said]))
+    run("history", "U1", "--figure", str(tmp_path / "u1.svg"))
+    assert drawn == [["2026-06-30T16:45:00Z, 100%"]]
 
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "grid.md").read_text()

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from cloud_receiver.checks.day import Draft
-from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.checks.model import SLOT_MS, Context, Kind
 from cloud_receiver.schema import finding, meter, station
 
 OPEN, ACKNOWLEDGED, CLOSED = "open", "acknowledged", "closed"
+LASTING = frozenset({Kind.CHARGER_SUSPECT.value})
+"""Kinds that no check of a day opens or closes: cloud_receiver.estimation.suspects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ def synchronise(
     stored = {
         (row.kind, row.meter): row
         for row in connection.execute(
-            select(finding).where(finding.c.station == context.number, finding.c.day_ms == day_ms)
+            select(finding).where(
+                finding.c.station == context.number, finding.c.day_ms == day_ms, finding.c.kind.not_in(LASTING)
+            )
         )
     }
     opened = closed = 0

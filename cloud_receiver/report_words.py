@@ -69,6 +69,7 @@ WORDS: Final = {
     "balance_slot": ("slot energy balance beyond tolerance", "时段能量不平衡"),
     "balance_day": ("day energy balance beyond tolerance", "日能量不平衡"),
     "charger_error": ("charger suspected beyond its class", "充电桩疑似超差"),
+    "charger_suspect": ("candidate for re-verification", "失准复检候选"),
     "carbon_arithmetic": ("carbon is not energy x factor", "碳量复算不符"),
     "factor_mismatch": ("factor is not the one dispatched", "碳因子与下发不符"),
     "factor_unsettled": ("held or default factor not settled", "沿用或缺省因子未结算"),

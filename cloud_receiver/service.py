@@ -16,6 +16,7 @@ from cloud_receiver.checks.load import stations_by_node
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
+from cloud_receiver.estimation.night import Nights
 from cloud_receiver.grid.config import Grid
 from cloud_receiver.grid.notices import Noticed
 from cloud_receiver.grid.service.figures import Hooks
@@ -108,6 +109,7 @@ class Service:
         self._runner = Runner(
             *(engine, registry, clock, settings.checks, lambda: self._intake.backlog), validation=settings.validation
         )
+        self._nights = Nights(engine, registry, clock, settings.estimation, lambda: self._intake.backlog)
         self._metrics = ReceiverMetrics(
             *(settings.metrics, engine, self._intake, self._dispatcher, lambda: self._link.connected),
             outbox=self._outbox,
@@ -224,6 +226,8 @@ class Service:
             parts["levels"] = self._levels.run()
         if self._settings.checks.enabled:
             parts["checks"] = self._runner.run()
+        if self._settings.estimation.enabled:
+            parts["estimation"] = self._nights.run()
         return [asyncio.create_task(part, name=name) for name, part in parts.items()]
 
     async def run(self) -> None:

@@ -1,6 +1,6 @@
 """Estimating one station: all its windows, or those since the last night added to what they add up to."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -135,8 +135,18 @@ def estimate(
     return work.done
 
 
-def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: int) -> Iterator[Done | None]:
-    """Estimate a station up to a midnight, incrementally where that says the same; yields None between steps."""
+def nightly(
+    engine: Engine,
+    context: Context,
+    settings: Estimation,
+    through_ms: int,
+    accused: Collection[int] = (),
+) -> Iterator[Done | None]:
+    """Estimate a station up to a midnight, incrementally where that says the same; yields None between steps.
+
+    Sums know nothing of residuals, which may speak against an estimate: a charger that is not yet `accused` is only
+    flagged on all windows.
+    """
     with reading(engine) as connection:
         state = state_of(connection, context.number)
     if state is not None and state.through_ms >= through_ms:
@@ -146,8 +156,11 @@ def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: 
         work = Work(engine, context, settings, state.first_ms, through_ms)
         for _ in work.daily(state):
             yield None
-        if work.done is not None:
-            yield work.done
+        found = work.done
+        if found is not None and not any(
+            one.decision == "flag" and one.number not in accused for one in found.result.chargers
+        ):
+            yield found
             return
     work = Work(engine, context, settings, first_ms, through_ms)
     for _ in work.full():

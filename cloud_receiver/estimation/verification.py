@@ -12,7 +12,7 @@ from cloud_receiver.schema import error_verification
 _LARGEST_ERROR: Final = Decimal(49)
 _SMALLEST_U: Final = Decimal("0.001")
 _LARGEST_U: Final = Decimal(10)
-_DECIMAL: Final = re.compile(r"[+-]?\d{1,3}(\.\d{1,6})?")
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{1,6})?")
 LONGEST_TEXT: Final = 200
 
 

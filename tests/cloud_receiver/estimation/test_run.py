@@ -19,10 +19,13 @@ SETTINGS = Estimation(days=DAYS)
 END = DAY + DAYS * LENGTH
 
 
-def nights(site: Site, *through: int, settings: Estimation = SETTINGS) -> list[Done]:
+def nights(
+    site: Site, *through: int, settings: Estimation = SETTINGS, accused: tuple[int, ...] | None = None
+) -> list[Done]:
     done = []
+    known = site.numbers()[1:2] if accused is None else accused
     for through_ms in through:
-        for item in nightly(site.engine, site.context(), settings, through_ms):
+        for item in nightly(site.engine, site.context(), settings, through_ms, known):
             if item is not None:
                 done.append(item)
                 assert item.state is not None
@@ -137,3 +140,9 @@ def test_a_silent_charger_is_named_and_nobody_judged(site: Site) -> None:
     assert (done.result.findings[0].name, done.result.findings[0].meters) == ("silent", ("C01",))
     assert {one.decision for one in done.result.chargers} == {"undetermined"}
     assert done.state is None
+
+
+def test_a_charger_is_flagged_first_on_all_windows(site: Site) -> None:
+    site.store(rows_of(site.numbers(), DAYS))
+    found = nights(site, DAY + 7 * LENGTH, END, accused=())
+    assert [item.result.full for item in found] == [True, True]

@@ -1,0 +1,187 @@
+"""Candidates for re-verification (失准复检): from the flag of an estimate to the result of a verification.
+
+A candidate is one finding for as long as it lasts. A flag opens it; it closes when an estimate says that the charger is
+clear, when a verification finds it within its limit, or when the charger is another one: exchanged, adjusted, gone. One
+that a verification has confirmed stays open whatever estimates say, until the charger is another one.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from cloud_receiver.checks.model import SLOT_MS, Context, Kind, Severity
+from cloud_receiver.estimation.model import limit_percent
+from cloud_receiver.estimation.result import ChargerResult, StationResult
+from cloud_receiver.estimation.verification import Verification
+from cloud_receiver.findings import CLOSED, OPEN
+from cloud_receiver.schema import finding
+from diantan_core import day_start_ms
+
+KIND: Final = Kind.CHARGER_SUSPECT.value
+CONFIRMED: Final = "confirmed"
+"""A verification found the charger beyond its limit (确认超差)."""
+REFUTED: Final = "refuted"
+"""A verification found it within its limit."""
+ADJUSTED: Final = "confirmed_and_adjusted"
+CLEARED: Final = "cleared"
+"""An estimate says that it is within its limit."""
+ANOTHER: Final = "exchanged_or_adjusted"
+OUT: Final = "out_of_service"
+
+
+def update_candidates(connection: Connection, context: Context, found: StationResult, now_ms: int) -> tuple[int, int]:
+    """Open, renew and close a station's candidates by an estimate; return (opened, closed)."""
+    candidates = {row.meter: row for row in connection.execute(_open(context.number))}
+    opened = closed = 0
+    for one in found.chargers:
+        row = candidates.pop(one.number, None)
+        evidence = _evidence(found, one)
+        if row is None:
+            if one.decision == "flag":
+                _begin(connection, context, one.number, evidence, span=(found.first_ms, found.end_ms), now_ms=now_ms)
+                opened += 1
+            continue
+        before = json.loads(row.evidence)
+        another = one.since_ms is not None and one.since_ms > row.first_ms
+        kept = {name: before[name] for name in ("outcome", "verification") if before.get(name) is not None}
+        if another and one.decision != "flag":
+            closed += _close(connection, row, evidence | {"outcome": ANOTHER}, now_ms)
+        elif one.decision == "clear" and kept.get("outcome") != CONFIRMED:
+            closed += _close(connection, row, evidence | {"outcome": CLEARED}, now_ms)
+        else:
+            _renew(connection, row, evidence | kept, found, now_ms)
+    for row in candidates.values():
+        closed += _close(connection, row, json.loads(row.evidence) | {"outcome": OUT}, now_ms)
+    return opened, closed
+
+
+def settle(connection: Connection, context: Context, item: Verification, now_ms: int) -> str | None:
+    """Close or confirm a charger's candidate by a verification; return its outcome, None where there is none."""
+    row = connection.execute(_open(context.number).where(finding.c.meter == item.meter)).first()
+    if row is None:
+        return None
+    evidence = json.loads(row.evidence) | {
+        "verification": {
+            "id": item.id,
+            "error_percent": str(item.error_percent),
+            "u_percent": str(item.u_percent),
+            "document": item.document,
+        }
+    }
+    beyond = abs(item.error_percent) > limit_percent(context.meters[item.meter])
+    if not beyond:
+        _close(connection, row, evidence | {"outcome": REFUTED}, now_ms)
+        return REFUTED
+    if item.left_percent is not None:
+        _close(connection, row, evidence | {"outcome": ADJUSTED}, now_ms)
+        return ADJUSTED
+    values = {"severity": Severity.ALARM.value, "evidence": _json(evidence | {"outcome": CONFIRMED})}
+    connection.execute(update(finding).where(finding.c.id == row.id).values(updated_ms=now_ms, **values))
+    return CONFIRMED
+
+
+def unsettle(connection: Connection, context: Context, number: int, now_ms: int) -> None:
+    """Take back what a verification that was withdrawn had settled: the candidate is open again."""
+    rows = connection.execute(select(finding).where(finding.c.station == context.number, finding.c.kind == KIND))
+    for row in rows:
+        evidence = json.loads(row.evidence)
+        if (evidence.get("verification") or {}).get("id") != number:
+            continue
+        evidence |= {"verification": None, "outcome": None}
+        values: dict[str, Any] = {"severity": Severity.WARNING.value, "evidence": _json(evidence), "updated_ms": now_ms}
+        if row.state == CLOSED:
+            other = connection.execute(_open(context.number).where(finding.c.meter == row.meter)).first()
+            # One is enough: what was found since stands.
+            values |= {} if other else {"state": OPEN, "closed_ms": None}
+        connection.execute(update(finding).where(finding.c.id == row.id).values(**values))
+
+
+def accused(connection: Connection, station: int) -> set[int]:
+    """Return the chargers of a station that are candidates."""
+    return {row.meter for row in connection.execute(_open(station))}
+
+
+def _open(station: int) -> Any:  # noqa: ANN401  # a SELECT of all columns
+    return (
+        select(finding)
+        .where(finding.c.station == station, finding.c.kind == KIND, finding.c.state != CLOSED)
+        .order_by(finding.c.id)
+    )
+
+
+def _evidence(found: StationResult, one: ChargerResult) -> dict[str, Any]:
+    english, chinese = found.common_mode
+    return {
+        "slots": [],
+        "count": 1,
+        "details": [
+            {
+                "meter": one.meter,
+                "error_percent": round(one.error, 4),
+                "u_percent": round(one.u, 4),
+                "u_common_percent": round(one.u_common, 4),
+                "u_own_percent": round(one.u_own, 4),
+                "limit_percent": one.limit,
+                "probability": round(one.probability, 6),
+                "decision": one.decision,
+                "reason": one.reason,
+                "active_windows": one.active_windows,
+                "energy_kwh": round(one.energy_kwh, 3),
+                "first_ms": found.first_ms,
+                "end_ms": found.end_ms,
+            }
+        ],
+        "station_findings": sorted({item.name for item in found.findings}),
+        "common_mode": {"en": english, "zh": chinese},
+        "verification": None,
+        "outcome": None,
+    }
+
+
+def _begin(
+    connection: Connection,
+    context: Context,
+    meter: int,
+    evidence: Mapping[str, Any],
+    *,
+    span: tuple[int, int],
+    now_ms: int,
+) -> None:
+    first_ms, end_ms = span
+    key = {
+        "station": context.number,
+        "day_ms": day_start_ms(end_ms - 1, context.station.timezone),
+        "kind": KIND,
+        "meter": meter,
+    }
+    values = {
+        "first_ms": first_ms,
+        "last_ms": end_ms - SLOT_MS,
+        "severity": Severity.WARNING.value,
+        "state": OPEN,
+        "evidence": _json(evidence),
+        "updated_ms": now_ms,
+        "closed_ms": None,
+    }
+    same = [finding.c[name] == value for name, value in key.items()]
+    if not connection.execute(update(finding).where(*same).values(**values)).rowcount:
+        connection.execute(insert(finding).values(opened_ms=now_ms, **key, **values))
+
+
+def _renew(
+    connection: Connection, row: Row[Any], evidence: Mapping[str, Any], found: StationResult, now_ms: int
+) -> None:
+    values = {"last_ms": max(row.last_ms, found.end_ms - SLOT_MS), "evidence": _json(evidence), "updated_ms": now_ms}
+    connection.execute(update(finding).where(finding.c.id == row.id).values(**values))
+
+
+def _close(connection: Connection, row: Row[Any], evidence: Mapping[str, Any], now_ms: int) -> int:
+    values = {"state": CLOSED, "evidence": _json(evidence), "closed_ms": now_ms, "updated_ms": now_ms}
+    connection.execute(update(finding).where(finding.c.id == row.id).values(**values))
+    return 1
+
+
+def _json(evidence: Mapping[str, Any]) -> str:
+    return json.dumps(evidence, ensure_ascii=False, allow_nan=False)

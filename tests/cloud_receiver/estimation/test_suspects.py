@@ -1,0 +1,159 @@
+"""A candidate for re-verification from its flag to its end."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from estimation_support import DAY, LENGTH, Site, rows_of
+
+from cloud_receiver import database, findings
+from cloud_receiver.estimation import suspects, verification
+from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.result import StationResult
+from cloud_receiver.estimation.run import estimate
+from cloud_receiver.estimation.verification import VerificationError
+
+END = DAY + 3 * LENGTH
+NOW = END + 3_600_000
+
+
+@pytest.fixture
+def said(site: Site) -> StationResult:
+    """Return an estimate that flags C02."""
+    site.store(rows_of(site.numbers(), 3))
+    found = estimate(site.engine, site.context(), Estimation(), DAY, END).result
+    assert [one.decision for one in found.chargers] == ["clear", "flag", "clear"]
+    return found
+
+
+def told(site: Site, found: StationResult, now_ms: int = NOW) -> tuple[int, int]:
+    with database.writing(site.engine) as connection:
+        return suspects.update_candidates(connection, site.context(), found, now_ms)
+
+
+def decided(found: StationResult, decision: str, *, later: int = 1, since_ms: int | None = None) -> StationResult:
+    """Return the estimate of a later night, in which C02 has another decision."""
+    chargers = tuple(
+        replace(one, decision=decision, since_ms=since_ms) if one.meter == "C02" else one for one in found.chargers
+    )
+    return replace(found, chargers=chargers, end_ms=found.end_ms + later * LENGTH)
+
+
+def shown(site: Site) -> list[tuple[str | None, str, str, Any]]:
+    with database.reading(site.engine) as connection:
+        found = findings.listed(connection, "S1", closed=True)
+    return [(item.meter, item.state, item.severity, item.evidence["outcome"]) for item in found]
+
+
+def verified(site: Site, error: str, left: str | None = None) -> tuple[int, str | None]:
+    with database.writing(site.engine) as connection:
+        context = site.context()
+        item = verification.enter(
+            connection,
+            context.number,
+            site.numbers()[1],
+            at_ms=END,
+            error_percent=Decimal(error),
+            u_percent=Decimal("0.1"),
+            left_percent=None if left is None else Decimal(left),
+            made_by="Li",
+            document="R-17",
+            now_ms=NOW,
+        )
+        return item.id, suspects.settle(connection, context, item, NOW)
+
+
+def test_a_flag_opens_one_candidate_that_lasts(site: Site, said: StationResult) -> None:
+    assert told(site, said) == (1, 0)
+    assert told(site, decided(said, "flag")) == (0, 0)
+    assert told(site, decided(said, "undetermined", later=2)) == (0, 0)
+    with database.reading(site.engine) as connection:
+        [item] = findings.listed(connection)
+        assert suspects.accused(connection, site.context().number) == {site.numbers()[1]}
+    assert (item.kind, item.meter, item.state, item.first_ms) == ("charger_suspect", "C02", "open", DAY)
+    assert item.last_ms == END + 2 * LENGTH
+    evidence: dict[str, Any] = item.evidence
+    [detail] = evidence["details"]
+    assert detail["decision"] == "undetermined"
+    assert detail["u_percent"] > detail["u_common_percent"] > 0
+    assert "±" in evidence["common_mode"]["zh"]
+
+
+def test_the_checks_of_its_day_leave_it_open(site: Site, said: StationResult) -> None:
+    told(site, said)
+    with database.writing(site.engine) as connection:
+        [item] = findings.listed(connection)
+        assert findings.synchronise(connection, site.context(), item.day_ms, [], NOW) == (0, 0)
+        assert len(findings.listed(connection)) == 1
+
+
+def test_a_clear_estimate_closes_it_and_a_flag_opens_it_again(site: Site, said: StationResult) -> None:
+    told(site, said)
+    assert told(site, decided(said, "clear")) == (0, 1)
+    assert shown(site) == [("C02", "closed", "warning", "cleared")]
+    assert told(site, said) == (1, 0)
+    assert shown(site) == [("C02", "open", "warning", None)]
+
+
+def test_a_verification_within_the_limit_closes_it(site: Site, said: StationResult) -> None:
+    told(site, said)
+    number, outcome = verified(site, "0.4")
+    assert outcome == "refuted"
+    assert shown(site) == [("C02", "closed", "warning", "refuted")]
+    with database.writing(site.engine) as connection:
+        suspects.unsettle(connection, site.context(), number, NOW)
+    assert shown(site) == [("C02", "open", "warning", None)]
+
+
+def test_a_verification_beyond_the_limit_confirms_it(site: Site, said: StationResult) -> None:
+    told(site, said)
+    assert verified(site, "3.9")[1] == "confirmed"
+    assert told(site, decided(said, "clear")) == (0, 0)
+    assert shown(site) == [("C02", "open", "alarm", "confirmed")]
+    assert told(site, decided(said, "clear", later=2, since_ms=END + LENGTH)) == (0, 1)
+    assert shown(site) == [("C02", "closed", "alarm", "exchanged_or_adjusted")]
+
+
+def test_an_adjustment_closes_it(site: Site, said: StationResult) -> None:
+    told(site, said)
+    assert verified(site, "3.9", left="0.1")[1] == "confirmed_and_adjusted"
+    assert shown(site) == [("C02", "closed", "warning", "confirmed_and_adjusted")]
+
+
+def test_a_charger_that_is_gone_is_no_candidate(site: Site, said: StationResult) -> None:
+    told(site, said)
+    assert told(site, replace(said, chargers=said.chargers[:1])) == (0, 1)
+    assert shown(site) == [("C02", "closed", "warning", "out_of_service")]
+
+
+def test_a_verification_without_a_candidate_is_only_kept(site: Site) -> None:
+    number, outcome = verified(site, "0.2")
+    assert outcome is None
+    station = site.context().number
+    with database.writing(site.engine) as connection:
+        verification.withdraw(connection, station, number, by="Wu", reason="wrong charger", now_ms=NOW)
+        assert verification.listed(connection, station) == []
+        [item] = verification.listed(connection, station, withdrawn=True)
+        assert (item.error_percent, item.withdrawn_by, item.withdrawn_reason) == (Decimal("0.2"), "Wu", "wrong charger")
+        with pytest.raises(VerificationError, match=f"no verification {number} in force"):
+            verification.withdraw(connection, station, number, by="Wu", reason="", now_ms=NOW)
+
+
+def test_a_result_is_not_entered_twice(site: Site) -> None:
+    verified(site, "0.2")
+    with pytest.raises(VerificationError, match="withdraw it first"):
+        verified(site, "0.3")
+
+
+@pytest.mark.parametrize("text", ["", "x", "nan", "1e1", "50", "-49.1", "٣", "1.1234567"])
+def test_an_error_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(VerificationError, match="--error"):
+        verification.error_of(text)
+    assert verification.error_of("-0.35") == Decimal("-0.35")
+
+
+@pytest.mark.parametrize("text", ["0", "-0.1", "11"])
+def test_an_uncertainty_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(VerificationError, match="--u"):
+        verification.u_of(text)

@@ -2,12 +2,16 @@
 
 import re
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from pydantic import BaseModel
 
+from cloud_receiver.config import load
 from cloud_receiver.validation.catalogue import RULES
 from cloud_receiver.validation.config import Validation
+from settings.errors import ConfigError
 
 PAGE = Path(__file__).parents[3] / "docs" / "validation.md"
 
@@ -38,3 +42,17 @@ def test_every_rule_stands_in_the_page_with_its_findings() -> None:
         chinese, kinds = rows[rule.name]
         assert chinese == rule.chinese
         assert set(re.findall(r"`(\w+)`", kinds)) == {str(kind) for kind in rule.told_by.values()}
+
+
+def test_the_section_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "receiver.toml"
+    head = '[centre]\nkey_file = "centre.key"\n'
+    path.write_text(head + '[validation]\noff = ["low"]\n[validation.spike]\nratio = 5.5\n')
+    found = load(path).validation
+    assert (found.off, found.spike.ratio, found.spike.minimum_slots) == (("low",), Decimal("5.5"), 20)
+    path.write_text(head + "[validation.spikes]\nratio = 5\n")
+    with pytest.raises(ConfigError, match=r"validation\.spikes"):
+        load(path)
+    path.write_text(head + "[validation.spike]\nratio = 1\n")
+    with pytest.raises(ConfigError, match=r"validation\.spike\.ratio"):
+        load(path)

@@ -156,10 +156,12 @@ class GridReads:
     ) -> web.StreamResponse:
         form, page, by, zone = form_of(request), page_of(request), by_of(request, default), zone_of(request, self._zone)
         with reading_transaction(self._engine) as connection:
+            first, end = request.query.get("from"), request.query.get("to")
             try:
-                span = history.span(connection, request.query.get("from"), request.query.get("to"), zone)
+                span = history.span(connection, first, end, zone)
             except SpanError as error:
-                raise bad_request(str(error)) from None
+                plus = " (in a URL + is %2B)" if " " in f"{first}{end}" else ""
+                raise bad_request(f"{error}{plus}") from None
             query = Query(kind, bounded(span, by), by, zone, ids)
             stored = reading.stored(connection, span)
 

@@ -193,6 +193,7 @@ def test_an_answer_that_still_holds_is_not_sent_again(tmp_path: Path) -> None:
         ("factors?from=2026-01-01&to=2026-03-01&by=slot", 400, "at most 31 days by slot"),
         ("factors?from=2020-01&to=2026-07&by=day", 400, "at most 100 days by day"),
         ("factors?from=tomorrow", 400, "expected a month (2026-07)"),
+        ("factors?from=2026-07-01T00:15+08:00", 400, "found '2026-07-01T00:15 08:00' (in a URL + is %2B)"),
         ("factors?from=2026-07-02&to=2026-07-01", 400, "ends after it begins"),
         ("factors?to=2026-07-01", 400, "expected a beginning"),
         ("factors?by=year", 400, "by: expected slot, day or month"),

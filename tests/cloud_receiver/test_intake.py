@@ -141,6 +141,47 @@ def test_only_the_newest_acknowledgement_follows_one_under_way(engine: Engine, g
     assert bench.intake.counters.acknowledgements == 2
 
 
+def test_a_broken_link_and_another_journal_hold_no_acknowledgement_back(engine: Engine, gateway: FakeGateway) -> None:
+    bench = Bench(engine, FAST.model_copy(update={"commit_batches": 1}))
+    down = True
+    held: list[asyncio.Future[None]] = []
+
+    class BreakingLink(FakeLink):
+        def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> "asyncio.Future[None]":
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if down:
+                future.set_exception(LinkError("not connected"))  # done before anybody can wait for it
+                return future
+            super().publish(topic, payload, qos, retain=retain)
+            held.append(future)
+            return future
+
+    bench.link = BreakingLink()
+    bench.intake._link = bench.link
+
+    async def run() -> None:
+        nonlocal down
+        running = asyncio.create_task(bench.intake.run())
+        first = [batch(gateway, number, 1) for number in (1, 2, 3)]
+        for item in first:
+            bench.intake.receive(item)
+        await until(lambda: bool(first[-1].acked))
+        assert bench.acknowledgements() == []
+        down = False
+        bench.intake.receive(batch(gateway, 4, 1))
+        await until(lambda: len(held) == 1)
+        # While that one is on its way the gateway makes a new journal: it waits for no answer to the old one.
+        bench.intake.receive(Message(gateway.topic, gateway.envelope(1, [interval(5)], context=b"journal2")))
+        await until(lambda: len(held) == 2)
+        for future in held:
+            future.set_result(None)
+        bench.intake.stop()
+        await running
+
+    asyncio.run(run())
+    assert [(item.context, item.up_to) for item in bench.acknowledgements()] == [(gateway.context, 4), (b"journal2", 1)]
+
+
 def test_another_context_is_another_journal(engine: Engine, gateway: FakeGateway) -> None:
     bench = Bench(engine)
     other = Message(gateway.topic, gateway.envelope(1, [interval(5)], context=b"journal2"))

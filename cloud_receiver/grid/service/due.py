@@ -60,8 +60,12 @@ def due(
     if last is None:
         first = _first(connection, meters, begin_ms)
         last = max(min(deadline if first is None else first, deadline), _ceiling(begin_ms)) - SLOT_MS
-    starts = set(range(last + SLOT_MS, deadline + 1, SLOT_MS))
     corrected_from = now_ms - settings.correct_hours * _HOUR_MS
+    # Of what is too old to be dispatched only what was measured: a clock that leaps must not fill the store.
+    recent = max(last + SLOT_MS, _ceiling(min(corrected_from, deadline - settings.slots * SLOT_MS)))
+    starts = set(range(recent, deadline + 1, SLOT_MS))
+    if last + SLOT_MS < recent:
+        starts |= _with_data(connection, meters, last + SLOT_MS, recent)
     hasty: set[int] = set()
     corrections: set[int] = set()
     for first_ms, last_ms in _merged(told):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from grid_service_support import DAY_MS, SLOT_MS, SNAPSHOT, SOLVED, STORING, Bench, storing, without
+from grid_service_support import DAY_MS, OFFICIAL, SLOT_MS, SNAPSHOT, SOLVED, STORING, Bench, storing, without
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from receiver_support import until
@@ -45,6 +45,27 @@ def test_a_history_that_is_imported_later_is_solved_and_not_dispatched(bench: Be
     assert [(slot.start_ms - DAY_MS) // SLOT_MS for slot in bench.slots()] == [1, 2, 50, 399]
     assert bench.dispatched(50) == SOLVED
     assert bench.link.factors == []
+
+
+def test_after_years_only_what_was_measured_and_the_last_slots_are_solved(bench: Bench) -> None:
+    bench.again(correct_hours=1, slots=4)
+    bench.tell({0: SNAPSHOT, 1_000_000: SNAPSHOT})
+    bench.run_to(1)
+    bench.run_to(2_000_000)  # 57 years
+    found = [(slot.start_ms - DAY_MS) // SLOT_MS for slot in bench.slots()]
+    assert found == [0, 1_000_000, *range(1_999_995, 2_000_000)]
+    bench.again(correct_hours=1, slots=4)
+    bench.run()
+    assert bench.newest("U1").factors == (OFFICIAL,) * 4
+    # It was the clock: what is measured then corrects nothing, and is solved in its time.
+    bench.link.factors.clear()
+    asyncio.run(bench.clock.advance(-1_999_999 * SLOT_MS))
+    bench.tell({1: SNAPSHOT})
+    bench.run_to(2)
+    assert bench.dispatched(1) == SOLVED
+    bench.again(correct_hours=1, slots=4)
+    bench.run()
+    assert bench.newest("U1").factors == (592_000, 592_000)
 
 
 def test_a_notice_of_years_solves_only_what_there_is(bench: Bench) -> None:

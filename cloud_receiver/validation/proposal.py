@@ -1,7 +1,7 @@
 """What an estimate of a gap, or of slots that failed, would be: the method that fits, and what it rests on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -35,6 +35,8 @@ class Proposer:
     context: Context
     settings: Validation
     coverage_factor: float
+    last: dict[tuple[int, int], Window] = field(default_factory=dict, repr=False)
+    """The window read last: when a gateway was away the gaps of its meters are the same."""
 
     def gap(self, meter: int, first_ms: int, end_ms: int, method: Method | None = None) -> Edit:
         """Return an estimate of a time without intervals; EstimateError says of each method why it can't be."""
@@ -83,15 +85,18 @@ class Proposer:
 
     def _window(self, first_ms: int, end_ms: int) -> Window:
         low, high = (time - time % SLOT_MS for time in (first_ms - _AROUND_MS, end_ms + _AROUND_MS))
-        return load.window(
-            self.connection,
-            self.context,
-            (low, high),
-            begin_ms=low,
-            deadline_ms=high,
-            history_days=0,
-            coverage_factor=self.coverage_factor,
-        )
+        if (low, high) not in self.last:
+            self.last.clear()
+            self.last[low, high] = load.window(
+                self.connection,
+                self.context,
+                (low, high),
+                begin_ms=low,
+                deadline_ms=high,
+                history_days=0,
+                coverage_factor=self.coverage_factor,
+            )
+        return self.last[low, high]
 
     def _register(self, window: Window, meter: int, spans: Sequence[Span], total: tuple[int, int]) -> Edit:
         """Share the register's difference: by the balance's profile, or like days', or evenly over time."""

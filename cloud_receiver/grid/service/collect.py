@@ -21,6 +21,7 @@ from cloud_receiver.grid.service.plan import Plan, Variable
 from cloud_receiver.grid.service.records import Metering, MeteringError, Records
 from cloud_receiver.grid.snapshot import (
     MAX_FACTOR,
+    MAX_MEGAWATTS,
     Charge,
     Demand,
     EndPowers,
@@ -145,6 +146,10 @@ class Collector:
             )
             if total.forward_mwh < 0 or total.reverse_mwh < 0:
                 collected.flag(self._plan.label(variable), "an energy is negative")
+                continue
+            if (most := max(total.forward_mwh, total.reverse_mwh) / _MWH_PER_MEGAWATT) > MAX_MEGAWATTS:
+                expected_most = f"expected at most {MAX_MEGAWATTS:g} MW"
+                collected.flag(self._plan.label(variable), f"{expected_most}, found energy of {most:.6g} MW")
                 continue
             if self._enter_metering(collected, variable, total):
                 collected.told += 1

@@ -74,6 +74,16 @@ def test_a_gateways_record_counts_before_telemetry(tmp_path: Path) -> None:
     bench.engine.dispose()
 
 
+def test_an_energy_that_no_grid_has_leaves_the_element_to_telemetry(tmp_path: Path) -> None:
+    bench = plant(tmp_path, END)
+    bench.record("M2", 0, 2**61 / MWH)
+    bench.tell({0: SNAPSHOT})
+    collected = collect(bench)
+    assert "expected at most 1e+09 MW" in flags(collected)["branch L1 from"]
+    assert collected.powers.flows[0] == 100.0
+    bench.engine.dispose()
+
+
 def test_an_inverted_meter(tmp_path: Path) -> None:
     bench = plant(tmp_path, {**END, "inverted": True})
     bench.record("M2", 0, 0.5, 99.0)

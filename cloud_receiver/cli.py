@@ -12,6 +12,7 @@ from cloud_receiver import commands, prove_command, quarantine_commands
 from cloud_receiver.api import token_command
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
+from cloud_receiver.estimation import command as estimation_command
 from cloud_receiver.grid import arguments as grid_arguments
 from cloud_receiver.levels import command as levels_command
 from cloud_receiver.orders import arguments as order_arguments
@@ -95,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     grid_arguments.add(grid, _store_options)
     _levels(sub)
     _validation(sub)
+    _estimation(sub)
     token = sub.add_parser("token", help="make, list and revoke tokens of the HTTP interface")
     token_command.add(token, _config)
 
@@ -225,6 +227,18 @@ def _validation(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     validation_arguments.add_validate(validate, _store_options)
     edits = sub.add_parser("edits", help="list, make and withdraw estimates (估补), which stand beside readings")
     validation_arguments.add_edits(edits, _store_options)
+
+
+def _estimation(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    estimate = sub.add_parser(
+        "estimate",
+        help="estimate which chargers meter wrongly (远程误差估计), with uncertainty",
+        description="Estimate each charger's metering error against the grid-side meter. Nothing of it is stored.",
+    )
+    _store_options(estimate)
+    estimation_command.add_estimate(estimate)
+    results = sub.add_parser("verification", help="enter, list and withdraw results of on-site verification (现场检定)")
+    estimation_command.add_verification(results, _store_options)
 
 
 def _command(

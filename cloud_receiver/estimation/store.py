@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import hypot
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
@@ -74,12 +75,14 @@ class Past:
     u: float
     probability: float
     decision: str
+    u_own: float
 
 
 def history(connection: Connection, station: int, first_ms: int, end_ms: int) -> list[Past]:
     """Return what was said of each charger, the last word on each span, in order of time."""
+    columns = [name for name in Past.__dataclass_fields__ if name != "u_own"]
     rows = connection.execute(
-        select(*(error_estimate.c[name] for name in Past.__dataclass_fields__))
+        select(*(error_estimate.c[name] for name in columns), error_estimate.c.content)
         .where(
             error_estimate.c.station == station,
             error_estimate.c.end_ms >= first_ms,
@@ -88,5 +91,35 @@ def history(connection: Connection, station: int, first_ms: int, end_ms: int) ->
         )
         .order_by(error_estimate.c.end_ms, error_estimate.c.meter, error_estimate.c.made_ms)
     )
-    last = {(row.end_ms, row.meter): Past(*row) for row in rows}
-    return list(last.values())
+    last = {(row.end_ms, row.meter): row for row in rows}
+    return [
+        Past(**{name: getattr(row, name) for name in columns}, u_own=json.loads(row.content)["u_own"] / 100)
+        for row in last.values()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How a charger's error changed between two estimates without a common window; relative, with its u."""
+
+    meter: int
+    first_ms: int
+    last_ms: int
+    change: float
+    u: float
+
+
+def drifts(found: list[Past]) -> list[Drift]:
+    """Return the change from each charger's first estimate to its last, where no window is in both.
+
+    What is common to all is in both, and drops out as long as the master stays the same.
+    """
+    by_meter: dict[int, list[Past]] = {}
+    for item in found:
+        by_meter.setdefault(item.meter, []).append(item)
+    pairs = [(items[0], items[-1]) for _, items in sorted(by_meter.items())]
+    return [
+        Drift(first.meter, first.end_ms, last.end_ms, last.error - first.error, hypot(first.u_own, last.u_own))
+        for first, last in pairs
+        if last.first_ms >= first.end_ms
+    ]

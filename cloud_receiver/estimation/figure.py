@@ -1,0 +1,34 @@
+"""A station's estimate as a figure: errors against class limits, residuals over time, completeness."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from cloud_receiver.checks.day import local_time
+from cloud_receiver.estimation.result import StationResult
+from cloud_receiver.figures.errors import ChargerError, Completeness, Decision, ErrorPicture, Residual
+
+
+def picture(found: StationResult, zone: str) -> ErrorPicture:
+    """Return what to draw; without data of its own a charger has no error, only its limit."""
+    table = found.completeness
+    place = ZoneInfo(zone)
+    return ErrorPicture(
+        found.station,
+        [
+            ChargerError(
+                one.meter,
+                one.error if one.active_windows else None,
+                one.u if one.active_windows else None,
+                one.limit,
+                Decision(one.decision),
+            )
+            for one in found.chargers
+        ],
+        [Residual(start_ms, kwh) for start_ms, kwh in found.residuals],
+        None
+        if table is None
+        else Completeness(table.meters, [date.fromisoformat(day) for day in table.days], table.shares),
+        period=f"{local_time(found.first_ms, place)[:10]} .. {local_time(found.end_ms, place)[:10]}",
+        note=f"common to all 公共部分 ±{2 * found.u_common:.2f} % (k = 2)",
+        zone=zone,
+    )

@@ -1,0 +1,100 @@
+"""A station's estimate as a report in English and Chinese."""
+
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from cloud_receiver.checks.day import local_time
+from cloud_receiver.estimation.result import ChargerResult, StationResult
+from cloud_receiver.estimation.store import Drift, Past
+from cloud_receiver.estimation.words import DECISIONS, FINDINGS, REASONS, both
+from cloud_receiver.report_text import aligned, printable
+
+_HEAD = (
+    "charger 充电桩",
+    "error 误差 %",
+    "u %",
+    "common 公共",
+    "own 自身",
+    "limit 限值",
+    "P",
+    "decision 结论",
+    "windows 时段",
+    "kWh",
+    "why 原因",
+)
+
+
+def report(found: StationResult, zone: ZoneInfo) -> str:
+    """Return the report."""
+    lines = [
+        f"station 充电站 {found.station}  {local_time(found.first_ms, zone)} .. {local_time(found.end_ms, zone)}",
+        (
+            f"{found.windows} windows 时段, {found.hours:.2f} h, master 总表 {found.master_kwh:.2f} kWh, "
+            f"chargers 各桩 {found.energy_kwh:.2f} kWh"
+        ),
+        *found.common_mode,
+        "",
+        *aligned([_HEAD, *(_row(one) for one in found.chargers)], right={1, 2, 3, 4, 5, 6, 8, 9}),
+    ]
+    if found.earlier:
+        lines += ["", "before the exchange or adjustment 换表或调整之前"]
+        lines += aligned([_HEAD, *(_row(one) for one in found.earlier)], right={1, 2, 3, 4, 5, 6, 8, 9})
+    if found.findings:
+        lines += ["", "findings 发现"]
+    for item in found.findings:
+        about = f": {', '.join(printable(name) for name in item.meters)}" if item.meters else ""
+        stop = "; no charger can be judged 无法判定各桩" if item.blocks else ""
+        lines.append(f"  {both(FINDINGS, item.name)}{about}{_numbers(item.numbers)}{stop}")
+    if found.breaks:
+        lines.append(f"registers began anew 示数重新开始: {found.breaks}")
+    if found.unsynchronised:
+        lines.append(f"intervals sent by an unconfirmed clock 时钟未确认的时段: {found.unsynchronised}")
+    return "\n".join(lines)
+
+
+def _row(one: ChargerResult) -> tuple[str, ...]:
+    suitable = "" if one.suitable else " (U > limit/3)"
+    return (
+        printable(one.meter) + (" *" if one.verified else ""),
+        f"{one.error:+.3f}",
+        f"{one.u:.3f}",
+        f"{one.u_common:.3f}",
+        f"{one.u_own:.3f}",
+        f"{one.limit:g}",
+        f"{one.probability:.3f}",
+        both(DECISIONS, one.decision),
+        str(one.active_windows),
+        f"{one.energy_kwh:.1f}",
+        (both(REASONS, one.reason) if one.reason else "") + suitable,
+    )
+
+
+def _numbers(numbers: Mapping[str, float | str]) -> str:
+    shown = [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in numbers.items()
+    ]
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def past(found: Sequence[Past], drifts: Sequence[Drift], names: Mapping[int, str], zone: ZoneInfo) -> str:
+    """Return what was said night after night, and how errors changed."""
+    rows = [("until 截至", "charger 充电桩", "error 误差 %", "u %", "P", "decision 结论")]
+    rows += [
+        (
+            local_time(item.end_ms, zone),
+            printable(names.get(item.meter, f"#{item.meter}")),
+            f"{100 * item.error:+.3f}",
+            f"{100 * item.u:.3f}",
+            f"{item.probability:.3f}",
+            both(DECISIONS, item.decision),
+        )
+        for item in found
+    ]
+    lines = aligned(rows, right={2, 3, 4})
+    if drifts:
+        lines.append("change 变化 %")
+    lines += [
+        f"  {printable(names.get(item.meter, f'#{item.meter}'))}: {100 * item.change:+.3f} (u {100 * item.u:.3f})"
+        for item in drifts
+    ]
+    return "\n".join(lines)

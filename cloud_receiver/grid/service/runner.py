@@ -223,7 +223,9 @@ class GridService:
     async def _tell_again(self, now_ms: int) -> None:
         """Tell gateways that have come back what they missed of slots that the newest messages don't have."""
         with reading(self._engine) as connection:
-            since = self._returned.since(connection, now_ms)
+            back = self._returned.since(connection, now_ms)
+            served = self._served() if back else frozenset()  # other nodes are the schedule's
+            since = {node: since_ms for node, since_ms in back.items() if node in served}
             firsts = sorted(self._publisher.missed(connection, since, now_ms).items()) if since else []
         for place in range(0, len(firsts), NODES_AT_ONCE):
             with writing(self._engine) as connection:

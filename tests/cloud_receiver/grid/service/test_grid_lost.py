@@ -10,11 +10,12 @@ from grid_service_support import DAY_MS, SLOT_MS, SNAPSHOT, Bench, enrol, regist
 from key_support import key_of
 from sqlalchemy import func, insert, select, update
 
-from cloud_receiver import database
+from cloud_receiver import database, factor_messages
 from cloud_receiver.grid.service import publish
 from cloud_receiver.grid.snapshot import Generation, Snapshot
 from cloud_receiver.schema import factor_reached, factor_unsent, gateway_status
-from wire.messages import StatusState
+from wire.envelope import Signer
+from wire.messages import Factors, StatusState
 
 HALF = replace(SNAPSHOT, generators={**SNAPSHOT.generators, "G1": Generation(100.0, 0.5)})
 METER = {"id": "M1", "role": "grid"}
@@ -183,6 +184,20 @@ def test_a_month_and_more_is_told_in_several_messages(bench: Bench, monkeypatch:
     told(bench)
     says(bench, StatusState.BIRTH)  # never heard before
     assert [(first, len(factors)) for first, factors in told(bench)] == [(0, 3), (3, 4), (7, 4)]
+
+
+def test_a_node_of_the_schedule_is_left_to_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, known=registry(station(METER, node="X9")), slots=2)
+    enrol(bench, "ST1")
+    with database.writing(bench.engine) as connection:
+        for issued, first in enumerate((0, 5), 1):
+            message = Factors("X9", b"s" * 16, issued, SLOT_MS, DAY_MS + first * SLOT_MS, (7,))
+            factor_messages.enter(connection, Signer(key_of("centre")), message)
+    solve(bench, 7)
+    bench.link.factors.clear()
+    says(bench, StatusState.BIRTH)
+    assert bench.link.factors == []
+    bench.engine.dispose()
 
 
 def test_a_gateway_that_is_gone_and_one_of_another_node_are_told_nothing(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from cloud_receiver.database import reading
 from cloud_receiver.estimation import load, verification
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.load import DAY_MS, LOOK_BACK_MS, Reader
-from cloud_receiver.estimation.model import Facts, Setup, setup
+from cloud_receiver.estimation.model import Facts, setup
 from cloud_receiver.estimation.result import StationResult, completeness, result
 from cloud_receiver.estimation.store import State, state_of
 from cloud_receiver.estimation.verification import Verification
@@ -18,6 +18,9 @@ from cloud_receiver.estimation.windows import build
 
 _FACTS_MS = 400 * DAY_MS
 """How far before a span exchanges are looked for, as long as gateways keep records."""
+
+_SHORT_MS = DAY_MS // 4
+"""Before yesterday's windows, likewise: where it is too short for a register, all windows are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +90,23 @@ class Work:
         if len(found.windows):
             sums = made.estimator.begin(estimation)
             sums.push(found.windows)
-            state = self._state(made, sums.state, sums.end_ms, self._end_ms)
+            assert sums.end_ms is not None
+            rows = self._rows(made.first_ms - LOOK_BACK_MS, self._end_ms)
+            state = State(made.first_ms, sums.end_ms, self._end_ms, self._end_ms, made.digest, rows, sums.state)
         self.done = Done(said, state)
 
-    def _state(self, made: Setup, content: bytes, end_ms: int | None, full_ms: int) -> State:
-        assert end_ms is not None
+    def _rows(self, first_ms: int, end_ms: int) -> int:
         with reading(self._engine) as connection:
-            rows = load.rows_between(connection, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
-        return State(made.first_ms, end_ms, self._end_ms, full_ms, made.digest, rows, content)
+            return load.rows_between(connection, self._context.number, first_ms, end_ms)
 
     def daily(self, state: State) -> Iterator[int]:
         """Add what came since; `done` stays None where all windows must be taken: late data, another registry."""
         made = setup(self._context, self._settings, self._facts, state.first_ms, self._end_ms)
         if made.digest != state.digest or made.first_ms != state.first_ms:
             return
-        with reading(self._engine) as connection:
-            rows = load.rows_between(connection, self._context.number, state.first_ms - LOOK_BACK_MS, state.through_ms)
-        if rows != state.rows:
+        if self._rows(state.first_ms - LOOK_BACK_MS, state.through_ms) != state.rows:
             return
-        reader = Reader(self._engine, self._context.number, state.end_ms - LOOK_BACK_MS, self._end_ms)
+        reader = Reader(self._engine, self._context.number, state.end_ms - _SHORT_MS, self._end_ms)
         self.days = len(reader)
         yield from reader.days()
         found = build(self._context, reader.registers, state.end_ms, self._end_ms, made.chargers)
@@ -121,7 +122,11 @@ class Work:
             breaks=found.breaks,
             unsynchronised=reader.unsynchronised,
         )
-        self.done = Done(said, self._state(made, sums.state, sums.end_ms, state.full_ms))
+        assert sums.end_ms is not None
+        rows = state.rows + self._rows(state.through_ms, self._end_ms)
+        self.done = Done(
+            said, State(state.first_ms, sums.end_ms, self._end_ms, state.full_ms, made.digest, rows, sums.state)
+        )
 
 
 def estimate(

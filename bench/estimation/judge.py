@@ -13,7 +13,7 @@ LIMIT = 0.02  # class 2
 DETECTED, FALSE_ALARMS, COVERAGE = 0.98, 0.005, (0.90, 0.98)
 NORMAL_95 = 1.96
 HEADER = (
-    f"{'':16}{'stations':>8} {'MAE % (target)':>22} {'OLS':>6} {'centred':>7} {'RMSE %':>7} {'found %':>12} {'OLS':>5} "
+    f"{'':20}{'stations':>8} {'MAE % (target)':>22} {'OLS':>6} {'centred':>7} {'RMSE %':>7} {'found %':>13} {'OLS':>5} "
     f"{'false %':>8} {'OLS':>5} {'guarded: found, false':>21} {'open':>6} {'coverage %':>14} {'common, stated':>14}"
 )
 
@@ -26,8 +26,10 @@ class Figures:
     mae: float
     mae_error: float  # standard error from station to station
     rmse: float
+    own_rmse: float  # less each station's mean error
     detected: float
     beyond: int  # chargers that truly are
+    largest_missed: float  # the largest true error among those that were not found, 0 where all were
     false_alarms: float
     guarded: tuple[float, float]
     undetermined: float
@@ -55,8 +57,10 @@ def figures(outcomes: list[Outcome]) -> Figures:
         mae=float(np.abs(off).mean()),
         mae_error=_station_error(np.abs(off)),
         rmse=float(np.sqrt((off**2).mean())),
+        own_rmse=float((off - off.mean(axis=1, keepdims=True)).std()),
         detected=_share((np.abs(error) > LIMIT)[beyond]),
         beyond=int(beyond.sum()),
+        largest_missed=float(np.abs(true)[beyond & (np.abs(error) <= LIMIT)].max(initial=0.0)),
         false_alarms=_share((np.abs(error) > LIMIT)[~beyond]),
         guarded=(_share(flagged[beyond]), _share(flagged[~beyond])),
         undetermined=float(np.mean([np.mean(each.decision == 1) for each in outcomes])),
@@ -102,14 +106,14 @@ def line(name: str, found: Figures) -> str:
 
     mae = f"{100 * found.mae:.3f} ± {100 * found.mae_error:.3f} ({100 * scenario.mae:.2f})"
     spread = (found.detected * (1 - found.detected) / max(found.beyond, 1)) ** 0.5
-    detected = f"{100 * found.detected:.1f} ± {100 * spread:.1f}"
+    detected = f"{100 * found.detected:.2f} ± {100 * spread:.1f}"
     guarded = f"{100 * found.guarded[0]:.1f}, {100 * found.guarded[1]:.2f}"
     coverage = f"{100 * found.coverage:.1f} ± {100 * found.coverage_error:.1f}"
     common = f"{100 * found.common[0]:.3f}, {100 * found.common[1]:.3f}"
     return (
-        f"{name:16}{found.stations:8} {marked('MAE', mae):>22} {100 * found.squares_mae:6.2f} "
+        f"{name:20}{found.stations:8} {marked('MAE', mae):>22} {100 * found.squares_mae:6.2f} "
         f"{100 * found.centred_mae:7.2f} {marked('RMSE', f'{100 * found.rmse:.3f}'):>7} "
-        f"{marked('detection', detected):>12} {100 * found.squares_detected:5.1f} "
+        f"{marked('detection', detected):>13} {100 * found.squares_detected:5.1f} "
         f"{marked('false alarms', f'{100 * found.false_alarms:.2f}'):>8} {100 * found.squares_false_alarms:5.2f} "
         f"{guarded:>21} {100 * found.undetermined:6.1f} {marked('coverage', coverage):>14} {common:>14}"
     )
@@ -121,6 +125,9 @@ def verdict(name: str, found: Figures) -> str:
     broken = missed(scenario, found)
     parts = [f"{name}: {scenario.says}: {'missed ' + ', '.join(broken) if broken else 'met'}"]
     if scenario.rmse is not None:
-        parts.append(f"RMSE {100 * found.rmse:.3f} % beside {100 * scenario.rmse:.2f} %")
+        own = f"{100 * found.own_rmse:.3f} % less the station's mean"
+        parts.append(f"RMSE {100 * found.rmse:.3f} %, {own}, beside {100 * scenario.rmse:.2f} %")
+    if found.largest_missed:
+        parts.append(f"largest error not found {100 * found.largest_missed:.2f} %")
     parts += [f"finding {each} in {count} of {found.stations} stations" for each, count in found.findings.items()]
     return "; ".join(parts)

@@ -39,8 +39,11 @@ def balance(shown: Shown) -> Balance:
     whole = np.isfinite(columns).all(axis=1)
     seconds = (np.array(shown.times_ms, dtype=np.float64)[whole] - START_MS) / 1000
     windows = np.diff(columns[whole], axis=0)
+    hours, energy = np.diff(seconds) / 3600, windows[:, 1:]
+    if shown.sessions_ms is None:
+        return Balance(hours, windows[:, 0], energy, np.where(energy > 0, hours[:, None], 0.0))
     active = [np.diff(_active_until(sessions, seconds)) for sessions in shown.sessions_ms]
-    return Balance(np.diff(seconds) / 3600, windows[:, 0], windows[:, 1:], np.column_stack(active))
+    return Balance(hours, windows[:, 0], energy, np.column_stack(active))
 
 
 def _active_until(sessions: list[tuple[int, int]], seconds: Floats) -> Floats:

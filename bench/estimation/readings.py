@@ -29,6 +29,7 @@ class Conditions:
     gross_kwh: float = 5.0
     lost_share: float = 0.0
     auxiliaries: bool = False
+    orders: bool = True  # whether anyone tells of sessions
     conversion_spread: float | None = None  # given: chargers meter their DC output
 
 
@@ -48,7 +49,7 @@ class Shown:
     times_ms: list[int]
     master: Floats
     chargers: list[Floats]
-    sessions_ms: list[list[tuple[int, int]]]
+    sessions_ms: list[list[tuple[int, int]]] | None
     design_trunk: float
     design_branch: float
     conditions: Conditions
@@ -87,7 +88,8 @@ def read(station: Station, errors: Floats, conditions: Conditions, dice: np.rand
     times = [START_MS + QUARTER_S * 1000 * row for row in range(len(boundaries))]
     known = np.exp(conditions.design_sd * dice.standard_normal(2))
     design = (float(station.losses.trunk * known[0]), float(station.losses.level * known[1]))
-    return Shown(times, master, chargers, sessions, *design, conditions), Truth(true, gain, station.losses.branches)
+    told = sessions if conditions.orders else None
+    return Shown(times, master, chargers, told, *design, conditions), Truth(true, gain, station.losses.branches)
 
 
 def _register(kwh: Floats, step: float, dice: np.random.Generator) -> Floats:

@@ -67,8 +67,20 @@ SCENARIOS = {
         # beyond what was asked: what would help, and what hurts
         Scenario("C30-measured", "C30, branches known to 10 %", replace(B, days=30, master_step=0.8), measured=0.1),
         Scenario("F30-measured", "F30, branches known to 10 %", replace(B, days=30), AC, measured=0.1),
+        Scenario("no-orders", "B90, nobody tells of sessions", replace(B, orders=False)),
+        Scenario(
+            "clocks-60-no-orders", "clocks-60, nobody tells of sessions", replace(B, offset_sd_s=60.0, orders=False)
+        ),
+        Scenario("F30-no-orders", "F30, nobody tells of sessions", replace(B, days=30, orders=False), AC),
         Scenario("cohort-0.1", "a cohort as the prior expects, sd 0.1 %", replace(B, cohort_sd=0.001)),
         Scenario("design-30", "losses of the design off by 30 %", replace(B, design_sd=0.3)),
+        Scenario(
+            "certified-even",
+            "as fine-certified, errors do not change with load",
+            replace(B, master_step=1e-4, charger_step=1e-4, jitter_s=0.1, offset_sd_s=5.0, curve=0.0),
+            rmse=0.0009,
+            certificate=0.0005,
+        ),
         Scenario("curve-0.3", "errors change by 0.3 % with load", replace(B, curve=0.003)),
     )
 }

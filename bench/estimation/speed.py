@@ -81,7 +81,9 @@ def _daily(number: int) -> tuple[int, float, float]:
 def _cut(shown: Shown, first: int, last: int) -> ErrorWindows:
     rows = slice(first, last + 1)
     from_ms, until_ms = shown.times_ms[first], shown.times_ms[last]
-    sessions = [[each for each in spans if each[0] < until_ms and each[1] > from_ms] for spans in shown.sessions_ms]
+    sessions = [
+        [each for each in spans if each[0] < until_ms and each[1] > from_ms] for spans in shown.sessions_ms or []
+    ]
     return ErrorWindows.from_registers(
         shown.times_ms[rows],
         shown.master[rows].data,

@@ -119,8 +119,15 @@ def test_conditions_are_what_they_say(truth: Station) -> None:
     assert set(np.round(off, 3)) == {0.0, 5.0}
     assert 5 < (off > 1).sum() < 40
     late, _ = read(truth, errors, replace(PERFECT, offset_sd_s=60.0), dice(1))
+    assert plain.sessions_ms is not None
+    assert late.sessions_ms is not None
     shifts = [one[5][0] - other[5][0] for one, other in zip(plain.sessions_ms, late.sessions_ms, strict=True)]
     assert 30_000 < np.std(shifts) < 100_000
+    silent, _ = read(truth, errors, replace(PERFECT, orders=False), dice(1))
+    assert silent.sessions_ms is None
+    assert silent.master.tolist() == plain.master.tolist()
+    held = least_squares.balance(silent)
+    assert set(held.active_h[held.energy > 0]) == {0.25}
     _, cohort = read(truth, errors, replace(PERFECT, cohort=0.003), dice(1))
     assert cohort.errors == pytest.approx(0.003)
     converted, _ = read(truth, errors, replace(PERFECT, conversion_spread=0.002), dice(1))
@@ -137,12 +144,14 @@ def test_a_row_is_judged_by_its_targets() -> None:
     found = judge.figures([outcome] * 10)
     assert (found.mae, found.rmse) == (pytest.approx(0.0005), pytest.approx(0.0005))
     assert (found.detected, found.beyond, found.false_alarms, found.coverage) == (1.0, 10, 0.0, 1.0)
+    assert (found.own_rmse, found.largest_missed) == (pytest.approx(0.0), 0.0)
     assert (found.guarded, found.undetermined, found.findings) == ((1.0, 0.0), 0.25, {"offset": 10})
     assert found.common == (pytest.approx(0.0005), pytest.approx(0.001))
     assert (found.squares_mae, found.centred_mae) == (pytest.approx(0.01), 0.0)
     b90 = SCENARIOS["B90"]
     assert judge.missed(b90, found) == ["coverage"]
     assert judge.missed(b90, replace(found, coverage=0.95)) == []
+    assert judge.figures([replace(outcome, error=true - 0.012)] * 2).largest_missed == 0.03
     bad = replace(found, mae=0.0011, detected=0.9, false_alarms=0.01, coverage=0.5)
     assert judge.missed(b90, bad) == ["MAE", "detection", "false alarms", "coverage"]
     assert judge.missed(SCENARIOS["A30"], replace(bad, mae=0.0015)) == ["detection", "false alarms", "coverage"]

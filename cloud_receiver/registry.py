@@ -223,6 +223,16 @@ def _misplaced(key: str, station: Station) -> list[str]:
     """Find meters that can't measure what they are said to."""
     problems = []
     for meter in station.meter:
+        if meter.role is not Role.CHARGER and (meter.dc_output or meter.class_limit_percent is not None):
+            problems.append(
+                f"{key}.meter[{meter.id}]: expected class_limit_percent and dc_output of chargers only, "
+                f"found a {meter.role} meter"
+            )
+        if meter.role not in (Role.CHARGER, Role.GRID) and meter.verified:
+            problems.append(
+                f"{key}.meter[{meter.id}].verified: expected of chargers and grid-side meters only, "
+                f"found a {meter.role} meter"
+            )
         element = meter.element
         if element is None:
             if meter.role in (Role.GENERATION, Role.FLOW):

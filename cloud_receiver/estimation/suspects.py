@@ -36,6 +36,8 @@ def update_candidates(connection: Connection, context: Context, found: StationRe
     candidates = {row.meter: row for row in connection.execute(_open(context.number))}
     opened = closed = 0
     for one in found.chargers:
+        if not context.meters[one.number].in_service(found.end_ms - 1):
+            continue  # it is in the windows still, and nobody can verify it any more
         row = candidates.pop(one.number, None)
         evidence = _evidence(found, one)
         if row is None:

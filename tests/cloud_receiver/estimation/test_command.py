@@ -171,3 +171,16 @@ def test_what_can_not_be_is_refused(
 ) -> None:
     assert main([*arguments, *options]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_candidate_stands_in_the_list_and_in_the_report_of_its_day(
+    site: Site, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = site.context()
+    found = estimate(site.engine, context, Estimation(), DAY, END).result
+    with database.writing(site.engine) as connection:
+        suspects.update_candidates(connection, context, found, END)
+    assert main(["findings", *options]) == 0
+    assert "charger_suspect  C02" in capsys.readouterr().out
+    assert main(["report", "S1", "2026-07-04", *options[:2]]) == 0
+    assert "失准复检候选" in capsys.readouterr().out

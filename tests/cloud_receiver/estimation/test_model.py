@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from estimation_support import DAY, LENGTH, Site
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.model import Facts, anchor, epochs_of, setup
 from cloud_receiver.estimation.verification import Verification
-from cloud_receiver.registry import Meter, Verified
+from cloud_receiver.registry import Meter, Verified, load
 from diantan_core import EstimationError
+from settings.errors import ConfigError
 
 END = DAY + 30 * LENGTH
 YEAR = 365 * LENGTH
@@ -101,3 +103,43 @@ def test_no_chargers_are_told(site: Site) -> None:
     site.enter(site.station.model_copy(update={"meter": site.station.meter[3:]}))
     with pytest.raises(EstimationError, match="chargers"):
         setup(site.context(), Estimation(), Facts(), DAY, END)
+
+
+REGISTRY = """
+[[station]]
+id = "S1"
+node = "n"
+[station.estimation]
+days = 60
+cohort_percent = "0.3"
+[[station.meter]]
+id = "{name}"
+role = "{role}"
+gateway = "gw1"
+rated_kw = 60
+{lines}
+"""
+
+
+@pytest.mark.parametrize(
+    ("role", "lines", "problem"),
+    [
+        ("grid", "dc_output = true", "class_limit_percent and dc_output of chargers only, found a grid meter"),
+        ("auxiliary", 'class_limit_percent = "2"', "of chargers only, found a auxiliary meter"),
+        ("auxiliary", "{verified}", "verified: expected of chargers and grid-side meters only"),
+        ("charger", 'class_limit_percent = "0"', "class_limit_percent"),
+        ("charger", "verified = [{{at = 2026-06-01T00:00:00, error_percent = 1, u_percent = 1}}]", "with its zone"),
+        ("grid", "{verified}", None),
+        ("charger", 'class_limit_percent = "2"\ndc_output = true\n{verified}', None),
+    ],
+)
+def test_the_registry_says_what_is_known(tmp_path: Path, role: str, lines: str, problem: str | None) -> None:
+    verified = 'verified = [{at = 2026-06-01T00:00:00+08:00, error_percent = "0.1", u_percent = "0.05"}]'
+    path = tmp_path / "registry.toml"
+    path.write_text(REGISTRY.format(name="M", role=role, lines=lines.format(verified=verified)))
+    if problem is not None:
+        with pytest.raises(ConfigError, match=problem):
+            load(path)
+        return
+    [station] = load(path).station
+    assert (station.estimation.days, station.meter[0].verified[0].u_percent) == (60, Decimal("0.05"))

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from estimation_support import DAY, ERRORS, LENGTH, Site, rows_of
+from estimation_support import DAY, ERRORS, LENGTH, Site, replace_row, rows_of
 from receiver_support import SLOT_MS
 
 from cloud_receiver import database
@@ -146,3 +146,31 @@ def test_a_charger_is_flagged_first_on_all_windows(site: Site) -> None:
     site.store(rows_of(site.numbers(), DAYS))
     found = nights(site, DAY + 7 * LENGTH, END, accused=())
     assert [item.result.full for item in found] == [True, True]
+
+
+@pytest.mark.parametrize(("hour", "full"), [(12, True), (20, False)])
+def test_a_beginning_that_is_not_known_makes_the_night_take_all_windows(site: Site, hour: int, *, full: bool) -> None:
+    numbers = site.numbers()
+    rows = rows_of(numbers, DAYS)
+    # C01 says nothing from an hour of the last day to its end, and has stood still: only the readings of that hour tell
+    # its register where C02 spoke for the last time. Those of noon lie further back than a night looks.
+    hushed = DAY + 6 * LENGTH + hour * LENGTH // 24
+    still = next(row.forward_total_mwh for row in rows if row.meter == numbers[0] and row.start_ms == hushed)
+    quiet = [
+        row
+        for row in rows
+        if not (row.meter == numbers[0] and hushed < row.start_ms < DAY + 7 * LENGTH - SLOT_MS)
+        and not (row.meter == numbers[1] and DAY + 7 * LENGTH - 4 * SLOT_MS <= row.start_ms < DAY + 7 * LENGTH)
+    ]
+    quiet = [
+        replace_row(row, forward_mwh=0, forward_total_mwh=still)
+        if row.meter == numbers[0] and row.start_ms > hushed
+        else row
+        for row in quiet
+    ]
+    site.store(quiet)
+    [first] = nights(site, DAY + 7 * LENGTH)
+    assert first.state is not None
+    assert first.state.end_ms == DAY + 7 * LENGTH - 4 * SLOT_MS
+    [last] = nights(site, END)
+    assert (last.result.full, last.result.windows) == (full, DAYS * 96)

@@ -1,6 +1,7 @@
 """A candidate for re-verification from its flag to its end."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -125,6 +126,18 @@ def test_a_charger_that_is_gone_is_no_candidate(site: Site, said: StationResult)
     told(site, said)
     assert told(site, replace(said, chargers=said.chargers[:1])) == (0, 1)
     assert shown(site) == [("C02", "closed", "warning", "out_of_service")]
+
+
+def test_a_charger_taken_out_of_service_is_no_candidate_though_its_windows_are_there(
+    site: Site, said: StationResult
+) -> None:
+    told(site, said)
+    first, second, *others = site.station.meter
+    gone = second.model_copy(update={"until": datetime.fromtimestamp((END - LENGTH) / 1000, UTC)})
+    site.enter(site.station.model_copy(update={"meter": (first, gone, *others)}))
+    assert told(site, decided(said, "flag")) == (0, 1)
+    assert shown(site) == [("C02", "closed", "warning", "out_of_service")]
+    assert told(site, decided(said, "flag", later=2)) == (0, 0)
 
 
 def test_a_verification_without_a_candidate_is_only_kept(site: Site) -> None:

@@ -75,7 +75,9 @@ class Work:
         self.days = len(reader)
         yield from reader.days()
         found = build(self._context, reader.registers, made.first_ms, self._end_ms, made.chargers)
+        yield self.days
         estimation = made.estimator.estimate(found.windows)
+        yield self.days
         said = result(
             self._context,
             made,
@@ -86,6 +88,7 @@ class Work:
             unsynchronised=reader.unsynchronised,
             completeness=completeness(self._context, reader.registers, made.first_ms, self._end_ms),
         )
+        yield self.days
         state = None
         if len(found.windows):
             sums = made.estimator.begin(estimation)

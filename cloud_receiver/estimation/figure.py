@@ -28,7 +28,7 @@ def picture(found: StationResult, zone: str) -> ErrorPicture:
         None
         if table is None
         else Completeness(table.meters, [date.fromisoformat(day) for day in table.days], table.shares),
-        period=f"{local_time(found.first_ms, place)[:10]} .. {local_time(found.end_ms, place)[:10]}",
+        period=f"{local_time(found.first_ms, place)[:10]} .. {local_time(found.end_ms - 1, place)[:10]}",
         note=f"common to all 公共部分 ±{2 * found.u_common:.2f} % (k = 2)",
         zone=zone,
     )

@@ -1,0 +1,35 @@
+"""The figure's data: what has no data of its own has no error."""
+
+from dataclasses import replace
+
+from estimation_support import DAY, LENGTH, Site, rows_of
+
+from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.figure import picture
+from cloud_receiver.estimation.run import estimate
+from cloud_receiver.figures.errors import Decision, render
+from cloud_receiver.figures.style import Form
+
+
+def test_it_has_what_the_result_says(site: Site) -> None:
+    site.store(rows_of(site.numbers(), 3))
+    said = estimate(site.engine, site.context(), Estimation(), DAY, DAY + 3 * LENGTH).result
+    found = picture(said, "Asia/Shanghai")
+    assert [(one.name, one.error, one.u) for one in found.chargers] == [
+        (one.meter, one.error, one.u) for one in said.chargers
+    ]
+    assert [one.decision for one in found.chargers] == [Decision.CLEAR, Decision.FLAG, Decision.CLEAR]
+    assert len(found.residuals) == said.windows
+    assert found.completeness is not None
+    assert found.completeness.meters == ("C01", "C02", "C03", "G")
+    assert found.period == "2026-07-01 .. 2026-07-03"
+    assert f"±{2 * said.u_common:.2f} %" in found.note
+    assert render(found, Form.SVG).startswith(b"<?xml")
+
+
+def test_a_charger_without_energy_has_no_error(site: Site) -> None:
+    site.store(rows_of(site.numbers(), 2))
+    said = estimate(site.engine, site.context(), Estimation(), DAY, DAY + 2 * LENGTH).result
+    idle = replace(said.chargers[0], active_windows=0)
+    found = picture(replace(said, chargers=(idle,), completeness=None), "Asia/Shanghai")
+    assert (found.chargers[0].error, found.chargers[0].u, found.completeness) == (None, None, None)

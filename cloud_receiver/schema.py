@@ -325,8 +325,8 @@ estimate = Table(
     sqlite_with_rowid=False,
 )
 
-# Remote error estimation (远程误差估计): what was said of a charger, or of the station (meter 0), of windows that end at
-# `end_ms`. Relative errors. A later run is a further row by `made_ms`. `content`: JSON, docs/estimation.md.
+# Remote error estimation (远程误差估计): what was said of a charger, or of the station (meter 0), of windows that end
+# at `end_ms`. Relative errors. A later run is a further row by `made_ms`. `content`: JSON, docs/estimation.md.
 error_estimate = Table(
     "error_estimate",
     metadata,

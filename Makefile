@@ -7,10 +7,10 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -path core/fuzz -prune -
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo grid-demo chaos test test-rust test-python lint format bench wheel lock clean inspect-mutants
+.PHONY: help setup demo grid-demo chaos test test-rust test-python lint format bench bench-estimation wheel lock clean inspect-mutants
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP)-venv: requirements/dev.txt requirements/venv.sh
 	@./requirements/venv.sh $(PYTHON) $(VENV)
@@ -64,6 +64,9 @@ format: setup ## rewrite the sources in the project's format
 
 bench: setup ## measure speed and size beside a peer in the same run (BENCH=NAME for one)
 	$(BIN)/python -m bench $(BENCH)
+
+bench-estimation: setup ## judge the remote error estimation on stations with a known truth (ARGS="--stations 200")
+	$(BIN)/python -m bench.estimation $(ARGS)
 
 inspect-mutants: setup ## inspect the simulated firmware with each seeded defect and print the mutation table (DEFECTS="ID ID")
 	$(BIN)/python -m firmware_sim.inspection.defects $(DEFECTS) $(MUTANTS_ARGS)

@@ -80,16 +80,21 @@ impl Case {
 
 /// A ring of four with a plant, two towns, and losses; balanced.
 fn ring() -> Case {
+    ring_beside(0, &[], &[])
+}
+
+/// The ring, and more nodes, sources and loads that have nothing to do with it.
+fn ring_beside(nodes: usize, sources: &[(u32, f64)], loads: &[(u32, f64)]) -> Case {
     let mut case = Case::new(
-        4,
+        4 + nodes,
         &[
             (0, 1, 60.0, -59.0),
             (1, 2, 19.0, -18.5),
             (3, 2, 11.5, -11.0),
             (0, 3, 40.0, -39.0),
         ],
-        &[(0, 100.0)],
-        &[(1, 40.0), (2, 29.5), (3, 27.5)],
+        &[&[(0, 100.0)], sources].concat(),
+        &[&[(1, 40.0), (2, 29.5), (3, 27.5)], loads].concat(),
         0.5,
     );
     for branch in &mut case.branches {
@@ -126,6 +131,50 @@ fn readings_that_can_not_be_told_apart_are_all_suspect_and_none_is_left_out() {
     assert!(done.ambiguous);
     assert!(done.findings.iter().all(|one| !one.left_out));
     assert!(done.probability < 1e-10);
+}
+
+#[test]
+fn readings_that_can_not_be_told_apart_hide_no_other_bad_reading() {
+    // A bad reading that the ring's others tell, beside two nodes where nobody can say which of both is wrong.
+    let mut case = ring_beside(2, &[(4, 100.0), (5, 100.0)], &[(4, 400.0), (5, 160.0)]);
+    case.branches[1].from.megawatts = -19.0;
+    let done = case.run();
+    let found: Vec<(Which, bool)> = done
+        .findings
+        .iter()
+        .map(|one| (one.which, one.left_out))
+        .collect();
+    let expected = [
+        (Which::Source(1), false),
+        (Which::Load(3), false),
+        (Which::Source(2), false),
+        (Which::Load(4), false),
+        (Which::From(1), true),
+    ];
+    assert_eq!(found, expected);
+    assert!(done.ambiguous);
+    assert!((done.branches[1][0] - 19.0).abs() < 1e-4);
+    // What is told of and not left out has been reconciled, not taken for missing.
+    assert!((done.sources[1] - 250.0).abs() < 1e-9 && (done.loads[3] - 250.0).abs() < 1e-9);
+    assert!((done.sources[2] - 130.0).abs() < 1e-9 && (done.loads[4] - 130.0).abs() < 1e-9);
+
+    // Where only one round may set readings aside, the next suspects are told and none is left out.
+    let settings = ReconcileSettings {
+        max_bad_readings: 1,
+        ..ReconcileSettings::default()
+    };
+    let told = case.try_run(&settings).unwrap().findings;
+    let which: Vec<Which> = told.iter().map(|one| one.which).collect();
+    assert_eq!(
+        which,
+        [
+            Which::Source(1),
+            Which::Load(3),
+            Which::Source(2),
+            Which::Load(4)
+        ]
+    );
+    assert!(told.iter().all(|one| !one.left_out));
 }
 
 #[test]

@@ -43,8 +43,9 @@ pub struct Readings<'a> {
 /// Reconcile the measurements of one slot.
 ///
 /// A reading that is missing, or no number, has its value from the others. The reading with the largest normalised
-/// residual is taken for bad where that is beyond the setting, is then treated as missing, and so on; where several
-/// readings are equally suspect, all are told and none is left out.
+/// residual is taken for bad where that is beyond the setting, is then treated as missing, and so on. Where several
+/// readings are equally suspect, all are told and none is left out; the search goes on among the others as if they were
+/// missing, so that they hide no other bad reading.
 ///
 /// # Errors
 /// For another number of readings than elements, a standard deviation or a setting that is none, and for a grid too
@@ -58,7 +59,9 @@ pub fn reconcile(
     let mut system = System::new(grid, readings, settings.missing_sigma_megawatts);
     let before = system.measured_imbalance();
     let mut findings: Vec<Finding> = Vec::new();
-    loop {
+    // What is reconciled in the end, once readings were set aside in `system` for the search only.
+    let mut kept: Option<System> = None;
+    for turn in 0.. {
         let (rounds, solved) = system.solve(settings.max_rounds)?;
         let residuals = correlate(&system, &solved);
         let suspects = judge(
@@ -67,18 +70,35 @@ pub fn reconcile(
             &residuals,
             settings.max_normalised_residual,
         );
-        let room = findings.len() < settings.max_bad_readings;
-        if let ([suspect], true) = (suspects.as_slice(), room) {
-            system.discard(suspect.which);
-            findings.push(Finding {
-                left_out: true,
-                ..*suspect
-            });
-            continue;
+        let room = turn < settings.max_bad_readings;
+        if suspects.is_empty() || !room {
+            findings.extend(suspects);
+            let Some(kept) = kept else {
+                return Ok(conclude(
+                    &system, &solved, residuals, findings, before, rounds,
+                ));
+            };
+            system = kept;
+            break;
         }
-        findings.extend(suspects);
-        return Ok(conclude(
-            &system, &solved, residuals, findings, before, rounds,
-        ));
+        let left_out = suspects.len() == 1;
+        if !left_out && kept.is_none() {
+            kept = Some(system.clone());
+        }
+        for suspect in suspects {
+            system.discard(suspect.which);
+            if let (Some(kept), true) = (&mut kept, left_out) {
+                kept.discard(suspect.which);
+            }
+            findings.push(Finding {
+                left_out,
+                ..suspect
+            });
+        }
     }
+    let (rounds, solved) = system.solve(settings.max_rounds)?;
+    let residuals = correlate(&system, &solved);
+    Ok(conclude(
+        &system, &solved, residuals, findings, before, rounds,
+    ))
 }

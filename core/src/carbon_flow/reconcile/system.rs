@@ -43,7 +43,7 @@ pub(super) struct Prior {
 }
 
 /// All measurements, and what was discarded of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct System {
     pub(super) nodes: usize,
     pub(super) injections: Vec<Injection>,

@@ -20,7 +20,7 @@ def solve(options: argparse.Namespace) -> None:
     """
     if options.figure is not None:
         form_of(options.figure)  # before the work is done
-    solved = solve_network(_network(options), dead_below_megawatts=options.dead_below)
+    solved = solve_network(_network(options), dead_below_megawatts=options.dead_below, max_factor=options.max_factor)
     if options.figure is not None:
         draw_told(network_picture(solved), options.figure)
     sys.stdout.write(shown.solved_json(solved) if options.json else shown.solved_text(solved))

@@ -144,6 +144,17 @@ def value_mistakes(value: Measurement, max_factor: float = MAX_FACTOR) -> Iterat
             yield Mistake.NUMBER, "unknown_megawatt_hours", text
 
 
+def emission_beyond(value: Generation, max_factor: float = MAX_FACTOR) -> str:
+    """Return what is wrong with an emission that its power can't have; nothing where it can.
+
+    No mistake of a file: a unit that starts up emits before it delivers much.
+    """
+    power, emission = value.megawatts, value.emission
+    if power is None or emission is None or power <= 0 or emission <= max_factor * power:
+        return ""
+    return f"emission: expected at most {max_factor:g} kgCO2/kWh of its power, found {emission / power:.6g}"
+
+
 def _mistake(name: str) -> Mistake:
     return {"factor": Mistake.FACTOR, "emission": Mistake.EMISSION}.get(name, Mistake.NUMBER)
 

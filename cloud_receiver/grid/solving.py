@@ -5,14 +5,24 @@ with one element costs others their factor.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from cloud_receiver.grid.flags import Flag, FlagKind, island_flags, open_flags
+from cloud_receiver.grid.flags import Flag, FlagKind, island_flags, missing_flags, open_flags
 from cloud_receiver.grid.model import Grid
-from cloud_receiver.grid.snapshot import Charge, EndPowers, EndRegisters, Flow, Network, Snapshot
+from cloud_receiver.grid.snapshot import (
+    MAX_FACTOR,
+    Charge,
+    EndPowers,
+    EndRegisters,
+    Flow,
+    Generation,
+    Network,
+    Snapshot,
+    emission_beyond,
+)
 from diantan_core import CarbonFlow, CarbonGrid, CarbonSlot
 
 _MICRO: Final = Decimal("0.000001")
@@ -33,12 +43,22 @@ class Solved:
     flags: tuple[Flag, ...]
 
 
-def solve(network: Network, *, dead_below_megawatts: float = DEAD_BELOW_MEGAWATTS) -> Solved:
-    """Solve one slot; CarbonFlowError for a limit of through-flow out of range."""
+def solve(
+    network: Network, *, dead_below_megawatts: float = DEAD_BELOW_MEGAWATTS, max_factor: float = MAX_FACTOR
+) -> Solved:
+    """Solve one slot; CarbonFlowError for a limit of through-flow out of range.
+
+    An emission of more than `max_factor` kgCO₂ for each kWh is not taken: power of unknown origin, with a flag.
+    """
     grid, snapshot = network.grid, network.snapshot
-    slot = core_slot(grid, snapshot)
+    made = snapshot.generators.items()
+    beyond = {name: text for name, value in made if (text := emission_beyond(value, max_factor))}
+    unknown = {name: Generation(snapshot.generators[name].megawatts) for name in beyond}
+    why = {flag.where: flag.text for flag in missing_flags(network)}
+    why |= {f"generator {name}": text for name, text in beyond.items()}
+    slot = core_slot(grid, replace(snapshot, generators={**snapshot.generators, **unknown}))
     flow = core_grid(grid).solve(slot, dead_below_megawatts=dead_below_megawatts)
-    flags = (*island_flags(network), *open_flags(snapshot), *_fault_flags(flow), *_imbalance_flags(grid, flow))
+    flags = (*island_flags(network), *open_flags(snapshot), *_fault_flags(flow, why), *_imbalance_flags(grid, flow))
     return Solved(network, flow, flags)
 
 
@@ -108,9 +128,11 @@ def factor_text(factor: float | None) -> str | None:
     return None if factor is None else f"{Decimal(factor).quantize(_MICRO, ROUND_HALF_EVEN):f}"
 
 
-def _fault_flags(flow: CarbonFlow) -> Iterator[Flag]:
+def _fault_flags(flow: CarbonFlow, why: Mapping[str, str]) -> Iterator[Flag]:
+    """Flag what the core could not take; `why` knows more than it of some elements."""
     for kind, name, text in flow.faults:
-        yield Flag(FlagKind.FAULT, f"{'generator' if kind == 'source' else kind} {name}", text)
+        where = f"{'generator' if kind == 'source' else kind} {name}"
+        yield Flag(FlagKind.FAULT, where, why.get(where, text))
 
 
 def _imbalance_flags(grid: Grid, flow: CarbonFlow) -> Iterator[Flag]:

@@ -28,6 +28,7 @@ from cloud_receiver.grid.snapshot import (
     EndRegisters,
     Generation,
     Measurement,
+    emission_beyond,
     value_mistakes,
 )
 from cloud_receiver.grid.telemetry import Received
@@ -108,7 +109,7 @@ class Collector:
             if mistake := next(value_mistakes(value, self._max_factor), None):
                 collected.flag(where, f"{mistake[1]}: {mistake[2]}")
                 continue
-            if isinstance(value, Generation) and (too_much := _too_much(value, self._max_factor)):
+            if isinstance(value, Generation) and (too_much := emission_beyond(value, self._max_factor)):
                 collected.flag(where, too_much)
                 continue
             collected.told += 1
@@ -187,7 +188,7 @@ class Collector:
         if emission < 0:
             collected.flag(label, f"a negative emission of {emission_ug} µg")
             return False
-        if too_much := _too_much(Generation(net, emission=emission), self._max_factor):
+        if too_much := emission_beyond(Generation(net, emission=emission), self._max_factor):
             collected.flag(label, too_much)
             return False
         if net <= 0 and emission > 0:
@@ -222,14 +223,6 @@ def _enter(powers: Powers, place: int, value: Measurement) -> None:
             numbers += told(value.charge_efficiency, value.discharge_efficiency, value.stored_megawatt_hours)
             numbers += told(value.stored_tonnes, value.unknown_megawatt_hours)
             powers.storages[TANK * place : TANK * place + TANK] = array("d", numbers)
-
-
-def _too_much(value: Generation, max_factor: float) -> str:
-    """Return what is wrong with an emission that its power can't have; nothing where it can."""
-    power, emission = value.megawatts, value.emission
-    if power is None or emission is None or power <= 0 or emission <= max_factor * power:
-        return ""
-    return f"emission: expected at most {max_factor:g} kgCO2/kWh of its power, found {emission / power:.6g}"
 
 
 def _both_ways(power: float | None) -> tuple[float | None, float | None]:

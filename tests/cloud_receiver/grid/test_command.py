@@ -80,6 +80,17 @@ def test_a_limit_of_through_flow_can_be_set(network: str, capsys: pytest.Capture
     assert "positive number" in capsys.readouterr().err
 
 
+def test_an_emission_beyond_the_largest_factor_is_flagged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "net.json"
+    columns = ["id", "bus", "p_mw", "emission_t_per_h"]
+    path.write_text(json.dumps(dict(DOCUMENT) | {"gen_columns": columns, "gen": [["G1", "P1", 100, 1200]]}))
+    assert main(["grid", "solve", str(path)]) == 0
+    flag = "generator G1: emission: expected at most 10 kgCO2/kWh of its power, found 12"
+    assert flag in [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert main(["grid", "solve", str(path), "--max-factor", "12", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["nodes"][0]["factor"] == 12.0
+
+
 @pytest.mark.parametrize("verb", ["solve", "show"])
 def test_what_is_no_network_is_status_1_with_every_mistake(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -63,9 +63,23 @@ def _with(**changes: object) -> Network:
 def test_a_missing_measurement_costs_its_nodes_only() -> None:
     solved = solve(_with(flows={"L1": EndPowers(100, -98)}))
     assert solved.flow.factors == [pytest.approx(0.8), None, None]
-    assert ("branch L2", "power is no number or out of range") in [(flag.where, flag.text) for flag in solved.flags]
+    assert ("branch L2", "a power was not measured: its nodes get no factor") in [
+        (flag.where, flag.text) for flag in solved.flags
+    ]
     assert solve(_with(generators={"G1": Generation(100, 0.8)})).flow.factors[0] == pytest.approx(0.8)
     assert solve(_with(loads={"park": Demand(50)})).flow.factors[0] == pytest.approx(0.8)
+
+
+def test_an_emission_that_its_power_can_not_have_is_not_taken_and_others_keep_their_factor() -> None:
+    made = THREE.snapshot.generators
+    beyond = _with(generators={**made, "PV": Generation(13, emission=130.5)})
+    solved = solve(beyond)
+    text = "emission: expected at most 10 kgCO2/kWh of its power, found 10.0385"
+    assert [(flag.where, flag.text) for flag in solved.flags] == [("generator PV", text)]
+    assert solved.flow.qualities == ["defined", "defined", "unknown_origin"]
+    assert solved.flow.factors == [*map(pytest.approx, FACTORS[:2]), None]
+    assert solve(beyond, max_factor=10.1).flow.factors[2] == pytest.approx((37 * 0.8 + 130.5) / 50)
+    assert solve(_with(generators={**made, "PV": Generation(13, emission=130)})).flags == ()
 
 
 def test_an_open_branch_carries_nothing_whatever_was_measured() -> None:

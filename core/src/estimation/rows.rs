@@ -261,10 +261,12 @@ impl Edges {
             }
         };
         if offset > 0.0 {
+            let before = window.checked_sub(1);
+            let before = before.map_or(0.0, |place| table.at_start(place, charger));
             return Self {
                 power_start: edge(left.power_at(left.hours() - offset), start),
                 power_end: edge(own.power_at(own.hours() - offset), end),
-                gained: left.tail(offset, start) - own.tail(offset, end),
+                gained: left.tail(offset, start, before) - own.tail(offset, end, start),
             };
         }
         Self {

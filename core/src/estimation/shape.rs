@@ -6,9 +6,9 @@
 
 use super::windows::Windows;
 
-/// A row depends on so many windows before and after it, and on no more: two for the power at its boundaries, two more
-/// for the shapes of those, one for whether they hang together.
-pub(super) const CONTEXT: usize = 5;
+/// A row depends on so many windows before and after it, and on no more: three for the power at its boundaries and at the
+/// start of the window before it, two more for the shapes of those, one for whether they hang together.
+pub(super) const CONTEXT: usize = 6;
 
 /// Power of a charger in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -46,20 +46,30 @@ impl Shape {
         }
     }
 
+    /// Whether a session that was there at the start ends within it, as far as is known.
+    pub(super) fn ends_within(&self) -> bool {
+        self.power > 0.0 && self.first <= 0.0 && self.last < self.hours
+    }
+
     /// Energy in the first hours, where the power at the start is `edge`: the longer, the more it is the mean.
     pub(super) fn head(&self, length: f64, edge: f64) -> f64 {
         self.before(length) * self.blend(length, edge)
     }
 
-    /// Energy in the last hours, where the power at the end is `edge`.
-    pub(super) fn tail(&self, length: f64, edge: f64) -> f64 {
+    /// Energy in the last hours, where the power at the end is `edge`, and at the start `start`: what is left of a session
+    /// that ends within is what its first hours did not take.
+    pub(super) fn tail(&self, length: f64, edge: f64, start: f64) -> f64 {
+        if self.ends_within() && start > 0.0 {
+            let all = self.power * self.active;
+            return (all - self.head(self.hours - length, start)).clamp(0.0, all);
+        }
         let active = self.before(self.hours) - self.before(self.hours - length);
         active * self.blend(length, edge)
     }
 
     fn blend(&self, length: f64, edge: f64) -> f64 {
-        let share = if self.hours > 0.0 {
-            (length / self.hours).min(1.0)
+        let share = if self.active > 0.0 {
+            (length / self.active).min(1.0)
         } else {
             1.0
         };

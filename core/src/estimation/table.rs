@@ -4,8 +4,8 @@ use super::reference::Reference;
 use super::shape::{Shape, shape};
 use super::windows::Windows;
 
-/// A row looks at so many windows before and after it.
-const AROUND: usize = 2;
+/// A row looks at so many windows before it, and at no more after it.
+const AROUND: usize = 3;
 
 /// Shapes by window, then by charger.
 #[derive(Debug, Default)]
@@ -49,10 +49,10 @@ impl Table {
                 });
             }
         }
-        self.edge = start;
+        self.edge = start.saturating_sub(1);
         let mut edges = std::mem::take(&mut self.edges);
         edges.clear();
-        for window in start..=end {
+        for window in self.edge..=end {
             for charger in 0..self.chargers {
                 edges.push(self.boundary(window, charger));
             }
@@ -98,6 +98,16 @@ impl Table {
         if before == 0.0 || after == 0.0 {
             return f64::midpoint(before, after);
         }
+        if right.ends_within() && !left.ends_within() {
+            let (left_joined, place) =
+                (self.joined(window.wrapping_sub(1)), window.wrapping_sub(2));
+            let earlier = if left_joined {
+                self.shape(place, charger).power_at_end()
+            } else {
+                0.0
+            };
+            return falling((earlier, &left, &right), before, after);
+        }
         let further = |joined: bool, place: usize, known: f64| {
             let power = if joined {
                 self.shape(place, charger).power
@@ -132,4 +142,24 @@ impl Table {
             self.shape(window, charger).power_at_end()
         }
     }
+}
+
+/// Power where a session's last window begins, between its means there and before: at its end power falls (taper).
+///
+/// The fall is taken as a straight line from some instant on. What the windows on both sides lack of the full power `full`
+/// says when it began and how steep it is. Where no window before the two tells the full power, the shorter the last
+/// one, the more of the fall lies before it.
+fn falling((earlier, left, right): (f64, &Shape, &Shape), before: f64, after: f64) -> f64 {
+    if after >= before {
+        return f64::midpoint(before, after);
+    }
+    if earlier <= 0.0 {
+        let share = left.active / (left.active + right.active);
+        return before + (after - before) * share.powi(4);
+    }
+    let full = earlier.max(before);
+    let lacks = (full - before) * left.active;
+    let all = lacks + (full - after) * right.active;
+    let drop = 2.0 * lacks.sqrt() * (all.sqrt() - lacks.sqrt()) / right.active;
+    (full - drop).clamp(after, before)
 }

@@ -1161,6 +1161,7 @@ class ErrorEstimator:
         sound_sd: float = 0.0035,
         altered_sd: float = 0.03,
         altered_share: float = 0.1,
+        curve_sd: float = 0.0008,
         trunk_loss: float | None = None,
         trunk_sd: float = 0.3,
         branch_sd: float = 0.3,
@@ -1189,7 +1190,8 @@ class ErrorEstimator:
 
         `gain`: error of the master and its u, by certificate if it has one. `cohort_sd`: what all chargers may have in
         common; raise it to 0.003 where a whole make may be off, and feed verified chargers back. `sound_sd`,
-        `altered_sd`, `altered_share`: the mixture of sound and altered chargers. `trunk_loss` (1/kW), `trunk_sd`,
+        `altered_sd`, `altered_share`: the mixture of sound and altered chargers. `curve_sd`: how much an error changes
+        between no load and the charger's usual highest power; 0: not at all. `trunk_loss` (1/kW), `trunk_sd`,
         `branch_sd`, `branch_own_sd`: design loss of the trunk and how well it, the branches' level, and single branches
         are known, relative; without designs, `loss_share` of the energy is lost in trunk and branches each, known to as
         much as itself. `offset_sd_s`, `max_offset_s`, `fit_offsets`: clock offsets. `night`: first minute of the night

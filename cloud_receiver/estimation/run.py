@@ -15,6 +15,7 @@ from cloud_receiver.estimation.result import StationResult, completeness, result
 from cloud_receiver.estimation.store import State, state_of
 from cloud_receiver.estimation.verification import Verification
 from cloud_receiver.estimation.windows import build
+from diantan_core import EstimationError
 
 _FACTS_MS = 400 * DAY_MS
 """How far before a span exchanges are looked for, as long as gateways keep records."""
@@ -115,7 +116,10 @@ class Work:
         found = build(self._context, reader.registers, state.end_ms, self._end_ms, made.chargers)
         if not found.begins:
             return
-        sums = made.estimator.restore(state.state)
+        try:
+            sums = made.estimator.restore(state.state)
+        except EstimationError:  # kept by another version of the core
+            return
         sums.push(found.windows)
         said = result(
             self._context,

@@ -69,6 +69,7 @@ fn linear() -> Settings {
         fit_noise: false,
         night: None,
         trunk_loss: Some(1e-4),
+        curve_sd: 0.0,
         huber: 1e5,
         white: 0.001,
         jitter_s: 0.0,
@@ -270,7 +271,7 @@ fn clock_offsets_are_found_and_cost_little() {
         .zip(&truth.offsets_s)
     {
         let own = estimate.offset_s.unwrap();
-        assert!((own.value - offset).abs() < 12.0, "{offset} s: {own:?}");
+        assert!((own.value - offset).abs() < 2.5, "{offset} s: {own:?}");
         assert!(
             (estimate.error.value - error).abs() < 0.005,
             "{error}: {:?}",
@@ -456,4 +457,39 @@ fn without_enough_data_the_prior_stands_and_nothing_is_decided() {
             .all(|one| one.reason == Some(Reason::NeverCharged))
     );
     assert_eq!((none.windows, none.span_ms), (0, None));
+}
+
+#[test]
+fn errors_that_change_with_load_are_told_with_their_uncertainty() {
+    let mut beyond = [0, 0];
+    for seed in 21..24 {
+        let truth = station(|plan| {
+            plan.seed = seed;
+            plan.load_dependence = if seed == 22 { 0.0007 } else { -0.0007 };
+        });
+        let middle = f64::midpoint(truth.plan.power_kw.0, truth.plan.power_kw.1);
+        for (place, curve_sd) in [0.0, Settings::default().curve_sd].into_iter().enumerate() {
+            let settings = Settings {
+                // As certain as a certificate makes it: nothing else hides what load does.
+                gain: Known {
+                    value: truth.gain,
+                    u: 0.0002,
+                },
+                cohort_sd: 0.0002,
+                curve_sd,
+                ..truth.settings()
+            };
+            let found = estimate(&settings, &truth.chargers(), &truth.windows()).unwrap();
+            for ((one, error), power) in found.chargers.iter().zip(&truth.errors).zip(&truth.power)
+            {
+                let energy: f64 = power.iter().sum();
+                let squares: f64 = power.iter().map(|kw| kw * kw).sum();
+                let mean = truth.plan.load_dependence * (squares / energy / middle - 1.0);
+                let apart = (one.error.value - error - mean).abs();
+                beyond[place] += u32::from(apart > 1.96 * one.error.u);
+            }
+        }
+    }
+    assert!(beyond[1] <= 4, "{beyond:?} of 60");
+    assert!(beyond[0] > 2 * beyond[1], "{beyond:?}");
 }

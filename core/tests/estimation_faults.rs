@@ -440,6 +440,26 @@ fn a_coarse_master() {
 }
 
 #[test]
+fn a_coarse_master_is_no_reason_where_the_uncertainty_suits() {
+    let truth = month(|plan| {
+        plan.days = 30;
+        plan.master_step = 0.8;
+        plan.gain_sd = 0.0001;
+        plan.altered = vec![(3, 0.02)];
+    });
+    let found = truth.estimate();
+    assert!(
+        names(&found).contains(&"master_register"),
+        "{:?}",
+        found.findings
+    );
+    let near = &found.chargers[3];
+    assert!(6.0 * near.error.u < 0.02, "{near:?}");
+    assert_eq!(near.decision, Decision::Undetermined, "{near:?}");
+    assert_eq!(near.reason, Some(Reason::NearLimit));
+}
+
+#[test]
 fn sessions_of_another_charger() {
     let mut truth = month(|plan| plan.sessions_known = true);
     truth.sessions.swap(1, 5);

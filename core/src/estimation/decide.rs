@@ -59,6 +59,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether it only makes u larger: with a u that suits the limit, it is not why a charger is undetermined.
+    pub(super) const fn is_noise(self) -> bool {
+        matches!(self, Self::MasterRegister | Self::ChargerRegister)
+    }
+
     /// The word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -31,6 +31,8 @@ pub(super) struct Layout {
     pub(super) gain: usize,
     pub(super) cohort: usize,
     pub(super) branches: usize,
+    /// First of the changes of error with load, one per charger; None where there are none.
+    pub(super) curve: Option<usize>,
     pub(super) conversion: Option<usize>,
     /// Deviation of each DC-output charger's conversion from the mean.
     pub(super) own_conversion: Vec<Option<usize>>,
@@ -72,6 +74,7 @@ impl Layout {
         let gain = take(1);
         let cohort = take(1);
         let branches = take(1);
+        let curve = (settings.curve_sd > 0.0).then(|| take(count));
         let conversion = any_dc.then(|| take(1));
         let own_conversion = chargers
             .iter()
@@ -93,6 +96,7 @@ impl Layout {
             gain,
             cohort,
             branches,
+            curve,
             conversion,
             own_conversion,
             size,

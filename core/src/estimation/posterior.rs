@@ -258,16 +258,28 @@ pub(super) fn apply(function: &[(usize, f64)], values: &[f64]) -> f64 {
     terms.sum()
 }
 
-/// b of an epoch: g − θ, and what conversion takes of θ.
+/// b of an epoch: g − θ, what the load makes of it, and what conversion takes of θ.
 pub(super) fn error_of(maker: &Maker<'_>, epoch: usize) -> Function {
     let layout = maker.layout;
     let mut function = vec![(layout.gain, 1.0), (epoch, -1.0)];
     let charger = layout.epochs.get(epoch).map_or(0, |epoch| epoch.charger);
+    if let Some((column, load, _)) = curve(maker, charger) {
+        function.push((column, load));
+    }
     if let Some(Some(own)) = layout.own_conversion.get(charger) {
         function.push((*own, 1.0));
         function.extend(layout.conversion.map(|all| (all, 1.0)));
     }
     function
+}
+
+/// The change of a charger's error with its load: column, mean load, and what 1 of it takes off the branch's loss, both
+/// growing with power. None where its branch has no loss to hide it, or where it never charged.
+pub(super) fn curve(maker: &Maker<'_>, charger: usize) -> Option<(usize, f64, f64)> {
+    let (layout, reference) = (maker.layout, maker.reference);
+    let loss = reference.branch_loss.get(charger)? * reference.typical_kw.get(charger)?;
+    let load = *reference.load.get(charger)?;
+    (loss > 0.0).then_some((layout.curve? + charger, load, 1.0 / loss))
 }
 
 /// What it differs by from the cohort.
@@ -316,11 +328,12 @@ fn fixed_priors(maker: &Maker<'_>, matrix: &mut Square, side: &mut [f64]) {
     );
     for number in 0..layout.chargers {
         let own = layout.branch + number;
-        know(
-            &[(own, 1.0), (layout.branches, -1.0)],
-            0.0,
-            settings.branch_own_sd,
-        );
+        let mut function = vec![(own, 1.0), (layout.branches, -1.0)];
+        function.extend(curve(maker, number).map(|(column, _, share)| (column, share)));
+        know(&function, 0.0, settings.branch_own_sd);
+        if let Some(first) = layout.curve {
+            know(&[(first + number, 1.0)], 0.0, settings.curve_sd);
+        }
         if let Some(first) = layout.offset {
             know(&[(first + number, 1.0)], 0.0, settings.offset_sd_s);
         }

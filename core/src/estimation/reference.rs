@@ -24,6 +24,8 @@ pub struct Reference {
     pub(super) branch_loss: Vec<f64>,
     /// Usual power of each charger, kW.
     pub(super) typical_kw: Vec<f64>,
+    /// Mean power of each charger while it charged, weighted with energy, relative to the usual one.
+    pub(super) load: Vec<f64>,
     /// Chargers whose energy mostly comes with the wrong sign: their windows are kept as they are.
     pub(super) reversed: Vec<bool>,
 }
@@ -32,11 +34,12 @@ impl Reference {
     /// Before anything is known but the windows themselves.
     pub(super) fn first(settings: &Settings, chargers: &[Charger], windows: &Windows) -> Self {
         let mut typical_kw = Vec::with_capacity(chargers.len());
+        let mut load = Vec::with_capacity(chargers.len());
         let mut reversed = Vec::with_capacity(chargers.len());
         let (mut energy, mut own_squares, mut trunk_squares) = (0.0_f64, 0.0_f64, 0.0_f64);
         let mut sums = vec![0.0_f64; windows.len()];
         for (number, charger) in chargers.iter().enumerate() {
-            let mut powers = Vec::new();
+            let (mut powers, mut squares) = (Vec::new(), 0.0_f64);
             let (mut forward, mut backward) = (0.0_f64, 0.0_f64);
             for (window, sum) in sums.iter_mut().enumerate() {
                 let (kwh, hours) = (windows.energy(window, number), windows.hours(window));
@@ -48,11 +51,17 @@ impl Reference {
                 forward += kwh.max(0.0);
                 backward += (-kwh).max(0.0);
                 own_squares += kwh * power;
+                let active = windows.activity(window, number).active;
+                let active = if active > 0.0 { active } else { hours };
+                squares += kwh.abs() * (kwh.abs() / active).min(charger.max_kw);
                 *sum += kwh.abs();
             }
             energy += forward + backward;
             reversed.push(backward > forward);
-            typical_kw.push(upper_decile(&mut powers));
+            let typical = upper_decile(&mut powers);
+            let all = (forward + backward) * typical;
+            load.push(if all > 0.0 { squares / all } else { 0.0 });
+            typical_kw.push(typical);
         }
         for (window, sum) in sums.iter().enumerate() {
             let hours = windows.hours(window);
@@ -80,6 +89,7 @@ impl Reference {
                 .map(|charger| charger.branch_loss.unwrap_or(branch))
                 .collect(),
             typical_kw,
+            load,
             reversed,
         }
     }
@@ -89,6 +99,7 @@ impl Reference {
             self.offsets_s.len(),
             self.branch_loss.len(),
             self.typical_kw.len(),
+            self.load.len(),
             self.reversed.len(),
         ];
         let finite = self
@@ -97,9 +108,10 @@ impl Reference {
             .chain(&self.offsets_s)
             .chain(&self.branch_loss)
             .chain(&self.typical_kw)
+            .chain(&self.load)
             .chain([&self.white, &self.jitter_s, &self.scale, &self.trunk_loss])
             .all(|value| value.is_finite());
-        columns == [layout.chargers; 4]
+        columns == [layout.chargers; 5]
             && (self.solution.is_empty() || self.solution.len() == layout.data)
             && finite
             && self.scale > 0.0

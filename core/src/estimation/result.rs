@@ -4,7 +4,7 @@ use super::accumulate::Sums;
 use super::decide::{Decision, Reason, decide, nonconformity};
 use super::diagnose;
 use super::finding::Finding;
-use super::posterior::{Posterior, error_of};
+use super::posterior::{Posterior, curve, error_of};
 use super::reference::Reference;
 use super::rows::Maker;
 use super::settings::Known;
@@ -201,7 +201,7 @@ fn estimate(
         altered: own.altered,
         identified: sound / (sound + own.alone_sd.powi(2)),
         offset_s: offset.map(|first| known(posterior.of(&[(first + epoch.charger, 1.0)]))),
-        branch_loss: known(posterior.of(&[(layout.branch + epoch.charger, loss)])),
+        branch_loss: known(posterior.of(&branch_loss(maker, epoch.charger, loss))),
         active_windows: if epoch.current { counts.active } else { 0 },
         energy_kwh: if epoch.current {
             counts.energy_kwh
@@ -210,6 +210,13 @@ fn estimate(
         },
         excluded_windows: counts.excluded,
     })
+}
+
+/// The loss of a branch: what grows with the square of its power, less what its charger's error has of it.
+fn branch_loss(maker: &Maker<'_>, charger: usize, loss: f64) -> Vec<(usize, f64)> {
+    let mut function = vec![(maker.layout.branch + charger, loss)];
+    function.extend(curve(maker, charger).map(|(column, _, share)| (column, loss * share)));
+    function
 }
 
 fn settle(maker: &Maker<'_>, estimate: &mut ChargerEstimate, findings: &[Finding]) {
@@ -235,19 +242,21 @@ fn settle(maker: &Maker<'_>, estimate: &mut ChargerEstimate, findings: &[Finding
 }
 
 fn reason(maker: &Maker<'_>, estimate: &ChargerEstimate, findings: &[Finding]) -> Reason {
+    let charger = maker.chargers.get(estimate.charger);
+    let limit = charger.map_or(0.0, |charger| charger.class_limit);
+    // U = 2u ≤ L/3 is what suits a limit (JJF 1094 habit, recalled).
+    let suits = 6.0 * estimate.error.u <= limit;
     let reasons = findings
         .iter()
-        .filter_map(|finding| finding.reason(estimate.charger));
+        .filter_map(|finding| finding.reason(estimate.charger))
+        .filter(|reason| !(suits && reason.is_noise()));
     if let Some(first) = reasons.min_by_key(|reason| *reason as u8) {
         return first;
     }
     if estimate.identified < LEAST_IDENTIFIED {
         return Reason::LittleData;
     }
-    let charger = maker.chargers.get(estimate.charger);
-    let limit = charger.map_or(0.0, |charger| charger.class_limit);
-    // U = 2u ≤ L/3 is what suits a limit (JJF 1094 habit, recalled).
-    if 6.0 * estimate.error.u > limit {
+    if !suits {
         if charger.is_some_and(|charger| charger.dc_output) {
             return Reason::Conversion;
         }

@@ -78,6 +78,10 @@ pub struct Settings {
     pub altered_sd: f64,
     /// Share of such chargers expected (0.1).
     pub altered_share: f64,
+    /// How much a charger's error changes between no load and its usual highest power: sd, relative (0.08 %); 0: not at all.
+    ///
+    /// The balance can't tell such a change from the loss of the charger's branch: it only knows both together.
+    pub curve_sd: f64,
     /// Loss of the trunk (干线) by design: power lost per power squared, 1/kW. None: from `loss_share`.
     pub trunk_loss: Option<f64>,
     /// How well that is known, relative (0.3).
@@ -139,6 +143,7 @@ impl Default for Settings {
             sound_sd: 0.0035,
             altered_sd: 0.03,
             altered_share: 0.1,
+            curve_sd: 0.0008,
             trunk_loss: None,
             trunk_sd: 0.3,
             branch_sd: 0.3,
@@ -215,6 +220,7 @@ impl Settings {
             return Err(setting(name, value, POSITIVE));
         }
         let zero_too = [
+            ("curve_sd", self.curve_sd),
             ("master_step_kwh", self.master_step_kwh),
             ("jitter_s", self.jitter_s),
             ("white", self.white),

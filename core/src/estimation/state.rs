@@ -13,7 +13,7 @@ use super::tally::Counts;
 use super::windows::{Activity, Windows};
 use crate::state::crc32;
 
-const MAGIC: [u8; 4] = *b"DTE1";
+const MAGIC: [u8; 4] = *b"DTE2";
 
 const fn bad(why: &'static str) -> EstimationError {
     EstimationError::State(why)
@@ -136,6 +136,7 @@ fn write_reference(writer: &mut Writer, reference: &Reference) {
         &reference.offsets_s,
         &reference.branch_loss,
         &reference.typical_kw,
+        &reference.load,
     ] {
         writer.floats(values);
     }
@@ -158,6 +159,7 @@ fn read_reference(reader: &mut Reader<'_>) -> Result<Reference, EstimationError>
     let offsets_s = reader.floats()?;
     let branch_loss = reader.floats()?;
     let typical_kw = reader.floats()?;
+    let load = reader.floats()?;
     let [white, jitter_s, scale, trunk_loss] = [
         reader.float()?,
         reader.float()?,
@@ -177,6 +179,7 @@ fn read_reference(reader: &mut Reader<'_>) -> Result<Reference, EstimationError>
         trunk_loss,
         branch_loss,
         typical_kw,
+        load,
         reversed: reversed?,
     })
 }

@@ -1,5 +1,6 @@
 """A station's estimate from its store: all at once, and day by day to the bit."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -97,6 +98,17 @@ def test_a_registry_that_changed_makes_the_night_take_all_windows(site: Site) ->
     [last] = nights(site, END)
     assert last.result.full
     assert [one.limit for one in last.result.chargers] == [2.0, 1.0, 1.0]
+
+
+def test_a_state_of_another_version_makes_the_night_take_all_windows(site: Site) -> None:
+    site.store(rows_of(site.numbers(), DAYS))
+    [first] = nights(site, DAY + 7 * LENGTH)
+    assert first.state is not None
+    with database.writing(site.engine) as connection:
+        other = replace(first.state, state=b"DTE1" + first.state.state[4:])
+        store.keep_state(connection, site.context().number, other)
+    [last] = nights(site, END)
+    assert (last.result.full, last.result.windows) == (True, DAYS * 96)
 
 
 def test_all_windows_are_taken_every_so_many_days(site: Site) -> None:

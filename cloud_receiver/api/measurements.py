@@ -29,6 +29,8 @@ LARGEST_JSON: Final = 2 << 20
 """Its text is parsed at once, and the intake waits meanwhile; all else is read line by line, slot by slot."""
 WHOLE: Final = 10
 """How many times as long as a part of it a body may take."""
+AHEAD_MS: Final = 86_400_000
+"""How far ahead of the centre's clock a slot may be."""
 _BODIES: Final = 8  # received at a time, each in a file
 _MIB: Final = 1 << 20
 _ONE_TRANSACTION: Final = 32
@@ -139,6 +141,13 @@ class Measurements:
                 raise _too_large(largest)
             yield chunk
 
+    def _refuse_the_future(self, start_ms: int) -> None:
+        # A feed whose year is wrong would fill slots that are to come, and be taken for them when they are there.
+        limit_ms = self._now_ms() + AHEAD_MS
+        if start_ms > limit_ms:
+            text = f"slot {utc(start_ms)}: expected slots up to a day from now, {utc(limit_ms)}"
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, text)
+
     async def _enter(self, feed: str, path: Path) -> web.Response:
         told = Told()
         with database.reading(self._engine) as connection:
@@ -156,6 +165,7 @@ class Measurements:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
         if not packed:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "expected measurements of slots, found none")
+        self._refuse_the_future(max(start_ms for start_ms, _ in packed))
         new = 0
         for first in range(0, len(packed), _ONE_TRANSACTION):
             with database.writing(self._engine) as connection:

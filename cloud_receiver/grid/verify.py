@@ -21,8 +21,10 @@ from cloud_receiver.grid.config import Grid as GridSettings
 from cloud_receiver.grid.kept import Floats, KeptError, KeptSlot, NodeQuality, Powers, solve_id
 from cloud_receiver.grid.service import plan as plans
 from cloud_receiver.grid.service.collect import Collector
+from cloud_receiver.grid.service.fallback import quality_of
 from cloud_receiver.grid.service.plan import Plan
 from cloud_receiver.grid.service.solve import core_slot, solve
+from cloud_receiver.grid.service.unfed import unfed
 from cloud_receiver.grid.service.weigh import sigmas
 from cloud_receiver.grid.telemetry import TelemetryError
 from cloud_receiver.registry import Registry
@@ -128,9 +130,12 @@ class Verifier:
                     verdict.differs(f"node {name}: factor: stored {factor!r}, again {factor_again!r} kg/kWh")
                 if not _same(flux, flux_again):
                     verdict.differs(f"node {name}: through-flow: stored {flux!r}, again {flux_again!r} MW")
-            for name, quality, quality_again in zip(ids, nodes.qualities, flow.qualities, strict=True):
-                if quality.name.lower() != quality_again:
-                    verdict.differs(f"node {name}: quality: stored {quality.name.lower()}, again {quality_again}")
+            islands = unfed(plan.grid, slot.measured)
+            for place, (name, quality, said) in enumerate(zip(ids, nodes.qualities, flow.qualities, strict=True)):
+                quality_again = quality_of(said, place in islands)
+                if quality is not quality_again:
+                    told = f"stored {quality.name.lower()}, again {quality_again.name.lower()}"
+                    verdict.differs(f"node {name}: quality: {told}")
         self._dispatched(ids, slot, again, settings, verdict)
 
     @staticmethod

@@ -4,7 +4,7 @@ A dead node has no factor: it is told that it is undefined, and nothing stands i
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,11 +33,16 @@ class Results:
 
 
 def results(
-    flow: CarbonFlow | None, node_ids: Sequence[str], before: Sequence[Solved | None], official: int
+    flow: CarbonFlow | None,
+    node_ids: Sequence[str],
+    before: Sequence[Solved | None],
+    official: int,
+    without_source: Collection[int] = (),
 ) -> Results:
     """Return what is dispatched in a slot.
 
     `before`: the slots before it, the nearest first; None for `flow`: nothing was solved. `official` in mg/kWh.
+    `without_source`: places of nodes that take power which nothing feeds.
     """
     count = len(node_ids)
     if flow is None:
@@ -48,7 +53,7 @@ def results(
         solved = flow.factors_mg_per_kwh
         factors = array("d", (float("nan") if factor is None else factor for factor in flow.factors))
         flux = array("d", flow.flux_megawatts)
-        qualities = [_QUALITIES[quality] for quality in flow.qualities]
+        qualities = [quality_of(quality, place in without_source) for place, quality in enumerate(flow.qualities)]
     dispatched: list[int | None] = []
     origins: list[Origin] = []
     held: dict[int, tuple[int, int]] = {}
@@ -64,6 +69,12 @@ def results(
             dispatched.append(official)
             origins.append(Origin.OFFICIAL)
     return Results(NodeResults(factors, flux, tuple(qualities), tuple(dispatched), tuple(origins)), held)
+
+
+def quality_of(quality: str, without_source: bool) -> NodeQuality:  # noqa: FBT001  # a fact about the node
+    """Return a node's quality; one that looks dead and takes power has no source."""
+    found = _QUALITIES[quality]
+    return NodeQuality.NO_SOURCE if without_source and found is NodeQuality.DEAD else found
 
 
 def _last_solved(node: str, before: Sequence[Solved | None]) -> tuple[int, int] | None:

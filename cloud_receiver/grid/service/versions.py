@@ -23,6 +23,7 @@ from cloud_receiver.grid.service.newest import Newest, last_start_ms, newest, ne
 from cloud_receiver.grid.service.plan import SLOT_MS, Plan
 from cloud_receiver.grid.service.solve import Solution, solve
 from cloud_receiver.grid.service.summary import summary
+from cloud_receiver.grid.service.unfed import unfed
 from cloud_receiver.grid.service.weigh import sigmas
 from cloud_receiver.grid.telemetry import TelemetryError
 from wire.messages import Origin
@@ -135,7 +136,8 @@ class Versions:
         start = collected.start_ms
         before = [self._kept.get(start - ago * SLOT_MS) for ago in range(1, self._settings.hold_slots + 1)]
         node_ids = self._node_ids[plan.kept.id]
-        found = results(solution.flow, node_ids, before, self._official.value_mg_per_kwh)
+        islands = unfed(plan.grid, measured)
+        found = results(solution.flow, node_ids, before, self._official.value_mg_per_kwh, islands)
         lacking = inputs.pop("missing")
         settings = {"form": _FORM, **inputs}
         if found.held:

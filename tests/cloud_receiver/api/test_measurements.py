@@ -97,7 +97,7 @@ def test_bodies_may_be_compressed(tmp_path: Path, members: int) -> None:
 
 
 def test_more_slots_than_one_transaction_has(tmp_path: Path) -> None:
-    times = [DAY_MS + (100 + number) * SLOT_MS for number in range(70)]
+    times = [DAY_MS + (50 + number) * SLOT_MS for number in range(70)]
     table = "time,town.p\n" + "".join(f"{utc(time)},5\n" for time in times)
     answer = post(tmp_path, table, "text/csv", f"{PATH}?table=loads")
     assert (answer.json["slots"], answer.json["new"]) == (70, 70)
@@ -296,3 +296,23 @@ def test_a_store_that_fails_is_told_and_nothing_is_answered_as_stored(tmp_path: 
     answer = ask(tmp_path, work)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
     assert stored(tmp_path) == []
+
+
+def test_slots_that_are_far_ahead_are_refused(tmp_path: Path) -> None:
+    """A feed whose year is wrong would be taken for the measurements of slots to come."""
+
+    def document(time_ms: int) -> str:
+        return json.dumps([{"time": utc(time_ms), "load": {"town": {"p_mw": 12.5}}}])
+
+    limit_ms = NOW_MS + measurements.AHEAD_MS
+    ahead_ms = limit_ms - limit_ms % SLOT_MS + SLOT_MS
+    answer = post(tmp_path, document(ahead_ms))
+    assert answer.status == 422
+    assert f"slot {utc(ahead_ms)}: expected slots up to a day from now" in answer.json["detail"]
+    assert stored(tmp_path) == []
+
+
+def test_slots_of_the_coming_day_are_taken(tmp_path: Path) -> None:
+    limit_ms = NOW_MS + measurements.AHEAD_MS
+    time_ms = limit_ms - limit_ms % SLOT_MS
+    assert post(tmp_path, json.dumps([{"time": utc(time_ms), "load": {"town": {"p_mw": 1}}}])).status == 200

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,11 @@ from wire.keys import AlgorithmName
 # Nothing is timed against the wall clock: an example may take long on a busy machine.
 settings.register_profile("diantan", deadline=None)
 settings.load_profile("diantan")
+
+# Whoever is started in the background of a shell has SIGINT ignored, and what he starts has it too: programs that are
+# interrupted in tests shall hear it all the same.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REQUIRE_ALL = bool(os.environ.get("DIANTAN_REQUIRE_ALL"))
 

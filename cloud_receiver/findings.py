@@ -4,13 +4,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
+from cloud_receiver import finding_life
 from cloud_receiver.checks.day import Draft
 from cloud_receiver.checks.model import SLOT_MS, Context, Kind
+from cloud_receiver.finding_life import ACKNOWLEDGED, CLOSED, OPEN, Key
 from cloud_receiver.schema import finding, meter, station
 
-OPEN, ACKNOWLEDGED, CLOSED = "open", "acknowledged", "closed"
+__all__ = ["ACKNOWLEDGED", "CLOSED", "OPEN", "Finding", "acknowledge", "listed", "synchronise"]
+
 LASTING = frozenset({Kind.CHARGER_SUSPECT.value})
 """Kinds that no check of a day opens or closes: cloud_receiver.estimation.suspects."""
 
@@ -40,59 +43,30 @@ def synchronise(
 
     One that no longer holds is closed, not deleted; one that a person has acknowledged stays acknowledged.
     """
+    of_day = (finding.c.station == context.number, finding.c.day_ms == day_ms, finding.c.kind.not_in(LASTING))
     stored = {
-        (row.kind, row.meter): row
-        for row in connection.execute(
-            select(finding).where(
-                finding.c.station == context.number, finding.c.day_ms == day_ms, finding.c.kind.not_in(LASTING)
-            )
-        )
+        _key(row.station, row.day_ms, row.kind, row.meter): row
+        for row in connection.execute(select(finding).where(*of_day))
     }
-    opened = closed = 0
-    for draft in drafts:
-        values = {
+    wanted = {
+        _key(context.number, day_ms, draft.kind, draft.meter): {
             "first_ms": min(draft.starts),
             "last_ms": max(draft.starts),
             "severity": draft.severity,
             "evidence": json.dumps(draft.evidence(context), ensure_ascii=False),
         }
-        row = stored.pop((draft.kind, draft.meter), None)
-        if row is None:
-            opened += 1
-            connection.execute(
-                insert(finding).values(
-                    station=context.number,
-                    day_ms=day_ms,
-                    kind=draft.kind,
-                    meter=draft.meter,
-                    state=OPEN,
-                    opened_ms=now_ms,
-                    updated_ms=now_ms,
-                    **values,
-                )
-            )
-        elif row.state == CLOSED or any(getattr(row, key) != value for key, value in values.items()):
-            if row.state == CLOSED:
-                opened += 1
-                values |= {"state": OPEN, "closed_ms": None}
-            connection.execute(update(finding).where(finding.c.id == row.id).values(updated_ms=now_ms, **values))
-    for row in stored.values():
-        if row.state != CLOSED:
-            closed += 1
-            connection.execute(
-                update(finding).where(finding.c.id == row.id).values(state=CLOSED, closed_ms=now_ms, updated_ms=now_ms)
-            )
-    return opened, closed
+        for draft in drafts
+    }
+    return finding_life.settle(connection, finding, stored, wanted, now_ms)
+
+
+def _key(station_number: int, day_ms: int, kind: str, meter_number: int) -> Key:
+    return ("station", station_number), ("day_ms", day_ms), ("kind", kind), ("meter", meter_number)
 
 
 def acknowledge(connection: Connection, number: int, now_ms: int) -> bool:
     """Note that a person has seen an open finding; return whether there was one."""
-    result = connection.execute(
-        update(finding)
-        .where(finding.c.id == number, finding.c.state == OPEN)
-        .values(state=ACKNOWLEDGED, updated_ms=now_ms)
-    )
-    return result.rowcount > 0
+    return finding_life.acknowledge(connection, finding, number, now_ms)
 
 
 def listed(

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
-from cloud_receiver.findings import ACKNOWLEDGED, CLOSED, OPEN
+from cloud_receiver import finding_life
+from cloud_receiver.finding_life import CLOSED, Key
 from cloud_receiver.schema import grid_finding
 
 
@@ -58,47 +59,29 @@ def synchronise(
     statement = select(grid_finding).where(grid_finding.c.day_ms == day_ms, grid_finding.c.kind.in_(kinds))
     if subject is not None:
         statement = statement.where(grid_finding.c.subject == subject)
-    stored = {(row.kind, row.subject): row for row in connection.execute(statement)}
-    opened = closed = 0
+    stored = {_key(row.day_ms, row.kind, row.subject): row for row in connection.execute(statement)}
+    wanted = {}
     for draft in drafts:
         if draft.kind not in kinds:
             raise ValueError(f"finding of kind {draft.kind}: expected one of {', '.join(sorted(kinds))}")
         if subject not in {None, draft.subject}:
             raise ValueError(f"finding about {draft.subject}: expected one about {subject}")
-        values: dict[str, object] = {
+        wanted[_key(day_ms, draft.kind, draft.subject)] = {
             "first_ms": draft.first_ms,
             "last_ms": draft.last_ms,
             "severity": draft.severity,
             "evidence": json.dumps(draft.evidence, ensure_ascii=False, sort_keys=True, allow_nan=False),
         }
-        row = stored.pop((draft.kind, draft.subject), None)
-        if row is None:
-            opened += 1
-            fixed = {"day_ms": day_ms, "kind": draft.kind, "subject": draft.subject, "state": OPEN}
-            connection.execute(insert(grid_finding).values(opened_ms=now_ms, updated_ms=now_ms, **fixed, **values))
-        elif row.state == CLOSED or any(getattr(row, key) != value for key, value in values.items()):
-            if row.state == CLOSED:
-                opened += 1
-                values |= {"state": OPEN, "closed_ms": None}
-            connection.execute(
-                update(grid_finding).where(grid_finding.c.id == row.id).values(updated_ms=now_ms, **values)
-            )
-    for row in stored.values():
-        if row.state != CLOSED:
-            closed += 1
-            over = {"state": CLOSED, "closed_ms": now_ms, "updated_ms": now_ms}
-            connection.execute(update(grid_finding).where(grid_finding.c.id == row.id).values(**over))
-    return opened, closed
+    return finding_life.settle(connection, grid_finding, stored, wanted, now_ms)
+
+
+def _key(day_ms: int, kind: str, subject: str) -> Key:
+    return ("day_ms", day_ms), ("kind", kind), ("subject", subject)
 
 
 def acknowledge(connection: Connection, number: int, now_ms: int) -> bool:
     """Note that a person has seen an open finding; return whether there was one."""
-    result = connection.execute(
-        update(grid_finding)
-        .where(grid_finding.c.id == number, grid_finding.c.state == OPEN)
-        .values(state=ACKNOWLEDGED, updated_ms=now_ms)
-    )
-    return result.rowcount > 0
+    return finding_life.acknowledge(connection, grid_finding, number, now_ms)
 
 
 def listed(

@@ -83,6 +83,10 @@ class Meter(Section):
     resolution_kwh: PositiveDecimal = Decimal("0.01")
     """Step of the energy register."""
     rated_kw: PositiveDecimal
+    interval_s: Annotated[Whole, Field(ge=60, le=3600)] = 900
+    """Length of its records; a utility's hourly meter has 3600."""
+    only_orders: Flag = False
+    """The charger is known by its charge orders (充电订单) only: no records of it are expected."""
     measures: Annotated[str, AfterValidator(_measures)] | None = None
     """The element of the grid: forward energy (正向) is fed in by a generator, taken by a load, charged into a storage,
     and flows from the node into a branch."""
@@ -219,10 +223,21 @@ _MEASURED_BY: Final[Mapping[str, Role]] = {
 }
 
 
+def _unfit(key: str, meter: Meter) -> list[str]:
+    """Find what does not fit a meter's records."""
+    problems = []
+    if 3600 % meter.interval_s:
+        problems.append(f"{key}.meter[{meter.id}].interval_s: expected a divisor of 3600, found {meter.interval_s}")
+    if meter.only_orders and meter.role is not Role.CHARGER:
+        problems.append(f"{key}.meter[{meter.id}].only_orders: expected of chargers only, found a {meter.role} meter")
+    return problems
+
+
 def _misplaced(key: str, station: Station) -> list[str]:
     """Find meters that can't measure what they are said to."""
     problems = []
     for meter in station.meter:
+        problems += _unfit(key, meter)
         if meter.role is not Role.CHARGER and (meter.dc_output or meter.class_limit_percent is not None):
             problems.append(
                 f"{key}.meter[{meter.id}]: expected class_limit_percent and dc_output of chargers only, "

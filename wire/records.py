@@ -64,6 +64,7 @@ class EventCode(IntEnum):
     METER_CLOCK_OFF = 102
     METER_CLOCK_RIGHT = 103
     FREEZE_MISSING = 104
+    CHARGE_ORDER = 105  # 充电订单: a charge that has ended, as the charger settled it
     CONTEXT_OPENED = 200
     CLOCK_STEPPED = 201
     RECORDS_DROPPED = 202
@@ -95,6 +96,19 @@ class DetailKey(IntEnum):
     VERB = 16  # wire.orders.Verb; of a command that this program does not know, the number that came
     OUTCOME = 17  # wire.commands.Outcome
     DIGEST = 18  # SHA-256 of a configuration, hexadecimal
+    ORDER = 19  # number of a charge order (订单号)
+    START = 20  # of a charge, ms UTC by the charger's clock
+    END = 21  # likewise
+    ENERGY = 22  # sold, mWh
+    AMOUNT = 23  # paid in all, 10^-4 of the currency's unit
+    ELECTRICITY_AMOUNT = 24  # of it for energy (电费), likewise
+    SERVICE_AMOUNT = 25  # of it for service (服务费), likewise
+    STOP_REASON = 26  # as in T/CEC 102: 0 user, 1 platform, 2 vehicle, 3 fault, 4 disconnected, from 5 the operator's
+    CONNECTOR = 27  # of the charger, where it has several
+    PERIODS = 28  # tariff periods of the charge; what one text can't hold goes on in 29 to 31
+    PERIODS_2 = 29
+    PERIODS_3 = 30
+    PERIODS_4 = 31
 
 
 @dataclass(frozen=True, slots=True)

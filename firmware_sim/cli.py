@@ -87,11 +87,11 @@ def _announce(station: Station) -> None:
     start = datetime.fromtimestamp(station.start_ms / 1000, station.zone)
     log.info("station %s starts at %s", station.config.station.id, start.isoformat())
     if station.replay is not None:
-        count = sum(len(group) for group in station.replay.sessions)
         log.info(
-            "replaying %d sessions of %d plugs on %s; %d sessions at other plugs are left out",
-            count,
+            "replaying %d sessions of %d plugs on %d days from %s; %d sessions at other plugs are left out",
+            station.replay.count,
             len(station.replay.plugs),
+            station.replay.days,
             station.replay.day,
             station.replay.left_out,
         )

@@ -202,14 +202,15 @@ class SessionsSection(Section):
     model: Literal["generated", "file"] = "generated"
     file: Path | None = None
     day: date | None = None
+    days: Whole = Field(default=1, ge=1, le=400)
     replay_on: date | None = None
 
     @model_validator(mode="after")
     def _file_belongs_to_model(self) -> "SessionsSection":
         if self.model == "file" and self.file is None:
             raise ValueError('file: expected a path, because model is "file"')
-        if self.model == "generated" and (self.file or self.day or self.replay_on):
-            raise ValueError('file, day and replay_on are for model = "file"')
+        if self.model == "generated" and (self.file or self.day or self.days > 1 or self.replay_on):
+            raise ValueError('file, day, days and replay_on are for model = "file"')
         return self
 
 

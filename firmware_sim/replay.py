@@ -1,4 +1,4 @@
-"""Recorded sessions from a CSV file, plain or gzip: one day of them, mapped to the chargers of a station.
+"""Recorded sessions from a CSV file, plain or gzip: some days of them, mapped to the chargers of a station.
 
 Columns: arrival, departure (ISO 8601 with an offset), delivered_energy (kWh), station_id; session_id is optional,
 others are ignored. These are the columns of ACN-Data as published for the Caltech and JPL garages.
@@ -7,11 +7,13 @@ others are ignored. These are the columns of ACN-Data as published for the Calte
 import csv
 import gzip
 import zlib
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -39,16 +41,25 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One day of recorded sessions by charger; `left_out` counts those at plugs beyond the station's chargers."""
+    """Recorded sessions of `days` local days from `day` on, by charger.
+
+    `plugs` has the plug of each charger; `left_out` counts the sessions at plugs beyond the station's chargers.
+    """
 
     day: date
-    sessions: tuple[tuple[Session, ...], ...]
+    days: int
     plugs: tuple[str, ...]
     left_out: int
+    by_day: tuple[Mapping[date, Sequence[Session]], ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many sessions are replayed."""
+        return sum(len(group) for charger in self.by_day for group in charger.values())
 
     def of(self, charger: int, day: date) -> Sequence[Session]:
         """Return the sessions of a charger, by its number, on a local day."""
-        return self.sessions[charger] if day == self.day and charger < len(self.sessions) else ()
+        return self.by_day[charger].get(day, ()) if charger < len(self.by_day) else ()
 
 
 def read_sessions(path: Path) -> list[Recorded]:
@@ -65,36 +76,58 @@ def read_sessions(path: Path) -> list[Recorded]:
         raise SessionFileError(f"{path}: not CSV: {error}") from None
 
 
-def replay(path: Path, chargers: int, zone: ZoneInfo, day: date | None = None, onto: date | None = None) -> Replay:
-    """Return one local day of a file: `day`, or the one with most arrivals; moved to the day `onto` if given.
+def replay(
+    path: Path, chargers: int, zone: ZoneInfo, day: date | None = None, onto: date | None = None, *, days: int = 1
+) -> Replay:
+    """Return `days` local days of a file from `day` on, or those with most arrivals; moved to begin `onto` if given.
 
-    The busiest plugs (most sessions that day, then by name) get the first chargers.
+    The busiest plugs (most sessions in that time, then by name) get the first chargers. Days are moved one by one,
+    each to its own local midnight.
     """
     recorded = read_sessions(path)
     per_day = Counter(_day(item.session, zone) for item in recorded)
     if not per_day:
         raise SessionFileError(f"{path}: no sessions")
-    chosen = day or max(per_day, key=lambda candidate: (per_day[candidate], candidate))
-    if chosen not in per_day:
+    chosen = _busiest(per_day, days) if day is None else day
+    if days == 1 and chosen not in per_day:
         raise SessionFileError(f"{path}: no session arrives on {chosen}; the file has {min(per_day)} to {max(per_day)}")
-    today = [item for item in recorded if _day(item.session, zone) == chosen]
-    counts = Counter(item.plug for item in today)
+    if chosen < min(per_day) or (max(per_day) - chosen).days < days - 1:
+        raise SessionFileError(
+            f"{path}: no sessions of {days} days from {chosen}; the file has {min(per_day)} to {max(per_day)}"
+        )
+    last = chosen + timedelta(days=days - 1)
+    taken = [(found, item) for item in recorded if chosen <= (found := _day(item.session, zone)) <= last]
+    counts = Counter(item.plug for _, item in taken)
     plugs = sorted(counts, key=lambda plug: (-counts[plug], plug))[:chargers]
     target = onto or chosen
-    shift_ms = _midnight_ms(target, zone) - _midnight_ms(chosen, zone)
-    sessions = tuple(
-        tuple(
-            replace(
-                item.session,
-                arrival_ms=item.session.arrival_ms + shift_ms,
-                departure_ms=item.session.departure_ms + shift_ms,
-            )
-            for item in today
-            if item.plug == plug
-        )
-        for plug in plugs
-    )
-    return Replay(target, sessions, tuple(plugs), len(today) - sum(len(group) for group in sessions))
+    by_day: tuple[dict[date, list[Session]], ...] = tuple({} for _ in plugs)
+    for found, item in taken:
+        if item.plug in plugs:
+            moved = target + (found - chosen)
+            session = _shifted(item.session, _midnight_ms(moved, zone) - _midnight_ms(found, zone))
+            by_day[plugs.index(item.plug)].setdefault(moved, []).append(session)
+    left_out = sum(item.plug not in plugs for _, item in taken)
+    return Replay(target, days, tuple(plugs), left_out, by_day)
+
+
+def _busiest(per_day: Mapping[date, int], days: int) -> date:
+    """Return the first of the days in a row with most arrivals, the last of several such; else the file's first day."""
+    ordered = sorted(per_day)
+    before = [0, *accumulate(per_day[day] for day in ordered)]
+    # Days in a row with most arrivals begin with one on which somebody arrives, or end with the last of the file.
+    latest = ordered[-1].toordinal() - days + 1
+    starts = {day.toordinal() for day in ordered if day.toordinal() <= latest} | {latest}
+    arrivals = {
+        date.fromordinal(start): before[bisect_right(ordered, date.fromordinal(start + days - 1))]
+        - before[bisect_left(ordered, date.fromordinal(start))]
+        for start in starts
+        if start >= ordered[0].toordinal()
+    }
+    return max(arrivals, key=lambda start: (arrivals[start], start), default=ordered[0])
+
+
+def _shifted(session: Session, by_ms: int) -> Session:
+    return replace(session, arrival_ms=session.arrival_ms + by_ms, departure_ms=session.departure_ms + by_ms)
 
 
 def _rows(path: Path, text: Iterable[str]) -> Iterator[Recorded]:

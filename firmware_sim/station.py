@@ -56,6 +56,7 @@ class Station:
                 self.zone,
                 config.sessions.day,
                 config.sessions.replay_on,
+                days=config.sessions.days,
             )
         self.charger_loads = [self._charger_load(number, charger) for number, charger in enumerate(config.charger)]
         self.losses: list[Curve] = [

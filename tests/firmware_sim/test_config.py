@@ -84,7 +84,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("[simulate]\nport = 65000\nports = 1000\n", "simulate: ports: expected at most 536 from port 65000 on"),
         ('[[charger]]\nid = "c2"\npower_factor = 1.1\n', "charger[c2].power_factor"),
         ('[sessions]\nmodel = "file"\n', "sessions: file: expected a path"),
-        ("[sessions]\nday = 2019-05-01\n", 'sessions: file, day and replay_on are for model = "file"'),
+        ("[sessions]\nday = 2019-05-01\n", 'sessions: file, day, days and replay_on are for model = "file"'),
         ('[factor]\ndefault = "0.0000001"\n', "factor.default: expected a multiple of 1 mg/kWh"),
         ('[[charger]]\nid = "c2"\nline = "bus"\n', "meter c2: line: expected one of [], found 'bus'"),
         ('[[charger]]\nid = "c2"\nline = "bus"\nport = 5\n', "charger[c2]: port: expected none beside line"),

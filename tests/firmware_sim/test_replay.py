@@ -56,6 +56,43 @@ def test_a_day_can_be_moved(tmp_path: Path) -> None:
     assert session.departure_ms - session.arrival_ms == 8.5 * 3_600_000
 
 
+def test_days_in_a_row_are_replayed_day_by_day(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.csv")
+    result = replay(path, 2, ZONE, date(2019, 5, 1), days=2)
+    assert (result.day, result.days, result.count, result.left_out) == (date(2019, 5, 1), 2, 4, 1)
+    assert result.plugs == ("CA-1", "CA-2")  # by the sessions of both days
+    names = [[session.name for session in result.of(0, date(2019, 5, day))] for day in (1, 2, 3)]
+    assert names == [["s1"], ["s3", "s4"], []]
+
+
+def test_the_busiest_days_in_a_row_are_found(tmp_path: Path) -> None:
+    arrivals = [1, 5, 5, 8, 9, 9, 14]
+    rows = [
+        f"2019-05-{day:02} 08:00:00-07:00,2019-05-{day:02} 09:00:00-07:00,1,1,CA-1,{number}"
+        for number, day in enumerate(arrivals)
+    ]
+    path = write(tmp_path / "s.csv", rows)
+    starts = {days: replay(path, 1, ZONE, days=days).day.day for days in (1, 2, 5, 7, 14)}
+    assert starts == {1: 9, 2: 8, 5: 5, 7: 5, 14: 1}  # of several alike, the last; never beyond the file
+    with pytest.raises(SessionFileError, match="no sessions of 15 days from 2019-05-01; the file has 2019-05-01 to"):
+        replay(path, 1, ZONE, days=15)
+    with pytest.raises(SessionFileError, match="no sessions of 2 days from 2019-05-14"):
+        replay(path, 1, ZONE, date(2019, 5, 14), days=2)
+    # A day on which nobody came may be one of several.
+    assert replay(path, 1, ZONE, date(2019, 5, 2), days=3).count == 0
+
+
+def test_moved_days_begin_at_their_own_midnights(tmp_path: Path) -> None:
+    onto, zone = date(2026, 3, 8), ZoneInfo("America/Los_Angeles")  # at 02:00 of which clocks go forward
+    result = replay(write(tmp_path / "s.csv"), 3, zone, date(2019, 5, 1), onto, days=2)
+    hours = [
+        datetime.fromtimestamp(session.arrival_ms / 1000, zone).hour
+        for day in (8, 9)
+        for session in result.of(0, date(2026, 3, day))
+    ]
+    assert hours == [9, 9, 13]
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
@@ -122,4 +159,15 @@ def test_the_published_files_can_be_read(shared_data: Path, name: str, sessions:
     assert len(read_sessions(path)) == sessions
     result = replay(path, 12, ZONE)
     assert len(result.plugs) == 12
-    assert all(group for group in result.sessions)
+    assert all(result.of(charger, result.day) for charger in range(12))
+
+
+@pytest.mark.shared
+def test_weeks_of_a_published_file_keep_every_session(shared_data: Path) -> None:
+    path = shared_data / "data" / "sessions" / "caltech_2019-05-01_2019-08-31.csv.gz"
+    whole = replay(path, 20, ZONE, date(2019, 5, 6), days=14)
+    singles = [replay(path, 60, ZONE, date(2019, 5, 6 + number)) for number in range(14)]
+    assert whole.count + whole.left_out == sum(single.count for single in singles)
+    first = whole.plugs[0]
+    daily = [single.of(single.plugs.index(first), single.day) if first in single.plugs else () for single in singles]
+    assert [whole.of(0, date(2019, 5, 6 + number)) for number in range(14)] == [list(group) or () for group in daily]

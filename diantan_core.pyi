@@ -1105,8 +1105,10 @@ class ErrorWindows:
     """What the master (总表) and the chargers counted, in kWh, between instants at which all of them were read.
 
     Windows need not be equally long. `sessions_ms`: for each charger its sessions (start, end) in order, by its own
-    clock; without them the edges are inferred from the energies. EstimationError for columns of wrong lengths, more
-    than 512 chargers or 250,000 windows, times that do not rise, and sessions that overlap.
+    clock; None where nobody tells of them: the edges are inferred from the energies. `told_ms`: for each charger the
+    spans in which all of its sessions are told, in order; None: always. Elsewhere the sessions given are used too, and
+    energy without one is no contradiction. EstimationError for columns of wrong lengths, more than 512 chargers or
+    250,000 windows, times that do not rise, sessions or spans that overlap, and spans of a charger without sessions.
     """
 
     @staticmethod
@@ -1115,7 +1117,8 @@ class ErrorWindows:
         master_kwh: ErrorColumn,
         energies_kwh: Sequence[ErrorColumn],
         *,
-        sessions_ms: Sequence[Sequence[tuple[int, int]]] | None = None,
+        sessions_ms: Sequence[Sequence[tuple[int, int]] | None] | None = None,
+        told_ms: Sequence[Sequence[tuple[int, int]] | None] | None = None,
     ) -> ErrorWindows:
         """Windows between consecutive boundaries, from the energies in them: one column per charger."""
     @staticmethod
@@ -1124,7 +1127,8 @@ class ErrorWindows:
         master_kwh: ErrorColumn,
         registers_kwh: Sequence[ErrorColumn],
         *,
-        sessions_ms: Sequence[Sequence[tuple[int, int]]] | None = None,
+        sessions_ms: Sequence[Sequence[tuple[int, int]] | None] | None = None,
+        told_ms: Sequence[Sequence[tuple[int, int]] | None] | None = None,
     ) -> ErrorWindows:
         """Windows from cumulative registers: a reading that is missing makes the window longer, none is interpolated.
 

@@ -163,6 +163,32 @@ def test_sessions_say_when_a_charger_was_active() -> None:
         ErrorWindows.from_energies(times, [0.1, 5.2, 0.1], energies, sessions_ms=[[(5, 5)]])
 
 
+def test_sessions_are_told_of_some_chargers_or_at_times() -> None:
+    times = [START + row * QUARTER for row in range(4)]
+    spans = [(times[0], times[1])]
+
+    def outside(sessions_ms: Any, told_ms: Any = None) -> list[list[int]]:
+        columns = [[2.0, 5.0, 1.0]] * 2
+        windows = ErrorWindows.from_energies(times, [4.0, 10.0, 2.0], columns, sessions_ms=sessions_ms, told_ms=told_ms)
+        return [about for name, about, *_ in _estimator(2).estimate(windows).findings if name == "outside_sessions"]
+
+    assert outside([spans, None]) == [[0]]
+    assert outside([None, spans]) == [[1]]
+    assert outside([spans, spans], [None, [(times[0], times[1])]]) == [[0]]
+    assert outside([spans, spans], [[], []]) == []
+    with pytest.raises(EstimationError, match="told_ms: charger 1 has none in sessions_ms"):
+        outside([spans, None], [None, spans])
+    with pytest.raises(EstimationError, match="told_ms: expected those of 2 chargers, got 1"):
+        outside([spans, None], [None])
+    with pytest.raises(EstimationError, match="charger 0: told span 0"):
+        outside([spans, None], [[(5, 5)], None])
+    registers = [[0.0, 2.0, 7.0, 8.0]]
+    windows = ErrorWindows.from_registers(
+        times, registers[0], registers, sessions_ms=[spans], told_ms=[[(times[0], times[3])]]
+    )
+    assert "outside_sessions" in [name for name, *_ in _estimator(1).estimate(windows).findings]
+
+
 def test_a_verified_charger_and_a_certificate_lower_what_is_common() -> None:
     plain = _estimator().estimate(_windows())
     certified = _estimator(gain=(0.0, 0.0003)).estimate(_windows())

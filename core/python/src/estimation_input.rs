@@ -126,21 +126,40 @@ impl ErrorCharger {
 #[pyclass(module = "diantan_core")]
 pub(crate) struct ErrorWindows(pub(crate) core::Windows);
 
+/// Spans of each charger, None where there is nothing to say of it.
+type Spans = Vec<Option<Vec<(i64, i64)>>>;
+
 impl ErrorWindows {
-    fn with(mut windows: core::Windows, sessions: Option<Vec<Vec<(i64, i64)>>>) -> PyResult<Self> {
-        if let Some(sessions) = sessions {
-            if sessions.len() != windows.chargers() {
+    fn with(
+        mut windows: core::Windows,
+        sessions: Option<Spans>,
+        told: Option<Spans>,
+    ) -> PyResult<Self> {
+        let count = windows.chargers();
+        for (name, spans) in [("sessions_ms", &sessions), ("told_ms", &told)] {
+            if let Some(spans) = spans
+                && spans.len() != count
+            {
                 return Err(EstimationError::new_err(format!(
-                    "sessions_ms: expected those of {} chargers, got {}",
-                    windows.chargers(),
-                    sessions.len()
+                    "{name}: expected those of {count} chargers, got {}",
+                    spans.len()
                 )));
             }
-            for (charger, own) in sessions.iter().enumerate() {
-                windows.set_sessions(charger, own).map_err(|error| {
-                    EstimationError::new_err(format!("charger {charger}: {error}"))
-                })?;
-            }
+        }
+        let sessions = sessions.unwrap_or_else(|| vec![None; count]);
+        let told = told.unwrap_or_else(|| vec![None; count]);
+        for (charger, (own, told)) in sessions.iter().zip(&told).enumerate() {
+            let set = match (own, told) {
+                (Some(own), Some(told)) => windows.set_sessions_within(charger, own, told),
+                (Some(own), None) => windows.set_sessions(charger, own),
+                (None, None) => Ok(()),
+                (None, Some(_)) => {
+                    return Err(EstimationError::new_err(format!(
+                        "told_ms: charger {charger} has none in sessions_ms; expected [] where it had no session"
+                    )));
+                }
+            };
+            set.map_err(|error| EstimationError::new_err(format!("charger {charger}: {error}")))?;
         }
         Ok(Self(windows))
     }
@@ -150,7 +169,7 @@ impl ErrorWindows {
 impl ErrorWindows {
     /// From the energies between consecutive boundaries.
     #[staticmethod]
-    #[pyo3(signature = (boundaries_ms, master_kwh, energies_kwh, *, sessions_ms = None))]
+    #[pyo3(signature = (boundaries_ms, master_kwh, energies_kwh, *, sessions_ms = None, told_ms = None))]
     #[allow(
         clippy::needless_pass_by_value,
         reason = "arguments from Python are owned"
@@ -159,19 +178,24 @@ impl ErrorWindows {
         boundaries_ms: &Bound<'_, PyAny>,
         master_kwh: &Bound<'_, PyAny>,
         energies_kwh: Vec<Bound<'_, PyAny>>,
-        sessions_ms: Option<Vec<Vec<(i64, i64)>>>,
+        sessions_ms: Option<Spans>,
+        told_ms: Option<Spans>,
     ) -> PyResult<Self> {
         let boundaries = times(boundaries_ms, "boundaries_ms")?;
         let master = floats(master_kwh, "master_kwh")?;
         let energies = columns(&energies_kwh, "energies_kwh")?;
         let lent: Vec<&[f64]> = energies.iter().map(Vec::as_slice).collect();
         let windows = core::Windows::from_energies(&boundaries, &master, &lent);
-        Self::with(windows.map_err(|error| refused(&error))?, sessions_ms)
+        Self::with(
+            windows.map_err(|error| refused(&error))?,
+            sessions_ms,
+            told_ms,
+        )
     }
 
     /// From cumulative registers; a reading that is missing makes the window longer.
     #[staticmethod]
-    #[pyo3(signature = (times_ms, master_kwh, registers_kwh, *, sessions_ms = None))]
+    #[pyo3(signature = (times_ms, master_kwh, registers_kwh, *, sessions_ms = None, told_ms = None))]
     #[allow(
         clippy::needless_pass_by_value,
         reason = "arguments from Python are owned"
@@ -180,14 +204,19 @@ impl ErrorWindows {
         times_ms: &Bound<'_, PyAny>,
         master_kwh: &Bound<'_, PyAny>,
         registers_kwh: Vec<Bound<'_, PyAny>>,
-        sessions_ms: Option<Vec<Vec<(i64, i64)>>>,
+        sessions_ms: Option<Spans>,
+        told_ms: Option<Spans>,
     ) -> PyResult<Self> {
         let at = times(times_ms, "times_ms")?;
         let master = floats(master_kwh, "master_kwh")?;
         let registers = columns(&registers_kwh, "registers_kwh")?;
         let lent: Vec<&[f64]> = registers.iter().map(Vec::as_slice).collect();
         let windows = core::Windows::from_registers(&at, &master, &lent);
-        Self::with(windows.map_err(|error| refused(&error))?, sessions_ms)
+        Self::with(
+            windows.map_err(|error| refused(&error))?,
+            sessions_ms,
+            told_ms,
+        )
     }
 
     /// Add what came later.

@@ -227,30 +227,35 @@ impl Word {
 fn sessions(windows: &Windows, findings: &mut Vec<Finding>) {
     let count = windows.chargers();
     let mut shares = vec![0.0_f64; count * count];
-    let mut totals = vec![0.0_f64; count];
+    // Only where the other's sessions are told, energy outside of them means something.
+    let mut totals = vec![0.0_f64; count * count];
     let mut known = vec![false; count];
     for window in 0..windows.len() {
         let energies = windows.energies_kwh(window);
         for other in 0..count {
-            if windows.activity(window, other).active <= 0.0 {
+            let activity = windows.activity(window, other);
+            if !activity.told {
                 continue;
             }
+            let active = activity.active > 0.0;
             if let Some(known) = known.get_mut(other) {
-                *known = true;
+                *known |= active;
             }
             for (charger, energy) in energies.iter().enumerate() {
-                if let Some(share) = shares.get_mut(charger * count + other) {
+                let place = charger * count + other;
+                if let Some(total) = totals.get_mut(place) {
+                    *total += energy.max(0.0);
+                }
+                if let (true, Some(share)) = (active, shares.get_mut(place)) {
                     *share += energy.max(0.0);
                 }
             }
         }
-        for (total, energy) in totals.iter_mut().zip(energies) {
-            *total += energy.max(0.0);
-        }
     }
     let share = |charger: usize, other: usize| {
-        let total = totals.get(charger).copied().unwrap_or(0.0);
-        let part = shares.get(charger * count + other).copied().unwrap_or(0.0);
+        let place = charger * count + other;
+        let total = totals.get(place).copied().unwrap_or(0.0);
+        let part = shares.get(place).copied().unwrap_or(0.0);
         if total > 0.0 { part / total } else { 1.0 }
     };
     let strange = |charger: usize| {

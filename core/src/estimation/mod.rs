@@ -29,6 +29,7 @@ mod reference;
 mod result;
 mod rows;
 mod run;
+mod sessions;
 mod settings;
 mod shape;
 mod spread;

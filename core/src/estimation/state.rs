@@ -6,14 +6,15 @@ use super::chain::BLOCK;
 use super::error::EstimationError;
 use super::layout::Layout;
 use super::reference::Reference;
+use super::sessions::Activity;
 use super::settings::{Charger, Settings};
 use super::shape::CONTEXT;
 use super::spread::BINS;
 use super::tally::Counts;
-use super::windows::{Activity, Windows};
+use super::windows::Windows;
 use crate::state::crc32;
 
-const MAGIC: [u8; 4] = *b"DTE2";
+const MAGIC: [u8; 4] = *b"DTE3";
 
 const fn bad(why: &'static str) -> EstimationError {
     EstimationError::State(why)
@@ -121,10 +122,14 @@ impl Reader<'_> {
     }
 
     fn optional(&mut self) -> Result<Option<i64>, EstimationError> {
-        let (there, time) = (self.count()?, self.time()?);
-        match there {
-            0 => Ok(None),
-            1 => Ok(Some(time)),
+        let (there, time) = (self.flag()?, self.time()?);
+        Ok(there.then_some(time))
+    }
+
+    fn flag(&mut self) -> Result<bool, EstimationError> {
+        match self.count()? {
+            0 => Ok(false),
+            1 => Ok(true),
             _ => Err(bad("a flag is neither 0 nor 1")),
         }
     }
@@ -200,6 +205,7 @@ fn write_windows(writer: &mut Writer, windows: &Windows) {
                 writer.float(activity.active);
                 writer.float(activity.first);
                 writer.float(activity.last);
+                writer.count(u64::from(activity.told));
             }
         }
     }
@@ -223,6 +229,7 @@ fn read_windows(reader: &mut Reader<'_>, chargers: usize) -> Result<Windows, Est
                     active: reader.finite()?,
                     first: reader.finite()?,
                     last: reader.finite()?,
+                    told: reader.flag()?,
                 });
             }
         }

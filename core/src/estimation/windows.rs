@@ -1,19 +1,11 @@
 //! Windows (窗口): what the master and each charger counted between two instants at which all of them were read.
 
 use super::error::EstimationError;
+use super::sessions::Activity;
 use super::settings::MAX_CHARGERS;
 
 /// Most windows of one estimate: seven years of 15 minutes.
 pub const MAX_WINDOWS: usize = 250_000;
-
-/// Where in a window a charger was active, in hours from its start. `first` > `last`: active until `last` and again from
-/// `first` on.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Activity {
-    pub(super) active: f64,
-    pub(super) first: f64,
-    pub(super) last: f64,
-}
 
 /// Energies by window, not all equally long. Two windows are linked where one ends as the other begins: the reading in
 /// between is then the same, and its error moves energy from one to the other.
@@ -26,7 +18,7 @@ pub struct Windows {
     /// By window, then by charger.
     energy_kwh: Vec<f64>,
     /// By window, then by charger; empty as long as no session is known.
-    activity: Vec<Activity>,
+    pub(super) activity: Vec<Activity>,
 }
 
 impl Windows {
@@ -129,51 +121,6 @@ impl Windows {
         }
         self.take(start, end, master, energies.iter().copied());
         self.activity.extend_from_slice(activities);
-        Ok(())
-    }
-
-    /// Say when a charger was active: sessions (充电会话) by their edges, in rising order, by its own clock. Without them
-    /// the edges are inferred from the energies.
-    ///
-    /// # Errors
-    /// For a charger that is not there, and for sessions that overlap or end before they begin.
-    pub fn set_sessions(
-        &mut self,
-        charger: usize,
-        sessions_ms: &[(i64, i64)],
-    ) -> Result<(), EstimationError> {
-        if charger >= self.chargers {
-            return Err(EstimationError::TooMany {
-                name: "chargers",
-                count: charger + 1,
-                limit: self.chargers,
-            });
-        }
-        let mut before_ms = i64::MIN;
-        for (row, (start, end)) in sessions_ms.iter().enumerate() {
-            if *start < before_ms || end <= start {
-                return Err(EstimationError::Order {
-                    name: "session",
-                    row,
-                    before_ms: before_ms.max(*start),
-                    ms: if end <= start { *end } else { *start },
-                });
-            }
-            before_ms = *end;
-        }
-        if self.activity.is_empty() {
-            self.activity = vec![Activity::default(); self.energy_kwh.len()];
-        }
-        let rows = self.activity.chunks_exact_mut(self.chargers);
-        let mut rest = sessions_ms;
-        for ((start, end), row) in self.start_ms.iter().zip(&self.end_ms).zip(rows) {
-            let gone = rest.partition_point(|session| session.1 <= *start);
-            rest = rest.get(gone..).unwrap_or(&[]);
-            let inside = rest.iter().take_while(|session| session.0 < *end);
-            if let Some(cell) = row.get_mut(charger) {
-                *cell = activity(*start, *end, inside);
-            }
-        }
         Ok(())
     }
 
@@ -281,15 +228,6 @@ impl Windows {
         cell.copied().unwrap_or(0.0)
     }
 
-    pub(super) fn activity(&self, window: usize, charger: usize) -> Activity {
-        let cell = self.activity.get(window * self.chargers + charger);
-        cell.copied().unwrap_or_default()
-    }
-
-    pub(super) const fn has_sessions(&self) -> bool {
-        !self.activity.is_empty()
-    }
-
     /// Length of a window, h.
     pub(super) fn hours(&self, window: usize) -> f64 {
         let ends = (self.start_ms.get(window), self.end_ms.get(window));
@@ -318,30 +256,6 @@ pub(super) fn hours(start_ms: i64, end_ms: i64) -> f64 {
 /// What is left without the first.
 fn tail<T>(values: &[T], skip: usize) -> &[T] {
     values.get(skip..).unwrap_or(&[])
-}
-
-fn activity<'a>(start: i64, end: i64, sessions: impl Iterator<Item = &'a (i64, i64)>) -> Activity {
-    let mut sum = Activity::default();
-    let (mut first_end, mut last_start, mut count) = (0.0, 0.0, 0);
-    for (from, to) in sessions {
-        let (from, to) = (
-            hours(start, (*from).max(start)),
-            hours(start, (*to).min(end)),
-        );
-        if count == 0 {
-            sum.first = from;
-            first_end = to;
-        }
-        last_start = from;
-        sum.last = to;
-        sum.active += to - from;
-        count += 1;
-    }
-    // At both edges and not in between: the gap is what is to be known.
-    if count > 1 && sum.first <= 0.0 && sum.last >= hours(start, end) {
-        (sum.first, sum.last) = (last_start, first_end);
-    }
-    sum
 }
 
 fn length(name: &'static str, expected: usize, got: usize) -> Result<(), EstimationError> {

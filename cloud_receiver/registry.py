@@ -87,6 +87,8 @@ class Meter(Section):
     """Length of its records; a utility's hourly meter has 3600."""
     only_orders: Flag = False
     """The charger is known by its charge orders (充电订单) only: no records of it are expected."""
+    connectors: Annotated[tuple[PlainName, ...], Field(max_length=64)] = ()
+    """What orders call the charger and its connectors (ConnectorID), where that is not its id."""
     measures: Annotated[str, AfterValidator(_measures)] | None = None
     """The element of the grid: forward energy (正向) is fed in by a generator, taken by a load, charged into a storage,
     and flows from the node into a branch."""

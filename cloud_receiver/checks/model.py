@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import lcm
 from typing import NamedTuple, TypedDict
 
 from cloud_receiver.registry import Meter, Role, Station
@@ -36,6 +37,19 @@ class Kind(StrEnum):
     KEY_SHARED = "key_shared"  # 密钥共用
     SET_ASIDE = "set_aside"  # 记录无法入库
 
+    ORDER_MALFORMED = "order_malformed"  # 订单无法识别
+    ORDER_CHANGED = "order_changed"  # 订单更正
+    ORDER_UNKNOWN_CHARGER = "order_unknown_charger"  # 订单的充电桩未登记
+    ORDER_TIMES = "order_times"  # 订单时间异常
+    ORDER_OVERLAP = "order_overlap"  # 订单时间重叠
+    ORDER_DUPLICATE = "order_duplicate"  # 重复订单
+    ORDER_POWER = "order_power"  # 订单功率超额定
+    ORDER_ENERGY = "order_energy"  # 订单电量与示数或计量不符
+    ORDER_AMOUNT = "order_amount"  # 订单金额不符
+    SOLD_UNMETERED = "sold_unmetered"  # 有订单无电量
+    UNSOLD = "unsold_energy"  # 有电量无订单
+    SOLD_DAY = "sold_day"  # 日售电量与计量不符
+    SOLD_MONTH = "sold_month"  # 月售电量与计量不符
 
 class Severity(StrEnum):
     """How urgent a finding is."""
@@ -74,7 +88,11 @@ class IntervalRow(NamedTuple):
     @property
     def in_slot(self) -> bool:
         """Return whether the interval ends within the slot in which it begins, as every one should."""
-        return self.start_ms % SLOT_MS + self.duration_ms <= SLOT_MS
+        return self.within(SLOT_MS)
+
+    def within(self, span_ms: int) -> bool:
+        """Return whether the interval ends within the span of this length in which it begins."""
+        return self.start_ms % span_ms + self.duration_ms <= span_ms
 
 
 class AdjustmentRow(NamedTuple):
@@ -125,8 +143,24 @@ class Context:
         rest = {number: meter for number, meter in self.meters.items() if number not in out}
         return replace(self, meters=rest, unknown=self.unknown | out)
 
+    def span_ms(self, meter: int) -> int:
+        """Return what a meter's intervals must not leave: a slot, or their own length where that is longer."""
+        known = self.meters.get(meter)
+        return SLOT_MS if known is None else max(SLOT_MS, known.interval_s * 1000)
+
+    @property
+    def block_ms(self) -> int:
+        """Return the time over which the station is balanced: the shortest in which no meter's interval is cut.
+
+        A slot, or up to an hour where a meter has longer intervals.
+        """
+        return lcm(SLOT_MS, *(meter.interval_s * 1000 for meter in self.meters.values()))
+
     def balanced(self) -> dict[int, Meter]:
-        """Return the meters whose energies are in the station's balance, by their numbers."""
+        """Return the meters whose energies are in the station's balance, by their numbers.
+
+        A charger that is known by its orders only is one of them: where there is one, no balance can be made.
+        """
         return {number: meter for number, meter in self.meters.items() if meter.role in BALANCED}
 
     def name(self, meter: int) -> str:
@@ -148,6 +182,7 @@ class Slot:
     start_ms: int
     rows: list[IntervalRow]
     previous: list[IntervalRow] = field(default_factory=list)
+    """Records of the slot before, or of as many as the station's balance takes together."""
     adjustments: list[AdjustmentRow] = field(default_factory=list)
     dispatched: dict[int, int | None] = field(default_factory=dict)
     """Factor last dispatched, by the start of its slot."""
@@ -158,6 +193,8 @@ class Slot:
     past_deadline: bool = False
     expected: bool = True
     """Whether the station's meters are to report it: not before the station's first record."""
+    block: list[IntervalRow] | None = None
+    """Records of the slots that are balanced together, if they are several and this is the first of them."""
 
     def by_meter(self) -> dict[int, list[IntervalRow]]:
         """Return the rows of each meter in order of time."""
@@ -167,16 +204,20 @@ class Slot:
         return result
 
 
-def covered_ms(rows: list[IntervalRow]) -> int:
-    """Return how much of the slot the rows cover, overlaps counted once, and rows that leave the slot not at all."""
-    covered, end = 0, 0
+def covered_ms(rows: list[IntervalRow], span_ms: int = SLOT_MS, slot_ms: int | None = None) -> int:
+    """Return how much time the rows cover, overlaps counted once, and rows that leave their span not at all.
+
+    With `slot_ms`, of the slot that begins then.
+    """
+    covered, end = 0, slot_ms or 0
     for row in rows:
-        if not row.in_slot:
+        if not row.within(span_ms):
             continue
         start = max(row.start_ms, end)
-        if row.end_ms > start:
-            covered += row.end_ms - start
-            end = row.end_ms
+        last = row.end_ms if slot_ms is None else min(row.end_ms, slot_ms + SLOT_MS)
+        if last > start:
+            covered += last - start
+            end = last
     return covered
 
 
@@ -196,11 +237,15 @@ def without_overlaps(rows: list[IntervalRow]) -> tuple[list[IntervalRow], list[I
     return kept, left
 
 
-def measured(rows: list[IntervalRow]) -> bool:
-    """Return whether the rows cover the whole slot with measured energy: only such slots are balanced."""
-    return covered_ms(rows) == SLOT_MS and all(row.quality == Quality.MEASURED and row.in_slot for row in rows)
+def measured(rows: list[IntervalRow], span_ms: int = SLOT_MS, block_ms: int = SLOT_MS) -> bool:
+    """Return whether the rows cover the whole block with measured energy: only such blocks are balanced."""
+    return usable(rows, span_ms, block_ms) and all(row.quality == Quality.MEASURED for row in rows)
 
 
-def usable(rows: list[IntervalRow]) -> bool:
-    """Return whether the rows cover the whole slot and lack no energy: enough for the balance of a day."""
-    return covered_ms(rows) == SLOT_MS and all(row.quality != Quality.PARTIAL and row.in_slot for row in rows)
+def usable(rows: list[IntervalRow], span_ms: int = SLOT_MS, block_ms: int = SLOT_MS) -> bool:
+    """Return whether the rows cover the whole block and lack no energy: enough for the balance of a day.
+
+    `span_ms` is that of their meter; a block is a slot, or the slots that are balanced together.
+    """
+    whole = covered_ms(rows, span_ms) == block_ms
+    return whole and all(row.quality != Quality.PARTIAL and row.within(span_ms) for row in rows)

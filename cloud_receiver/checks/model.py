@@ -36,7 +36,6 @@ class Kind(StrEnum):
     JOURNAL_OPENED = "journal_opened"  # 网关日志重建
     KEY_SHARED = "key_shared"  # 密钥共用
     SET_ASIDE = "set_aside"  # 记录无法入库
-
     ORDER_MALFORMED = "order_malformed"  # 订单无法识别
     ORDER_CHANGED = "order_changed"  # 订单更正
     ORDER_UNKNOWN_CHARGER = "order_unknown_charger"  # 订单的充电桩未登记
@@ -50,6 +49,7 @@ class Kind(StrEnum):
     UNSOLD = "unsold_energy"  # 有电量无订单
     SOLD_DAY = "sold_day"  # 日售电量与计量不符
     SOLD_MONTH = "sold_month"  # 月售电量与计量不符
+
 
 class Severity(StrEnum):
     """How urgent a finding is."""

@@ -74,6 +74,8 @@ class Report:
     slots_in_day: int
     findings: list[Finding]
     with_estimates: bool = False
+    only_orders: tuple[str, ...] = ()
+    """Chargers in service that are known by their orders only: no balance by readings can be made with them."""
 
 
 def make(
@@ -105,6 +107,7 @@ def make(
         (end_ms - day_ms) // SLOT_MS,
         findings.listed(connection, station.id, day_ms, closed=True),
         with_estimates,
+        tuple(meter.id for meter in context.at(day_ms).meters.values() if meter.only_orders),
     )
 
 
@@ -147,7 +150,7 @@ def _meters(connection: Connection, context: Context, span: tuple[int, int], *, 
         meter = context.meters.get(number)
         item = MeterDay(context.name(number), meter.role.value if meter else "unknown")
         counted = counts[number]
-        _sum(item, counted, end_ms - day_ms)
+        _sum(item, counted, 0 if meter is not None and meter.only_orders else end_ms - day_ms)
         for each in counted:
             # What corrects an interval counts where the interval does: not that of a journal's repeated time.
             more = adjusted.get((each.meter, each.journal, each.start_ms), (0, 0))

@@ -105,6 +105,7 @@ def json_text(report: Report) -> str:
             for meter in report.meters
         ],
         "balance": None if report.balance is None else _balance(report.balance, report.slots_in_day),
+        **({"only_orders": list(report.only_orders)} if report.only_orders else {}),
         "findings": [finding_object(item, zone) for item in report.findings],
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
@@ -237,6 +238,9 @@ def _frozen_by(meter: MeterDay, text: Text) -> str:
 def _balance_lines(report: Report, text: Text) -> list[str]:
     balance = report.balance
     if balance is None:
+        if report.only_orders:
+            named = ", ".join(printable(name) for name in report.only_orders)
+            return [f"{text.word('balance')}: {text.word('only_orders')}: {named}"]
         return [f"{text.word('balance')}: {text.word('no_balance')}"]
     rows = [
         [

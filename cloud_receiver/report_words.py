@@ -42,6 +42,7 @@ WORDS: Final = {
     "within": ("within tolerance", "合格"),
     "beyond": ("BEYOND TOLERANCE", "超差"),
     "no_balance": ("no slot in which every meter reported", "没有全部电能表均上报的时段"),
+    "only_orders": ("none by readings, chargers known by their orders only", "无法按示数核算，仅有订单的充电桩"),
     "findings": ("Findings", "核查发现"),
     "estimates": ("Estimates, in no energy above", "估补值（未计入以上电量）"),
     "estimated_slots": ("slots", "时段"),

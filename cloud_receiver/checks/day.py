@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.evaluate import SlotResult
-from cloud_receiver.checks.model import STATION, Context, Kind, Severity
+from cloud_receiver.checks.model import SLOT_MS, STATION, Context, Kind, Severity
 from cloud_receiver.checks.suspect import suspects
 from cloud_receiver.checks.tolerance import Balance, SlotEnergy, balance
 from cloud_receiver.config import Checks
@@ -60,7 +60,11 @@ def energies(results: Mapping[int, SlotResult], context: Context) -> list[SlotEn
     A slot that was checked when other meters were registered is left out.
     """
     found = [
-        SlotEnergy(start, {int(number): (pair[0], pair[1]) for number, pair in result["energy"].items()})
+        SlotEnergy(
+            start,
+            {int(number): (pair[0], pair[1]) for number, pair in result["energy"].items()},
+            result.get("duration_ms", SLOT_MS),
+        )
         for start, result in sorted(results.items())
         if result["energy"] is not None
     ]

@@ -1,9 +1,10 @@
 """One slot through all checks: what is kept in `slot_check` and from which a day's findings are made."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from cloud_receiver.checks import carbon, readings
 from cloud_receiver.checks.model import (
+    SLOT_MS,
     Context,
     IntervalRow,
     Kind,
@@ -21,11 +22,15 @@ from cloud_receiver.registry import Role
 
 
 class SlotResult(TypedDict):
-    """The result of a slot. `energy` is there only where every meter of the balance has reported usable energy."""
+    """The result of a slot. `energy` is there only where every meter of the balance has reported usable energy.
+
+    It is that of `duration_ms` from the slot's start: of more than the slot where a meter's intervals are longer.
+    """
 
     violations: list[Violation]
     energy: dict[str, tuple[int, int]] | None
     balanced: bool
+    duration_ms: NotRequired[int]
 
 
 def energies(rows: dict[int, list[IntervalRow]], context: Context) -> dict[int, tuple[int, int]]:
@@ -46,18 +51,25 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
         *carbon.arithmetic(slot, station.numbers(Role.GENERATION)),
         *carbon.factors(slot, context),
         *readings.continuity(slot),
-        *readings.overlaps(slot),
-        *readings.spans(slot),
+        *readings.overlaps(slot, station),
+        *readings.spans(slot, station),
         *readings.unknown_meters(slot, context),
         *readings.completeness(slot, context),
     ]
-    rows = {number: without_overlaps(found)[0] for number, found in slot.by_meter().items()}
+    block_ms = station.block_ms
+    rows = _together(slot, station, block_ms)
     weighed = context.balanced()
-    complete = all(usable(rows.get(number, [])) for number in weighed)
-    energy = energies(rows, context) if complete else None
-    balanced = energy is not None and all(measured(rows[number]) for number in weighed)
+    complete = rows is not None and all(
+        usable(rows.get(number, []), context.span_ms(number), block_ms) for number in weighed
+    )
+    energy = energies(rows, context) if rows is not None and complete else None
+    balanced = (
+        rows is not None
+        and complete
+        and all(measured(rows[number], context.span_ms(number), block_ms) for number in weighed)
+    )
     if energy is not None and balanced:
-        result = balance(context, [SlotEnergy(slot.start_ms, energy)], settings.coverage_factor)
+        result = balance(context, [SlotEnergy(slot.start_ms, energy, block_ms)], settings.coverage_factor)
         if result is not None and not result.within:
             detail = result.evidence() | {
                 "start_ms": slot.start_ms,
@@ -68,8 +80,30 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
                 ],
             }
             violations.append(violation(Kind.BALANCE_SLOT, 0, Severity.WARNING, **detail))
-    return {
+    found: SlotResult = {
         "violations": violations,
         "energy": None if energy is None else {str(number): pair for number, pair in energy.items()},
         "balanced": balanced,
     }
+    if energy is not None and block_ms != SLOT_MS:
+        found["duration_ms"] = block_ms
+    return found
+
+
+def _together(slot: Slot, station: Context, block_ms: int) -> dict[int, list[IntervalRow]] | None:
+    """Return what is balanced together with a slot, by meter; None where that is another slot's.
+
+    Neither are the slots during which a meter came or went, since what it counted is not that of their whole time.
+    """
+    if block_ms == SLOT_MS:
+        return {number: without_overlaps(found)[0] for number, found in slot.by_meter().items()}
+    if slot.block is None:
+        return None
+    serving = station.at(slot.start_ms).meters.keys()
+    later = range(slot.start_ms + SLOT_MS, slot.start_ms + block_ms, SLOT_MS)
+    if any(station.at(start).meters.keys() != serving for start in later):
+        return None
+    found: dict[int, list[IntervalRow]] = {}
+    for row in sorted(slot.block):
+        found.setdefault(row.meter, []).append(row)
+    return {number: without_overlaps(rows)[0] for number, rows in found.items()}

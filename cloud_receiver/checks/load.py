@@ -31,11 +31,15 @@ def contexts(connection: Connection, registry: Registry) -> list[Context]:
     return result
 
 
-def slot_starts(connection: Connection, station_number: int, first_ms: int, last_ms: int) -> list[int]:
+def slot_starts(connection: Connection, context: Context, first_ms: int, last_ms: int) -> list[int]:
     """Return the starts of the slots within [first_ms, last_ms] that have records, and of the slots right after them.
 
-    A record that comes late changes the continuity of the slot after it.
+    A record that comes late changes the continuity of the slot after it. Where a meter has longer intervals than a
+    slot, they are all that one may cover, and those that are balanced together with it.
     """
+    if (block_ms := context.block_ms) > SLOT_MS:
+        return list(range(first_ms - first_ms % block_ms, last_ms - last_ms % block_ms + 2 * block_ms, SLOT_MS))
+    station_number = context.number
     starts = connection.execute(
         select(interval.c.start_ms)
         .where(
@@ -78,12 +82,14 @@ def slots(
 ) -> list[Slot]:
     """Return the slots with their records.
 
-    Those that began at or before `deadline_ms` are past their deadline; nothing is expected before `begin_ms`.
+    Those that began at or before `deadline_ms` are past their deadline, or all of one hour once its last one did where
+    a meter's intervals are as long; nothing is expected before `begin_ms`.
     """
+    block_ms = context.block_ms
     wanted = sorted(starts)
     if not wanted:
         return []
-    low, high = wanted[0] - SLOT_MS, wanted[-1] + SLOT_MS
+    low, high = wanted[0] - block_ms, wanted[-1] + block_ms
     columns = IntervalRow._fields
     rows: dict[int, list[IntervalRow]] = {}
     statement = select(*(interval.c[name] for name in columns)).where(
@@ -99,17 +105,23 @@ def slots(
         adjustments.setdefault(row[0] - row[0] % SLOT_MS, []).append(AdjustmentRow._make(row))
     issues = issued(connection, context.station.node, low, high)
     settled = {start for start, found in issues.items() if max(found) <= deadline_ms + SLOT_MS}
+
+    def within(first_ms: int) -> list[IntervalRow]:
+        starts = range(first_ms, first_ms + block_ms, SLOT_MS)
+        return rows.get(first_ms, []) if len(starts) == 1 else [row for start in starts for row in rows.get(start, ())]
+
     return [
         Slot(
             start,
             rows.get(start, []),
-            rows.get(start - SLOT_MS, []),
+            within(start - block_ms),
             adjustments.get(start, []),
             {start: found[max(found)] for start, found in issues.items()},
             {start: frozenset(found.values()) for start, found in issues.items()},
             settled,
-            past_deadline=start <= deadline_ms,
+            past_deadline=start - start % block_ms + block_ms - SLOT_MS <= deadline_ms,
             expected=start >= begin_ms,
+            block=within(start) if block_ms > SLOT_MS and start % block_ms == 0 else None,
         )
         for start in wanted
     ]

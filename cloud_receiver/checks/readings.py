@@ -23,8 +23,13 @@ def completeness(slot: Slot, context: Context) -> Iterator[Violation]:
     if not (slot.past_deadline and slot.expected):
         return
     rows = slot.by_meter()
-    for number in context.meters:
-        missing = SLOT_MS - covered_ms(rows.get(number, []))
+    for number, meter in context.meters.items():
+        if meter.only_orders:
+            continue
+        span_ms, found = context.span_ms(number), rows.get(number, [])
+        if span_ms > SLOT_MS:
+            found = sorted(row for row in (*slot.previous, *slot.rows) if row.meter == number)
+        missing = SLOT_MS - covered_ms(found, span_ms, slot.start_ms)
         if missing:
             yield violation(Kind.MISSING, number, Severity.WARNING, start_ms=slot.start_ms, missing_s=missing // 1000)
 
@@ -35,10 +40,13 @@ def unknown_meters(slot: Slot, context: Context) -> Iterator[Violation]:
         yield violation(Kind.UNKNOWN_METER, number, Severity.WARNING, start_ms=slot.start_ms, name=context.name(number))
 
 
-def spans(slot: Slot) -> Iterator[Violation]:
-    """Find intervals that reach into the next slot: their energy belongs to no slot, and their factor to neither."""
+def spans(slot: Slot, context: Context | None = None) -> Iterator[Violation]:
+    """Find intervals that reach into the next slot: their energy belongs to no slot, and their factor to neither.
+
+    Those of a meter whose intervals are longer than a slot must not reach into its next one.
+    """
     for row in sorted(slot.rows):
-        if not row.in_slot:
+        if not row.within(SLOT_MS if context is None else context.span_ms(row.meter)):
             yield violation(
                 Kind.SPAN,
                 row.meter,
@@ -50,9 +58,12 @@ def spans(slot: Slot) -> Iterator[Violation]:
             )
 
 
-def overlaps(slot: Slot) -> Iterator[Violation]:
+def overlaps(slot: Slot, context: Context | None = None) -> Iterator[Violation]:
     """Find intervals of one meter that cover the same time twice, as after the loss of a journal."""
-    for number, rows in slot.by_meter().items():
+    for number, found in slot.by_meter().items():
+        rows = found
+        if context is not None and context.span_ms(number) > SLOT_MS:
+            rows = found + [row for row in slot.previous if row.meter == number and row.end_ms > slot.start_ms]
         for row in without_overlaps(rows)[1]:
             yield violation(
                 Kind.OVERLAP,

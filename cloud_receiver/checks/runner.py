@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Row, and_, delete, insert, literal_column, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
@@ -103,7 +103,7 @@ class Runner:
                     # What follows a midnight tells how well the freeze of the day before is known.
                     days[station].update(day_start_ms(time_ms, zone) for time_ms in (first_ms - SLOT_MS, last_ms))
                 for first_ms, last_ms in merged(spans):
-                    work[station].update(load.slot_starts(connection, station, first_ms, last_ms))
+                    work[station].update(load.slot_starts(connection, self._contexts[station], first_ms, last_ms))
         for number, context in self._contexts.items():
             if number in self._hasty:
                 days[number] |= self._forget_hasty(context, now_ms)
@@ -179,19 +179,24 @@ class Runner:
         """Return the start of the newest slot whose deadline has passed, or a time before it."""
         return now_ms - SLOT_MS - self._settings.grace_minutes * MINUTE_MS
 
+    def _last_due(self, context: Context, now_ms: int) -> int:
+        """Return the start of the newest slot whose deadline has passed, that of a meter's longer interval included."""
+        over_ms = self._deadline(now_ms) + SLOT_MS
+        return over_ms - over_ms % context.block_ms - SLOT_MS
+
     def _due(self, connection: Connection, context: Context, now_ms: int) -> set[int]:
         """Return the slots whose deadline has passed since they were last looked at."""
         begin = self._begin.get(context.number)
         if begin is None:
             return set()
-        deadline = self._deadline(now_ms)
-        coming = max(begin, deadline - deadline % SLOT_MS + SLOT_MS)
+        last = self._last_due(context, now_ms)
+        coming = max(begin, last + SLOT_MS)
         first = self._cursor.get(context.number)
         if first is None or first > coming:
             # At the start, and when a clock that was ahead has been put right: it took the cursor with it.
             self._hasty.add(context.number)
             first = min(coming, self._first_due(connection, context, begin, now_ms))
-        due = range(first, deadline + 1, SLOT_MS)[:DEADLINES_AT_ONCE]
+        due = range(first, last + 1, SLOT_MS)[:DEADLINES_AT_ONCE]
         self._next[context.number] = due[-1] + SLOT_MS if due else first
         if not due:
             return set()
@@ -203,9 +208,11 @@ class Runner:
 
     def _in_time(self, context: Context, now_ms: int) -> ColumnElement[bool]:
         """Return the condition that a slot has been checked after its deadline, by a clock that was not ahead."""
+        block_ms = literal_column(str(context.block_ms), BigInteger)
+        end_ms = slot_check.c.start_ms - slot_check.c.start_ms % block_ms + block_ms
         return and_(
             slot_check.c.station == context.number,
-            slot_check.c.checked_ms >= slot_check.c.start_ms + SLOT_MS + self._settings.grace_minutes * MINUTE_MS,
+            slot_check.c.checked_ms >= end_ms + self._settings.grace_minutes * MINUTE_MS,
             slot_check.c.checked_ms <= now_ms,
         )
 
@@ -213,7 +220,7 @@ class Runner:
         # What a former run checked after its deadline need not be checked again.
         done = connection.execute(
             select(slot_check.c.start_ms)
-            .where(self._in_time(context, now_ms), slot_check.c.start_ms <= self._deadline(now_ms))
+            .where(self._in_time(context, now_ms), slot_check.c.start_ms <= self._last_due(context, now_ms))
             .order_by(slot_check.c.start_ms.desc())
             .limit(1)
         ).scalar()
@@ -223,7 +230,7 @@ class Runner:
         """Delete what was found of slots that have not come, by a clock that was ahead; return their days."""
         hasty = (
             (slot_check.c.station == context.number)
-            & (slot_check.c.start_ms > self._deadline(now_ms))
+            & (slot_check.c.start_ms > self._last_due(context, now_ms))
             & (slot_check.c.checked_ms > now_ms)
         )
         with writing(self._engine) as connection:

@@ -13,7 +13,7 @@ from math import hypot, sqrt
 from statistics import median
 from typing import TypedDict
 
-from cloud_receiver.checks.model import Context
+from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.checks.tolerance import MWH_PER_KWH, SlotEnergy, balance
 from cloud_receiver.registry import Role
 
@@ -52,7 +52,7 @@ def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
             return []
         energies = [slot.net(number) / MWH_PER_KWH for number in chargers]
         noise = hypot(result.terms_mwh["register_step"], result.terms_mwh["time"]) / MWH_PER_KWH
-        columns = [*energies, 1.0, result.loss_mwh / MWH_PER_KWH]
+        columns = [*energies, slot.duration_ms / SLOT_MS, result.loss_mwh / MWH_PER_KWH]
         rows.append((columns, result.imbalance_mwh / MWH_PER_KWH, max(noise, _SMALLEST_NOISE_KWH)))
     if not rows:
         return []

@@ -20,10 +20,16 @@ MWH_PER_KWH = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SlotEnergy:
-    """Energies (forward, reverse) in mWh of every meter in service in one slot."""
+    """Energies (forward, reverse) in mWh of every meter in service in one slot, or in several balanced together."""
 
     start_ms: int
     energy: dict[int, tuple[int, int]]
+    duration_ms: int = SLOT_MS
+
+    @property
+    def end_ms(self) -> int:
+        """Return the end of the time."""
+        return self.start_ms + self.duration_ms
 
     def of(self, number: int) -> tuple[int, int]:
         """Return a meter's energies, none while it is not in service."""
@@ -82,7 +88,8 @@ def balance(context: Context, slots: Sequence[SlotEnergy], coverage_factor: floa
     metered = context.numbers(Role.AUXILIARY)
     if not chargers or not grids or not slots:
         return None
-    hours = len(slots) * SLOT_MS / MS_PER_HOUR
+    duration_ms = sum(slot.duration_ms for slot in slots)
+    hours = duration_ms / MS_PER_HOUR
     auxiliary = sum(_net(slots, number) for number in metered)
     modelled = 0.0
     if not metered:
@@ -99,12 +106,12 @@ def balance(context: Context, slots: Sequence[SlotEnergy], coverage_factor: floa
         sum(_net(slots, number) for number in grids),
         round(coverage_factor * hypot(*terms.values())),
         {name: round(value) for name, value in terms.items()},
-        len(slots),
+        duration_ms // SLOT_MS,
     )
 
 
 def _meter_terms(context: Context, slots: Sequence[SlotEnergy]) -> dict[str, float]:
-    runs = 1 + sum(later.start_ms != slot.start_ms + SLOT_MS for slot, later in pairwise(slots))
+    runs = 1 + sum(later.start_ms != slot.end_ms for slot, later in pairwise(slots))
     tau_h = float(context.station.time_uncertainty_s) / 3600
     accuracy, steps, times = [], [], []
     for number, meter in context.balanced().items():
@@ -126,7 +133,7 @@ def _net(slots: Sequence[SlotEnergy], number: int) -> int:
 def loss_mwh(context: Context, slot: SlotEnergy, chargers: Sequence[int]) -> float:
     """Return the modelled cable loss (线损) of a slot: mean powers squared, times R/U² and the form factor."""
     loss = context.station.loss
-    hours = SLOT_MS / MS_PER_HOUR
+    hours = slot.duration_ms / MS_PER_HOUR
     powers_w = [slot.net(number) / 1000 / hours for number in chargers]
     branch_w = fsum(power * power for power in powers_w) * _ohm_per_v2(loss, branch=True) * float(loss.branch_form)
     trunk_w = fsum(powers_w) ** 2 * _ohm_per_v2(loss, branch=False) * float(loss.trunk_form)

@@ -18,6 +18,7 @@ from cloud_receiver.levels import command as levels_command
 from cloud_receiver.orders import arguments as order_arguments
 from cloud_receiver.report import ReportError
 from cloud_receiver.report_words import Language
+from cloud_receiver.sales import arguments as sales_arguments
 from cloud_receiver.validation import arguments as validation_arguments
 from settings.errors import ConfigError
 from wire.keys import ALGORITHMS, KeyFileError
@@ -97,6 +98,10 @@ def parser() -> argparse.ArgumentParser:
     _levels(sub)
     _validation(sub)
     _estimation(sub)
+    sales = sub.add_parser(
+        "sales", help="take charge orders (充电订单) in, and show what was sold against what was metered"
+    )
+    sales_arguments.add(sales, _store_options)
     token = sub.add_parser("token", help="make, list and revoke tokens of the HTTP interface")
     token_command.add(token, _config)
 

@@ -21,6 +21,8 @@ from cloud_receiver.orders.replies import Answered
 from cloud_receiver.quarantine import Quarantine, Refused
 from cloud_receiver.received import Ledger, Owner
 from cloud_receiver.refusal import Reason
+from cloud_receiver.sales import from_gateway
+from cloud_receiver.sales.from_gateway import OrderEvent
 from cloud_receiver.verify import Verified
 from diantan_core import RecordBatch, decode_batch
 from wire.envelope import EnvelopeError, open_envelope
@@ -97,6 +99,7 @@ class _Transaction:
         self.refused: list[Refused] = []
         self.verified: list[str] = []
         self.rows: dict[Table, list[Row]] = {table: [] for table in _COLUMNS}
+        self.orders: list[OrderEvent] = []
 
     def journal(self, item: Verified) -> int:
         """Return the number of a batch's journal; the checks are told of one that is new."""
@@ -255,6 +258,10 @@ class Committer:
         for row in rows[schema.event]:
             if row[_CODE] in _CHECKED_EVENTS:
                 work.rows[schema.dirty].append((item.gateway.station, row[_TIME], row[_TIME]))
+            elif row[_CODE] == EventCode.CHARGE_ORDER:
+                sequence, meter, time_ms, _, details = row[: _CODE + 2]
+                order = (item.gateway.station, item.gateway.name, meter, journal, sequence, time_ms, details)
+                work.orders.append(OrderEvent(*order))
 
     def set_aside(self, item: Verified, detail: str, now_ms: int) -> list[Acknowledgement]:
         """Keep a message whose records the store rejects, whole and durably, and return its acknowledgement.
@@ -336,6 +343,9 @@ class Committer:
                 rows.clear()
         if noticed:
             gather(work.connection)
+        if work.orders:
+            from_gateway.take(work.connection, work.orders, work.now_ms)
+            work.orders.clear()
 
 
 def _stale(item: Heard) -> Refused:

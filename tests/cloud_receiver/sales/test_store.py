@@ -1,0 +1,84 @@
+"""Orders in the store: versions, and what is known already."""
+
+from dataclasses import replace
+
+import pytest
+from sales_support import DAY_MS, HOUR_MS, KWH, order, stored
+from sqlalchemy import Engine
+
+from cloud_receiver import database
+from cloud_receiver.sales import store
+from cloud_receiver.sales.order import CSV, GATEWAY, Order, Period
+from cloud_receiver.sales.store import Entered, Told
+
+
+def enter(engine: Engine, *told: Told | Order, source: str = CSV, now_ms: int = 5) -> Entered:
+    items = [Told(1, item) if isinstance(item, Order) else item for item in told]
+    with database.writing(engine) as connection:
+        return store.enter(connection, 1, items, source=source, made_by="x", now_ms=now_ms)
+
+
+def read(engine: Engine, first: float, end: float) -> list[str]:
+    with database.reading(engine) as connection:
+        found = store.in_force(connection, 1, DAY_MS + round(first * HOUR_MS), DAY_MS + round(end * HOUR_MS))
+    return [item.number for orders in found.values() for item in orders]
+
+
+def test_what_comes_back_is_what_was_told(engine: Engine) -> None:
+    period = Period(DAY_MS, DAY_MS + HOUR_MS, 5, 1, None, None, 7)
+    told = order(
+        amount=-5,
+        electricity_amount=1,
+        service_amount=2,
+        start_total_mwh=3,
+        end_total_mwh=4,
+        stop_reason=2,
+        connector="枪1",
+        periods=(period, replace(period, energy_mwh=6)),
+    )
+    enter(engine, told)
+    with database.reading(engine) as connection:
+        assert store.in_force(connection, 1, DAY_MS, DAY_MS + 24 * HOUR_MS) == {1: [told]}
+
+
+def test_orders_that_touch_a_span_are_those_that_overlap_it(engine: Engine) -> None:
+    enter(engine, order("a", 1, 1), order("b", 2, 1), order("c", 3, 0), order("d", 3, 1), order("e", 0, 9))
+    assert read(engine, 2, 3) == ["e", "b"]
+    assert read(engine, 3, 4) == ["e", "c", "d"]
+
+
+def test_one_number_many_times_in_one_call(engine: Engine) -> None:
+    result = enter(engine, order(kwh=1), order(kwh=1), order(kwh=2), order(kwh=3), Told(2, order(kwh=9)))
+    assert (result.new, result.known, result.changed) == (2, 1, 2)
+    assert [(row[1], row[2], row[4]) for row in stored(engine)] == [
+        (1, KWH, False),
+        (2, 2 * KWH, False),
+        (3, 3 * KWH, True),
+        (1, 9 * KWH, True),
+    ]
+    assert read(engine, 0, 24) == ["1", "1"]
+
+
+def test_what_leaves_something_out_denies_nothing(engine: Engine) -> None:
+    enter(engine, order(amount=7, periods=(Period(DAY_MS, DAY_MS, 1),)))
+    assert enter(engine, order()).known == 1
+    assert enter(engine, order(amount=8)).changed == 1
+    assert enter(engine, order(amount=8, service_amount=1)).changed == 1
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_record_that_comes_after_a_later_one_is_superseded_at_once(engine: Engine, *, together: bool) -> None:
+    told = [Told(1, order(kwh=2), 1, 20), Told(1, order(kwh=1), 1, 10), Told(1, order(kwh=3), 1, 30)]
+    for part in [told] if together else [[item] for item in told]:
+        enter(engine, *part, source=GATEWAY)
+    assert [(row[1], row[2], row[4]) for row in stored(engine)] == [
+        (1, 2 * KWH, False),
+        (2, KWH, False),
+        (3, 3 * KWH, True),
+    ]
+
+
+def test_more_than_one_statement_takes(engine: Engine) -> None:
+    told = [order(f"n{place}", place / 100) for place in range(1203)]
+    assert enter(engine, *told).new == 1203
+    assert enter(engine, *told).known == 1203

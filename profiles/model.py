@@ -57,6 +57,47 @@ class Command(Protocol):
         """Which of the standard writes it is."""
 
 
+class OrderLog(Protocol):
+    """A charger's log of its charge orders (充电订单): how many there were, and the last `rows` of them.
+
+    Orders are numbered from 1 as the charger counts them; where its counter goes no further it starts again from 0,
+    so that numbers are of [0, `wraps_at`).
+    """
+
+    @property
+    def rows(self) -> int:
+        """How many orders the charger keeps."""
+
+    @property
+    def wraps_at(self) -> int:
+        """How many orders the counter can tell apart."""
+
+    def count_block(self) -> Block:
+        """Return the request whose value `count` is the number of the newest order, 0 before the first."""
+
+    def order_blocks(self, order: int, count: int, timezone: str) -> list[Block]:
+        """Return the requests for an order while the newest is number `count`; IndexError when it is gone.
+
+        The last of them reads the counter again, as `count`: what came is of that order when it has not moved.
+        """
+
+    def order(self, values: Mapping[str, int], timezone: str) -> "LoggedOrder":
+        """Return what the values of an order's blocks say; CodecError for unusable ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOrder:
+    """A row of an order log: texts and canonical integers by standard name (profiles.points), without what is empty.
+
+    `index` is the number by which the charger counts it, where the row says that. `periods` is without the unused ones.
+    """
+
+    index: int | None
+    texts: Mapping[str, str]
+    numbers: Mapping[str, int]
+    periods: tuple[Mapping[str, int], ...] = ()
+
+
 class CodecError(ValueError):
     """Octets that hold no usable value, or a value that they can't hold."""
 
@@ -78,6 +119,7 @@ class Profile(ABC):
     points: Mapping[str, Point]
     tables: Mapping[str, object]  # what the meter keeps in rows, by standard name (profiles.points.TABLES)
     writes: Mapping[str, object]  # what can be written, by standard name (profiles.points.WRITES)
+    orders: OrderLog | None = None  # of a charger that keeps one
 
     @abstractmethod
     def plan(self, points: Iterable[Point], timezone: str) -> list[Block]:

@@ -30,6 +30,8 @@ class Quantity(Enum):
     TIME = "ms"  # since 1970-01-01T00:00:00Z
     METER_CONSTANT = "imp/kWh"
     NUMBER = "1"
+    AMOUNT = "0.0001"  # of the currency's unit
+    PRICE = "0.000001/kWh"  # likewise
 
 
 def _decades(milli: str, unit: str, kilo: str, mega: str) -> dict[str, Fraction]:
@@ -65,6 +67,8 @@ UNITS: Final[Mapping[Quantity, Mapping[str, Fraction]]] = {
     Quantity.TIME: {"ms": Fraction(1), "s": Fraction(10**3)},
     Quantity.METER_CONSTANT: {"imp/kWh": Fraction(1)},
     Quantity.NUMBER: {"1": Fraction(1)},
+    Quantity.AMOUNT: {"1": Fraction(10**4)},
+    Quantity.PRICE: {"1/kWh": Fraction(10**6)},
 }
 
 USUAL_UNITS: Final[Mapping[Quantity, str]] = {
@@ -195,3 +199,37 @@ WRITES: Final[Mapping[str, Mapping[str, StandardPoint]]] = {
     "factor_history_day": {"day": StandardPoint(Quantity.NUMBER, "回溯天数")},
 }
 """What may be written, and the fields it takes."""
+
+_START: Final = StandardPoint(Quantity.TIME, "开始时间")
+_END: Final = StandardPoint(Quantity.TIME, "结束时间")
+_ENERGY: Final = StandardPoint(Quantity.ENERGY, "电量")
+
+ORDER_TEXTS: Final[Mapping[str, str]] = {"number": "订单号", "connector": "枪"}
+ORDER_NUMBERS: Final[Mapping[str, StandardPoint]] = {
+    # Of the counter: says which order a row has, so that no other is taken for it.
+    "index": StandardPoint(Quantity.NUMBER, "序号"),
+    "start": _START,
+    "end": _END,
+    "energy": _ENERGY,
+    "start_total": StandardPoint(Quantity.ENERGY, "起示数"),
+    "end_total": StandardPoint(Quantity.ENERGY, "止示数"),
+    "amount": StandardPoint(Quantity.AMOUNT, "总金额"),
+    "electricity_amount": StandardPoint(Quantity.AMOUNT, "电费"),
+    "service_amount": StandardPoint(Quantity.AMOUNT, "服务费"),
+    "stop_reason": StandardPoint(Quantity.NUMBER, "停止原因"),
+}
+"""What an order log has of each charge order (充电订单), texts and numbers."""
+
+PERIOD_NUMBERS: Final[Mapping[str, StandardPoint]] = {
+    "start": _START,
+    "end": _END,
+    "energy": _ENERGY,
+    "price": StandardPoint(Quantity.PRICE, "电价"),
+    "service_price": StandardPoint(Quantity.PRICE, "服务费单价"),
+    "amount": StandardPoint(Quantity.AMOUNT, "电费"),
+    "service_amount": StandardPoint(Quantity.AMOUNT, "服务费"),
+}
+"""And of each tariff period (分时段) of it."""
+
+ORDER_NEEDED: Final = ("number", "start", "end", "energy")
+PERIOD_NEEDED: Final = ("start", "end", "energy")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from profiles.modbus.model import RegisterPoint, RegisterTable, RegisterWrite
+from profiles.modbus.orders import RegisterOrders
 from profiles.reader import Problems
 
 
@@ -37,6 +38,7 @@ def check_overlaps(
     points: Mapping[str, RegisterPoint],
     tables: Mapping[str, RegisterTable],
     writes: Mapping[str, RegisterWrite],
+    orders: RegisterOrders | None = None,
 ) -> None:
     """Note every two of them that share a register."""
     for function in (3, 4):
@@ -44,7 +46,18 @@ def check_overlaps(
             (f"points.{point.name}", point) for point in points.values() if point.function == function
         ]
         spans += [(f"tables.{table.name}", table) for table in tables.values() if table.function == function]
+        if orders is not None:
+            spans += [("orders", orders)] if orders.function == function else []
+            spans += [("orders.counter", orders.counter)] if orders.counter.function == function else []
         _overlaps(problems, {}, spans)
+    if orders is not None:
+        # An order may be known by nothing but the number by which it is counted.
+        cells: list[tuple[str, _Span]] = [
+            (f"orders.fields.{cell.name}", cell)
+            for cell in orders.cells
+            if not (cell.name == "number" and isinstance(cell, RegisterPoint))
+        ]
+        _overlaps(problems, {key: "offset" for key, _ in cells}, cells)
     for table in tables.values():
         columns: list[tuple[str, _Span]] = [(f"tables.{table.name}.columns.{c.name}", c) for c in table.columns]
         _overlaps(problems, {key: "offset" for key, _ in columns}, columns)

@@ -11,7 +11,8 @@ from profiles.points import COLUMNS, CUMULATIVE, POINTS, UNITS, WRITES, Quantity
 def test_every_quantity_has_units_and_its_canonical_one_is_worth_1() -> None:
     assert set(UNITS) == set(Quantity)
     for quantity, units in UNITS.items():
-        if quantity is not Quantity.POWER_FACTOR:  # 1e-6 is not a unit that a maker writes
+        # Decimal fractions are not units that a maker writes.
+        if quantity not in (Quantity.POWER_FACTOR, Quantity.AMOUNT, Quantity.PRICE):
             assert units[quantity.value] == 1
 
 

@@ -15,6 +15,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text("utf-8")
 EXAMPLES = {
     re.search(r'model = "(\w+)"', text)[1].lower(): text
     for text in re.findall(r"```toml\n(.*?)```", TEXT, flags=re.DOTALL)
+    if "[meter]" in text  # not the section of an order log alone
 }
 PROGRAMS = {"diantan-sim": "firmware_sim.cli", "diantan-agent": "agent.cli"}
 LIMIT_S = 60

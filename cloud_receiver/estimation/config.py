@@ -40,6 +40,8 @@ class Estimation(Section):
     """Standard deviation of the chargers' clocks."""
     u_factor: Annotated[Exact, Field(ge=1, le=10)] = Decimal(1)
     """Multiplies every standard uncertainty."""
+    split_halves: Flag = True
+    """Compare the two halves of every run over all windows, and widen the chargers' own u where they don't agree."""
     flag_above: Annotated[Exact, Field(gt=Decimal("0.5"), lt=1)] = Decimal("0.95")
     clear_below: Annotated[Exact, Field(gt=0, lt=Decimal("0.5"))] = Decimal("0.05")
     """Probabilities of nonconformity beyond which a charger is flagged (超差), and below which it is clear (合格)."""

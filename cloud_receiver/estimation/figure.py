@@ -29,6 +29,14 @@ def picture(found: StationResult, zone: str) -> ErrorPicture:
         if table is None
         else Completeness(table.meters, [date.fromisoformat(day) for day in table.days], table.shares),
         period=f"{local_time(found.first_ms, place)[:10]} .. {local_time(found.end_ms - 1, place)[:10]}",
-        note=f"common to all 公共部分 ±{2 * found.u_common:.2f} % (k = 2)",
+        note=f"common to all 公共部分 ±{2 * found.u_common:.2f} % (k = 2){_halves(found)}",
         zone=zone,
     )
+
+
+def _halves(found: StationResult) -> str:
+    halves = found.halves
+    if halves is None:
+        return ""
+    verdict = "agree 一致" if halves.agree else f"don't agree 不一致, own u x {halves.factor:.2f}"
+    return f"   halves 前后两半: z rms {halves.z_rms:.2f} (95 %: {halves.z_limit:.2f}), {verdict}"

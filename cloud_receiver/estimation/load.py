@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from cloud_receiver.checks.model import Context, IntervalRow
 from cloud_receiver.database import reading
+from cloud_receiver.estimation import orders
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.schema import event, interval, message
 from wire.records import ClockState, EventCode
@@ -79,8 +80,11 @@ class Reader:
 
 
 def rows_between(connection: Connection, station: int, first_ms: int, end_ms: int) -> int:
-    """Return how many intervals and events of a span are stored: no row changes, so another number is late data."""
-    count = 0
+    """Return how many intervals, events and orders of a span are stored: another number is late data.
+
+    None of their rows changes, but that an order goes out of force.
+    """
+    count = orders.count(connection, station, first_ms, end_ms)
     for table, time in ((interval, interval.c.start_ms), (event, event.c.time_ms)):
         count += connection.execute(
             select(func.count()).select_from(table).where(table.c.station == station, time >= first_ms, time < end_ms)

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import ceil, hypot, sqrt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.orders import only_orders
 from cloud_receiver.estimation.verification import Verification
 from cloud_receiver.estimation.windows import chargers_of, serves
 from cloud_receiver.registry import Meter, Role
@@ -18,6 +20,7 @@ from diantan_core import ErrorCharger, ErrorEstimator, ErrorPair
 _QUARTER_MS = 365.25 / 4 * 86_400_000
 _SQRT3 = sqrt(3)
 _SMALLEST_SD = 0.01
+_UNSTEADY_KWH = 0.05
 _NIGHT_KW = (0.0, 2.0)
 _NIGHT_FROM, _NIGHT_TO = 18 * 60, 6 * 60
 
@@ -47,6 +50,11 @@ class Setup:
     """Whether every master has a certificate that holds."""
     epochs: Mapping[int, int]
     """When what is said of a charger begins, where its meter was exchanged or adjusted in the span."""
+    sound_sd: float
+    altered_sd: float
+    """What chargers are known to be before any reading, relative."""
+    clear_below: float
+    flag_above: float
 
 
 def limit_percent(meter: Meter) -> float:
@@ -112,7 +120,7 @@ def setup(context: Context, settings: Estimation, facts: Facts, first_ms: int, e
     branch = float(loss.branch_ohm) * per_kw or None
     spread = max(float(loss.uncertainty_percent) / 100 / _SQRT3, _SMALLEST_SD)
     anchors = {number: anchor(number, context.meters[number], facts, settings, end_ms) for number in chargers}
-    tell = [
+    tell: list[dict[str, Any]] = [
         {
             "class_limit": limit_percent(meter) / 100,
             "branch_loss": branch,
@@ -127,7 +135,7 @@ def setup(context: Context, settings: Estimation, facts: Facts, first_ms: int, e
     gain, certified = _gain(context, masters, settings, facts, end_ms)
     cohort = context.station.estimation.cohort_percent
     offset = datetime.fromtimestamp(end_ms / 1000, UTC).astimezone(ZoneInfo(context.station.timezone)).utcoffset()
-    known = {
+    known: dict[str, Any] = {
         "gain": gain,
         "cohort_sd": float(settings.cohort_percent if cohort is None else cohort) / 100,
         "sound_sd": float(settings.sound_percent) / 100,
@@ -146,17 +154,25 @@ def setup(context: Context, settings: Estimation, facts: Facts, first_ms: int, e
         "flag_above": float(settings.flag_above),
         "clear_below": float(settings.clear_below),
     }
-    content = [known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced())]
+    alone = only_orders(context)
+    if alone:
+        # Steps of a small load while nobody charges: between orders that is all the noise there is.
+        known["floor_kwh"] = min(known["master_step_kwh"] / 2, _UNSTEADY_KWH)
+    content = [known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced()), alone]
     return Setup(
         first_ms,
         end_ms,
         chargers,
-        ErrorEstimator([ErrorCharger(**one) for one in tell], **known),  # type: ignore[arg-type]  # of many types
+        ErrorEstimator([ErrorCharger(**one) for one in tell], **known),
         hashlib.sha256(json.dumps(content).encode()).hexdigest(),
         {number: limit_percent(context.meters[number]) for number in chargers},
         tuple(number for number in chargers if anchors[number] is not None),
         certified,
         epochs,
+        float(known["sound_sd"]),
+        float(known["altered_sd"]),
+        float(settings.clear_below),
+        float(settings.flag_above),
     )
 
 

@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from statistics import median
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.checks.model import Context
+from cloud_receiver.estimation.completeness import Completeness
+from cloud_receiver.estimation.halves import ODD, Halves, widened
+from cloud_receiver.estimation.missing import MISSING, LeftOut, by_month
 from cloud_receiver.estimation.model import Setup
-from cloud_receiver.estimation.registers import Registers
-from cloud_receiver.estimation.windows import serves
-from diantan_core import ErrorEstimate, ErrorEstimation, day_start_ms
+from cloud_receiver.estimation.orders import only_orders
+from cloud_receiver.estimation.windows import StationWindows
+from diantan_core import ErrorEstimate, ErrorEstimation
 
 DAY_MS = 86_400_000
+LONG = "long_windows"
+"""What looks like daily readings, where windows are long since some order is open nearly always."""
 _K = 2.0
+_MAD = 1.4826
 _SUITABLE_SHARE = 3.0
 """U = 2u of at most a third of the limit (the habit of JJF 1094, recalled) is suitable for a decision."""
 
@@ -56,12 +61,23 @@ class StationFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class Completeness:
-    """Share of the registers that are known, by meter and local day."""
+class HalvesResult:
+    """What two halves of the span say of stated uncertainties; `split_ms`: where the second begins."""
 
-    meters: tuple[str, ...]
-    days: tuple[str, ...]
-    shares: tuple[tuple[float | None, ...], ...]
+    split_ms: int
+    full_ms: int
+    """Up to when the windows reach that were compared."""
+    chargers: tuple[tuple[str, int, float, float], ...]
+    """Name and number of each charger, by how much its error changed less what all have in common, and u of that."""
+    rms: float
+    z_rms: float
+    z_limit: float
+    agree: bool
+    """Whether the halves agree at the stated confidence: `z_rms` is not beyond `z_limit`."""
+    needed: float
+    """The smallest factor on u with which they would."""
+    factor: float
+    """What `u_own` of each charger was multiplied by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,11 @@ class StationResult:
     unsynchronised: int
     completeness: Completeness | None = None
     residuals: tuple[tuple[int, float], ...] = field(default=())
+    halves: HalvesResult | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    """Windows in which orders and the master don't match."""
+    spread: float | None = None
+    """Robust standard deviation of the residuals of windows in which at least 1 kWh was sold, per cent of that."""
 
     @property
     def common_mode(self) -> tuple[str, str]:
@@ -113,12 +134,12 @@ class StationResult:
         return english.rstrip(), chinese
 
     def content(self, *, series: bool = True) -> dict[str, Any]:
-        """Return it as JSON takes it; without `series` neither residuals nor completeness."""
+        """Return it as JSON takes it; without `series` what there is of every window or day is not in it."""
         result = asdict(self)
         english, chinese = self.common_mode
         result["common_mode"] = {"en": english, "zh": chinese}
         if not series:
-            del result["residuals"], result["completeness"]
+            del result["residuals"], result["completeness"], result["left_out"]
         return result
 
 
@@ -132,22 +153,41 @@ def result(
     breaks: int = 0,
     unsynchronised: int = 0,
     completeness: Completeness | None = None,
+    halves: HalvesResult | None = None,
+    left_out: tuple[LeftOut, ...] = (),
+    doubtful: bool = False,
+    spread: float | None = None,
 ) -> StationResult:
-    """Return what an estimation says, with the names of meters."""
+    """Return what an estimation says, with the names of meters, and its own u as large as halves show it to be."""
     span = estimation.span_ms or (setup.first_ms, setup.first_ms)
+    long = bool(only_orders(context))
     findings = [
-        StationFinding(name, tuple(context.name(setup.chargers[place]) for place in about), dict(numbers), blocks)
+        StationFinding(
+            LONG if long and name == "daily" else name,
+            tuple(context.name(setup.chargers[place]) for place in about),
+            dict(numbers),
+            blocks,
+        )
         for name, about, numbers, blocks in estimation.findings
     ]
     if silent:
         findings.insert(0, StationFinding("silent", tuple(context.name(number) for number in silent), {}, blocks=True))
+    findings += [
+        StationFinding(name, (), numbers, blocks=doubtful and name == MISSING)
+        for name, numbers in by_month(left_out, context.station.timezone)
+    ]
+    if halves is not None and not halves.agree:
+        numbers: dict[str, float | str] = {"z_rms": halves.z_rms, "z_limit": halves.z_limit, "factor": halves.factor}
+        odd = tuple(name for name, _, change, u in halves.chargers if abs(change) > ODD * u)
+        findings.append(StationFinding("halves", odd, numbers, blocks=False))
+    factor = 1.0 if halves is None else halves.factor
     starts, _, kwh, _, _ = estimation.residuals
     return StationResult(
         context.station.id,
         *span,
         full,
-        tuple(_charger(context, setup, one) for one in estimation.chargers),
-        tuple(_charger(context, setup, one, earlier=True) for one in estimation.earlier),
+        tuple(_charger(context, setup, one, factor, doubtful=doubtful) for one in estimation.chargers),
+        tuple(_charger(context, setup, one, factor, doubtful=doubtful, earlier=True) for one in estimation.earlier),
         tuple(findings),
         100 * estimation.u_common,
         (100 * estimation.gain[0], 100 * estimation.gain[1]),
@@ -162,24 +202,59 @@ def result(
         unsynchronised,
         completeness,
         tuple(zip(starts, kwh, strict=True)),
+        halves,
+        left_out,
+        spread,
     )
 
 
-def _charger(context: Context, setup: Setup, one: ErrorEstimate, *, earlier: bool = False) -> ChargerResult:
+def spread_of(found: StationWindows, estimation: ErrorEstimation) -> float | None:
+    """Return how far residuals scatter: 1.4826 times the median of their size, per cent of what was sold."""
+    sold = {start: sum(found.windows.energies_kwh(place)) for place, start in enumerate(found.windows.starts_ms)}
+    starts, _, kwh, _, _ = estimation.residuals
+    sizes = [abs(value) / sold[start] for start, value in zip(starts, kwh, strict=True) if sold[start] >= 1]
+    return 100 * _MAD * median(sizes) if sizes else None
+
+
+def named(context: Context, halves: Halves | None, full_ms: int) -> HalvesResult | None:
+    """Return what halves say, with the names of meters."""
+    if halves is None:
+        return None
+    return HalvesResult(
+        halves.split_ms,
+        full_ms,
+        tuple((context.name(item.meter), item.meter, item.change, item.u) for item in halves.differences),
+        halves.rms,
+        halves.z_rms,
+        halves.z_limit,
+        halves.agree,
+        halves.needed,
+        halves.factor,
+    )
+
+
+def _charger(
+    context: Context, setup: Setup, one: ErrorEstimate, factor: float, *, doubtful: bool, earlier: bool = False
+) -> ChargerResult:
     number = setup.chargers[one.charger]
     limit = setup.limits[number]
+    u, probability, decision, reason = widened(one, factor, limit / 100, (setup.clear_below, setup.flag_above))
+    if doubtful:
+        decision, reason = "undetermined", "station"
+    if reason == "daily" and only_orders(context):
+        reason = LONG
     return ChargerResult(
         context.name(number),
         number,
         limit,
         100 * one.error,
-        100 * one.u,
+        100 * u,
         100 * one.u_common,
-        100 * one.u_own,
-        one.probability,
-        one.decision,
-        one.reason,
-        _SUITABLE_SHARE * _K * 100 * one.u <= limit,
+        100 * factor * one.u_own,
+        probability,
+        decision,
+        reason,
+        _SUITABLE_SHARE * _K * 100 * u <= limit,
         one.identified,
         one.altered,
         one.active_windows,
@@ -189,34 +264,3 @@ def _charger(context: Context, setup: Setup, one: ErrorEstimate, *, earlier: boo
         number in setup.anchored and not earlier,
         None if earlier else setup.epochs.get(number),
     )
-
-
-def completeness(context: Context, registers: Registers, first_ms: int, end_ms: int) -> Completeness:
-    """Return which share of the instants of each local day each meter's register is known at."""
-    zone = context.station.timezone
-    times = range(first_ms + -first_ms % SLOT_MS, end_ms, SLOT_MS)
-    day_of = {time_ms: day_start_ms(time_ms, zone) for time_ms in times}
-    days = sorted(set(day_of.values()))
-    shares = []
-    meters = [number for number in sorted(context.balanced()) if serves(context.meters[number], first_ms, end_ms)]
-    for number in meters:
-        meter = context.meters[number]
-        known = {item.time_ms for item in registers.of(number).known}
-        counts = {day: [0, 0] for day in days}
-        for time_ms, day in day_of.items():
-            if meter.in_service(time_ms):
-                counts[day][0] += time_ms in known
-                counts[day][1] += 1
-        shares.append(tuple(found / expected if expected else None for found, expected in counts.values()))
-    return Completeness(
-        tuple(context.name(number) for number in meters), tuple(_local(day, zone) for day in days), tuple(shares)
-    )
-
-
-def _local(day_ms: int, zone: str) -> str:
-    return local_date(day_ms, zone).isoformat()
-
-
-def local_date(time_ms: int, zone: str) -> date:
-    """Return the local date of an instant."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(ZoneInfo(zone)).date()

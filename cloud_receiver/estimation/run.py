@@ -7,14 +7,17 @@ from sqlalchemy import Engine
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
-from cloud_receiver.estimation import load, verification
+from cloud_receiver.estimation import load, orders, verification
+from cloud_receiver.estimation.completeness import completeness
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.halves import compare
 from cloud_receiver.estimation.load import DAY_MS, LOOK_BACK_MS, Reader
-from cloud_receiver.estimation.model import Facts, setup
-from cloud_receiver.estimation.result import StationResult, completeness, result
-from cloud_receiver.estimation.store import State, state_of
+from cloud_receiver.estimation.missing import LeftOut, Screened, over_gaps, screen
+from cloud_receiver.estimation.model import Facts, Setup, setup
+from cloud_receiver.estimation.result import HalvesResult, StationResult, named, result, spread_of
+from cloud_receiver.estimation.store import State, halves_of, state_of
 from cloud_receiver.estimation.verification import Verification
-from cloud_receiver.estimation.windows import build
+from cloud_receiver.estimation.windows import StationWindows, build
 from diantan_core import EstimationError
 
 _FACTS_MS = 400 * DAY_MS
@@ -75,10 +78,21 @@ class Work:
         reader = Reader(self._engine, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
         self.days = len(reader)
         yield from reader.days()
-        found = build(self._context, reader.registers, made.first_ms, self._end_ms, made.chargers)
+        found = self._windows(made, reader, made.first_ms)
         yield self.days
-        estimation = made.estimator.estimate(found.windows)
+        gaps: tuple[LeftOut, ...] = ()
+        if found.orders.alone:
+            screened = screen(made.estimator, found)
+            gaps = over_gaps(self._context, reader.registers, found, screened.estimation.fixed_load_kw[0])
+        else:
+            screened = Screened(found, made.estimator.estimate(found.windows), (), doubtful=False)
+        found, estimation = screened.windows, screened.estimation
         yield self.days
+        halves: HalvesResult | None = None
+        if self._settings.split_halves:
+            compared = compare(made, found, lambda part: made.estimator.estimate(part.windows))
+            halves = named(self._context, compared, self._end_ms)
+            yield self.days
         said = result(
             self._context,
             made,
@@ -88,6 +102,10 @@ class Work:
             breaks=found.breaks,
             unsynchronised=reader.unsynchronised,
             completeness=completeness(self._context, reader.registers, made.first_ms, self._end_ms),
+            halves=halves,
+            left_out=(*screened.left_out, *gaps),
+            doubtful=screened.doubtful,
+            spread=spread_of(found, estimation),
         )
         yield self.days
         state = None
@@ -99,12 +117,22 @@ class Work:
             state = State(made.first_ms, sums.end_ms, self._end_ms, self._end_ms, made.digest, rows, sums.state)
         self.done = Done(said, state)
 
+    def _windows(self, made: Setup, reader: Reader, first_ms: int) -> StationWindows:
+        with reading(self._engine) as connection:
+            sold = orders.read(connection, self._context, first_ms, self._end_ms)
+        return build(self._context, reader.registers, first_ms, self._end_ms, made.chargers, orders=sold)
+
     def _rows(self, first_ms: int, end_ms: int) -> int:
         with reading(self._engine) as connection:
             return load.rows_between(connection, self._context.number, first_ms, end_ms)
 
     def daily(self, state: State) -> Iterator[int]:
-        """Add what came since; `done` stays None where all windows must be taken: late data, another registry."""
+        """Add what came since; `done` stays None where all windows must be taken: late data, another registry.
+
+        Likewise where chargers are known by their orders only: which windows match, all of them together say.
+        """
+        if orders.only_orders(self._context):
+            return
         made = setup(self._context, self._settings, self._facts, state.first_ms, self._end_ms)
         if made.digest != state.digest or made.first_ms != state.first_ms:
             return
@@ -113,7 +141,7 @@ class Work:
         reader = Reader(self._engine, self._context.number, state.end_ms - _SHORT_MS, self._end_ms)
         self.days = len(reader)
         yield from reader.days()
-        found = build(self._context, reader.registers, state.end_ms, self._end_ms, made.chargers)
+        found = self._windows(made, reader, state.end_ms)
         if not found.begins:
             return
         try:
@@ -121,6 +149,10 @@ class Work:
         except EstimationError:  # kept by another version of the core
             return
         sums.push(found.windows)
+        halves = None
+        if self._settings.split_halves:
+            with reading(self._engine) as connection:
+                halves = halves_of(connection, self._context)
         said = result(
             self._context,
             made,
@@ -128,6 +160,7 @@ class Work:
             full=False,
             breaks=found.breaks,
             unsynchronised=reader.unsynchronised,
+            halves=halves,
         )
         assert sums.end_ms is not None
         rows = state.rows + self._rows(state.through_ms, self._end_ms)

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from cloud_receiver.checks.model import STATION
-from cloud_receiver.estimation.result import StationResult
+from cloud_receiver.checks.model import STATION, Context
+from cloud_receiver.estimation.result import HalvesResult, StationResult
 from cloud_receiver.schema import error_estimate, error_state
 
 
@@ -61,6 +61,20 @@ def keep(connection: Connection, station: int, found: StationResult, made_ms: in
     nothing = {"error": None, "u": None, "probability": None, "decision": None}
     rows.append({"meter": STATION, **nothing, "content": json.dumps(about, ensure_ascii=False, allow_nan=False)})
     connection.execute(insert(error_estimate), [key | {"first_ms": found.first_ms} | row for row in rows])
+
+
+def halves_of(connection: Connection, context: Context) -> HalvesResult | None:
+    """Return what the halves of the last run over all windows said; a run of a day carries it on."""
+    content = connection.execute(
+        select(error_estimate.c.content)
+        .where(error_estimate.c.station == context.number, error_estimate.c.meter == STATION)
+        .order_by(error_estimate.c.end_ms.desc(), error_estimate.c.made_ms.desc())
+        .limit(1)
+    ).scalar()
+    found = json.loads(content or "{}").get("halves")
+    if found is None:
+        return None
+    return HalvesResult(**found | {"chargers": tuple(tuple(one) for one in found["chargers"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ def report(found: StationResult, zone: ZoneInfo) -> str:
     if found.earlier:
         lines += ["", "before the exchange or adjustment 换表或调整之前"]
         lines += aligned([_HEAD, *(_row(one) for one in found.earlier)], right={1, 2, 3, 4, 5, 6, 8, 9})
+    lines += _fit(found, zone)
     if found.findings:
         lines += ["", "findings 发现"]
     for item in found.findings:
@@ -67,6 +68,25 @@ def _row(one: ChargerResult) -> tuple[str, ...]:
         f"{one.energy_kwh:.1f}",
         (both(REASONS, one.reason) if one.reason else "") + suitable,
     )
+
+
+def _fit(found: StationResult, zone: ZoneInfo) -> list[str]:
+    halves = found.halves
+    lines = (
+        []
+        if found.spread is None
+        else ["", f"residuals 残差: robust sd {found.spread:.3f} % of what was sold 占售电量"]
+    )
+    if halves is None:
+        return lines
+    verdict = "agree 一致" if halves.agree else f"don't agree 不一致: own u x {halves.factor:.2f}"
+    return [
+        *(lines or [""]),
+        (
+            f"halves 前后两半 (from {local_time(halves.split_ms, zone)} 起): {len(halves.chargers)} chargers 桩, "
+            f"rms {halves.rms:.3f} %, z rms {halves.z_rms:.2f} (95 %: {halves.z_limit:.2f}), {verdict}"
+        ),
+    ]
 
 
 def _numbers(numbers: Mapping[str, float | str]) -> str:

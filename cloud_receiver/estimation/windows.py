@@ -3,16 +3,18 @@
 A window lies between two instants at which the registers of all meters in service are known. Where one is not, the
 window becomes longer; where a register began anew, no window reaches across. A register that stands the same after a
 gap as before it has stood there all the time, since it never goes back: this is known, and nothing else is filled in.
+A charger without a register is known where none of its orders is open.
 """
 
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isnan, nan
 
 from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.estimation.orders import Orders
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.registry import Meter, Role
 from diantan_core import ErrorWindows
@@ -32,12 +34,37 @@ class StationWindows:
     """How often a register of any of them began anew."""
     begins: bool
     """Whether the registers of all are known where the span begins."""
+    orders: Orders
 
     @property
     def end_ms(self) -> int | None:
         """Return when the last window ends."""
         ends = self.windows.ends_ms
         return ends[-1] if ends else None
+
+    def part(self, places: Sequence[int]) -> "StationWindows":
+        """Return some of the windows, by their places in rising order."""
+        starts, ends, master = self.windows.starts_ms, self.windows.ends_ms, self.windows.master_kwh
+        result = ErrorWindows.from_energies([], [], [[] for _ in self.chargers])
+        runs: list[list[int]] = []
+        for place in places:
+            if runs and ends[runs[-1][-1]] == starts[place]:
+                runs[-1].append(place)
+            else:
+                runs.append([place])
+        for run in runs:
+            rows = [self.windows.energies_kwh(place) for place in run]
+            given, told = self.orders.sessions(self.chargers, (starts[run[0]], ends[run[-1]]))
+            result.append(
+                ErrorWindows.from_energies(
+                    [*(starts[place] for place in run), ends[run[-1]]],
+                    [master[place] for place in run],
+                    [list(column) for column in zip(*rows, strict=True)],
+                    sessions_ms=given,
+                    told_ms=told,
+                )
+            )
+        return replace(self, windows=result)
 
 
 def serves(meter: Meter, first_ms: int, end_ms: int) -> bool:
@@ -58,8 +85,17 @@ def chargers_of(context: Context, first_ms: int, end_ms: int) -> tuple[int, ...]
     )
 
 
+_NO_ORDERS = Orders()
+
+
 def build(
-    context: Context, registers: Registers, first_ms: int, end_ms: int, chargers: tuple[int, ...]
+    context: Context,
+    registers: Registers,
+    first_ms: int,
+    end_ms: int,
+    chargers: tuple[int, ...],
+    *,
+    orders: Orders = _NO_ORDERS,
 ) -> StationWindows:
     """Return the windows between aligned instants of [first, end]; `chargers`: of `chargers_of` the whole span."""
     times = list(range(first_ms + -first_ms % SLOT_MS, end_ms + 1, SLOT_MS))
@@ -69,7 +105,12 @@ def build(
         if meter.role is not Role.CHARGER and serves(meter, first_ms, end_ms)
     ]
     meters = (*chargers, *others)
-    columns = {number: _column(registers, number, times) for number in meters}
+    columns = {
+        number: orders.column(number, times)
+        if number in orders.alone
+        else _column(registers, number, times, context.meters[number].interval_s * 1000)
+        for number in meters
+    }
     silent = tuple(number for number in meters if times and not any(value is not None for value in columns[number]))
     starts, broken = _runs(context, registers, meters, times)
     windows = ErrorWindows.from_energies([], [], [[] for _ in chargers])
@@ -80,12 +121,18 @@ def build(
         part = {number: column[first:last] for number, column in columns.items()}
         run = _run(context, part, chargers, others, times[first:last])
         if not all(map(isnan, run[1])):
-            windows.append(ErrorWindows.from_registers(*run))
-    return StationWindows(windows, chargers, silent, broken, begins)
+            given, told = orders.sessions(chargers, (times[first], times[last - 1]))
+            windows.append(ErrorWindows.from_registers(*run, sessions_ms=given, told_ms=told))
+    return StationWindows(windows, chargers, silent, broken, begins, orders)
 
 
-def _column(registers: Registers, number: int, times: Sequence[int]) -> list[int | None]:
-    """Return a meter's net register in mWh at each time, None where it is not known."""
+def _column(registers: Registers, number: int, times: Sequence[int], interval_ms: int) -> list[int | None]:
+    """Return a meter's net register in mWh at each time, None where it is not known.
+
+    One that stands still is known where it would have been read: a coarse one stands still for most of every hour, and
+    what was counted then comes at its end.
+    """
+    every = max(interval_ms // SLOT_MS, 1)
     column: list[int | None] = [None] * len(times)
     if not times:
         return column
@@ -96,8 +143,8 @@ def _column(registers: Registers, number: int, times: Sequence[int]) -> list[int
             last = known[place + 1].time_ms
         if last < times[0]:
             continue
-        low, high = (max(time_ms, times[0]) - times[0] for time_ms in (item.time_ms, last))
-        for row in range(-(-low // SLOT_MS), min(high // SLOT_MS, len(times) - 1) + 1):
+        first, end = (item.time_ms - times[0]) // SLOT_MS, min((last - times[0]) // SLOT_MS, len(times) - 1)
+        for row in range(first if first >= 0 else first % every, end + 1, every):
             column[row] = item.net_mwh
     return column
 

@@ -23,6 +23,8 @@ REASONS: Final = {
     "conversion": ("efficiency not known well enough", "转换效率未知"),
     "common_mode": ("what all have in common", "公共误差过大"),
     "near_limit": ("near the limit", "接近限值"),
+    "halves": ("the halves don't agree", "前后两半不一致"),
+    "long_windows": ("some order is open nearly always", "几乎总有订单未结束"),
 }
 
 FINDINGS: Final = {
@@ -37,6 +39,10 @@ FINDINGS: Final = {
     "implausible": ("implausible charger", "充电桩结果不可信"),
     "offset": ("clock far off", "时钟偏差过大"),
     "clock_shift": ("clock shifted", "时钟跳变"),
+    "missing_orders": ("orders missing", "缺少订单"),
+    "orders_elsewhere": ("more sold than the master counted", "订单电量多于总表"),
+    "long_windows": ("windows are long: some order is open nearly always", "时段过长：几乎总有订单未结束"),
+    "halves": ("the halves of the span don't agree", "前后两半不一致"),
     "swapped": ("chargers swapped", "充电桩互换"),
     "outside_sessions": ("energy outside sessions", "会话外电量"),
     "generation": ("generation or storage behind the master", "总表后有发电或储能"),

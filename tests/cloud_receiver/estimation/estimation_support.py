@@ -27,6 +27,7 @@ def rows_of(
     errors: Sequence[float] = ERRORS,
     change: tuple[int, int, float] | None = None,
     begin_ms: int = DAY,
+    share: float = 0.08,
 ) -> list[IntervalRow]:
     """Return intervals of chargers, and last of the master; `change`: (charger, slot, its error from then on)."""
     dice = random.Random(seed)
@@ -40,7 +41,7 @@ def rows_of(
             now[change[0]] = change[2]
         totals[-1] += 0.125
         for place, error in enumerate(now):
-            if not left[place] and dice.random() < 0.08:
+            if not left[place] and dice.random() < share:
                 left[place], kw[place] = dice.randint(2, 4), dice.uniform(25, 58)
             if left[place]:
                 left[place] -= 1

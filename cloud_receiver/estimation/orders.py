@@ -1,0 +1,148 @@
+"""Chargers that are known by their orders (订单) only, and what orders tell of the sessions of others.
+
+Such a charger has no register. Between its orders it sells nothing, so what all orders up to then came to stands for
+one at every instant at which none is open. An order is open as long as the vehicle is plugged in, if that is what its
+times say: when it took its energy need not be known.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+
+from cloud_receiver.checks.model import Context
+from cloud_receiver.registry import Role
+from cloud_receiver.schema import charge_order
+
+Span = tuple[int, int]
+_MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerOrders:
+    """The orders of one charger. `open`: when one was, clocks and cut-off seconds allowed for; rising, apart."""
+
+    open: Sequence[Span]
+    totals_mwh: Sequence[int]
+    """What all orders came to, at the end of each span."""
+    sessions: Sequence[Span]
+
+    def total_mwh(self, time_ms: int) -> int | None:
+        """Return what its orders came to until an instant; None where one is open."""
+        place = bisect_left(self.open, time_ms, key=lambda span: span[0])
+        if place and self.open[place - 1][1] > time_ms:
+            return None
+        return self.totals_mwh[place - 1] if place else 0
+
+
+def charger_orders(orders: Sequence[tuple[int, int, int]], margin_ms: int) -> ChargerOrders:
+    """Return a charger's orders (start, end, energy in mWh) as one series; those that overlap are one.
+
+    Where all times are whole minutes, their seconds were cut off.
+    """
+    cut_ms = _MINUTE_MS if all(not time % _MINUTE_MS for start, end, _ in orders for time in (start, end)) else 0
+    spans: list[Span] = []
+    totals: list[int] = []
+    sessions: list[Span] = []
+    total = 0
+    for start, end, energy in sorted(orders):
+        total += energy
+        first, last = start - margin_ms, end + cut_ms + margin_ms
+        if spans and first < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(last, spans[-1][1]))
+            totals[-1] = total
+        else:
+            spans.append((first, last))
+            totals.append(total)
+        if sessions and start <= sessions[-1][1]:
+            sessions[-1] = (sessions[-1][0], max(end, sessions[-1][1]))
+        elif end > start:
+            sessions.append((start, end))
+    return ChargerOrders(spans, totals, sessions)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The orders of a station's chargers, by meter."""
+
+    alone: Mapping[int, ChargerOrders] = field(default_factory=dict)
+    """Of chargers that nothing else is known of."""
+    beside: Mapping[int, ChargerOrders] = field(default_factory=dict)
+    """Of chargers with registers."""
+    known: Span = (0, 0)
+    """From the first order that the centre has of those to the last: before and after, orders may be missing."""
+
+    def column(self, number: int, times: Sequence[int]) -> list[int | None]:
+        """Return what a charger's orders came to at each time, in mWh; None where it is not known."""
+        found = self.alone[number]
+        first_ms, last_ms = self.known
+        return [found.total_mwh(time_ms) if first_ms <= time_ms <= last_ms else None for time_ms in times]
+
+    def sessions(self, chargers: Sequence[int], span: Span) -> tuple[list[list[Span] | None], list[list[Span] | None]]:
+        """Return by charger its sessions in a span (None: nobody tells), and where all of them are told (None: always).
+
+        Those of a charger with registers are right, and others may be missing.
+        """
+        given: list[list[Span] | None] = []
+        told: list[list[Span] | None] = []
+        for number in chargers:
+            found = self.alone.get(number) or self.beside.get(number)
+            given.append(None if found is None else _within(found.sessions, span))
+            told.append([] if number in self.beside else None)
+        return given, told
+
+
+def _within(sessions: Sequence[Span], span: Span) -> list[Span]:
+    first = bisect_right(sessions, span[0], key=lambda one: one[1])
+    return list(sessions[first : bisect_left(sessions, span[1], key=lambda one: one[0])])
+
+
+def only_orders(context: Context) -> list[int]:
+    """Return the chargers that are known by their orders only."""
+    return [number for number in context.numbers(Role.CHARGER) if context.meters[number].only_orders]
+
+
+def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -> Orders:
+    """Return the orders in force that overlap a span."""
+    table = charge_order
+    rows = connection.execute(
+        select(table.c.meter, table.c.start_ms, table.c.end_ms, table.c.energy_mwh).where(
+            table.c.station == context.number,
+            table.c.superseded_ms.is_(None),
+            table.c.end_ms >= first_ms,
+            table.c.start_ms < end_ms,
+        )
+    )
+    by_meter: dict[int, list[tuple[int, int, int]]] = {}
+    for row in rows:
+        by_meter.setdefault(row.meter, []).append((row.start_ms, row.end_ms, row.energy_mwh))
+    alone = only_orders(context)
+    margin_ms = int(context.station.time_uncertainty_s * 1000)
+    beside = {number: found for number, found in by_meter.items() if number not in alone}
+    return Orders(
+        {number: charger_orders(by_meter.get(number, []), margin_ms) for number in alone},
+        {number: charger_orders(found, margin_ms) for number, found in beside.items()},
+        _known(connection, context, alone),
+    )
+
+
+def _known(connection: Connection, context: Context, alone: Sequence[int]) -> Span:
+    table = charge_order
+    row = connection.execute(
+        select(func.min(table.c.start_ms), func.max(table.c.end_ms)).where(
+            table.c.station == context.number, table.c.superseded_ms.is_(None), table.c.meter.in_(alone)
+        )
+    ).one()
+    return (0, -1) if row[0] is None else (row[0], row[1])
+
+
+def count(connection: Connection, station: int, first_ms: int, end_ms: int) -> int:
+    """Return how many versions of orders that began in a span are stored, those taken out of force counted twice."""
+    table = charge_order
+    row = connection.execute(
+        select(func.count(), func.count(table.c.superseded_ms)).where(
+            table.c.station == station, table.c.start_ms >= first_ms, table.c.start_ms < end_ms
+        )
+    ).one()
+    return int(row[0] + row[1])

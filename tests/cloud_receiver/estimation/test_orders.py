@@ -1,0 +1,149 @@
+"""Estimates of chargers that are known by their orders only, or partly."""
+
+from collections.abc import Sequence
+
+import pytest
+from estimation_support import DAY, ERRORS, LENGTH, Site
+from orders_support import Sold, prepared, store_orders
+from sqlalchemy import update
+
+from cloud_receiver import database
+from cloud_receiver.estimation import store
+from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.orders import ChargerOrders, Orders, charger_orders, read
+from cloud_receiver.estimation.result import StationResult
+from cloud_receiver.estimation.run import estimate, nightly
+from cloud_receiver.schema import charge_order
+
+DAYS = 30
+SETTINGS = Estimation(days=DAYS)
+END = DAY + DAYS * LENGTH
+
+
+def said(site: Site, first_ms: int = DAY, end_ms: int = END) -> StationResult:
+    return estimate(site.engine, site.context(), SETTINGS, first_ms, end_ms).result
+
+
+def decisions(found: StationResult) -> dict[str, str]:
+    return {one.meter: one.decision for one in found.chargers}
+
+
+def test_a_charger_is_known_where_no_order_is_open() -> None:
+    found = charger_orders([(7_001, 9_001, 5), (1_001, 4_001, 2)], 500)
+    assert [found.total_mwh(time) for time in (0, 501, 502, 4_500, 4_501, 6_501, 6_502, 9_501)] == [
+        *(0, 0, None, None, 2, 2),
+        *(None, 7),
+    ]
+    assert found.sessions == [(1_001, 4_001), (7_001, 9_001)]
+
+
+def test_orders_that_overlap_are_one() -> None:
+    found = charger_orders([(1_000, 4_001, 2), (3_000, 6_000, 3), (8_000, 8_000, 4)], 0)
+    assert found == ChargerOrders([(1_000, 6_000), (8_000, 8_000)], [5, 9], [(1_000, 6_000)])
+
+
+def test_seconds_that_were_cut_off_are_allowed_for() -> None:
+    cut = charger_orders([(60_000, 120_000, 2)], 0)
+    assert [cut.total_mwh(time) for time in (60_000, 120_000, 179_999, 180_000)] == [0, None, None, 2]
+    exact = charger_orders([(60_000, 120_001, 2)], 0)
+    assert exact.total_mwh(120_001) == 2
+
+
+def test_nothing_is_known_before_the_first_order_and_after_the_last() -> None:
+    orders = Orders({1: charger_orders([(10, 20, 5)], 0)}, known=(10, 30))
+    assert orders.column(1, [5, 10, 15, 20, 30, 31]) == [None, 0, None, 5, 5, None]
+
+
+@pytest.mark.parametrize("by_hour", [False, True])
+def test_the_altered_charger_is_found_from_orders_alone(site: Site, *, by_hour: bool) -> None:
+    store_orders(site, prepared(site, 0, 1, 2, days=DAYS, by_hour=by_hour))
+    found = said(site)
+    assert decisions(found) == {"C01": "clear", "C02": "flag", "C03": "clear"}
+    for one, error in zip(found.chargers, ERRORS, strict=True):
+        assert abs(one.error - 100 * error) < 3 * one.u
+    assert found.left_out == ()
+    assert found.spread is not None
+    assert found.spread < 0.5
+    assert found.completeness is not None
+    assert (found.completeness.meters, {share for row in found.completeness.shares for share in row}) == (
+        ("G",),
+        {1.0},
+    )
+
+
+def test_a_window_has_what_the_orders_in_it_came_to(site: Site) -> None:
+    orders = prepared(site, 0, 1, 2, days=DAYS)
+    store_orders(site, orders)
+    found = said(site)
+    assert found.energy_kwh == pytest.approx(
+        sum(one.energy_mwh for one in orders if found.first_ms <= one.start_ms and one.end_ms <= found.end_ms) / 1e6
+    )
+    assert 0.9 < found.energy_kwh / (sum(one.energy_mwh for one in orders) / 1e6) <= 1
+
+
+def test_registers_and_orders_go_together(site: Site) -> None:
+    orders = prepared(site, 1, days=DAYS)
+    store_orders(site, [one for one in orders if one.charger == 1])
+    found = said(site)
+    assert decisions(found) == {"C01": "clear", "C02": "flag", "C03": "clear"}
+    assert abs(found.chargers[1].error - 100 * ERRORS[1]) < 3 * found.chargers[1].u
+    assert found.windows > 1000
+
+
+def test_orders_tell_the_sessions_of_chargers_with_registers(site: Site) -> None:
+    orders = prepared(site, days=DAYS)
+    store_orders(site, orders)
+    with database.reading(site.engine) as connection:
+        sold = read(connection, site.context(), DAY, END)
+    numbers = site.numbers()[:-1]
+    given, told = sold.sessions(numbers, (DAY, END))
+    assert [len(one or ()) for one in given] == [sum(one.charger == place for one in orders) for place in range(3)]
+    assert told == [[], [], []]
+    assert decisions(said(site)) == {"C01": "clear", "C02": "flag", "C03": "clear"}
+
+
+def test_without_any_order_nobody_is_judged(site: Site) -> None:
+    prepared(site, 0, 1, 2, days=DAYS)
+    found = said(site)
+    assert (found.findings[0].name, found.findings[0].meters) == ("silent", ("C01", "C02", "C03"))
+    assert set(decisions(found).values()) == {"undetermined"}
+
+
+def nights(site: Site, *through: int) -> list[StationResult]:
+    done = []
+    for through_ms in through:
+        for item in nightly(site.engine, site.context(), SETTINGS, through_ms, site.numbers()[1:2]):
+            if item is not None:
+                done.append(item.result)
+                assert item.state is not None
+                with database.writing(site.engine) as connection:
+                    store.keep_state(connection, site.context().number, item.state)
+    return done
+
+
+def test_every_night_of_orders_takes_all_windows(site: Site) -> None:
+    store_orders(site, prepared(site, 0, 1, 2, days=DAYS))
+    found = nights(site, END - LENGTH, END, END)
+    assert [item.full for item in found] == [True, True]
+
+
+def changed(orders: Sequence[Sold]) -> Sold:
+    return next(one for one in orders if one.start_ms > DAY + 3 * LENGTH)
+
+
+@pytest.mark.parametrize("late", ["none", "order", "withdrawal"])
+def test_a_late_order_makes_the_night_take_all_windows(site: Site, late: str) -> None:
+    orders = prepared(site, days=DAYS)
+    one = changed(orders)
+    store_orders(site, [item for item in orders if item != one or late != "order"])
+    nights(site, END - LENGTH)
+    if late == "order":
+        store_orders(site, [one], first=len(orders))
+    elif late == "withdrawal":
+        with database.writing(site.engine) as connection:
+            connection.execute(
+                update(charge_order).where(charge_order.c.start_ms == one.start_ms).values(superseded_ms=1)
+            )
+    [last] = nights(site, END)
+    assert last.full == (late != "none")
+    assert (last.windows, decisions(last)["C02"]) == (DAYS * 96, "flag")

@@ -6,12 +6,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from cloud_receiver.checks.model import SLOT_MS, covered_ms
+from cloud_receiver.checks.model import SLOT_MS
 from cloud_receiver.validation import estimates, methods
 from cloud_receiver.validation.catalogue import Judgement
 from cloud_receiver.validation.estimates import Edit, Estimate, EstimateError, State
 from cloud_receiver.validation.model import Verdict, Window
 from cloud_receiver.validation.proposal import Proposer
+from cloud_receiver.validation.rules import amounts, times
 
 PROGRAM: Final = "diantan "
 """What the author of the program's own estimates begins with; no person's name may."""
@@ -49,11 +50,17 @@ def _reason(edit: Edit) -> str:
 
 
 def failed_slots(judgements: Iterable[Judgement]) -> dict[int, list[int]]:
-    """Return by meter the slots that one of the rules in FAILING has failed."""
+    """Return by meter the slots whose readings one of the rules in FAILING has failed."""
     result: dict[int, list[int]] = {}
     for item in judgements:
         if item.rule.name in FAILING and item.outcome.verdict is Verdict.FAILED:
-            result.setdefault(item.meter, []).extend(item.outcome.starts)
+            times_ms = [
+                time
+                for detail in item.outcome.details
+                if amounts.GAP not in detail and isinstance(time := detail.get("start_ms"), int)
+            ]
+            if times_ms:
+                result.setdefault(item.meter, []).extend(time - time % SLOT_MS for time in times_ms)
     return {meter: sorted(set(starts)) for meter, starts in result.items()}
 
 
@@ -64,11 +71,10 @@ def heal(connection: Connection, window: Window, failed: dict[int, list[int]], n
         # Superseded ones too: they would come back into force.
         if item.state not in {State.IN_FORCE, State.SUPERSEDED}:
             continue
-        rows = window.kept[item.part.slot_ms].get(item.meter, [])
         if item.replaces:
             done = item.made_by.startswith(PROGRAM) and item.part.slot_ms not in failed.get(item.meter, ())
         else:
-            done = covered_ms(rows) == SLOT_MS
+            done = times.uncovered_ms(window, item.meter, item.part.slot_ms) <= 0
         if done:
             over.append(item)
     return estimates.heal(connection, window.context.number, over, by=author(), now_ms=now_ms)
@@ -79,15 +85,16 @@ def _asked(
 ) -> list[Edit | str]:
     """Return what is to be estimated of a meter, or why it can't be; what a person has estimated stays as it is."""
     decided = _decided(mine)
-    due = [
-        slot.start_ms
-        for slot in window.serving(meter)
-        if slot.past_deadline and slot.expected and slot.start_ms not in decided
-    ]
+    due = [slot.start_ms for slot in times.due_slots(window, meter) if slot.start_ms not in decided]
+    until = times.service_end_ms(window, meter)
+    rows = [*(row for row in window.before if row.meter == meter), *window.rows(meter)]
     result: list[Edit | str] = []
-    for first_ms, end_ms in methods.gaps(window.rows(meter), due):
+    for first_ms, end_ms in methods.gaps(methods.covered(rows, window.period_ms(meter)), due):
+        last_ms = end_ms if until is None else min(end_ms, until)
+        if first_ms >= last_ms:
+            continue
         try:
-            result.append(proposer.gap(meter, first_ms, end_ms))
+            result.append(proposer.gap(meter, first_ms, last_ms))
         except EstimateError as error:
             result.append(str(error))
     waiting = [start for start in failed if start not in decided]

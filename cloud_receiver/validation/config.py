@@ -50,6 +50,15 @@ class Spike(Section):
     """Slots with energy that must be known before one is called a spike."""
 
 
+class Decreasing(Section):
+    """Negative or decreasing (示数倒走)."""
+
+    minimum_slots: Count = 4
+    """Slots with reverse energy that close the balance with the other sign only."""
+    closed_percent: Annotated[Exact, Field(gt=0, le=100)] = Decimal(80)
+    """Of the slots with reverse energy that don't balance."""
+
+
 class Zero(Section):
     """Zero while the station shows load (有负荷零电量)."""
 
@@ -59,6 +68,8 @@ class Zero(Section):
     """Of the grid side's energy: less may be an error of a meter that counts."""
     floor_percent: Percent = Decimal(1)
     """Of the meter's rated power: less is no load of its kind."""
+    usual_percent: Percent = Decimal(50)
+    """Of a load: what the station took at the same time of most days before is its own, not that of a meter."""
 
 
 class Prolonged(Section):
@@ -90,7 +101,7 @@ class Multiplier(Section):
     """How near a ratio must be to one of these."""
     beyond: Above1 = Decimal(4)
     """A meter is off against the balance from this ratio on, up or down."""
-    minimum_slots: Count = 4
+    minimum_slots: Annotated[Whole, Field(ge=2, le=100_000)] = 4
     """Slots with energy that the ratio is formed of."""
 
 
@@ -129,6 +140,7 @@ class Validation(Section):
     high: High = High()
     low: Low = Low()
     spike: Spike = Spike()
+    decreasing: Decreasing = Decreasing()
     zero: Zero = Zero()
     prolonged_estimation: Prolonged = Prolonged()
     multiplier: Multiplier = Multiplier()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select, update
 from cloud_receiver.checks.day import Draft
 from cloud_receiver.checks.model import Context, Severity
 from cloud_receiver.schema import finding
-from cloud_receiver.validation import automatic, estimates, load
+from cloud_receiver.validation import automatic, load
 from cloud_receiver.validation.catalogue import RULES, Judgement, judge
 from cloud_receiver.validation.config import Validation
 from cloud_receiver.validation.model import Verdict
@@ -61,7 +61,7 @@ def findings(
         refused = automatic.refresh(connection, window, proposer, judgements, now_ms)
     else:
         automatic.heal(connection, window, automatic.failed_slots(judgements), now_ms)
-    now_estimated = replace(window, estimated=estimates.slots_in_force(connection, context.number, *span))
+    now_estimated = replace(window, estimated=load.estimated(connection, context.number, span, settings.history_days))
     judgements += judge(now_estimated, settings, [rule for rule in rules if rule.name in _AFTER])
     drafts = [draft for item in judgements if (draft := _draft(item, span[0], refused)) is not None]
     _tell_changes(connection, context, span[0], drafts, now_ms)

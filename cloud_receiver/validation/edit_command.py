@@ -20,6 +20,7 @@ from cloud_receiver.validation.automatic import PROGRAM
 from cloud_receiver.validation.command import opened, slots_between
 from cloud_receiver.validation.estimates import Edit, Estimate, EstimateError, Part, State
 from cloud_receiver.validation.methods import Method
+from cloud_receiver.validation.model import period_ms
 from cloud_receiver.validation.proposal import LONGEST_MS, Proposer
 from wire.domain import MAX_AMOUNT, MAX_TIME_MS
 
@@ -133,8 +134,11 @@ def _proposed(
     method = None if options.method == "auto" else Method(options.method)
     if (method is Method.VALUE) != (options.value_kwh is not None):
         raise EstimateError("--value-kwh goes with --method value, and is needed there")
-    rows = load.rows_of(connection, proposer.context.number, meter, [(wanted[0], wanted[-1] + SLOT_MS)])
-    gaps = [(wanted[0], wanted[-1] + SLOT_MS)] if options.replace else methods.gaps(rows, wanted)
+    period = period_ms(proposer.context.meters[meter])
+    reach = wanted[0] - wanted[0] % period, wanted[-1] + SLOT_MS
+    rows = load.rows_of(connection, proposer.context.number, meter, [reach])
+    spans = methods.covered(rows, period)
+    gaps = [(wanted[0], wanted[-1] + SLOT_MS)] if options.replace else methods.gaps(spans, wanted)
     if not gaps:
         raise EstimateError(f"meter {options.meter}: no interval is missing there; --replace estimates beside readings")
     if method is Method.VALUE:

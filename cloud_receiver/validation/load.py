@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import BigInteger, Connection, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, select
 
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.freezes import FreezeRow
@@ -16,6 +16,10 @@ from wire.records import EventCode, FreezeSource, Quality
 DAY_MS = 86_400_000
 _MOST_RECORDS = 16_384
 """No message has more, so that one whose first sequence lies further back covers none of what is looked for."""
+_MOST_MWH = 2**42
+"""What an interval counts at most for in the history, 4 GWh: the sum of a slot's must not leave 64 bits."""
+_PERIOD_MS = 3_600_000
+"""An interval is at most that long (cloud_receiver.registry.Meter.interval_s)."""
 _CODES = (
     *(EventCode.ROLLOVER, EventCode.RESET, EventCode.EXCHANGE, EventCode.JUMP, EventCode.GAP, EventCode.TIME_BACK),
     *(EventCode.CLOCK_STEPPED, EventCode.METER_CLOCK_OFF, EventCode.METER_CLOCK_RIGHT),
@@ -40,29 +44,54 @@ def window(
     """
     first_ms, end_ms = span
     slots = checks_load.slots(connection, context, range(first_ms, end_ms, SLOT_MS), begin_ms, deadline_ms)
-    past_ms = first_ms - history_days * DAY_MS
+    past_ms = first_ms - max(1, history_days) * DAY_MS
     return Window(
         context,
         first_ms,
         end_ms,
         slots,
-        history(connection, context.number, past_ms, first_ms) if history_days else {},
+        history(connection, context.number, first_ms - history_days * DAY_MS, first_ms) if history_days else {},
         _own_freezes(connection, context.number, past_ms, end_ms),
-        events(connection, context.number, past_ms, end_ms),
+        [
+            *(_clock_events(connection, context.number, past_ms) if history_days else ()),
+            *events(connection, context.number, past_ms, end_ms),
+        ],
         _messages(connection, slots),
         _offsets(connection, context.number) if now_ms is not None and now_ms < end_ms + DAY_MS else {},
-        estimates.slots_in_force(connection, context.number, first_ms, end_ms),
+        estimated(connection, context.number, span, history_days),
         coverage_factor,
+        _last(connection, context.number, past_ms, first_ms),
+        _unmeasured(connection, context.number, past_ms, first_ms),
     )
 
 
+def estimated(
+    connection: Connection, station: int, span: tuple[int, int], history_days: int
+) -> dict[int, frozenset[int]]:
+    """Return by meter the slots of a span and of the days before it for which an estimate is in force."""
+    return estimates.slots_in_force(connection, station, span[0] - max(1, history_days) * DAY_MS, span[1])
+
+
+def _slot() -> ColumnElement[int]:
+    # No parameter: PostgreSQL takes two of them for different expressions, and rows are grouped by this one.
+    return interval.c.start_ms - interval.c.start_ms % literal_column(str(SLOT_MS), BigInteger)
+
+
 def history(connection: Connection, station: int, first_ms: int, end_ms: int) -> dict[int, dict[int, int]]:
-    """Return forward energies in mWh by meter and slot, those without energy left out."""
-    # No parameter: PostgreSQL takes two of them for different expressions, and the rows are grouped by this one.
-    start = interval.c.start_ms - interval.c.start_ms % literal_column(str(SLOT_MS), BigInteger)
-    energy = func.sum(interval.c.forward_mwh)
+    """Return forward energies in mWh by meter and slot, those without energy left out.
+
+    That of an interval of several slots is shared evenly. Energies that can't be are cut: they are compared only.
+    """
+    start = _slot()
+    energy = func.sum(case((interval.c.forward_mwh > _MOST_MWH, _MOST_MWH), else_=interval.c.forward_mwh))
     rows = connection.execute(
-        select(interval.c.meter, start.label("slot"), interval.c.journal, energy.label("energy"))
+        select(
+            interval.c.meter,
+            start.label("slot"),
+            interval.c.journal,
+            energy.label("energy"),
+            func.max(interval.c.duration_ms).label("longest"),
+        )
         .where(
             interval.c.station == station,
             interval.c.start_ms >= first_ms,
@@ -75,9 +104,47 @@ def history(connection: Connection, station: int, first_ms: int, end_ms: int) ->
     result: dict[int, dict[int, int]] = {}
     for row in rows:
         found = result.setdefault(row.meter, {})
-        # Of two journals with the same time one counts.
-        found[row.slot] = max(found.get(row.slot, 0), int(row.energy))
+        slots = max(1, min(row.longest, _PERIOD_MS) // SLOT_MS)
+        for slot in range(row.slot, min(row.slot + slots * SLOT_MS, end_ms), SLOT_MS):
+            # Of two journals with the same time one counts.
+            found[slot] = max(found.get(slot, 0), int(row.energy) // slots)
     return result
+
+
+def _last(connection: Connection, station: int, first_ms: int, end_ms: int) -> list[IntervalRow]:
+    """Return the last interval of each meter and journal that begins in [first, end)."""
+    last = (
+        select(interval.c.meter, interval.c.journal, func.max(interval.c.start_ms).label("start_ms"))
+        .where(interval.c.station == station, interval.c.start_ms >= first_ms, interval.c.start_ms < end_ms)
+        .group_by(interval.c.meter, interval.c.journal)
+        .subquery()
+    )
+    same = and_(*(interval.c[name] == last.c[name] for name in ("meter", "journal", "start_ms")))
+    rows = connection.execute(
+        select(*(interval.c[name] for name in IntervalRow._fields))
+        .join(last, same)
+        .where(interval.c.station == station, interval.c.start_ms >= first_ms, interval.c.start_ms < end_ms)
+    )
+    found: dict[tuple[int, int], IntervalRow] = {}
+    for row in sorted(IntervalRow._make(row) for row in rows):
+        found[row.meter, row.journal] = row
+    return list(found.values())
+
+
+def _unmeasured(connection: Connection, station: int, first_ms: int, end_ms: int) -> dict[int, frozenset[int]]:
+    """Return by meter the slots of which no interval is measured, but all are interpolated or estimated."""
+    start, quality = _slot(), interval.c.quality
+    rows = connection.execute(
+        select(interval.c.meter, start.label("slot"), func.max(interval.c.duration_ms).label("longest"))
+        .where(interval.c.station == station, interval.c.start_ms >= first_ms, interval.c.start_ms < end_ms)
+        .group_by(interval.c.meter, start)
+        .having(and_(func.min(quality) > int(Quality.MEASURED), func.max(quality) < int(Quality.PARTIAL)))
+    )
+    found: dict[int, set[int]] = {}
+    for row in rows:
+        slots = max(1, min(row.longest, _PERIOD_MS) // SLOT_MS)
+        found.setdefault(row.meter, set()).update(range(row.slot, row.slot + slots * SLOT_MS, SLOT_MS))
+    return {meter: frozenset(starts) for meter, starts in found.items()}
 
 
 def _own_freezes(connection: Connection, station: int, first_ms: int, end_ms: int) -> list[FreezeRow]:
@@ -92,15 +159,41 @@ def _own_freezes(connection: Connection, station: int, first_ms: int, end_ms: in
 
 def events(connection: Connection, station: int, first_ms: int, end_ms: int) -> list[EventRow]:
     """Return the events of registers and clocks."""
-    statement = select(event.c.time_ms, event.c.meter, event.c.journal, event.c.code, event.c.details).where(
-        event.c.station == station,
-        event.c.time_ms >= first_ms,
-        event.c.time_ms < end_ms,
-        event.c.code.in_([int(code) for code in _CODES]),
+    return _events(
+        connection,
+        and_(
+            event.c.station == station,
+            event.c.time_ms >= first_ms,
+            event.c.time_ms < end_ms,
+            event.c.code.in_([int(code) for code in _CODES]),
+        ),
     )
+
+
+def _clock_events(connection: Connection, station: int, end_ms: int) -> list[EventRow]:
+    """Return the last word on each meter's clock before an instant: it holds however long ago it was."""
+    told = and_(
+        event.c.station == station,
+        event.c.time_ms < end_ms,
+        event.c.code.in_([int(EventCode.METER_CLOCK_OFF), int(EventCode.METER_CLOCK_RIGHT)]),
+    )
+    last = select(event.c.meter, func.max(event.c.time_ms).label("time_ms")).where(told).group_by(event.c.meter)
+    times = {(row.meter, row.time_ms) for row in connection.execute(last)}
+    if not times:
+        return []
+    return [
+        row
+        for row in _events(connection, and_(told, event.c.time_ms.in_(sorted({time for _, time in times}))))
+        if (row.meter, row.time_ms) in times
+    ]
+
+
+def _events(connection: Connection, which: ColumnElement[bool]) -> list[EventRow]:
+    columns = (event.c.time_ms, event.c.meter, event.c.journal, event.c.code, event.c.details)
+    order = (event.c.time_ms, event.c.meter, event.c.journal, event.c.sequence)
     return [
         EventRow(row.time_ms, row.meter, row.journal, row.code, _details(row.details))
-        for row in connection.execute(statement)
+        for row in connection.execute(select(*columns).where(which).order_by(*order))
     ]
 
 

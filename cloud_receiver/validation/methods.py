@@ -1,7 +1,7 @@
 """Methods of estimation (估补方法), on numbers alone. Energies are whole mWh; what is shared out adds up exactly."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
@@ -50,17 +50,32 @@ def pieces(first_ms: int, end_ms: int) -> list[Span]:
     return result
 
 
-def gaps(rows: Sequence[IntervalRow], wanted: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the times [first, end) within the wanted slots that no interval covers, joined where they meet."""
-    starts = sorted(row.start_ms for row in rows)
-    ends = {row.start_ms: row.end_ms for row in rows}
+def covered(rows: Iterable[IntervalRow], period_ms: int) -> list[tuple[int, int]]:
+    """Return the times [first, end) that intervals cover, cut at the boundaries of slots.
+
+    An interval that leaves its period counts up to the end of the slot in which it begins.
+    """
+    result = []
+    for row in rows:
+        slot_end = row.start_ms - row.start_ms % SLOT_MS + SLOT_MS
+        within = row.start_ms % period_ms + row.duration_ms <= period_ms
+        end_ms = row.end_ms if within else min(row.end_ms, slot_end)
+        result += [(span.start_ms, span.start_ms + span.duration_ms) for span in pieces(row.start_ms, end_ms)]
+    return sorted(result)
+
+
+def gaps(spans: Sequence[tuple[int, int]], wanted: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the times [first, end) within the wanted slots that no span covers, joined where they meet.
+
+    The spans are those of `covered`: in order of time, and none reaches over the boundary of a slot.
+    """
     found: list[tuple[int, int]] = []
     for slot in sorted(wanted):
         place = slot
-        for start in starts[bisect_left(starts, slot) : bisect_left(starts, slot + SLOT_MS)]:
+        for start, end in spans[bisect_left(spans, (slot, 0)) : bisect_left(spans, (slot + SLOT_MS, 0))]:
             if start > place:
                 found.append((place, start))
-            place = max(place, ends[start])
+            place = max(place, end)
         if place < slot + SLOT_MS:
             found.append((place, slot + SLOT_MS))
     joined: list[tuple[int, int]] = []

@@ -1,18 +1,20 @@
 """What a rule is, what it sees, and what it answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cloud_receiver.checks import readings
 from cloud_receiver.checks.evaluate import energies
 from cloud_receiver.checks.freezes import FreezeRow
 from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, Slot, usable, without_overlaps
-from cloud_receiver.checks.tolerance import SlotEnergy
-from cloud_receiver.registry import Role
+from cloud_receiver.checks.tolerance import SlotEnergy, balance
+from cloud_receiver.registry import Meter, Role
 from cloud_receiver.validation.config import Validation
+
+_HOUR_MS: Final = 3_600_000
 
 
 class Verdict(StrEnum):
@@ -72,6 +74,17 @@ def judged(verdict: Verdict, details: Sequence[Mapping[str, object]], **numbers:
     return Outcome(verdict, starts, details, numbers)
 
 
+def period_ms(meter: Meter) -> int:
+    """Return the length of what a meter's intervals must not leave: a slot, or where they don't fill one an hour.
+
+    It is a multiple of their length by the registry (`interval_s`).
+    """
+    length = meter.interval_s * 1000
+    if SLOT_MS % length == 0:
+        return SLOT_MS
+    return length if length % SLOT_MS == 0 else _HOUR_MS
+
+
 @dataclass(frozen=True)
 class Window:
     """A station's records of the slots that start in [first_ms, end_ms), and what is known of the days before."""
@@ -80,6 +93,7 @@ class Window:
     first_ms: int
     end_ms: int
     slots: Sequence[Slot]
+    """The slots of the span in order of time, none left out."""
     history: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     """Forward energy in mWh of the days before, by meter and start of the slot; those without energy left out."""
     freezes: Sequence[FreezeRow] = ()
@@ -89,38 +103,93 @@ class Window:
     offsets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """What each gateway's newest status in the span tells of its clock, in ms."""
     estimated: Mapping[int, frozenset[int]] = field(default_factory=dict)
-    """Slots for which an estimate is in force, by meter."""
+    """Slots for which an estimate is in force, by meter; those right before the span too."""
     coverage_factor: float = 2.0
     """k of the energy balance, as for the checks."""
+    before: Sequence[IntervalRow] = ()
+    """The last interval before the span of each meter and journal."""
+    unmeasured: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """Slots right before the span of which no interval is measured, by meter."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What a rule works out once for all meters."""
 
     @cached_property
-    def violations(self) -> dict[tuple[str, int], list[dict[str, object]]]:
-        """Return what the checks of slots find, by kind and meter: the rules of the same name judge by it."""
-        found: dict[tuple[str, int], list[dict[str, object]]] = {}
+    def discontinuities(self) -> dict[int, list[dict[str, object]]]:
+        """Return by meter what the check of that name finds of registers (cloud_receiver.checks.readings)."""
+        found: dict[int, list[dict[str, object]]] = {}
+        for slot in self._chains():
+            for item in readings.continuity(slot):
+                found.setdefault(item["meter"], []).append(item["detail"])
+        return found
+
+    def _chains(self) -> Iterator[Slot]:
+        """Yield the slots as the checks see them; a meter of longer intervals as one slot, with what was before it."""
+        longer = {number for number in self.context.meters if self.period_ms(number) > SLOT_MS}
+        for number in sorted(longer):
+            rows = self.everything.get(number, [])
+            yield Slot(self.first_ms, rows, [row for row in self.before if row.meter == number])
         for slot in self.slots:
-            context = self.context.at(slot.start_ms)
-            for item in (
-                *readings.continuity(slot),
-                *readings.overlaps(slot),
-                *readings.spans(slot),
-                *readings.completeness(slot, context),
-            ):
-                found.setdefault((item["kind"], item["meter"]), []).append(item["detail"])
+            rows, previous = ([row for row in found if row.meter not in longer] for found in (slot.rows, slot.previous))
+            yield Slot(slot.start_ms, rows, previous)
+
+    def period_ms(self, meter: int) -> int:
+        """Return the length of what a meter's intervals must not leave; a slot for a meter that is not registered."""
+        known = self.context.meters.get(meter)
+        return SLOT_MS if known is None else period_ms(known)
+
+    @cached_property
+    def everything(self) -> dict[int, list[IntervalRow]]:
+        """Return every interval of the span by meter in order of time, overlaps and all."""
+        found: dict[int, list[IntervalRow]] = {}
+        for row in sorted(row for slot in self.slots for row in slot.rows):
+            found.setdefault(row.meter, []).append(row)
         return found
 
     @cached_property
-    def kept(self) -> dict[int, dict[int, list[IntervalRow]]]:
-        """Return by slot and meter the intervals without overlaps."""
-        return {
-            slot.start_ms: {meter: without_overlaps(rows)[0] for meter, rows in slot.by_meter().items()}
-            for slot in self.slots
+    def _sifted(self) -> dict[int, dict[int, tuple[list[IntervalRow], list[IntervalRow]]]]:
+        """Return by slot and meter (intervals without overlaps, intervals left out) that begin there."""
+        result: dict[int, dict[int, tuple[list[IntervalRow], list[IntervalRow]]]] = {
+            slot.start_ms: {} for slot in self.slots
         }
+        for meter, rows in self.everything.items():
+            periods: dict[int, list[IntervalRow]] = {}
+            for row in rows:
+                periods.setdefault(row.start_ms // self.period_ms(meter), []).append(row)
+            for place, side in (
+                (place, side) for found in periods.values() for place, side in enumerate(without_overlaps(found))
+            ):
+                for row in side:
+                    result[row.start_ms - row.start_ms % SLOT_MS].setdefault(meter, ([], []))[place].append(row)
+        return result
+
+    def present(self, meter: int, start_ms: int) -> list[IntervalRow]:
+        """Return every interval of a meter that begins in a slot, in order of time."""
+        kept, left = self._sifted[start_ms].get(meter, ((), ()))
+        return sorted((*kept, *left))
+
+    @cached_property
+    def kept(self) -> dict[int, dict[int, list[IntervalRow]]]:
+        """Return by slot and meter the intervals that begin there, without overlaps."""
+        return {
+            start: {meter: kept for meter, (kept, _) in found.items() if kept} for start, found in self._sifted.items()
+        }
+
+    def repeated(self, meter: int) -> tuple[list[IntervalRow], list[IntervalRow]]:
+        """Return (intervals that count, intervals left out) of a meter."""
+        sides = [found[meter] for found in self._sifted.values() if meter in found]
+        return [row for kept, _ in sides for row in kept], [row for _, left in sides for row in left]
 
     def rows(self, meter: int) -> list[IntervalRow]:
         """Return a meter's intervals in order of time, overlaps counted once."""
         return [row for slot in self.slots for row in self.kept[slot.start_ms].get(meter, ())]
+
+    def chains(self, meter: int) -> Iterator[list[IntervalRow]]:
+        """Yield a meter's intervals by journal in order of time, from the last one before the span on."""
+        found: dict[int, list[IntervalRow]] = {}
+        before = sorted(row for row in self.before if row.meter == meter)
+        for row in (*before, *self.everything.get(meter, ())):
+            found.setdefault(row.journal, []).append(row)
+        yield from found.values()
 
     def serving(self, meter: int) -> list[Slot]:
         """Return the slots in which the meter is in service."""
@@ -128,29 +197,68 @@ class Window:
         return [slot for slot in self.slots if known is not None and known.in_service(slot.start_ms)]
 
     def forward(self, meter: int) -> dict[int, int]:
-        """Return a meter's forward energy in mWh by the start of the slot, of slots with records."""
-        return {
-            slot.start_ms: sum(row.forward_mwh for row in rows)
-            for slot in self.slots
-            if (rows := self.kept[slot.start_ms].get(meter))
-        }
+        """Return a meter's forward energy in mWh by the start of the slot, of slots with records.
+
+        That of an interval of several slots is shared evenly: it is compared with the rated power, never summed.
+        """
+        result: dict[int, int] = {}
+        period = self.period_ms(meter)
+        for row in self.rows(meter):
+            first = row.start_ms - row.start_ms % SLOT_MS
+            if row.start_ms % period + row.duration_ms > period or row.in_slot:
+                result[first] = result.get(first, 0) + row.forward_mwh
+                continue
+            for start in range(first, min(row.end_ms, self.end_ms), SLOT_MS):
+                shared_ms = min(start + SLOT_MS, row.end_ms) - max(start, row.start_ms)
+                result[start] = result.get(start, 0) + row.forward_mwh * shared_ms // row.duration_ms
+        return result
 
     @cached_property
     def balanced(self) -> list[tuple[Context, SlotEnergy]]:
-        """Return the slots that every meter of the balance covers, with the station as it was then."""
+        """Return the slots that every meter of the balance covers, with the station as it was then.
+
+        Not those in which no grid-side meter or no charger was in service, or a meter came or went within the slot:
+        there is no balance then.
+        """
         result = []
+        changing = {
+            int(time.timestamp()) * 1000 // SLOT_MS * SLOT_MS
+            for meter in self.context.balanced().values()
+            for time in (meter.since, meter.until)
+            if time is not None and int(time.timestamp()) * 1000 % SLOT_MS
+        }
         for slot in self.slots:
+            if slot.start_ms in changing:
+                continue
             context = self.context.at(slot.start_ms)
             rows = self.kept[slot.start_ms]
-            numbers = context.balanced()
-            if numbers and all(usable(rows.get(number, [])) for number in numbers):
-                energy = energies(rows, context)
-                result.append((context, SlotEnergy(slot.start_ms, energy)))
+            whole = all(usable(rows.get(number, [])) for number in context.balanced())
+            if whole and context.numbers(Role.GRID) and context.numbers(Role.CHARGER):
+                result.append((context, SlotEnergy(slot.start_ms, energies(rows, context))))
         return result
+
+    @cached_property
+    def closing(self) -> dict[int, bool]:
+        """Return whether the balance is within its tolerance, by the start of the slots that have one."""
+        return {
+            slot.start_ms: result.within
+            for context, slot in self.balanced
+            if (result := balance(context, [slot], self.coverage_factor)) is not None
+        }
+
+    @cached_property
+    def _by_meter(self) -> dict[int, list[EventRow]]:
+        found: dict[int, list[EventRow]] = {}
+        # Both registers of an exchange have events of one time that differ in their details only.
+        for row in sorted(
+            self.events, key=lambda row: (*row[:4], sorted((key, str(row.details[key])) for key in row.details))
+        ):
+            found.setdefault(row.meter, []).append(row)
+        return found
 
     def of_meter(self, meter: int, codes: Sequence[int]) -> list[EventRow]:
         """Return a meter's events of these codes, in order of time."""
-        return sorted(row for row in self.events if row.meter == meter and row.code in codes)
+        return [row for row in self._by_meter.get(meter, ()) if row.code in codes]
 
 
 Judge = Callable[[Window, int, Validation], Outcome]

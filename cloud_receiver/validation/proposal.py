@@ -1,6 +1,6 @@
 """What an estimate of a gap, or of slots that failed, would be: the method that fits, and what it rests on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -49,10 +49,15 @@ class Proposer:
         refused: dict[str, str] = {}
         if method in (None, Method.REGISTER):
             total = methods.register_total(before, after, window.events)
+            if not isinstance(total, str) and max(total) > self._most(window, meter, whole[1] - whole[0]):
+                total = "the register counts more than the rated power gives in that time"
             if not isinstance(total, str):
                 return self._register(window, meter, methods.pieces(*whole), total)
             refused[Method.REGISTER] = total
         return self._without_total(window, meter, methods.pieces(first_ms, end_ms), method, refused)
+
+    def _most(self, window: Window, meter: int, duration_ms: int) -> int:
+        return limit_mwh(window, self.context.meters[meter], duration_ms, self.settings)
 
     def slots(self, meter: int, starts: Sequence[int], why: str, method: Method | None = None) -> Edit:
         """Return an estimate of slots whose readings failed; EstimateError as for `gap`."""
@@ -182,21 +187,23 @@ class Proposer:
         zone = ZoneInfo(self.context.station.timezone)
         days = []
         for weeks in range(1, self.settings.estimation.like_days + 1):
-            then = {_weeks_before(span.slot_ms, weeks, zone): span.slot_ms for span in spans}
-            found = load.rows_of(self.connection, self.context.number, meter, _runs(then))
-            days.append(_energies(found, then))
+            # At the end of summer time two slots have one time of the clock: both stand for the same.
+            then = {span.slot_ms: _weeks_before(span.slot_ms, weeks, zone) for span in spans}
+            found = _energies(load.rows_of(self.connection, self.context.number, meter, _runs(then.values())))
+            days.append({slot: found[past] for slot, past in then.items() if past in found})
         return methods.like_day(days, spans, self.settings.estimation.like_days_minimum)
 
 
-def _energies(rows: Sequence[IntervalRow], then: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+def _energies(rows: Sequence[IntervalRow]) -> dict[int, tuple[int, int]]:
+    """Return the energies of the slots that are measured."""
     by_slot: dict[int, list[IntervalRow]] = {}
     for row in rows:
         by_slot.setdefault(row.start_ms - row.start_ms % SLOT_MS, []).append(row)
     result = {}
     for start, found in by_slot.items():
         kept = without_overlaps(found)[0]
-        if start in then and measured(kept):
-            result[then[start]] = (sum(row.forward_mwh for row in kept), sum(row.reverse_mwh for row in kept))
+        if measured(kept):
+            result[start] = (sum(row.forward_mwh for row in kept), sum(row.reverse_mwh for row in kept))
     return result
 
 
@@ -205,10 +212,10 @@ def _weeks_before(time_ms: int, weeks: int, zone: ZoneInfo) -> int:
     return int((local - timedelta(weeks=weeks)).timestamp()) * 1000  # the same time of the clock on the wall
 
 
-def _runs(starts: Mapping[int, int]) -> list[tuple[int, int]]:
+def _runs(starts: Iterable[int]) -> list[tuple[int, int]]:
     """Return spans [first, end) that cover the slots: each costs a query."""
     result: list[tuple[int, int]] = []
-    for start in sorted(starts):
+    for start in sorted(set(starts)):
         if result and result[-1][1] == start:
             result[-1] = result[-1][0], start + SLOT_MS
         else:

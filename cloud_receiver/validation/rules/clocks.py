@@ -29,7 +29,13 @@ def gateway_clock(window: Window, _: int, settings: Validation) -> Outcome:
         doubtful = [row for row in rows if _doubtful(row.clock_state, limits)]
         numbers[gateway] = {"messages": len(rows), "doubtful": len(doubtful), "ahead_ms": ahead}
         details += [
-            {"start_ms": row.created_ms, "gateway": gateway, "clock": ClockState(row.clock_state).name.lower()}
+            # It may have been made long after the span that it tells of, and by a clock that is not right.
+            {
+                "start_ms": min(max(row.created_ms, window.first_ms), window.end_ms - 1),
+                "gateway": gateway,
+                "clock": ClockState(row.clock_state).name.lower(),
+                "created_ms": row.created_ms,
+            }
             for row in doubtful
         ]
         if ahead > limits.limit_s * 1000:

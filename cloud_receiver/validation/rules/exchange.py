@@ -11,6 +11,7 @@ KNOWN_WITHIN_MS = 86_400_000
 """How near the registry's `since` or `until` must be to an exchange for it to be known there."""
 _EMISSION = 3
 """The direction of a generating unit's emission register (docs/wire.md, section "Events")."""
+_SHOWN = 10
 _CODES = (EventCode.ROLLOVER, EventCode.RESET, EventCode.EXCHANGE, EventCode.JUMP)
 
 
@@ -20,12 +21,15 @@ def exchange(window: Window, number: int, _: Validation) -> Outcome:
         return not_applicable("no intervals and no events")
     meter = window.context.meters[number]
     events = [item for item in window.of_meter(number, _CODES) if window.first_ms <= item.time_ms < window.end_ms]
-    expected = [item for item in events if item.code == EventCode.ROLLOVER or _known(item, meter)]
-    details = [_shown(item) for item in events if item not in expected]
-    return judged(Verdict.SUSPECT, details, expected=[_shown(item) for item in expected])
+    expected = [item for item in events if _is_expected(item, meter)]
+    details = [_shown(item) for item in events if not _is_expected(item, meter)]
+    shown = [_shown(item) for item in expected[:_SHOWN]]
+    return judged(Verdict.SUSPECT, details, expected_events=len(expected), expected=shown)
 
 
-def _known(item: EventRow, meter: Meter) -> bool:
+def _is_expected(item: EventRow, meter: Meter) -> bool:
+    if item.code == EventCode.ROLLOVER:
+        return True
     return item.code == EventCode.EXCHANGE and any(
         abs(_ms(time) - item.time_ms) <= KNOWN_WITHIN_MS for time in (meter.since, meter.until) if time is not None
     )

@@ -4,6 +4,7 @@ Three witnesses: the rated power, the days before, and the balance, which is bel
 divided by the ratio close it. Ratios are estimates, floats by nature; no energy is changed.
 """
 
+from collections.abc import Iterable
 from itertools import chain
 from statistics import median
 
@@ -13,7 +14,7 @@ from cloud_receiver.checks.tolerance import MWH_PER_KWH, SlotEnergy, balance
 from cloud_receiver.registry import Role
 from cloud_receiver.validation.config import Validation
 from cloud_receiver.validation.model import Outcome, Verdict, Window, judged, not_applicable, passed
-from cloud_receiver.validation.rules.amounts import limit_mwh
+from cloud_receiver.validation.rules.amounts import charging_mwh, limit_mwh
 
 _TENS = (10, 100, 1000)
 _SAMPLE = 96
@@ -28,26 +29,26 @@ def multiplier(window: Window, number: int, settings: Validation) -> Outcome:
     if len(counted) < settings.multiplier.minimum_slots:
         return not_applicable(f"energy in {len(counted)} slots, expected {settings.multiplier.minimum_slots}")
     meter = window.context.meters[number]
-    highest = max(counted.values())
+    level = _level(counted.values())
     limit = limit_mwh(window, meter, SLOT_MS, settings)
-    past = _past(window, number, highest, settings)
+    past = _past(window, number, level, settings)
     explained = _explanations(window, settings)
     by_balance = explained.get(number)
     numbers: dict[str, object] = {
-        "highest_mwh": highest,
+        "level_mwh": level,
         "limit_mwh": limit,
-        "times_rated": round(highest / energy_mwh(meter, SLOT_MS), 3),
+        "times_rated": round(level / energy_mwh(meter, SLOT_MS), 3),
         "times_history": None if past is None else round(past, 3),
         "times_balance": None if by_balance is None else round(by_balance, 3),
         "others_that_explain_it": [window.context.name(item) for item in explained if item != number],
     }
-    beyond_rated = highest > limit
+    beyond_rated = sum(energy > limit for energy in counted.values()) >= settings.multiplier.minimum_slots
     named = _named(by_balance if by_balance is not None else past, settings)
     if by_balance is not None:
         # Several meters may explain one imbalance: then a second witness is needed.
         alone = len(explained) == 1 or beyond_rated or _named(past, settings) is not None
         verdict = Verdict.FAILED if alone else Verdict.SUSPECT
-    elif beyond_rated:
+    elif beyond_rated and (named is not None or past is None):
         verdict = Verdict.FAILED if named is not None else Verdict.SUSPECT
     elif named is not None and not _balances(window):
         verdict = Verdict.SUSPECT
@@ -57,10 +58,22 @@ def multiplier(window: Window, number: int, settings: Validation) -> Outcome:
     return judged(verdict, details, named_ratio=named, **numbers)
 
 
-def _past(window: Window, number: int, highest: int, settings: Validation) -> float | None:
-    """Return the highest slot over the highest of the days before, None where too few are known."""
-    history = window.history.get(number, {})
-    return highest / max(history.values()) if len(history) >= settings.multiplier.minimum_slots else None
+def _level(energies: Iterable[int]) -> int:
+    """Return the second highest energy: one slot that is wrong is no matter of a multiplier."""
+    return sorted(energies, reverse=True)[1]
+
+
+def _past(window: Window, number: int, level: int, settings: Validation) -> float | None:
+    """Return the level over that of the days before, None where too little is known of either.
+
+    Slots in which nothing charges don't tell, nor those of days with energies that can't be.
+    """
+    meter = window.context.meters[number]
+    least, limit = charging_mwh(meter, settings), limit_mwh(window, meter, SLOT_MS, settings)
+    known = [energy for energy in window.history.get(number, {}).values() if least < energy <= limit]
+    if level <= least or len(known) < settings.multiplier.minimum_slots:
+        return None
+    return level / _level(known)
 
 
 def _named(ratio: float | None, settings: Validation) -> str | None:
@@ -102,7 +115,7 @@ def _ratio(window: Window, number: int, role: Role, settings: Validation) -> flo
     ratios = []
     for context, slot in active:
         without = balance(context, [_scaled(slot, number, 0.0)], window.coverage_factor)
-        if without is None:
+        if without is None:  # pragma: no cover - the window has no such slots
             return None
         rest = without.imbalance_mwh if role is Role.GRID else -without.imbalance_mwh
         if rest > 0:

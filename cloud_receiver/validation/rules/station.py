@@ -7,7 +7,8 @@ from cloud_receiver.registry import Role
 from cloud_receiver.validation.config import Validation
 from cloud_receiver.validation.model import Outcome, Verdict, Window, judged, not_applicable, passed
 
-_UNMET, _UNSEEN = "unmet", "unseen"
+_UNMET, _TOO_MUCH = "unmet", "too_much"
+DAY_MS = 86_400_000
 
 
 def sum_check(window: Window, _: int, __: Validation) -> Outcome:
@@ -22,22 +23,22 @@ def sum_check(window: Window, _: int, __: Validation) -> Outcome:
 
 
 def zero(window: Window, number: int, settings: Validation) -> Outcome:
-    """Check that a meter doesn't count nothing while the balance lacks what it would have counted."""
+    """Check that a meter doesn't count nothing while the balance lacks what it would have counted.
+
+    What the station takes at the same time of other days too, and what the meter counts a little earlier or later, as
+    one does whose times are off, is nothing that it lacks.
+    """
     if not window.balanced:
         return not_applicable("no slot in which every meter reported")
     meter = window.context.meters[number]
     grid = meter.role is Role.GRID
-    floor = 0 if grid else int(energy_mwh(meter, SLOT_MS) * settings.zero.floor_percent / 100)
-    found = [
-        (slot, result)
-        for slot, result in _beyond(window)[_UNSEEN if grid else _UNMET]
-        if number in slot.energy
-        and abs(result.imbalance_mwh) >= floor
-        and (grid or -100 * result.imbalance_mwh > settings.zero.share_percent * abs(result.grid_mwh))
-    ]
+    found = _unseen(window, number) if grid else _unmet(window, number, settings)
     silent = [(slot, result) for slot, result in found if not any(slot.of(number))]
     if len(found) < settings.zero.minimum_slots or len(silent) < len(found):
         return passed(beyond_slots=len(found), without_energy=len(silent))
+    elsewhere = 0 if grid else _counted_elsewhere(window, number)
+    if 2 * elsewhere >= len(silent):
+        return passed(beyond_slots=len(found), without_energy=len(silent), counted_too_much_slots=elsewhere)
     others = [] if grid else [item for item in _silent(window, found) if item != number]
     used = bool(window.history.get(number))
     details = [
@@ -53,29 +54,81 @@ def zero(window: Window, number: int, settings: Validation) -> Outcome:
     )
 
 
+def _unmet(window: Window, number: int, settings: Validation) -> list[tuple[SlotEnergy, Balance]]:
+    """Return the slots in which the grid side shows a load of a meter's kind that nobody counted."""
+    floor = int(energy_mwh(window.context.meters[number], SLOT_MS) * settings.zero.floor_percent / 100)
+    return [
+        (slot, result)
+        for slot, result in _beyond(window)[_UNMET]
+        if number in slot.energy
+        and -result.imbalance_mwh >= floor
+        and -100 * result.imbalance_mwh > settings.zero.share_percent * abs(result.grid_mwh)
+        and not _usual(window, number, slot, settings)
+    ]
+
+
+def _usual(window: Window, number: int, slot: SlotEnergy, settings: Validation) -> bool:
+    """Return whether the station took about as much that nobody counted at this time of most days before."""
+    grids, others = window.context.numbers(Role.GRID), _counting(window)
+    load = sum(slot.net(item) for item in grids) - sum(slot.net(item) for item in others)
+    days, usual = 0, 0
+    for start in range(slot.start_ms - DAY_MS, slot.start_ms - (settings.history_days + 1) * DAY_MS, -DAY_MS):
+        taken = [window.history.get(item, {}).get(start, 0) for item in grids]
+        if any(taken):
+            days += 1
+            if not window.history.get(number, {}).get(start):
+                rest = sum(taken) - sum(window.history.get(item, {}).get(start, 0) for item in others)
+                usual += 100 * rest >= settings.zero.usual_percent * load
+    return 2 * usual > days
+
+
+def _counting(window: Window) -> list[int]:
+    return [*window.context.numbers(Role.CHARGER), *window.context.numbers(Role.AUXILIARY)]
+
+
+def _counted_elsewhere(window: Window, number: int) -> int:
+    """Return in how many slots the meter counted, and all together more than the grid side shows."""
+    return sum(any(slot.of(number)) for slot, _ in _beyond(window)[_TOO_MUCH])
+
+
+def _unseen(window: Window, number: int) -> list[tuple[SlotEnergy, Balance]]:
+    """Return the slots in which no grid-side meter shows what others counted, where it doesn't count in between."""
+    grids = window.context.numbers(Role.GRID)
+    found = [
+        (slot, result)
+        for slot, result in _beyond(window)[_TOO_MUCH]
+        if number in slot.energy
+        and not any(any(slot.of(item)) for item in grids)
+        # What is modelled alone may as well have been less.
+        and sum(slot.net(item) for item in _counting(window)) > result.tolerance_mwh
+    ]
+    if not found:
+        return []
+    first, last = found[0][0].start_ms, found[-1][0].start_ms
+    between = [slot for _, slot in window.balanced if first < slot.start_ms < last and any(slot.of(number))]
+    # A register of large steps counts now and then: that is no register which stands.
+    return [] if between else found
+
+
 def _silent(window: Window, found: list[tuple[SlotEnergy, Balance]]) -> list[int]:
     """Return the chargers and auxiliary meters that counted nothing in any of the slots, but did in the days before."""
     return [
         number
-        for number, meter in window.context.meters.items()
-        if meter.role in (Role.CHARGER, Role.AUXILIARY)
-        and not any(any(slot.of(number)) for slot, _ in found)
+        for number in _counting(window)
+        if not any(any(slot.of(number)) for slot, _ in found)
+        and any(number in slot.energy for slot, _ in found)
         and (window.history.get(number) or not window.history)
     ]
 
 
 def _beyond(window: Window) -> dict[str, list[tuple[SlotEnergy, Balance]]]:
-    """Return the slots in which the grid side shows more than was counted, and those in which it shows nothing."""
+    """Return the slots in which the grid side shows more than was counted, and those in which it shows less."""
     if "zero" not in window.memo:
-        found: dict[str, list[tuple[SlotEnergy, Balance]]] = {_UNMET: [], _UNSEEN: []}
+        found: dict[str, list[tuple[SlotEnergy, Balance]]] = {_UNMET: [], _TOO_MUCH: []}
         for context, slot in window.balanced:
             result = balance(context, [slot], window.coverage_factor)
-            if result is None or result.within:
-                continue
-            if result.imbalance_mwh < 0:
-                found[_UNMET].append((slot, result))
-            elif not any(any(slot.of(number)) for number in context.numbers(Role.GRID)):
-                found[_UNSEEN].append((slot, result))
+            if result is not None and not result.within:
+                found[_UNMET if result.imbalance_mwh < 0 else _TOO_MUCH].append((slot, result))
         window.memo["zero"] = found
     result_of: dict[str, list[tuple[SlotEnergy, Balance]]] = window.memo["zero"]
     return result_of

@@ -46,11 +46,11 @@ def test_gaps_join_across_slots() -> None:
     series = rows(1, [KWH] * 10)
     present = [*series[:3], series[3]._replace(duration_ms=300_000), *series[6:]]
     wanted = [DAY_MS + place * SLOT_MS for place in range(12)]
-    assert methods.gaps(present, wanted) == [
+    assert methods.gaps(methods.covered(present, SLOT_MS), wanted) == [
         (DAY_MS + 3 * SLOT_MS + 300_000, DAY_MS + 6 * SLOT_MS),
         (DAY_MS + 10 * SLOT_MS, DAY_MS + 12 * SLOT_MS),
     ]
-    assert methods.gaps(series, wanted[:10]) == []
+    assert methods.gaps(methods.covered(series, SLOT_MS), wanted[:10]) == []
 
 
 def test_the_register_tells_what_a_gap_held() -> None:

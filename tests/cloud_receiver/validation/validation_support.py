@@ -39,29 +39,36 @@ def context(**changes: object) -> Context:
 def energies(seed: int, station: Context, slots: int = SLOTS) -> dict[int, list[int]]:
     """Return what each meter counts in each slot: chargers that come and go, the grid side with loss and auxiliary."""
     draw = random.Random(seed)
-    loss = station.station.loss
     truth: dict[int, list[int]] = {}
     for number in CHARGERS:
         values: list[int] = []
         while len(values) < slots:
             values += [0] * draw.randrange(1, 8) + [draw.randrange(3 * KWH, 15 * KWH)] * draw.randrange(1, 6)
         truth[number] = values[:slots]
+    return truth | {GRID: grid_side(station, truth)}
+
+
+def grid_side(station: Context, chargers: dict[int, list[int]]) -> list[int]:
+    """Return what the grid-side meter counts in each slot: the chargers, their cables' loss and the auxiliary load."""
+    loss = station.station.loss
     grid = []
-    for place in range(slots):
-        watts = [truth[number][place] / 1000 * 4 for number in CHARGERS]
+    for place in range(len(chargers[CHARGERS[0]])):
+        watts = [chargers[number][place] / 1000 * 4 for number in CHARGERS]
         squares = sum(power**2 for power in watts) * float(loss.branch_ohm) * 1.1
         lost = (squares + sum(watts) ** 2 * float(loss.trunk_ohm) * 1.02) / float(loss.line_voltage_v) ** 2
         load = float(station.station.auxiliary.load_w)
-        grid.append(sum(truth[number][place] for number in CHARGERS) + round((lost + load) * 250))
-    return truth | {GRID: grid}
+        grid.append(sum(chargers[number][place] for number in CHARGERS) + round((lost + load) * 250))
+    return grid
 
 
-def rows(meter: int, values: Iterable[int], *, start_ms: int = DAY_MS, total: int = 0) -> list[IntervalRow]:
-    """Return a meter's intervals, its register cut to 0.01 kWh as a register is."""
-    result, true = [], total
+def rows(
+    meter: int, values: Iterable[int], *, start_ms: int = DAY_MS, total: int = 0, step: int = STEP
+) -> list[IntervalRow]:
+    """Return a meter's intervals, its registers cut to a step as registers are; values below 0 are fed back."""
+    result, true, back = [], total, 0
     for place, value in enumerate(values):
-        true += value
-        now = true // STEP * STEP
+        true, back = true + max(value, 0), back + max(-value, 0)
+        now, reverse = true // step * step, back // step * step
         result.append(
             IntervalRow(
                 start_ms=start_ms + place * SLOT_MS,
@@ -70,9 +77,9 @@ def rows(meter: int, values: Iterable[int], *, start_ms: int = DAY_MS, total: in
                 sequence=meter * 10_000 + place,
                 duration_ms=SLOT_MS,
                 forward_mwh=now - total,
-                reverse_mwh=0,
+                reverse_mwh=reverse - (result[-1].reverse_total_mwh if result else 0),
                 forward_total_mwh=now,
-                reverse_total_mwh=0,
+                reverse_total_mwh=reverse,
                 factor=None,
                 factor_quality=3,
                 carbon_forward_ug=0,
@@ -100,9 +107,12 @@ class Bench:
     messages: list[MessageRow] = field(default_factory=list)
     offsets: dict[str, dict[str, int]] = field(default_factory=dict)
     estimated: dict[int, frozenset[int]] = field(default_factory=dict)
+    before: list[IntervalRow] = field(default_factory=list)
+    unmeasured: dict[int, frozenset[int]] = field(default_factory=dict)
+    slots: int = SLOTS
 
     def __post_init__(self) -> None:
-        for number, values in energies(self.seed, self.station).items():
+        for number, values in energies(self.seed, self.station, self.slots).items():
             self.rows[number] = rows(number, values)
         for days in range(1, 6):
             for number, values in energies(self.seed + 1000 * days, self.station).items():
@@ -118,6 +128,19 @@ class Bench:
         found = [change(place, row) for place, row in enumerate(self.rows[meter])]
         self.rows[meter] = [row for row in found if row is not None]
 
+    def counted(self, meter: int) -> list[int]:
+        """Return what a meter truly counts, in order of time."""
+        return energies(self.seed, self.station, self.slots)[meter]
+
+    def register(self, meter: int, **changes: object) -> None:
+        """Let the registry say something else of a meter."""
+        self.station.meters[meter] = self.station.meters[meter].model_copy(update=changes)
+
+    def balance(self) -> None:
+        """Let the grid side count what the chargers do now, with loss and auxiliary load."""
+        values = {number: [row.forward_mwh - row.reverse_mwh for row in self.rows[number]] for number in CHARGERS}
+        self.recount(GRID, grid_side(self.station, values))
+
     def recount(self, meter: int, values: Iterable[int]) -> None:
         """Let a meter count other energies."""
         self.rows[meter] = rows(meter, values)
@@ -127,7 +150,7 @@ class Bench:
         everything = sorted(row for found in self.rows.values() for row in found)
         slots = []
         previous: list[IntervalRow] = []
-        for place in range(SLOTS):
+        for place in range(self.slots):
             start = DAY_MS + place * SLOT_MS
             present = [row for row in everything if row.start_ms - row.start_ms % SLOT_MS == start]
             slots.append(Slot(start, present, previous, past_deadline=True, expected=True))
@@ -135,7 +158,7 @@ class Bench:
         return Window(
             self.station,
             DAY_MS,
-            DAY_MS + SLOTS * SLOT_MS,
+            DAY_MS + self.slots * SLOT_MS,
             slots,
             self.history,
             self.freezes,
@@ -143,4 +166,6 @@ class Bench:
             self.messages,
             self.offsets,
             self.estimated,
+            before=self.before,
+            unmeasured=self.unmeasured,
         )

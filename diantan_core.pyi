@@ -1176,6 +1176,7 @@ class ErrorEstimator:
         fit_offsets: bool = True,
         fixed_load_kw: ErrorPair = (0.0, 10.0),
         night: tuple[int, int, int, ErrorPair] | None = ...,
+        profile_kw: float = 1.0,
         conversion: ErrorPair = (0.05, 0.02),
         conversion_spread: float = 0.003,
         standby_kw: ErrorPair = (0.2, 0.3),
@@ -1200,9 +1201,10 @@ class ErrorEstimator:
         are known, relative; without designs, `loss_share` of the energy is lost in trunk and branches each, known to as
         much as itself. `offset_sd_s`, `max_offset_s`, `fit_offsets`: clock offsets. `night`: first minute of the night
         and of the day, local time less UTC in minutes, and the load in kW by night beyond the fixed one, by default
-        (1080, 360, 480, (0.0, 2.0)): from 18 to 6 o'clock in Shanghai; None: no such load. `conversion`,
-        `conversion_spread`, `standby_kw`: of chargers that meter their output. `master_step_kwh` (primary side),
-        `jitter_s`, `white`, `floor_kwh`: noise; with `fit_noise` jitter and white noise are chosen by likelihood.
+        (1080, 360, 480, (0.0, 2.0)): from 18 to 6 o'clock in Shanghai; None: no such load. `profile_kw`: how much
+        single hours of the day (of UTC) differ from these two; 0: not at all. `conversion`, `conversion_spread`,
+        `standby_kw`: of chargers that meter their output. `master_step_kwh` (primary side), `jitter_s`, `white`,
+        `floor_kwh`: noise; with `fit_noise` jitter, white noise and the floor are chosen by likelihood.
         `huber`: from how many standard deviations on a window weighs less. `u_factor` multiplies every u.
         """
     def estimate(self, windows: ErrorWindows) -> ErrorEstimation:
@@ -1324,6 +1326,9 @@ class ErrorEstimation:
     def night_load_kw(self) -> ErrorPair | None:
         """Load by night beyond the fixed one."""
     @property
+    def load_profile_kw(self) -> list[ErrorPair]:
+        """Load beside the chargers by hour of the day in UTC; empty with a `profile_kw` of 0."""
+    @property
     def standby_kw(self) -> ErrorPair | None:
         """Loss of an active DC-output charger, whatever its power."""
     @property
@@ -1335,6 +1340,9 @@ class ErrorEstimation:
     @property
     def jitter_s(self) -> float:
         """Jitter of readings that was chosen."""
+    @property
+    def floor_kwh(self) -> float:
+        """Noise of any window that was chosen: what the station's own load does from window to window."""
     @property
     def scale(self) -> float:
         """How much larger residuals are than the noise: above 1 it has widened every u."""

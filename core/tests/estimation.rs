@@ -70,6 +70,7 @@ fn linear() -> Settings {
         night: None,
         trunk_loss: Some(1e-4),
         curve_sd: 0.0,
+        profile_kw: 0.0,
         huber: 1e5,
         white: 0.001,
         jitter_s: 0.0,

@@ -263,6 +263,7 @@ proptest! {
         settings.trunk_loss = settings.trunk_loss.map(|loss| loss / scale);
         settings.master_step_kwh *= scale;
         settings.floor_kwh *= scale;
+        settings.profile_kw *= scale;
         settings.fixed_load.u *= scale;
         if let Some(night) = &mut settings.night {
             night.load.u *= scale;

@@ -151,6 +151,20 @@ def test_windows_are_appended() -> None:
         whole.append(_windows(slice(0, 10)))
 
 
+def test_the_hours_of_the_day_have_loads_of_their_own() -> None:
+    times, master, chargers = _registers()
+    lit = [0.0]
+    for time_ms in times[:-1]:
+        lit.append(lit[-1] + (0.5 if time_ms // 3_600_000 % 24 in {13, 14} else 0.0))
+    windows = ErrorWindows.from_registers(times, [kwh + own for kwh, own in zip(master, lit, strict=True)], chargers)
+    estimation = _estimator().estimate(windows)
+    assert len(estimation.load_profile_kw) == 24
+    for hour, (kw, u) in enumerate(estimation.load_profile_kw):
+        assert kw == pytest.approx(2.5 if hour in {13, 14} else 0.5, abs=max(5 * u, 0.02))
+    assert _estimator(profile_kw=0.0).estimate(windows).load_profile_kw == []
+    assert estimation.floor_kwh >= 0.001
+
+
 def test_sessions_say_when_a_charger_was_active() -> None:
     energies = [[0.0, 5.0, 0.0]]
     times = [START + row * QUARTER for row in range(4)]
@@ -233,6 +247,7 @@ def test_an_exchanged_meter_has_two_estimates() -> None:
         ({"sound_sd": 0.0}, "sound_sd = 0: expected more than 0"),
         ({"white": math.nan}, "white = NaN"),
         ({"gain": (0.9, 0.1)}, "gain = 0.9: expected -0.5 to 0.5"),
+        ({"profile_kw": -1.0}, "profile_kw = -1: expected 0 to 1e6"),
         ({"rounds": 0}, "rounds = 0: expected 1 to 100"),
         ({"night": (2000, 0, 0, (0.0, 1.0))}, "night = 2000"),
     ],

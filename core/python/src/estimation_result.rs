@@ -171,6 +171,16 @@ impl ErrorEstimation {
     }
 
     #[getter]
+    fn load_profile_kw(&self) -> Vec<Pair> {
+        self.0.load_profile_kw.iter().copied().map(pair).collect()
+    }
+
+    #[getter]
+    fn floor_kwh(&self) -> f64 {
+        self.0.reference.floor_kwh()
+    }
+
+    #[getter]
     fn white(&self) -> f64 {
         self.0.reference.white()
     }

@@ -116,10 +116,7 @@ impl Sums {
         for end in &rows.ends {
             let block = rows.made.get_mut(first..*end).unwrap_or(&mut []);
             for noisy in block.iter_mut() {
-                let noise = noisy
-                    .row
-                    .noise(maker.settings, reference.white, reference.jitter_s);
-                (noisy.variance, noisy.covariance) = noise;
+                (noisy.variance, noisy.covariance) = noisy.row.noise(reference.noise);
                 self.tally.variance += noisy.variance;
             }
             let places = rows.places.get(first..*end).unwrap_or(&[]);

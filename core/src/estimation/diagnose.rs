@@ -5,6 +5,7 @@ use super::finding::{Finding, Suspicion};
 use super::posterior::Posterior;
 use super::result::{Estimation, ratio};
 use super::rows::Maker;
+use super::settings::Known;
 
 /// Mean length of windows from which on they count as daily readings, h.
 const DAILY_HOURS: f64 = 11.0;
@@ -57,9 +58,16 @@ pub(super) fn of_sums(
     collinear(maker, sums, posterior, &mut findings);
     let fixed = estimation.fixed_load_kw;
     let night = estimation.night_load_kw.map_or(0.0, |night| night.value);
-    let least = fixed.value + night.min(0.0);
+    // The hour of the day with the lowest load, if hours are told apart.
+    let hours = estimation.load_profile_kw.iter().copied();
+    let least = hours.min_by(|a, b| a.value.total_cmp(&b.value));
+    let least = least.unwrap_or(Known {
+        value: fixed.value + night.min(0.0),
+        u: fixed.u,
+    });
     let typical = tally.master_kwh / tally.hours.max(1e-9);
-    let generates = least < -6.0 * fixed.u && least < -0.05 * typical.abs() - 0.5;
+    let (least, u) = (least.value, least.u);
+    let generates = least < -6.0 * u && least < -0.05 * typical.abs() - 0.5;
     // A wrong reading now and then is no generator.
     let backwards = tally.master_negative >= 8 && tally.master_negative * 100 >= tally.used;
     if backwards || generates {
@@ -82,7 +90,7 @@ pub(super) fn of_sums(
     if estimation.scale > MISFIT {
         findings.push(Finding::Misfit {
             scale: estimation.scale,
-            white: maker.reference.white,
+            white: maker.reference.noise.white,
         });
     }
     findings

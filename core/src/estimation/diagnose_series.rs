@@ -8,6 +8,8 @@ use super::result::Estimation;
 use super::rows::Maker;
 use super::windows::Windows;
 
+/// White noise beyond this is none of a master's.
+const NOISY: f64 = 0.004;
 /// Residuals are added up over so long before a pattern is looked for: what readings move between windows cancels.
 const BLOCK_HOURS: f64 = 2.0;
 /// A pattern of this share of the master's energy makes the balance useless.
@@ -35,7 +37,8 @@ pub(super) fn of_series(
                 Finding::Misfit { .. } | Finding::Implausible { .. } | Finding::Offset { .. }
             )
         })
-        || estimation.reference.white > 0.004;
+        || estimation.reference.noise.white > NOISY
+        || loud(maker, estimation);
     if doubtful {
         for charger in 0..maker.layout.chargers {
             let series = Word::new(windows, observed, posterior, charger);
@@ -52,6 +55,14 @@ pub(super) fn of_series(
         sessions(windows, &mut findings);
     }
     findings
+}
+
+/// Whether the noise that was chosen for any window is as loud as that, in a window of mean energy.
+fn loud(maker: &Maker<'_>, estimation: &Estimation) -> bool {
+    let floor = estimation.reference.noise.floor_kwh;
+    #[allow(clippy::cast_precision_loss, reason = "a count of windows")]
+    let mean = estimation.master_kwh / (estimation.windows.max(1) as f64);
+    floor > maker.settings.floor_kwh && floor > NOISY * mean
 }
 
 /// What a block of windows left.

@@ -1,5 +1,6 @@
 //! Which unknown is which column.
 
+use super::daytime::BLOCKS;
 use super::settings::{Charger, Settings};
 
 /// The error of a charger, or of what it was before its meter was another.
@@ -25,6 +26,8 @@ pub(super) struct Layout {
     pub(super) offset: Option<usize>,
     pub(super) fixed: usize,
     pub(super) night: Option<usize>,
+    /// First of the day's profile, one per block; None where there is none.
+    pub(super) profile: Option<usize>,
     pub(super) standby: Option<usize>,
     /// Number of columns with data.
     pub(super) data: usize,
@@ -69,6 +72,7 @@ impl Layout {
         let offset = settings.fit_offsets.then(|| take(count));
         let fixed = take(1);
         let night = settings.night.map(|_| take(1));
+        let profile = (settings.profile_kw > 0.0).then(|| take(BLOCKS));
         let standby = any_dc.then(|| take(1));
         let data = take(0);
         let gain = take(1);
@@ -91,6 +95,7 @@ impl Layout {
             offset,
             fixed,
             night,
+            profile,
             standby,
             data,
             gain,

@@ -16,6 +16,7 @@
 
 mod accumulate;
 mod chain;
+mod daytime;
 mod decide;
 mod dense;
 mod diagnose;
@@ -25,6 +26,7 @@ mod finding;
 mod layout;
 mod noise;
 mod posterior;
+mod priors;
 mod reference;
 mod result;
 mod rows;

@@ -3,6 +3,7 @@
 use super::chain::Chain;
 use super::dense::{Cholesky, Square, dot};
 use super::error::EstimationError;
+use super::priors::Priors;
 use super::rows::Maker;
 
 /// A linear function of the unknowns.
@@ -96,8 +97,10 @@ impl Posterior {
     ) -> Result<Self, EstimationError> {
         let settings = maker.settings;
         let scale = scale.unwrap_or_else(|| chain.spread.scale());
-        let (mut matrix, mut side) = data(maker, chain, scale * scale);
-        fixed_priors(maker, &mut matrix, &mut side);
+        let (matrix, side) = data(maker, chain, scale * scale);
+        let mut known = Priors { matrix, side };
+        known.add(maker);
+        let Priors { matrix, side } = known;
         let mixture = Mixture {
             shares: [1.0 - settings.altered_share, settings.altered_share],
             variances: [settings.sound_sd.powi(2), settings.altered_sd.powi(2)],
@@ -289,84 +292,10 @@ fn deviation(maker: &Maker<'_>, epoch: usize) -> Function {
     function
 }
 
-fn add_form(matrix: &mut Square, function: &[(usize, f64)], precision: f64) {
+pub(super) fn add_form(matrix: &mut Square, function: &[(usize, f64)], precision: f64) {
     for (row, a) in function {
         for (column, b) in function {
             matrix.add(*row, *column, precision * a * b);
-        }
-    }
-}
-
-fn fixed_priors(maker: &Maker<'_>, matrix: &mut Square, side: &mut [f64]) {
-    let (settings, layout) = (maker.settings, maker.layout);
-    let mut know = |function: &[(usize, f64)], value: f64, u: f64| {
-        let precision = 1.0 / (u * u);
-        add_form(matrix, function, precision);
-        for (place, factor) in function {
-            if let Some(cell) = side.get_mut(*place) {
-                *cell += precision * factor * value;
-            }
-        }
-    };
-    know(&[(layout.gain, 1.0)], settings.gain.value, settings.gain.u);
-    know(&[(layout.cohort, 1.0)], 0.0, settings.cohort_sd);
-    // Losses by design are known as a factor; guessed ones to as much as they are.
-    let guessed = |known: Option<f64>, sd: f64| if known.is_some() { sd } else { sd.max(1.0) };
-    know(
-        &[(layout.trunk, 1.0)],
-        1.0,
-        guessed(settings.trunk_loss, settings.trunk_sd),
-    );
-    let designed = maker
-        .chargers
-        .iter()
-        .all(|charger| charger.branch_loss.is_some());
-    know(
-        &[(layout.branches, 1.0)],
-        1.0,
-        guessed(designed.then_some(0.0), settings.branch_sd),
-    );
-    for number in 0..layout.chargers {
-        let own = layout.branch + number;
-        let mut function = vec![(own, 1.0), (layout.branches, -1.0)];
-        function.extend(curve(maker, number).map(|(column, _, share)| (column, share)));
-        know(&function, 0.0, settings.branch_own_sd);
-        if let Some(first) = layout.curve {
-            know(&[(first + number, 1.0)], 0.0, settings.curve_sd);
-        }
-        if let Some(first) = layout.offset {
-            know(&[(first + number, 1.0)], 0.0, settings.offset_sd_s);
-        }
-    }
-    know(
-        &[(layout.fixed, 1.0)],
-        settings.fixed_load.value,
-        settings.fixed_load.u,
-    );
-    if let (Some(column), Some(night)) = (layout.night, settings.night) {
-        know(&[(column, 1.0)], night.load.value, night.load.u);
-    }
-    if let Some(column) = layout.standby {
-        know(&[(column, 1.0)], settings.standby.value, settings.standby.u);
-    }
-    if let Some(column) = layout.conversion {
-        know(
-            &[(column, 1.0)],
-            settings.conversion.value,
-            settings.conversion.u,
-        );
-    }
-    for own in layout.own_conversion.iter().flatten() {
-        know(&[(*own, 1.0)], 0.0, settings.conversion_spread);
-    }
-    for (number, charger) in maker.chargers.iter().enumerate() {
-        if let Some(known) = charger.verified {
-            let share = 1.0 / (1.0 + known.value);
-            know(
-                &error_of(maker, number),
-                known.value * share,
-                known.u * share * share,
-            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the rows of a window are made with besides the window: the point of linearisation.
 
 use super::layout::Layout;
+use super::noise::Noise;
 use super::settings::{Charger, Settings};
 use super::windows::Windows;
 
@@ -12,10 +13,7 @@ pub struct Reference {
     pub(super) solution: Vec<f64>,
     /// Clock offsets the windows are realigned by, s.
     pub(super) offsets_s: Vec<f64>,
-    /// White noise of the master, relative to a window's energy.
-    pub(super) white: f64,
-    /// Jitter of readings, s.
-    pub(super) jitter_s: f64,
+    pub(super) noise: Noise,
     /// Scale of the residuals that weights refer to.
     pub(super) scale: f64,
     /// Design loss of the trunk, 1/kW.
@@ -80,8 +78,11 @@ impl Reference {
         Self {
             solution: Vec::new(),
             offsets_s: vec![0.0; chargers.len()],
-            white: settings.white,
-            jitter_s: settings.jitter_s,
+            noise: Noise {
+                white: settings.white,
+                jitter_s: settings.jitter_s,
+                floor_kwh: settings.floor_kwh,
+            },
             scale: 1.0,
             trunk_loss: settings.trunk_loss.unwrap_or(trunk),
             branch_loss: chargers
@@ -109,7 +110,8 @@ impl Reference {
             .chain(&self.branch_loss)
             .chain(&self.typical_kw)
             .chain(&self.load)
-            .chain([&self.white, &self.jitter_s, &self.scale, &self.trunk_loss])
+            .chain([&self.noise.white, &self.noise.jitter_s])
+            .chain([&self.noise.floor_kwh, &self.scale, &self.trunk_loss])
             .all(|value| value.is_finite());
         columns == [layout.chargers; 5]
             && (self.solution.is_empty() || self.solution.len() == layout.data)
@@ -126,13 +128,19 @@ impl Reference {
     /// White noise of the master, relative to a window's energy.
     #[must_use]
     pub const fn white(&self) -> f64 {
-        self.white
+        self.noise.white
     }
 
     /// Jitter of readings, s.
     #[must_use]
     pub const fn jitter_s(&self) -> f64 {
-        self.jitter_s
+        self.noise.jitter_s
+    }
+
+    /// Noise of any window, kWh.
+    #[must_use]
+    pub const fn floor_kwh(&self) -> f64 {
+        self.noise.floor_kwh
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is said of a station and of each charger.
 
 use super::accumulate::Sums;
+use super::daytime::{BLOCKS, dark};
 use super::decide::{Decision, Reason, decide, nonconformity};
 use super::diagnose;
 use super::finding::Finding;
@@ -79,6 +80,8 @@ pub struct Estimation {
     pub fixed_load_kw: Known,
     /// Load by night beyond it, kW.
     pub night_load_kw: Option<Known>,
+    /// Load beside the chargers by hour of the day in UTC, kW; empty where there is no such profile.
+    pub load_profile_kw: Vec<Known>,
     /// Loss of an active DC-output charger, kW.
     pub standby_kw: Option<Known>,
     /// Conversion loss of DC-output chargers, share of output.
@@ -130,6 +133,7 @@ impl Estimation {
             trunk_loss: single(layout.trunk, maker.reference.trunk_loss),
             fixed_load_kw: single(layout.fixed, 1.0),
             night_load_kw: layout.night.map(|column| single(column, 1.0)),
+            load_profile_kw: load_profile(maker, posterior),
             standby_kw: layout.standby.map(|column| single(column, 1.0)),
             conversion: layout.conversion.map(|column| single(column, 1.0)),
             scale: posterior.scale,
@@ -161,6 +165,25 @@ impl Estimation {
             settle(maker, estimate, &self.findings);
         }
     }
+}
+
+/// Fixed load, load by night and what the hour has of its own.
+fn load_profile(maker: &Maker<'_>, posterior: &Posterior) -> Vec<Known> {
+    let (layout, night) = (maker.layout, maker.settings.night);
+    let Some(first) = layout.profile else {
+        return Vec::new();
+    };
+    let hours = (0..BLOCKS).map(|block| {
+        let mut function = vec![(layout.fixed, 1.0), (first + block, 1.0)];
+        function.extend(
+            layout
+                .night
+                .zip(night)
+                .map(|(column, night)| (column, dark(&night, block))),
+        );
+        known(posterior.of(&function))
+    });
+    hours.collect()
 }
 
 fn known((value, u): (f64, f64)) -> Known {

@@ -1,8 +1,10 @@
 //! The equation of one window: y = Σ θᵢxᵢ + a·q + Σ bᵢqᵢ + P₀h + … + v, and the variance of v.
 
+use super::daytime::{night_hours, profile};
 use super::layout::Layout;
+use super::noise::Noise;
 use super::reference::Reference;
-use super::settings::{Charger, Night, Settings};
+use super::settings::{Charger, Settings};
 use super::shape::Shape;
 use super::table::Table;
 use super::windows::Windows;
@@ -52,10 +54,13 @@ impl Row {
     }
 
     /// Variance of v, and its covariance with that of the row before.
-    pub(super) fn noise(&self, settings: &Settings, white: f64, jitter_s: f64) -> (f64, f64) {
-        let (start, end) = (self.start.variance(jitter_s), self.end.variance(jitter_s));
-        let white = white * self.master;
-        let floor = settings.floor_kwh;
+    pub(super) fn noise(&self, noise: Noise) -> (f64, f64) {
+        let (start, end) = (
+            self.start.variance(noise.jitter_s),
+            self.end.variance(noise.jitter_s),
+        );
+        let white = noise.white * self.master;
+        let floor = noise.floor_kwh;
         let covariance = if self.linked { -start } else { 0.0 };
         (start + end + white * white + floor * floor, covariance)
     }
@@ -176,12 +181,15 @@ impl Maker<'_> {
         let trunk = (total + squares - mean_squares).max(0.0) * self.reference.trunk_loss;
         row.cells.push((self.layout.trunk, trunk));
         row.cells.push((self.layout.fixed, hours));
+        let end_ms = windows.end_ms.get(window).copied().unwrap_or(start_ms);
         if let (Some(column), Some(night)) = (self.layout.night, self.settings.night) {
-            let end_ms = windows.end_ms.get(window).copied().unwrap_or(start_ms);
             let dark = night_hours(&night, start_ms, end_ms);
             if dark > 0.0 {
                 row.cells.push((column, dark));
             }
+        }
+        if let Some(first) = self.layout.profile {
+            profile(first, start_ms, end_ms, &mut row.cells);
         }
         if let Some(column) = self.layout.standby
             && standby > 0.0
@@ -275,19 +283,4 @@ impl Edges {
             gained: right.head(-offset, end) - own.head(-offset, start),
         }
     }
-}
-
-/// Hours of the night in a window.
-fn night_hours(night: &Night, start_ms: i64, end_ms: i64) -> f64 {
-    const DAY_MS: i64 = 86_400_000;
-    let local = |ms: i64| ms.saturating_add(i64::from(night.utc_offset_minutes) * 60_000);
-    let from = i64::from(night.from_minute) * 60_000;
-    let length = (i64::from(night.to_minute) * 60_000 - from).rem_euclid(DAY_MS);
-    // Night from the start of the calendar to an instant.
-    let until = |ms: i64| {
-        let shifted = local(ms).saturating_sub(from);
-        let whole = shifted.div_euclid(DAY_MS).saturating_mul(length);
-        whole.saturating_add(shifted.rem_euclid(DAY_MS).min(length))
-    };
-    super::windows::hours(until(start_ms), until(end_ms))
 }

@@ -91,10 +91,10 @@ pub fn estimate(
             .zip(&reference.offsets_s)
             .map(|(new, old)| (new - old).abs());
         let still = moves.fold(0.0, f64::max) < STILL_S;
-        let given = (reference.white, reference.jitter_s);
+        let given = reference.noise;
         let mut noise = given;
         if pass >= 1 && settings.fit_noise && observed.len() > layout.size {
-            noise = noise::fit(&observed, settings.floor_kwh, settings.huber, given);
+            noise = noise::fit(&observed, settings.huber, settings.floor_kwh, given);
         }
         let louder = noise::change(&observed, noise, given);
         // Without windows there is nothing to choose by.
@@ -112,7 +112,7 @@ pub fn estimate(
         } else {
             posterior.scale
         };
-        (next.white, next.jitter_s) = noise;
+        next.noise = noise;
         // With other noise, residuals have another scale.
         if noise != given {
             next.scale = 1.0;

@@ -103,6 +103,8 @@ pub struct Settings {
     pub fixed_load: Known,
     /// Load by night beyond it; None: no such term.
     pub night: Option<Night>,
+    /// How much the load of single hours of the day differs from these two: sd, kW (1); 0: not at all.
+    pub profile_kw: f64,
     /// Conversion loss of DC-output chargers that is linear in energy, share of output (0.05 ± 0.02).
     pub conversion: Known,
     /// Spread of that from charger to charger: sd (0.003).
@@ -115,9 +117,9 @@ pub struct Settings {
     pub jitter_s: f64,
     /// White noise of the master, relative to the energy of a window.
     pub white: f64,
-    /// Noise of any window, kWh.
+    /// Noise of any window, kWh: what the station's own load does from window to window.
     pub floor_kwh: f64,
-    /// Whether jitter and white noise are chosen by the data's likelihood; else they are as given.
+    /// Whether jitter, white noise and that floor are chosen by the data's likelihood; else they are as given.
     pub fit_noise: bool,
     /// Residuals beyond so many standard deviations weigh less (Huber).
     pub huber: f64,
@@ -162,6 +164,7 @@ impl Default for Settings {
                 utc_offset_minutes: 8 * 60,
                 load: Known { value: 0.0, u: 2.0 },
             }),
+            profile_kw: 1.0,
             conversion: Known {
                 value: 0.05,
                 u: 0.02,
@@ -221,6 +224,7 @@ impl Settings {
         }
         let zero_too = [
             ("curve_sd", self.curve_sd),
+            ("profile_kw", self.profile_kw),
             ("master_step_kwh", self.master_step_kwh),
             ("jitter_s", self.jitter_s),
             ("white", self.white),

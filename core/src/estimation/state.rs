@@ -5,6 +5,7 @@ use super::accumulate::{Accumulator, Sums};
 use super::chain::BLOCK;
 use super::error::EstimationError;
 use super::layout::Layout;
+use super::noise::Noise;
 use super::reference::Reference;
 use super::sessions::Activity;
 use super::settings::{Charger, Settings};
@@ -14,7 +15,7 @@ use super::tally::Counts;
 use super::windows::Windows;
 use crate::state::crc32;
 
-const MAGIC: [u8; 4] = *b"DTE3";
+const MAGIC: [u8; 4] = *b"DTE4";
 
 const fn bad(why: &'static str) -> EstimationError {
     EstimationError::State(why)
@@ -146,8 +147,9 @@ fn write_reference(writer: &mut Writer, reference: &Reference) {
         writer.floats(values);
     }
     for value in [
-        reference.white,
-        reference.jitter_s,
+        reference.noise.white,
+        reference.noise.jitter_s,
+        reference.noise.floor_kwh,
         reference.scale,
         reference.trunk_loss,
     ] {
@@ -165,7 +167,8 @@ fn read_reference(reader: &mut Reader<'_>) -> Result<Reference, EstimationError>
     let branch_loss = reader.floats()?;
     let typical_kw = reader.floats()?;
     let load = reader.floats()?;
-    let [white, jitter_s, scale, trunk_loss] = [
+    let [white, jitter_s, floor_kwh, scale, trunk_loss] = [
+        reader.float()?,
         reader.float()?,
         reader.float()?,
         reader.float()?,
@@ -178,8 +181,11 @@ fn read_reference(reader: &mut Reader<'_>) -> Result<Reference, EstimationError>
     Ok(Reference {
         solution,
         offsets_s,
-        white,
-        jitter_s,
+        noise: Noise {
+            white,
+            jitter_s,
+            floor_kwh,
+        },
         scale,
         trunk_loss,
         branch_loss,

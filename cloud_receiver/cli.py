@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from cloud_receiver import commands, prove_command, quarantine_commands
+from cloud_receiver import commands, findings_command, prove_command, quarantine_commands
 from cloud_receiver.api import token_command
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
@@ -84,11 +84,8 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--with-estimates", action="store_true", help="show estimates (估补值) beside what is measured")
     report.add_argument("--lang", choices=[item.value for item in Language], default=Language.BOTH.value)
 
-    findings = _command(sub, "findings", commands.findings, "list what the checks found")
-    findings.add_argument("--station")
-    findings.add_argument("--all", action="store_true", help="closed ones too")
-    findings.add_argument("--acknowledge", type=_number, metavar="ID", help="note that a person has seen this finding")
-    findings.add_argument("--json", action="store_true")
+    findings = _command(sub, "findings", findings_command.run, "list what the checks found")
+    findings_command.add_arguments(findings, _number)
     _clock(findings)
 
     _proofs(sub)

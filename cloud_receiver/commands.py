@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeAlias
-from zoneinfo import ZoneInfo
 
 import clock
 from cloud_receiver import (
@@ -22,7 +21,6 @@ from cloud_receiver import (
     report_words,
     service,
 )
-from cloud_receiver import findings as finding_store
 from cloud_receiver import report as reports
 from wire import keys, topics
 from wire.messages import StatusState
@@ -210,35 +208,6 @@ def report(options: argparse.Namespace) -> None:
     else:
         text = report_text.table_text(content, report_words.Language(options.lang))
     _say(text.removesuffix("\n"))
-
-
-def findings(options: argparse.Namespace) -> None:
-    """List findings."""
-    settings, stations = _load(options)
-    if options.station is not None and stations.find(options.station) is None:
-        raise reports.ReportError(f"station {options.station!r} is not in {settings.registry}")
-    engine = service.prepare(settings, stations)
-    if options.acknowledge is not None:
-        with database.writing(engine) as connection:
-            now_ms = clock.from_spec(options.clock).now_ms()
-            if not finding_store.acknowledge(connection, options.acknowledge, now_ms):
-                raise reports.ReportError(f"there is no open finding {options.acknowledge}")
-    with database.reading(engine) as connection:
-        found = finding_store.listed(connection, options.station, closed=options.all)
-    engine.dispose()
-    zones = {item.id: ZoneInfo(item.timezone) for item in stations.station}
-    shown = [report_text.finding_object(item, zones.get(item.station, ZoneInfo("UTC"))) for item in found]
-    if options.json:
-        _say(json.dumps(shown, ensure_ascii=False, indent=2))
-        return
-    for item in shown:
-        evidence = item["evidence"]
-        slots = len(evidence["slots"]) if isinstance(evidence, dict) else 0
-        meter = report_text.printable(str(item["meter"] or "-"))
-        _say(
-            f"{item['id']}  {item['severity']}  {item['state']}  {item['station']}  {str(item['day'])[:10]}  "
-            f"{item['kind']}  {meter}  {slots} slots  {item['first']} .. {item['last']}"
-        )
 
 
 def key_new(options: argparse.Namespace) -> None:

@@ -1,21 +1,27 @@
 """Findings in the store and their life cycle: open, acknowledged by a person, closed when the cause is gone."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select
 
-from cloud_receiver import finding_life
+from cloud_receiver import finding_history, finding_life
 from cloud_receiver.checks.day import Draft
 from cloud_receiver.checks.model import SLOT_MS, Context, Kind
-from cloud_receiver.finding_life import ACKNOWLEDGED, CLOSED, OPEN, Key
+from cloud_receiver.finding_life import ACKNOWLEDGED, CLOSED, OPEN, Key, Row
 from cloud_receiver.schema import finding, meter, station
 
 __all__ = ["ACKNOWLEDGED", "CLOSED", "OPEN", "Finding", "acknowledge", "listed", "synchronise"]
 
 LASTING = frozenset({Kind.CHARGER_SUSPECT.value})
 """Kinds that no check of a day opens or closes: cloud_receiver.estimation.suspects."""
+MONTHLY = frozenset(
+    kind.value
+    for kind in (Kind.BALANCE_MONTH, Kind.CARBON_BALANCE_MONTH, Kind.CARBON_PARTY_MONTH, Kind.COMPLETENESS_MONTH)
+)
+"""Kinds of a local month (月): their day is its first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,24 @@ class Finding:
 
 
 def synchronise(
-    connection: Connection, context: Context, day_ms: int, drafts: Iterable[Draft], now_ms: int
+    connection: Connection,
+    context: Context,
+    day_ms: int,
+    drafts: Iterable[Draft],
+    now_ms: int,
+    *,
+    monthly: bool = False,
+    cause: Callable[[], Mapping[str, Any]] = dict,
+    running: bool = False,
 ) -> tuple[int, int]:
-    """Make a day's findings those of `drafts`; return (opened, closed).
+    """Make a day's findings, or the `monthly` ones of the month that begins then, those of `drafts`.
 
-    One that no longer holds is closed, not deleted; one that a person has acknowledged stays acknowledged.
+    Returns (opened, closed). One that no longer holds is closed, not deleted; one that a person has acknowledged stays
+    acknowledged. Of each change is kept what was before it, and its `cause`, asked for once if there is a change; while
+    the day is `running`, changes of evidence in a row are kept as one.
     """
-    of_day = (finding.c.station == context.number, finding.c.day_ms == day_ms, finding.c.kind.not_in(LASTING))
+    of_these = finding.c.kind.in_(MONTHLY) if monthly else finding.c.kind.not_in(LASTING | MONTHLY)
+    of_day = (finding.c.station == context.number, finding.c.day_ms == day_ms, of_these)
     stored = {
         _key(row.station, row.day_ms, row.kind, row.meter): row
         for row in connection.execute(select(finding).where(*of_day))
@@ -57,7 +74,14 @@ def synchronise(
         }
         for draft in drafts
     }
-    return finding_life.settle(connection, finding, stored, wanted, now_ms)
+    known: list[Mapping[str, Any]] = []
+
+    def note(number: int, change: str, before: Row | None) -> None:
+        if not known:
+            known.append(cause())
+        finding_history.note(connection, number, change, before, known[0], now_ms=now_ms, running=running)
+
+    return finding_life.settle(connection, finding, stored, wanted, now_ms, note=note)
 
 
 def _key(station_number: int, day_ms: int, kind: str, meter_number: int) -> Key:
@@ -66,13 +90,22 @@ def _key(station_number: int, day_ms: int, kind: str, meter_number: int) -> Key:
 
 def acknowledge(connection: Connection, number: int, now_ms: int) -> bool:
     """Note that a person has seen an open finding; return whether there was one."""
-    return finding_life.acknowledge(connection, finding, number, now_ms)
+    before = connection.execute(select(finding).where(finding.c.id == number)).first()
+    done = finding_life.acknowledge(connection, finding, number, now_ms)
+    if done:
+        finding_history.note(connection, number, ACKNOWLEDGED, before, {"person": True}, now_ms=now_ms)
+    return done
 
 
 def listed(
-    connection: Connection, station_name: str | None = None, day_ms: int | None = None, *, closed: bool = False
+    connection: Connection,
+    station_name: str | None = None,
+    day_ms: int | None = None,
+    *,
+    number: int | None = None,
+    closed: bool = False,
 ) -> list[Finding]:
-    """Return findings by station, day and kind; closed ones only when asked for."""
+    """Return findings by station, day and kind, or the one with a number; closed ones only when asked for."""
     statement = (
         select(finding, station.c.name.label("station_name"), meter.c.name.label("meter_name"))
         .join(station, station.c.id == finding.c.station)
@@ -82,7 +115,10 @@ def listed(
     if station_name is not None:
         statement = statement.where(station.c.name == station_name)
     if day_ms is not None:
-        statement = statement.where(finding.c.day_ms == day_ms)
+        # Those of a month are no day's: the first of the month is only where they stand.
+        statement = statement.where(finding.c.day_ms == day_ms, finding.c.kind.not_in(MONTHLY))
+    if number is not None:
+        statement = statement.where(finding.c.id == number)
     if not closed:
         statement = statement.where(finding.c.state != CLOSED)
     return [

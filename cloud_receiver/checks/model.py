@@ -21,6 +21,14 @@ class Kind(StrEnum):
 
     BALANCE_SLOT = "balance_slot"  # 时段能量不平衡
     BALANCE_DAY = "balance_day"  # 日能量不平衡
+    BALANCE_MONTH = "balance_month"  # 月能量不平衡
+    CARBON_BALANCE_SLOT = "carbon_balance_slot"  # 时段碳量不平衡
+    CARBON_BALANCE_DAY = "carbon_balance_day"  # 日碳量不平衡
+    CARBON_BALANCE_MONTH = "carbon_balance_month"  # 月碳量不平衡
+    CARBON_PARTY_DAY = "carbon_party_day"  # 日碳量三方不符: of device, gateway and centre
+    CARBON_PARTY_MONTH = "carbon_party_month"  # 月碳量三方不符
+    COMPLETENESS_DAY = "completeness_day"  # 日完整率或及时率不达标
+    COMPLETENESS_MONTH = "completeness_month"  # 月完整率或及时率不达标
     CHARGER_ERROR = "charger_error"  # 充电桩疑似超差, a candidate for re-verification (失准复检)
     CHARGER_SUSPECT = "charger_suspect"  # 失准复检候选: by remote error estimation; it lasts until it is settled
     CARBON = "carbon_arithmetic"  # 碳量复算不符

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver import findings
-from cloud_receiver.checks import freezes, gateways, load
+from cloud_receiver.checks import causes, freezes, gateways, load
 from cloud_receiver.checks.day import findings as findings_of_day
 from cloud_receiver.checks.evaluate import SlotResult, evaluate
 from cloud_receiver.checks.model import SLOT_MS, Context
@@ -70,6 +70,9 @@ class Runner:
         self._hasty: set[int] = set()
         """Stations that may have been checked before their time."""
         self._next: dict[int, int] = {}
+        self._settings_digest = causes.digest(settings, self._validation)
+        self._through_message = 0
+        """The last message of the store when this round began."""
 
     async def run(self) -> None:
         """Check until cancelled."""
@@ -96,6 +99,8 @@ class Runner:
                 # A notice may be of a meter that was not in the store before, or of earlier records than before.
                 self._refresh(connection, {notice.station for notice in notices}, now_ms)
             work = {number: self._due(connection, context, now_ms) for number, context in self._contexts.items()}
+            if notices or any(work.values()):
+                self._through_message = causes.last_message(connection)
             days: dict[int, set[int]] = {number: set() for number in work}
             for station, spans in self._spans(notices, now_ms).items():
                 zone = self._contexts[station].station.timezone
@@ -294,7 +299,15 @@ class Runner:
                 coverage_factor=self._settings.coverage_factor,
                 now_ms=now_ms,
             )
-        opened, closed = findings.synchronise(connection, context, day_ms, drafts, now_ms)
+        checked = causes.Checked(now_ms, self._through_message, causes.digest(context.station), self._settings_digest)
+        before = causes.checked(connection, context.number, day_ms)
+        span = (day_ms, end_ms)
+        opened, closed = findings.synchronise(
+            *(connection, context, day_ms, drafts, now_ms),
+            cause=lambda: causes.cause(connection, context, span, before, checked),
+            running=not over,
+        )
+        causes.enter(connection, context.number, day_ms, checked, over=over, content="{}")
         if opened or closed:
             log.info("station %s: %d findings opened, %d closed", context.station.id, opened, closed)
 

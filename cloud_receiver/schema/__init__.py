@@ -6,7 +6,7 @@ counting twice.
 """
 
 from cloud_receiver.schema.base import metadata
-from cloud_receiver.schema.checks import dirty, finding, slot_check
+from cloud_receiver.schema.checks import completeness_day, day_check, dirty, finding, finding_change, slot_check
 from cloud_receiver.schema.commands import command
 from cloud_receiver.schema.estimates import error_estimate, error_state, error_verification, estimate
 from cloud_receiver.schema.factors import factor, factor_message, factor_reached, factor_unsent
@@ -36,6 +36,8 @@ __all__ = [
     "adjustment",
     "charge_order",
     "command",
+    "completeness_day",
+    "day_check",
     "dirty",
     "error_estimate",
     "error_state",
@@ -47,6 +49,7 @@ __all__ = [
     "factor_reached",
     "factor_unsent",
     "finding",
+    "finding_change",
     "freeze",
     "gateway",
     "gateway_key",

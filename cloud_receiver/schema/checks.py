@@ -1,6 +1,17 @@
 """What checks work on and what they find."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, SmallInteger, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from cloud_receiver.schema.base import Serial, metadata
 
@@ -44,4 +55,63 @@ finding = Table(
     Column("updated_ms", BigInteger, nullable=False),
     Column("closed_ms", BigInteger),
     UniqueConstraint("station", "day_ms", "kind", "meter"),
+)
+
+# What a finding was before each change, and what brought the change about (JSON, docs/checks.md). Changes of evidence
+# that followed each other while the day was `running` are one row, with the first `..._before` and the last `cause`;
+# `times`: how many.
+finding_change = Table(
+    "finding_change",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("finding", BigInteger, ForeignKey("finding.id"), nullable=False),
+    Column("change", String(16), nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column("running", SmallInteger, nullable=False, server_default="0"),
+    Column("state_before", String(16)),
+    Column("severity_before", String(16)),
+    Column("first_before_ms", BigInteger),
+    Column("last_before_ms", BigInteger),
+    Column("evidence_before", Text),
+    Column("cause", Text, nullable=False),
+    Index(None, "finding"),
+)
+
+# What the checks of a local day left for its month, and by what they were made: `registry` and `settings` are digests,
+# `through_message` is the last message in the store then. `content`: JSON, cloud_receiver.checks.day_sum.
+day_check = Table(
+    "day_check",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("day_ms", BigInteger, primary_key=True),
+    Column("over", SmallInteger, nullable=False),
+    Column("registry", String(64), nullable=False),
+    Column("settings", String(64), nullable=False),
+    Column("through_message", BigInteger, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("checked_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Completeness and timeliness (完整率、及时率) of a local day that is over, by gateway: time of intervals, summed over
+# its meters.
+completeness_day = Table(
+    "completeness_day",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("day_ms", BigInteger, primary_key=True),
+    Column("gateway", String(64), primary_key=True),
+    Column("expected_ms", BigInteger, nullable=False),
+    Column("present_ms", BigInteger, nullable=False),
+    Column("in_15_min_ms", BigInteger, nullable=False),
+    Column("in_60_min_ms", BigInteger, nullable=False),
+    Column("by_day_end_ms", BigInteger, nullable=False),
+    Column("interpolated_ms", BigInteger, nullable=False),
+    Column("estimated_ms", BigInteger, nullable=False),
+    Column("partial_ms", BigInteger, nullable=False),
+    Column("substituted_ms", BigInteger, nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Index(None, "day_ms"),
+    sqlite_with_rowid=False,
 )

@@ -98,6 +98,12 @@ class Centre:
             ]
             connection.execute(insert(schema.factor), rows)
 
+    def notice(self) -> None:
+        """Have the whole day checked again."""
+        with database.writing(self.engine) as connection:
+            row = {"station": 1, "first_ms": DAY_MS, "last_ms": DAY_END_MS - SLOT_MS}
+            connection.execute(insert(schema.dirty), [row])
+
     def check(self, *, closed: bool = False) -> list[Finding]:
         async def rounds() -> None:
             while await self.runner.round():

@@ -217,33 +217,37 @@ class Window:
     def balanced(self) -> list[tuple[Context, SlotEnergy]]:
         """Return the slots that every meter of the balance covers, with the station as it was then.
 
-        Not those in which no grid-side meter or no charger was in service, or a meter came or went within the slot:
-        there is no balance then.
+        Where a meter's intervals are longer than a slot they are hours, as for the checks. Not those in which no
+        grid-side meter or no charger was in service, or a meter came or went within: there is no balance then.
         """
-        result = []
+        block_ms = self.context.block_ms
         changing = {
-            int(time.timestamp()) * 1000 // SLOT_MS * SLOT_MS
+            int(time.timestamp()) * 1000 // block_ms * block_ms
             for meter in self.context.balanced().values()
             for time in (meter.since, meter.until)
-            if time is not None and int(time.timestamp()) * 1000 % SLOT_MS
+            if time is not None and int(time.timestamp()) * 1000 % block_ms
         }
-        for slot in self.slots:
-            if slot.start_ms in changing:
+        result = []
+        for start in range(-(-self.first_ms // block_ms) * block_ms, self.end_ms - block_ms + 1, block_ms):
+            context = self.context.at(start)
+            if start in changing or not context.numbers(Role.GRID) or not context.numbers(Role.CHARGER):
                 continue
-            context = self.context.at(slot.start_ms)
-            rows = self.kept[slot.start_ms]
-            whole = all(usable(rows.get(number, [])) for number in context.balanced())
-            if whole and context.numbers(Role.GRID) and context.numbers(Role.CHARGER):
-                result.append((context, SlotEnergy(slot.start_ms, energies(rows, context))))
+            rows: dict[int, list[IntervalRow]] = {}
+            for slot_ms in range(start, start + block_ms, SLOT_MS):
+                for meter, found in self.kept[slot_ms].items():
+                    rows.setdefault(meter, []).extend(found)
+            if all(usable(rows.get(number, []), context.span_ms(number), block_ms) for number in context.balanced()):
+                result.append((context, SlotEnergy(start, energies(rows, context), block_ms)))
         return result
 
     @cached_property
     def closing(self) -> dict[int, bool]:
         """Return whether the balance is within its tolerance, by the start of the slots that have one."""
         return {
-            slot.start_ms: result.within
+            start: result.within
             for context, slot in self.balanced
             if (result := balance(context, [slot], self.coverage_factor)) is not None
+            for start in range(slot.start_ms, slot.end_ms, SLOT_MS)
         }
 
     @cached_property

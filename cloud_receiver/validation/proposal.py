@@ -148,9 +148,12 @@ class Proposer:
         wanted = {span.slot_ms for span in spans}
         if len(wanted) < len(spans):
             return "several gaps in one slot"
-        closing = [energy for _, energy in window.balanced if energy.start_ms not in wanted]
-        if len(closing) < self.settings.estimation.balance_slots:
-            return f"{len(closing)} complete slots around, expected {self.settings.estimation.balance_slots}"
+        closing = [
+            energy for _, energy in window.balanced if wanted.isdisjoint(range(energy.start_ms, energy.end_ms, SLOT_MS))
+        ]
+        slots = sum(energy.duration_ms for energy in closing) // SLOT_MS
+        if slots < self.settings.estimation.balance_slots:
+            return f"{slots} complete slots around, expected {self.settings.estimation.balance_slots}"
         total = balance(self.context, closing, self.coverage_factor)
         if total is None or not total.within:
             return "the station's balance does not close"

@@ -1,6 +1,8 @@
 """A meter that counts in the wrong direction (反向接线): its energies close the balance with the other sign only."""
 
-from cloud_receiver.checks.tolerance import SlotEnergy, balance
+from dataclasses import replace
+
+from cloud_receiver.checks.tolerance import balance
 from cloud_receiver.validation.config import Validation
 from cloud_receiver.validation.model import Window
 
@@ -38,7 +40,7 @@ def _by_balance(window: Window, number: int, settings: Validation) -> list[dict[
             continue
         seen += 1
         forward, reverse = slot.of(number)
-        turned = SlotEnergy(slot.start_ms, slot.energy | {number: (reverse, forward)})
+        turned = replace(slot, energy=slot.energy | {number: (reverse, forward)})
         result = balance(context, [turned], window.coverage_factor)
         if result is not None and result.within:
             found.append({"start_ms": slot.start_ms, "reverse_mwh": reverse, "reversed": True})

@@ -5,6 +5,7 @@ divided by the ratio close it. Ratios are estimates, floats by nature; no energy
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from statistics import median
 
@@ -136,4 +137,4 @@ def _ratio(window: Window, number: int, role: Role, settings: Validation) -> flo
 
 def _scaled(slot: SlotEnergy, number: int, share: float) -> SlotEnergy:
     forward, reverse = slot.of(number)
-    return SlotEnergy(slot.start_ms, slot.energy | {number: (round(forward * share), round(reverse * share))})
+    return replace(slot, energy=slot.energy | {number: (round(forward * share), round(reverse * share))})

@@ -1,5 +1,7 @@
 """What the meters of a station say together: the sum check (总分核对), and zero while the station shows load."""
 
+from collections.abc import Iterable
+
 from cloud_receiver.checks.freezes import energy_mwh
 from cloud_receiver.checks.model import SLOT_MS
 from cloud_receiver.checks.tolerance import Balance, SlotEnergy, balance
@@ -19,7 +21,11 @@ def sum_check(window: Window, _: int, __: Validation) -> Outcome:
         return not_applicable("no slot in which every meter reported, or no grid-side meter or charger")
     if total.within:
         return passed(**total.evidence())
-    return judged(Verdict.FAILED, [{"start_ms": slot.start_ms} for slot in energies], **total.evidence())
+    return judged(
+        Verdict.FAILED,
+        [{"start_ms": start} for slot in energies for start in range(slot.start_ms, slot.end_ms, SLOT_MS)],
+        **total.evidence(),
+    )
 
 
 def zero(window: Window, number: int, settings: Validation) -> Outcome:
@@ -56,12 +62,12 @@ def zero(window: Window, number: int, settings: Validation) -> Outcome:
 
 def _unmet(window: Window, number: int, settings: Validation) -> list[tuple[SlotEnergy, Balance]]:
     """Return the slots in which the grid side shows a load of a meter's kind that nobody counted."""
-    floor = int(energy_mwh(window.context.meters[number], SLOT_MS) * settings.zero.floor_percent / 100)
+    meter, share = window.context.meters[number], settings.zero.floor_percent / 100
     return [
         (slot, result)
         for slot, result in _beyond(window)[_UNMET]
         if number in slot.energy
-        and -result.imbalance_mwh >= floor
+        and -result.imbalance_mwh >= int(energy_mwh(meter, slot.duration_ms) * share)
         and -100 * result.imbalance_mwh > settings.zero.share_percent * abs(result.grid_mwh)
         and not _usual(window, number, slot, settings)
     ]
@@ -73,16 +79,23 @@ def _usual(window: Window, number: int, slot: SlotEnergy, settings: Validation) 
     load = sum(slot.net(item) for item in grids) - sum(slot.net(item) for item in others)
     days, usual = 0, 0
     for start in range(slot.start_ms - DAY_MS, slot.start_ms - (settings.history_days + 1) * DAY_MS, -DAY_MS):
-        taken = [window.history.get(item, {}).get(start, 0) for item in grids]
-        if any(taken):
+        span = range(start, start + slot.duration_ms, SLOT_MS)
+        taken = _past(window, grids, span)
+        if taken:
             days += 1
-            if not window.history.get(number, {}).get(start):
-                rest = sum(taken) - sum(window.history.get(item, {}).get(start, 0) for item in others)
+            if not _past(window, [number], span):
+                rest = taken - _past(window, others, span)
                 usual += 100 * rest >= settings.zero.usual_percent * load
     return 2 * usual > days
 
 
+def _past(window: Window, numbers: Iterable[int], span: Iterable[int]) -> int:
+    """Return the forward energy of slots of the days before, in mWh."""
+    return sum(window.history.get(number, {}).get(start, 0) for start in span for number in numbers)
+
+
 def _counting(window: Window) -> list[int]:
+    """Return the meters behind the grid side."""
     return [*window.context.numbers(Role.CHARGER), *window.context.numbers(Role.AUXILIARY)]
 
 

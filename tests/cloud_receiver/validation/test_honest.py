@@ -360,3 +360,27 @@ def test_the_first_hour_of_a_day_may_have_begun_before_it() -> None:
     window = replace(bench.window(), first_ms=DAY_MS + SLOT_MS, slots=bench.window().slots[1:], before=[first])
     assert verdict(window, "gap", GRID) is Verdict.PASSED
     assert verdict(replace(window, before=[]), "gap", GRID) is Verdict.FAILED
+
+
+@pytest.mark.parametrize("meters", [(GRID,), (*CHARGERS, GRID)])
+def test_hours_balance_as_slots_do(meters: tuple[int, ...]) -> None:
+    bench = Bench(1)
+    hourly(bench, *meters)
+    window = bench.window()
+    outcome = BY_NAME["sum"].judge(window, 0, PLAIN)
+    assert (outcome.verdict, outcome.numbers["slots"], len(window.balanced)) == (Verdict.PASSED, 96, 24)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (lambda values: [10 * value for value in values], {"multiplier", "high", "sum"}),
+        (lambda values: [-value for value in values], {"decreasing", "sum"}),
+        (lambda values: values[:32] + [0] * 64, {"zero", "sum"}),
+    ],
+)
+def test_faults_are_named_by_the_hour_too(values: Callable[[list[int]], list[int]], expected: set[str]) -> None:
+    bench = Bench(1)
+    bench.recount(M, values(bench.counted(M)))
+    hourly(bench, GRID)
+    assert {name for name, _, _ in found(bench.window())} == expected

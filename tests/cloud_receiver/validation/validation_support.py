@@ -65,7 +65,8 @@ def rows(
     meter: int, values: Iterable[int], *, start_ms: int = DAY_MS, total: int = 0, step: int = STEP
 ) -> list[IntervalRow]:
     """Return a meter's intervals, its registers cut to a step as registers are; values below 0 are fed back."""
-    result, true, back = [], total, 0
+    result: list[IntervalRow] = []
+    true, back = total, 0
     for place, value in enumerate(values):
         true, back = true + max(value, 0), back + max(-value, 0)
         now, reverse = true // step * step, back // step * step

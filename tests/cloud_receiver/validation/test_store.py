@@ -1,0 +1,198 @@
+"""What the rules get to see from the store: days before, journals, clocks, and numbers that are meant to break it."""
+
+from dataclasses import replace
+
+import pytest
+from receiver_support import FakeGateway
+from sqlalchemy import Engine
+from store_support import DAY_END_MS, NAMES, Centre, day_of, record, records, station_registry
+from validation_support import DAY_MS, GRID, KWH, SLOT_MS, SLOTS, Bench
+
+from cloud_receiver import database
+from cloud_receiver.checks.load import contexts
+from cloud_receiver.checks.model import IntervalRow
+from cloud_receiver.findings import Finding
+from cloud_receiver.registry import Meter, Registry
+from cloud_receiver.validation import load
+from cloud_receiver.validation.estimates import State
+from cloud_receiver.validation.model import Window
+from wire.records import DetailKey, EventCode, EventRecord, Quality
+
+DAY = SLOTS * SLOT_MS
+LARGEST = 2**61
+
+
+def send(centre: Centre, bench: Bench) -> None:
+    centre.store(records(row for found in bench.rows.values() for row in found))
+
+
+def own(found: list[Finding]) -> dict[str, str | None]:
+    """Return the rules' own findings, with their meters."""
+    return {item.kind.removeprefix("validation_"): item.meter for item in found if item.kind.startswith("validation_")}
+
+
+def with_meter(meter: int, **changes: object) -> Registry:
+    """Return the registry with something else said of a meter."""
+    registry = station_registry()
+    (station,) = registry.station
+    meters = tuple(
+        Meter.model_validate(item.model_dump() | changes) if item.id == NAMES[meter] else item for item in station.meter
+    )
+    return registry.model_copy(update={"station": (station.model_copy(update={"meter": meters}),)})
+
+
+def window(centre: Centre, history_days: int = 7) -> Window:
+    with database.reading(centre.engine) as connection:
+        (context,) = contexts(connection, centre.registry)
+        return load.window(
+            connection,
+            context,
+            (DAY_MS, DAY_END_MS),
+            begin_ms=DAY_MS,
+            deadline_ms=DAY_END_MS,
+            history_days=history_days,
+            coverage_factor=2.0,
+        )
+
+
+def test_an_exchange_of_both_registers_is_told(centre: Centre, bench: Bench) -> None:
+    """Both have the same time and code, and differ in their details only."""
+    send(centre, bench)
+    details = {int(DetailKey.BEFORE): 9, int(DetailKey.AFTER): 0}
+    time_ms = DAY_MS + 40 * SLOT_MS + 7
+    centre.store(
+        [
+            EventRecord("C01", time_ms, EventCode.EXCHANGE, details | {int(DetailKey.DIRECTION): direction})
+            for direction in (0, 1)
+        ]
+    )
+    assert own(centre.check()) == {"meter_exchange": "C01"}
+
+
+def test_energies_that_no_sum_holds_stop_no_check(centre: Centre, bench: Bench) -> None:
+    first = bench.rows[1][0]
+    minutes = [
+        first._replace(start_ms=first.start_ms - DAY + place * 60_000, duration_ms=60_000, forward_mwh=LARGEST)
+        for place in range(15)
+    ]
+    centre.store(records(minutes))
+    send(centre, bench)
+    found = centre.check()
+    assert own([item for item in found if item.day_ms == DAY_MS - DAY])["high"] == "C01"
+    assert own([item for item in found if item.day_ms == DAY_MS]) == {}
+    (energy,) = window(centre).history[1].values()
+    assert energy == 15 * 2**42
+
+
+def test_a_register_that_falls_over_midnight_gaps_or_not(centre: Centre, bench: Bench) -> None:
+    before = record(bench.rows[1][0])
+    centre.store([replace(before, start_ms=DAY_MS - 10 * SLOT_MS, forward_total_mwh=9000 * KWH)])
+    send(centre, bench)
+    found = [item for item in centre.check() if item.day_ms == DAY_MS]
+    assert own(found) == {"decreasing": "C01"}
+
+
+def test_a_register_that_rises_beyond_its_power_in_a_gap_is_no_measured_total(centre: Centre, bench: Bench) -> None:
+    def shifted(place: int, row: IntervalRow) -> IntervalRow | None:
+        if 40 <= place < 44:
+            return None
+        return row if place < 44 else row._replace(forward_total_mwh=row.forward_total_mwh + 500 * KWH)
+
+    truth = sum(row.forward_mwh for row in bench.rows[1][40:44])
+    bench.change(1, shifted)
+    send(centre, bench)
+    found = [item for item in centre.check() if item.kind == "validation_high"]
+    assert [(item.meter, item.evidence["slots"]) for item in found] == [("C01", ["2026-07-01T10:00:00+08:00"])]
+    made = [item for item in centre.estimates() if item.state is State.IN_FORCE]
+    # By the others, and beside no reading: those of the slot after the gap have not failed.
+    assert {(item.method, item.replaces) for item in made} == {("balance", False)}
+    assert [item.part.start_ms for item in made] == [DAY_MS + place * SLOT_MS for place in range(40, 44)]
+    assert sum(item.part.forward_mwh for item in made) == pytest.approx(truth, abs=200_000)
+
+
+def test_estimation_that_goes_on_over_midnight_counts_whole(centre: Centre, bench: Bench) -> None:
+    poor = int(Quality.INTERPOLATED)
+    last = [row._replace(quality=poor) for row in day_of(bench, -1, 7) if row.meter == 1][-5:]
+    centre.store(records(last))
+    bench.change(1, lambda place, row: row._replace(quality=poor) if place < 5 else row)
+    send(centre, bench)
+    assert window(centre).unmeasured == {1: frozenset(row.start_ms for row in last)}
+    (item,) = [item for item in centre.check() if item.kind == "validation_prolonged_estimation"]
+    numbers = item.evidence["numbers"]
+    assert isinstance(numbers, dict)
+    assert (item.day_ms, numbers["longest_run_slots"]) == (DAY_MS, 10)
+
+
+@pytest.mark.parametrize("days", [1, 30])
+def test_a_meter_clock_stays_off_until_it_is_right(days: int, centre: Centre, bench: Bench) -> None:
+    send(centre, bench)
+    off = EventRecord("C01", DAY_MS - days * DAY, EventCode.METER_CLOCK_OFF, {int(DetailKey.DEVIATION): 90_000})
+    centre.store(
+        [
+            off,
+            replace(off, meter="C02"),
+            replace(off, meter="C02", time_ms=off.time_ms + 1, code=EventCode.METER_CLOCK_RIGHT),
+        ]
+    )
+    assert own([item for item in centre.check() if item.day_ms == DAY_MS]) == {"meter_clock": "C01"}
+
+
+def test_the_events_come_in_one_order(centre: Centre, bench: Bench) -> None:
+    send(centre, bench)
+    times = [DAY_MS + place for place in (5, 3, 3, 9)]
+    centre.store([EventRecord("C01", time, EventCode.JUMP, {1: time}) for time in times])
+    assert [item.time_ms for item in window(centre).events] == sorted(times)
+
+
+def test_of_a_charger_known_by_orders_nothing_is_missed_nor_estimated(
+    engine: Engine, gateway: FakeGateway, bench: Bench
+) -> None:
+    centre = Centre(engine, gateway, with_meter(2, only_orders=True))
+    bench.rows[2] = []
+    send(centre, bench)
+    assert own(centre.check()) == {}
+    assert centre.estimates() == []
+
+
+def hours(rows: list[IntervalRow]) -> list[IntervalRow]:
+    groups = [rows[place : place + 4] for place in range(0, len(rows), 4)]
+    return [
+        group[-1]._replace(
+            start_ms=group[0].start_ms, duration_ms=4 * SLOT_MS, forward_mwh=sum(row.forward_mwh for row in group)
+        )
+        for group in groups
+    ]
+
+
+def test_an_hour_that_is_missing_is_estimated_until_it_comes(
+    engine: Engine, gateway: FakeGateway, bench: Bench
+) -> None:
+    centre = Centre(engine, gateway, with_meter(GRID, interval_s=3600))
+    bench.rows[GRID] = hours(bench.rows[GRID])
+    late = bench.rows[GRID].pop(10)
+    send(centre, bench)
+    assert {(item.kind, item.meter) for item in centre.check()} == {("missing_intervals", "G")}
+    made = centre.estimates()
+    assert [item.part.start_ms for item in made] == [DAY_MS + place * SLOT_MS for place in range(40, 44)]
+    assert {(item.method, item.state) for item in made} == {("register", State.IN_FORCE)}
+    assert sum(item.part.forward_mwh for item in made) == late.forward_mwh
+    centre.store(records([late]))
+    assert centre.check() == []
+    assert {item.state for item in centre.estimates()} == {State.MEASURED}
+
+
+def test_nothing_is_estimated_of_the_time_after_a_meter_was_taken_out(
+    engine: Engine, gateway: FakeGateway, bench: Bench
+) -> None:
+    until_ms = DAY_MS + 48 * SLOT_MS + 420_000
+    centre = Centre(engine, gateway, with_meter(2, until="2026-07-01T12:07:00+08:00"))
+    bench.recount(2, bench.counted(2)[:48] + [0] * 48)
+    bench.balance()
+    bench.rows[2] = bench.rows[2][:46]
+    send(centre, bench)
+    centre.check()
+    made = [item for item in centre.estimates() if item.meter == 2]
+    assert [item.part.start_ms + item.part.duration_ms for item in made] == [
+        *(DAY_MS + place * SLOT_MS for place in (47, 48)),
+        until_ms,
+    ]

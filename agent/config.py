@@ -119,6 +119,12 @@ class MeterClocks(Section):
     check_minutes: Whole = Field(default=60, ge=0, le=1440)  # 0: never
 
 
+class Orders(Section):
+    """Charge orders (充电订单) read from the chargers that log them."""
+
+    check_seconds: Whole = Field(default=30, ge=0, le=3600)  # between two looks at the counter; 0: never
+
+
 class AgentConfig(Section):
     """The whole file."""
 
@@ -132,6 +138,7 @@ class AgentConfig(Section):
     report: Reporting = Reporting()
     freezes: Freezes = Freezes()
     meter_clocks: MeterClocks = MeterClocks()
+    orders: Orders = Orders()
     metrics: Metrics = Metrics()
     line: list[AnyLine] = Field(min_length=1)
 

@@ -32,6 +32,7 @@ class Errands:
         self._current: tuple[LineMeter, Errand, int, dict[str, int]] | None = None  # with how many blocks are read
         self._since = 0
         self._not_before = 0
+        self._next = 0  # the meter that is looked at first
 
     def waiting_since(self) -> int | None:
         """Return since when an errand waits for its next block (ms UTC); None when there is none."""
@@ -52,8 +53,12 @@ class Errands:
         return self._since
 
     def _look(self) -> tuple[LineMeter, Errand, int, dict[str, int]] | None:
-        for meter in self._meters:
+        # From the one behind the last: what the first of them ask often must not keep the others waiting for ever.
+        count = len(self._meters)
+        for place in range(self._next, self._next + count):
+            meter = self._meters[place % count]
             if meter.is_known and (errand := self._errand_for(meter.id)) is not None:
+                self._next = (place + 1) % count
                 return (meter, errand, 0, {})
         return None
 

@@ -18,7 +18,7 @@ from agent.journal_schema import JournalError
 from agent.logs import log
 from agent.metering import Metering
 from agent.metrics import AgentMetrics
-from agent.notes import MeterNotes, build_notes
+from agent.notes import MeterNotes, build_notes, row_of
 from agent.reading import Reading
 from agent.remote.remote import Remote
 from agent.report import LiveValues, StatusReporter
@@ -271,14 +271,14 @@ class Gateway:
         """Return what is to be asked of a meter beside its polls, while its answer can be kept."""
         return self.notes[meter].errand() if self.writer.has_room and not self.time.doubtful else None
 
-    def _found(self, notes: MeterNotes, record: Record) -> None:
+    def _found(self, notes: MeterNotes, record: Record | None) -> None:
         try:
-            row = to_row(record)
+            rows = [] if record is None else [row_of(record, self.time.now_ms())]
         except RecordError as error:
             self.facts.unfit += 1
             log.error("a record can't be kept: %s", error, extra={"about": notes.meter})
             return
-        self.writer.submit(Append([row], notes={notes.meter: notes.encoded()}))
+        self.writer.submit(Append(rows, notes={notes.meter: notes.encoded()}))
 
     def _event(self, code: EventCode, details: Mapping[DetailKey, int | str] | None = None) -> None:
         self.writer.submit(Append([to_row(event(self.time.now_ms(), code, details=details))]))

@@ -12,10 +12,11 @@ KIND_FREEZE: Final = 1
 KIND_ADJUSTMENT: Final = 2
 KIND_EVENT: Final = 3
 
-# start_ms: an interval's or adjustment's start, a freeze's or event's time. clock_state: when the record was made
-# (wire.records). body: wire.row. notes: what is still to be asked of a meter (agent.notes); version 1 had none.
-# centre_ms: the newest time that the centre has signed to this gateway. commands: what the centre ordered; outcome is
-# NULL until it is known, reply the payload (wire.commands) that answers it. Version 2 had neither.
+# start_ms: an interval's or adjustment's start, a freeze's or event's time, of a charge order when it was read.
+# clock_state: when the record was made (wire.records). body: wire.row. notes: what is still to be asked of a meter
+# (agent.notes); version 1 had none. centre_ms: the newest time that the centre has signed to this gateway. commands:
+# what the centre ordered; outcome is NULL until it is known, reply the payload (wire.commands) that answers it. Version
+# 2 had neither.
 _COMMANDS: Final = """CREATE TABLE commands (
     id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
     issued_ms INTEGER NOT NULL,

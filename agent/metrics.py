@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from agent.line_meter import LATENESS_MS
-from agent.notes import figures_of
+from agent.notes import ORDER_RESULTS, figures_of
 from supervision.endpoint import MetricsEndpoint
 from supervision.exposition import Family, Histogram, Page
 from wire.records import ClockState, FactorQuality
@@ -81,6 +81,12 @@ FAMILIES: Final = (
     ),
     Family("diantan_agent_freezes_total", "counter", "freezes of the meters: read, missing", ("result",)),
     Family("diantan_agent_freezes_awaited", "gauge", "freezes that are still to be read"),
+    Family(
+        "diantan_agent_orders_total",
+        "counter",
+        "charge orders: read, missed (gone, or none), repeated (twice in the log), torn (the log changed meanwhile)",
+        ("result",),
+    ),
     Family("diantan_agent_meter_clocks_off", "gauge", "meters whose clock is off by more than the limit"),
     Family("diantan_agent_meter_clock_worst_seconds", "gauge", "largest difference of a meter's clock, with its sign"),
 )
@@ -148,6 +154,8 @@ class AgentMetrics:
         for result in ("read", "missing"):
             page.put("diantan_agent_freezes_total", notes[f"freezes_{result}"], result)
         page.put("diantan_agent_freezes_awaited", notes["freezes_awaited"])
+        for result in ORDER_RESULTS:
+            page.put("diantan_agent_orders_total", notes[f"orders_{result}"], result)
         page.put("diantan_agent_meter_clocks_off", notes["meter_clocks_off"])
         page.put("diantan_agent_meter_clock_worst_seconds", notes["meter_clock_worst_ms"] / _MS)
 

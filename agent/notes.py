@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from agent.config import AgentConfig
 from agent.freezes import TABLES, FreezeSettings, MeterFreezes, Registers, Wish
+from agent.journal import Row, to_row
 from agent.logs import log
 from agent.meter_clock import MeterClock
+from agent.orders import MeterOrders
 from agent.reading import Reading
 from agent.spare import Errand
 from profiles import Profile
-from wire.records import FreezeKind, Record
+from wire.records import EventCode, EventRecord, FreezeKind, Record
+
+ORDER_RESULTS: Final = ("read", "missed", "repeated", "torn")
 
 
 class MeterNotes:
-    """One meter's own freezes and its clock."""
+    """One meter's own freezes, its clock, and its charge orders."""
 
     def __init__(
         self,
@@ -25,12 +30,14 @@ class MeterNotes:
         now_ms: Callable[[], int],
         *,
         trusted: Callable[[], bool],
-        tell: Callable[["MeterNotes", Record], None],
+        tell: Callable[["MeterNotes", Record | None], None],
+        charger: bool = False,
     ) -> None:
-        """`tell` takes each record that an errand led to, to be stored together with `encoded`."""
+        """`tell` takes each record that an errand led to, or None, to be stored together with `encoded`."""
         self.meter = meter
         self.freezes: MeterFreezes | None = None
         self.clock: MeterClock | None = None
+        self.orders: MeterOrders | None = None
         zone, seconds = config.gateway.timezone, config.freezes.margin_seconds
         if config.freezes.read and any(table in profile.tables for table in TABLES.values()):
             settings = FreezeSettings(zone, 1000 * seconds, 3_600_000 * config.freezes.give_up_hours)
@@ -46,14 +53,20 @@ class MeterNotes:
                 trusted=trusted,
                 tell=self._tell,
             )
+        if charger and config.orders.check_seconds and profile.orders is not None:
+            check_ms = 1000 * config.orders.check_seconds
+            self.orders = MeterOrders(meter, profile.orders, zone, check_ms=check_ms, now_ms=now_ms, tell=self._tell)
         self._told = tell
 
-    def _tell(self, record: Record) -> None:
+    def _tell(self, record: Record | None) -> None:
         self._told(self, record)
 
     def take(self, reading: Reading, records: list[Record]) -> bool:
         """Take a reading and the records it closed; return whether the notes have changed."""
-        return self.freezes is not None and self.freezes.take(reading, records)
+        exchanged = any(isinstance(record, EventRecord) and record.code == EventCode.EXCHANGE for record in records)
+        if exchanged and self.orders is not None:
+            self.orders.exchanged()
+        return (self.freezes is not None and self.freezes.take(reading, records)) or exchanged
 
     def leapt(self) -> None:
         """Take note that the gateway's time leapt."""
@@ -62,8 +75,11 @@ class MeterNotes:
 
     def errand(self) -> Errand | None:
         """Return what to ask the meter next, if anything."""
-        errand = self.freezes.errand() if self.freezes is not None else None
-        return errand or (self.clock.errand() if self.clock is not None else None)
+        # Orders last: they are asked for most often, and can wait as long as the charger keeps them.
+        for part in (self.freezes, self.clock, self.orders):
+            if part is not None and (errand := part.errand()) is not None:
+                return errand
+        return None
 
     def encoded(self) -> bytes:
         """Return what the journal keeps."""
@@ -71,15 +87,22 @@ class MeterNotes:
         if self.freezes is not None:
             document["freezes"] = [_wish_fields(wish) for wish in self.freezes.wishes]
             document["failing"] = sorted(self.freezes.failing)
+        if self.orders is not None:
+            document["orders"] = self.orders.stored()
         return json.dumps(document).encode()
 
     def restore(self, stored: bytes) -> None:
-        """Go on from what the journal kept. Notes that can't be used are dropped: no energy depends on them."""
+        """Go on from what the journal kept. Notes that can't be used are dropped: no energy depends on them.
+
+        Orders are then read anew, and the centre knows those that it has by their numbers.
+        """
         try:
             document = json.loads(stored)
             found = [_wish(fields) for fields in document["freezes"]]
             failing = {FreezeKind(kind) for kind in document.get("failing", ())}
             clock_off = bool(document["clock_off"])
+            if self.orders is not None and "orders" in document:
+                self.orders.restore(document["orders"])
         except (ValueError, TypeError, KeyError) as error:
             log.warning("the notes in the journal can't be used: %s", error, extra={"about": self.meter})
             return
@@ -126,27 +149,41 @@ def build_notes(
     now_ms: Callable[[], int],
     *,
     trusted: Callable[[], bool],
-    tell: Callable[[MeterNotes, Record], None],
+    tell: Callable[[MeterNotes, Record | None], None],
 ) -> dict[str, MeterNotes]:
     """Return the notes of every meter, gone on from what is stored."""
     found = {}
     for line in config.line:
         for meter in line.meter:
-            notes = MeterNotes(meter.id, profiles[meter.id], config, now_ms, trusted=trusted, tell=tell)
+            charger = meter.role == "charger"
+            notes = MeterNotes(
+                meter.id, profiles[meter.id], config, now_ms, trusted=trusted, tell=tell, charger=charger
+            )
             if (kept := stored.get(meter.id)) is not None:
                 notes.restore(kept)
             found[meter.id] = notes
     return found
 
 
+def row_of(record: Record, now_ms: int) -> Row:
+    """Return a record that an errand led to as the journal keeps it; RecordError when a field can't travel."""
+    row = to_row(record)
+    if isinstance(record, EventRecord) and record.code == EventCode.CHARGE_ORDER:
+        # By the charger's clock, which may be years away, it would be kept too short or hold up what is to be deleted.
+        return replace(row, start_ms=now_ms)
+    return row
+
+
 def figures_of(notes: Collection[MeterNotes]) -> dict[str, int]:
-    """Return how the meters' own freezes and clocks are: for the log."""
+    """Return how the meters' own freezes, clocks and order logs are: for the log."""
     freezes = [one.freezes for one in notes if one.freezes is not None]
     clocks = [one.clock for one in notes if one.clock is not None]
+    orders = [one.orders for one in notes if one.orders is not None]
     return {
         "freezes_read": sum(one.read for one in freezes),
         "freezes_missing": sum(one.missing for one in freezes),
         "freezes_awaited": sum(len(one.wishes) for one in freezes),
         "meter_clocks_off": sum(one.off for one in clocks),
         "meter_clock_worst_ms": max((one.deviation_ms or 0 for one in clocks), key=abs, default=0),
+        **{f"orders_{name}": sum(getattr(one, name) for one in orders) for name in ORDER_RESULTS},
     }

@@ -65,6 +65,7 @@ class EventCode(IntEnum):
     METER_CLOCK_RIGHT = 103
     FREEZE_MISSING = 104
     CHARGE_ORDER = 105  # 充电订单: a charge that has ended, as the charger settled it
+    CHARGE_ORDERS_MISSED = 106  # that the charger counted, and the gateway never got
     CONTEXT_OPENED = 200
     CLOCK_STEPPED = 201
     RECORDS_DROPPED = 202

@@ -6,8 +6,10 @@ import pytest
 
 from agent.config_file import load_config
 from agent.freezes import Wish
-from agent.notes import MeterNotes, build_notes, figures_of
-from wire.records import FreezeKind
+from agent.notes import MeterNotes, build_notes, figures_of, row_of
+from agent.reading import Reading
+from wire.records import EventCode, EventRecord, FreezeKind
+from wire.row import from_body
 
 MIDNIGHT = 1_767_196_800_000
 
@@ -61,3 +63,66 @@ def test_both_can_be_switched_off(site: Any) -> None:
     assert notes.freezes is None
     assert notes.clock is None
     assert notes.errand() is None
+
+
+CHARGER = 'profile = "sim-charger"'
+
+
+@pytest.mark.parametrize(
+    ("change", "extra", "read"),
+    [
+        (CHARGER, "", True),
+        (CHARGER, "[orders]\ncheck_seconds = 0", False),
+        (f'{CHARGER}\nrole = "grid"', "", False),  # it sells nothing
+        ('profile = "sim-carbon-meter"', "", False),  # it has no log
+    ],
+)
+def test_orders_are_read_of_chargers_that_log_them(site: Any, change: str, extra: str, read: bool) -> None:
+    """Unless that is switched off."""
+    path = site.configure(broker_port=1, meter_ports=[1], extra=extra)
+    text = path.read_text()
+    assert 'profile = "sim-carbon-meter"' in text
+    path.write_text(text.replace('profile = "sim-carbon-meter"', change))
+    loaded = load_config(path)
+    stored: dict[str, bytes] = {}
+    (notes,) = build_notes(
+        loaded.config, loaded.profiles, stored, lambda: MIDNIGHT, trusted=lambda: True, tell=lambda *_: None
+    ).values()
+    assert (notes.orders is not None) == read
+
+
+def test_how_far_orders_are_read_goes_on_after_a_restart_and_ends_with_an_exchange(site: Any) -> None:
+    """And the notes of a gateway that knew no orders are of use."""
+    path = site.configure(broker_port=1, meter_ports=[1])
+    path.write_text(path.read_text().replace('profile = "sim-carbon-meter"', CHARGER))
+    loaded = load_config(path)
+
+    def notes(stored: bytes) -> MeterNotes:
+        (found,) = build_notes(
+            loaded.config,
+            loaded.profiles,
+            {"meter-1": stored},
+            lambda: MIDNIGHT,
+            trusted=lambda: True,
+            tell=lambda *_: None,
+        ).values()
+        return found
+
+    first = notes(b'{"freezes": [], "clock_off": false}')
+    assert first.orders is not None
+    assert first.orders.seen is None
+    first.orders.restore({"seen": 7, "digests": ["ab", "cd"]})
+    again = notes(first.encoded())
+    assert again.orders is not None
+    assert again.orders.stored() == {"seen": 7, "digests": ["ab", "cd"]}
+    assert not again.take(Reading("meter-1", MIDNIGHT, 0, 0), [])
+    assert again.take(Reading("meter-1", MIDNIGHT, 0, 0), [EventRecord("meter-1", MIDNIGHT, EventCode.EXCHANGE)])
+    assert again.orders.seen is None
+
+
+def test_an_order_is_kept_as_long_as_other_records_whatever_its_charger_says_of_the_time() -> None:
+    """The journal forgets by age, and a charger's clock may stand anywhere."""
+    order = EventRecord("m", 5, EventCode.CHARGE_ORDER, {19: "1", 20: 5, 21: 5, 22: 0})
+    assert row_of(order, MIDNIGHT).start_ms == MIDNIGHT
+    assert from_body(row_of(order, MIDNIGHT).body) == order
+    assert row_of(EventRecord("m", 5, EventCode.FREEZE_MISSING), MIDNIGHT).start_ms == 5

@@ -10,6 +10,7 @@ from cloud_receiver.broker_config import Broker
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.grid.config import Grid
 from cloud_receiver.levels.config import Child, Parent
+from cloud_receiver.sales.config import Sales
 from cloud_receiver.validation.config import Validation
 from settings.load import load as load_file
 from settings.values import Flag, Section, Whole
@@ -89,6 +90,7 @@ class Settings(Section):
     child: tuple[Child, ...] = ()
     checks: Checks = Checks()
     validation: Validation = Validation()
+    sales: Sales = Sales()
     estimation: Estimation = Estimation()
     metrics: Metrics = Metrics()
 

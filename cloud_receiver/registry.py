@@ -96,6 +96,8 @@ class Meter(Section):
     """The meter counts the other way round."""
     class_limit_percent: Annotated[Exact, Field(gt=0, le=50)] | None = None
     """Maximum permissible error of a charger (充电桩准确度等级), where it is not its meter's class."""
+    order_class_percent: Annotated[Exact, Field(gt=0, le=50)] | None = None
+    """Class of what orders are counted by, where that is another meter than this."""
     dc_output: Flag = False
     """The charger meters its output (直流侧计量): its conversion loss lies before the meter."""
     verified: tuple[Verified, ...] = ()
@@ -152,6 +154,28 @@ class Auxiliary(Section):
     uncertainty_percent: NonNegative = Decimal(20)
 
 
+class Tariff(Section):
+    """Prices (电价) of a part of the day, local time; where `end` is not after `begin` it goes on after midnight."""
+
+    begin: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
+    end: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
+    price: Annotated[Exact, Field(ge=-1000, le=1000)]
+    """Of energy (电费), the currency's unit per kWh."""
+    service_price: Annotated[Exact, Field(ge=-1000, le=1000)] | None = None
+    """Of service (服务费)."""
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def applies(self, time_ms: int, minute: int) -> bool:
+        """Return whether it has the price at an instant, which is this minute of the local day."""
+        if (self.since is not None and time_ms < _ms(self.since)) or (
+            self.until is not None and time_ms >= _ms(self.until)
+        ):
+            return False
+        begin, end = (int(text[:2]) * 60 + int(text[3:]) for text in (self.begin, self.end))
+        return begin <= minute < end if begin < end else minute >= begin or minute < end
+
+
 class StationEstimation(Section):
     """What is this station's own in remote error estimation (远程误差估计)."""
 
@@ -176,6 +200,8 @@ class Station(Section):
     loss: Loss = Loss()
     auxiliary: Auxiliary = Auxiliary()
     estimation: StationEstimation = StationEstimation()
+    tariff: Annotated[tuple[Tariff, ...], Field(max_length=1000)] = ()
+    """What orders are to be priced at, where it is to be checked."""
     meter: tuple[Meter, ...]
 
     @property

@@ -107,7 +107,9 @@ class Service:
         self._grid = self._make_grid(registry, stations, engine, signer) if settings.grid else None
         self._levels = self._make_levels(registry, engine, signer)
         self._runner = Runner(
-            *(engine, registry, clock, settings.checks, lambda: self._intake.backlog), validation=settings.validation
+            *(engine, registry, clock, settings.checks, lambda: self._intake.backlog),
+            validation=settings.validation,
+            sales=settings.sales,
         )
         self._nights = Nights(engine, registry, clock, settings.estimation, lambda: self._intake.backlog)
         self._metrics = ReceiverMetrics(

@@ -18,6 +18,8 @@ from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.config import Checks
 from cloud_receiver.database import reading, writing
 from cloud_receiver.registry import Registry
+from cloud_receiver.sales import day as sales_day
+from cloud_receiver.sales.config import Sales
 from cloud_receiver.schema import dirty, slot_check
 from cloud_receiver.validation import day_end
 from cloud_receiver.validation.config import Validation
@@ -53,6 +55,7 @@ class Runner:
         intake_backlog: Callable[[], int] = lambda: 0,
         *,
         validation: Validation | None = None,
+        sales: Sales | None = None,
     ) -> None:
         self._intake_backlog = intake_backlog
         self._engine = engine
@@ -60,6 +63,7 @@ class Runner:
         self._clock = clock
         self._settings = settings
         self._validation = Validation() if validation is None else validation
+        self._sales = Sales() if sales is None else sales
         self._contexts: dict[int, Context] = {}
         self._begin: dict[int, int] = {}
         """By station: from when its meters are expected to report."""
@@ -299,6 +303,10 @@ class Runner:
                 coverage_factor=self._settings.coverage_factor,
                 now_ms=now_ms,
             )
+        factor, day = self._settings.coverage_factor, (day_ms, end_ms)
+        drafts += sales_day.findings(
+            connection, context, day, self._sales, coverage_factor=factor, now_ms=now_ms, over=over
+        )
         checked = causes.Checked(now_ms, self._through_message, causes.digest(context.station), self._settings_digest)
         before = causes.checked(connection, context.number, day_ms)
         span = (day_ms, end_ms)

@@ -46,4 +46,5 @@ charge_order = Table(
     UniqueConstraint("station", "meter", "number", "version"),
     Index(None, "station", "end_ms"),
     Index(None, "station", "start_ms"),
+    Index(None, "station", "received_ms"),
 )

@@ -44,10 +44,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_charge_order_station_end_ms"), "charge_order", ["station", "end_ms"])
     op.create_index(op.f("ix_charge_order_station_start_ms"), "charge_order", ["station", "start_ms"])
+    op.create_index(op.f("ix_charge_order_station_received_ms"), "charge_order", ["station", "received_ms"])
 
 
 def downgrade() -> None:
     """Take the revision back."""
+    op.drop_index(op.f("ix_charge_order_station_received_ms"), "charge_order")
     op.drop_index(op.f("ix_charge_order_station_start_ms"), "charge_order")
     op.drop_index(op.f("ix_charge_order_station_end_ms"), "charge_order")
     op.drop_table("charge_order")

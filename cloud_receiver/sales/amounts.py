@@ -1,0 +1,149 @@
+"""Rules about money: amounts are energies times prices, totals are their parts, prices those of the tariff (电价).
+
+Limit of each product: the minimum pay variable (JJG 1148-2018, one source), and what the step of the energy is worth.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from cloud_receiver.checks.model import Kind
+from cloud_receiver.registry import Tariff
+from cloud_receiver.sales.finding import Found, of_order
+from cloud_receiver.sales.order import Order, Period
+from cloud_receiver.sales.window import Window, milliseconds
+
+_UNITS: Final = 10_000
+"""Of an amount, in the currency's unit."""
+_PRICE_UNITS: Final = 1_000_000
+_WORTH: Final = 100_000_000
+"""mWh times 10^-6 of the unit per kWh, in an amount's 10^-4 of the unit."""
+_PAIRS: Final = (("electricity", "price", "amount"), ("service", "service_price", "service_amount"))
+_MINUTE_MS: Final = 60_000
+_DAY_MINUTES: Final = 1440
+
+
+def amounts(window: Window) -> Iterator[Found]:
+    """Find orders whose amounts, periods or prices don't agree."""
+    pay = int(window.settings.minimum_pay * _UNITS)
+    for number, order in window.ended():
+        for detail in (*_sums(order, pay, window.resolution_mwh), *_products(order, pay, window.resolution_mwh)):
+            yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
+        for detail in _tariff(window, order, pay):
+            yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
+
+
+def _differs(what: str, expected: int, found: int, limit: int) -> dict[str, Any]:
+    return {"what": what, "expected": expected, "found": found, "limit": limit}
+
+
+def _sums(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:
+    if order.amount is not None and order.electricity_amount is not None and order.service_amount is not None:
+        parts = order.electricity_amount + order.service_amount
+        if abs(order.amount - parts) > pay:
+            yield _differs("amount: electricity and service", parts, order.amount, pay)
+    count = len(order.periods)
+    if not count:
+        return
+    energy = sum(period.energy_mwh for period in order.periods)
+    limit = (count + 1) * step // 2  # each rounded to its step
+    if abs(energy - order.energy_mwh) > limit:
+        yield _differs("energy of the periods, mWh", order.energy_mwh, energy, limit)
+    for (name, _, key), told in zip(_PAIRS, (order.electricity_amount, order.service_amount), strict=True):
+        amounts_told = [value for period in order.periods if (value := _of(period, key)) is not None]
+        if told is not None and len(amounts_told) == count and abs(sum(amounts_told) - told) > pay * count:
+            yield _differs(f"{name} amount of the periods", told, sum(amounts_told), pay * count)
+    step_ms = 1000
+    for earlier, period in zip((None, *order.periods), order.periods, strict=False):
+        outside = period.start_ms < order.first_ms - step_ms or period.end_ms > order.last_ms + step_ms
+        if (
+            outside
+            or period.end_ms < period.start_ms
+            or (earlier is not None and period.start_ms < earlier.end_ms - step_ms)
+        ):
+            yield {"what": "a period outside the order, or over another", "period": order.periods.index(period) + 1}
+
+
+def _products(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:
+    for name, price_key, amount_key in _PAIRS:
+        told = order.electricity_amount if name == "electricity" else order.service_amount
+        worths: list[int] = []
+        limits: list[int] = []
+        for place, period in enumerate(order.periods, 1):
+            price, amount = _of(period, price_key), _of(period, amount_key)
+            if price is None:
+                continue
+            worth, limit = _worth(period.energy_mwh, price), pay + abs(_worth(step, price)) // 2
+            worths.append(worth)
+            limits.append(limit)
+            if amount is not None and abs(amount - worth) > limit:
+                yield _differs(f"{name} amount of period {place}", worth, amount, limit)
+        if told is not None and worths and len(worths) == len(order.periods) and abs(told - sum(worths)) > sum(limits):
+            yield _differs(f"{name} amount", sum(worths), told, sum(limits))
+
+
+def _of(period: Period, key: str) -> int | None:
+    value: int | None = getattr(period, key)
+    return value
+
+
+def _worth(energy_mwh: int, price: int) -> int:
+    """Return energy times price in 10^-4 of the unit, to the nearest."""
+    return (2 * energy_mwh * price + _WORTH) // (2 * _WORTH)
+
+
+def _tariff(window: Window, order: Order, pay: int) -> Iterator[dict[str, Any]]:
+    tariffs = window.context.station.tariff
+    if not tariffs:
+        return
+    clock = window.clock_ms
+    if order.periods:
+        for place, period in enumerate(order.periods, 1):
+            yield from _period_prices(window, place, period)
+        return
+    in_force = _in_force(window, tariffs, order.first_ms - clock, order.last_ms + clock)
+    for (name, key, _), told in zip(_PAIRS, (order.electricity_amount, order.service_amount), strict=True):
+        prices = [price for tariff in in_force if (price := _price(tariff, key)) is not None]
+        if told is None or not prices or len(prices) < len(in_force):
+            continue
+        step = window.resolution_mwh
+        low = _worth(order.energy_mwh, min(prices)) - pay - abs(_worth(step, min(prices)))
+        high = _worth(order.energy_mwh, max(prices)) + pay + abs(_worth(step, max(prices)))
+        if not low <= told <= high:
+            yield {"what": f"{name} amount by the tariff", "expected": [low, high], "found": told}
+
+
+def _period_prices(window: Window, place: int, period: Period) -> Iterator[dict[str, Any]]:
+    clock = min(window.clock_ms, max(0, period.end_ms - period.start_ms - 1) // 2)
+    certain = _in_force(window, window.context.station.tariff, period.start_ms + clock, period.end_ms - clock)
+    around = milliseconds(window.settings.clock_s)
+    possible = _in_force(window, window.context.station.tariff, period.start_ms - around, period.end_ms + around)
+    for name, key, _ in _PAIRS:
+        told = _of(period, key)
+        sure = {price for tariff in certain if (price := _price(tariff, key)) is not None}
+        maybe = {price for tariff in possible if (price := _price(tariff, key)) is not None}
+        if told is None or not maybe:
+            continue
+        if len(sure) > 1 or told not in maybe or (sure and told not in sure and clock == window.clock_ms):
+            expected = sorted(sure or maybe)
+            yield {"what": f"{name} price of period {place}", "expected": expected, "found": told}
+
+
+def _price(tariff: Tariff, key: str) -> int | None:
+    value: Decimal | None = getattr(tariff, key)
+    return None if value is None else int(value * _PRICE_UNITS)
+
+
+def _in_force(window: Window, tariffs: tuple[Tariff, ...], first_ms: int, end_ms: int) -> list[Tariff]:
+    """Return the tariffs of any minute of a time, of at most a day: a day has them all."""
+    zone = ZoneInfo(window.context.station.timezone)
+    minutes = range(min((max(end_ms - first_ms, 1) - 1) // _MINUTE_MS, _DAY_MINUTES) + 1)
+    local = datetime.fromtimestamp(first_ms / 1000, UTC).astimezone(zone)
+    begin = local.hour * 60 + local.minute
+    return [
+        tariff
+        for tariff in tariffs
+        if any(tariff.applies(first_ms + ahead * _MINUTE_MS, (begin + ahead) % _DAY_MINUTES) for ahead in minutes)
+    ]

@@ -1,0 +1,111 @@
+"""A day's findings about what was sold, and on a month's last day those of the month."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+from sqlalchemy import Connection, insert, select
+
+from cloud_receiver.checks.day import Draft
+from cloud_receiver.checks.model import Context, Kind
+from cloud_receiver.grid.analysis.periods import By, Period, period_of
+from cloud_receiver.sales import amounts, history, order_rules, sums_rules, window
+from cloud_receiver.sales.config import Sales
+from cloud_receiver.sales.finding import Found, drafts
+from cloud_receiver.sales.window import Window
+from cloud_receiver.schema import dirty
+
+_SLOT_MS: Final = 900_000
+_HOUR_MS: Final = 3_600_000
+_MONTH_AFTER_MS: Final = 900_000
+"""How long after a change of a day its month is checked again: records that come late come in crowds."""
+
+
+def findings(
+    connection: Connection,
+    context: Context,
+    span: tuple[int, int],
+    settings: Sales,
+    *,
+    coverage_factor: float,
+    now_ms: int,
+    over: bool,
+) -> list[Draft]:
+    """Return the findings of a local day [first, end) about orders; sums are judged once it is `over`.
+
+    Without orders there are none: a station may have nobody who tells them.
+    """
+    if not settings.enabled:
+        return []
+    known = window.expected(connection, context.number, now_ms)
+    day = window.read(
+        connection, context, span, settings, now_ms=now_ms, coverage_factor=coverage_factor, records=False
+    )
+    found = list(history.malformed(connection, day))
+    if known is not None:
+        if over or day.ended():
+            day.read_records(connection)
+        found += _of_orders(connection, day)
+        if over:
+            found += _of_sums(connection, day, known)
+    return drafts(found, day)
+
+
+def _of_orders(connection: Connection, day: Window) -> Iterator[Found]:
+    yield from chain.from_iterable(rule(day) for rule in order_rules.RULES)
+    yield from amounts.amounts(day)
+    yield from history.changed(connection, day)
+    yield from history.future(connection, day)
+
+
+def _of_sums(connection: Connection, day: Window, known: tuple[int, int]) -> Iterator[Found]:
+    """Judge sums of a day and of its month, once their orders should be there; else see to it that they will be."""
+    first_ms, last_ms = known
+    wait_ms = day.settings.wait_hours * _HOUR_MS
+    if first_ms > day.first_ms:  # orders were not told yet when it began
+        return
+    if last_ms < day.end_ms and day.now_ms < day.end_ms + wait_ms:
+        _later(connection, day, day.first_ms + _SLOT_MS, day.end_ms + wait_ms)
+        return
+    yield from sums_rules.unsold(day)
+    yield from sums_rules.chargers(day, Kind.SOLD_DAY)
+    yield from sums_rules.station(day, Kind.SOLD_DAY)
+    month = period_of(day.first_ms, By.MONTH, day.context.station.timezone)
+    if day.end_ms < month.end_ms:
+        if month.end_ms <= day.now_ms:
+            # A slot after that day's first: what ends the day before is not of the notice.
+            last_day = period_of(month.end_ms - 1, By.DAY, day.context.station.timezone)
+            _later(connection, day, last_day.start_ms + _SLOT_MS, day.now_ms + _MONTH_AFTER_MS)
+        return
+    yield from _of_month(connection, day, month, first_ms)
+
+
+def _of_month(connection: Connection, day: Window, month: Period, first_ms: int) -> Iterator[Found]:
+    if first_ms >= month.end_ms:
+        return
+    # In the month in which orders began, from the first day that has them whole.
+    begin = month.start_ms
+    if first_ms > begin:
+        begin = period_of(first_ms, By.DAY, day.context.station.timezone).end_ms
+    if begin >= month.end_ms:
+        return
+    whole = window.read(
+        connection,
+        day.context,
+        (begin, month.end_ms),
+        day.settings,
+        now_ms=day.now_ms,
+        coverage_factor=day.coverage_factor,
+    )
+    yield from sums_rules.chargers(whole, Kind.SOLD_MONTH)
+    yield from sums_rules.station(whole, Kind.SOLD_MONTH)
+
+
+def _later(connection: Connection, day: Window, time_ms: int, due_ms: int) -> None:
+    """Leave a notice for later, unless there is one."""
+    station = day.context.number
+    mine = (dirty.c.station == station, dirty.c.first_ms == time_ms, dirty.c.last_ms == time_ms)
+    there = connection.execute(select(dirty.c.id).where(*mine, dirty.c.due_ms > day.now_ms).limit(1)).scalar()
+    if there is None:
+        values = {"station": station, "first_ms": time_ms, "last_ms": time_ms, "due_ms": due_ms}
+        connection.execute(insert(dirty).values(values))

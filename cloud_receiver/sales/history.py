@@ -1,0 +1,112 @@
+"""What the store says of how orders came: events that are none, orders that were changed, orders of the future."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from itertools import pairwise
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from cloud_receiver.checks.model import Kind, Severity
+from cloud_receiver.sales import store
+from cloud_receiver.sales.finding import Found, iso, of_order
+from cloud_receiver.sales.from_gateway import MalformedError, parse
+from cloud_receiver.sales.order import Order
+from cloud_receiver.sales.window import Window
+from cloud_receiver.schema import charge_order, event
+from wire.records import EventCode
+
+_MOST: Final = 10_000
+"""Events, or versions, of a day that are looked at."""
+_FIELDS: Final = tuple(field.name for field in fields(Order))
+
+
+def malformed(connection: Connection, window: Window) -> Iterator[Found]:
+    """Find events that say they are orders, and are none; they are kept as events."""
+    columns = event.c
+    rows = connection.execute(
+        select(columns.meter, columns.time_ms, columns.journal, columns.sequence, columns.details)
+        .where(
+            columns.station == window.context.number,
+            columns.time_ms >= window.first_ms,
+            columns.time_ms < window.end_ms,
+            columns.code == EventCode.CHARGE_ORDER,
+        )
+        .limit(_MOST)
+    )
+    for row in rows:
+        try:
+            parse(row.meter, row.details)
+        except MalformedError as error:
+            detail = {"problem": str(error)[:500], "journal": row.journal, "sequence": row.sequence}
+            yield Found(Kind.ORDER_MALFORMED, row.meter, row.time_ms, detail)
+
+
+def changed(connection: Connection, window: Window) -> Iterator[Found]:
+    """Find orders of the span that were told otherwise before, and say what changed, by whom, and when."""
+    table = charge_order
+    later = (
+        select(table.c.meter, table.c.number)
+        .where(
+            table.c.station == window.context.number,
+            table.c.end_ms > window.first_ms,
+            table.c.end_ms <= window.end_ms,
+            table.c.version > 1,
+        )
+        .distinct()
+        .limit(_MOST)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(table)
+        .join(later, (later.c.meter == table.c.meter) & (later.c.number == table.c.number))
+        .where(table.c.station == window.context.number)
+        .order_by(table.c.meter, table.c.number, table.c.version)
+    ).all()
+    for before, row in pairwise(rows):
+        if (before.meter, before.number) != (row.meter, row.number):
+            continue
+        order = store.order_of(row)
+        if not window.first_ms < order.last_ms <= window.end_ms:
+            continue
+        detail = {"version": row.version, "changes": changes(store.order_of(before), order)}
+        detail |= {"source": row.source, "by": row.made_by, "at": iso(row.received_ms)}
+        if row.superseded_ms == row.received_ms:
+            detail["late"] = "came after a later record of its journal"
+        yield of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO)
+
+
+def changes(before: Order, after: Order) -> Mapping[str, Any]:
+    """Return what is not as it was: the value before and the one after."""
+    found: dict[str, Any] = {}
+    for name in _FIELDS:
+        old, new = getattr(before, name), getattr(after, name)
+        if old == new:
+            continue
+        if name == "periods":
+            old, new = len(old), len(new)
+        elif name in {"start_ms", "end_ms"}:
+            old, new = iso(old), iso(new)
+        found[name] = [old, new]
+    return found
+
+
+def future(connection: Connection, window: Window) -> Iterator[Found]:
+    """Find orders that came in the span and end after they came."""
+    table = charge_order
+    rows = connection.execute(
+        select(table)
+        .where(
+            table.c.station == window.context.number,
+            table.c.received_ms >= window.first_ms,
+            table.c.received_ms < window.end_ms,
+            table.c.end_ms > table.c.received_ms + window.clock_ms,
+            table.c.superseded_ms.is_(None),
+        )
+        .limit(_MOST)
+    )
+    for row in rows:
+        order = store.order_of(row)
+        detail = {"what": "ends after it came", "came": iso(row.received_ms)}
+        found = of_order(Kind.ORDER_TIMES, row.meter, order, detail)
+        yield Found(found.kind, found.meter, row.received_ms, found.detail, found.severity)

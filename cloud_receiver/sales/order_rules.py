@@ -1,0 +1,141 @@
+"""Rules about single orders: times, overlaps, duplicates, power, and energy against registers and records."""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Final
+
+from cloud_receiver.checks.model import Kind, Severity
+from cloud_receiver.registry import Role
+from cloud_receiver.sales.finding import Found, iso, of_order
+from cloud_receiver.sales.order import Order
+from cloud_receiver.sales.totals import share
+from cloud_receiver.sales.window import Window, milliseconds, mwh
+
+_HOUR_MS: Final = 3_600_000
+
+
+def unknown_charger(window: Window) -> Iterator[Found]:
+    """Find orders of what is no charger of the registry: they are kept, and in no balance's tolerance."""
+    known = set(window.context.numbers(Role.CHARGER))
+    for number, order in window.ended():
+        if number not in known:
+            detail = {"name": window.context.name(number), "energy_mwh": order.energy_mwh}
+            yield of_order(Kind.ORDER_UNKNOWN_CHARGER, number, order, detail)
+
+
+def times(window: Window) -> Iterator[Found]:
+    """Find orders that end before they begin, or are longer than a charge is."""
+    longest_ms = window.settings.longest_hours * _HOUR_MS
+    for number, order in window.ended():
+        if order.end_ms < order.start_ms:
+            yield of_order(Kind.ORDER_TIMES, number, order, {"what": "ends before it begins"})
+        elif order.end_ms - order.start_ms > longest_ms:
+            hours = round((order.end_ms - order.start_ms) / _HOUR_MS, 1)
+            detail = {"what": "longer than a charge", "hours": hours, "limit_hours": window.settings.longest_hours}
+            yield of_order(Kind.ORDER_TIMES, number, order, detail, Severity.INFO)
+
+
+def overlaps(window: Window) -> Iterator[Found]:
+    """Find orders of one connector that were open at the same time, and charges that are there under two numbers."""
+    step_ms = milliseconds(window.settings.time_resolution_s)
+    mine = {id(order) for _, order in window.ended()}
+    for number, orders in window.orders.items():
+        by_connector = sorted(orders, key=lambda order: (order.connector or "", order.first_ms, order.last_ms))
+        for _, group in groupby(by_connector, key=lambda order: order.connector or ""):
+            last: Order | None = None
+            for order in group:
+                if last is not None and order.first_ms < last.last_ms - step_ms:
+                    later = order if order.last_ms >= last.last_ms else last
+                    if id(later) in mine:
+                        yield _overlap(number, later, last if later is order else order)
+                elif last is not None and _same(order, last) and id(order) in mine:
+                    yield _overlap(number, order, last)
+                if last is None or order.last_ms >= last.last_ms:
+                    last = order
+
+
+def _same(order: Order, other: Order) -> bool:
+    content = (order.start_ms, order.end_ms, order.energy_mwh)
+    return bool(order.energy_mwh) and content == (other.start_ms, other.end_ms, other.energy_mwh)
+
+
+def _overlap(number: int, order: Order, other: Order) -> Found:
+    kind = Kind.ORDER_DUPLICATE if _same(order, other) else Kind.ORDER_OVERLAP
+    detail = {"other": other.number, "other_from": iso(other.start_ms), "other_to": iso(other.end_ms)}
+    return of_order(kind, number, order, detail | {"energy_mwh": [order.energy_mwh, other.energy_mwh]})
+
+
+def duplicates(window: Window) -> Iterator[Found]:
+    """Find numbers that two chargers of the station have for a charge with the same times and energy."""
+    seen: dict[tuple[str, int, int, int], int] = {}
+    for number, order in sorted(window.ended(), key=lambda item: (item[1].number, item[0])):
+        key = order.number, order.start_ms, order.end_ms, order.energy_mwh
+        first = seen.setdefault(key, number)
+        if first != number and order.energy_mwh:
+            yield of_order(Kind.ORDER_DUPLICATE, number, order, {"charger": window.context.name(first)})
+
+
+def power(window: Window) -> Iterator[Found]:
+    """Find orders of more energy than the rated power gives in their time."""
+    step_ms = milliseconds(window.settings.time_resolution_s)
+    for number, order in window.ended():
+        if number not in window.context.meters:
+            continue
+        duration_ms = order.last_ms - order.first_ms + step_ms
+        most = window.most(number, duration_ms) + window.resolution_mwh
+        if order.energy_mwh > most:
+            detail = {"energy_mwh": order.energy_mwh, "most_mwh": most, "duration_s": duration_ms // 1000}
+            yield of_order(Kind.ORDER_POWER, number, order, detail)
+
+
+def energy(window: Window) -> Iterator[Found]:
+    """Find orders whose energy is not what their registers, or the meter's records, say."""
+    for number, order in window.ended():
+        meter = window.context.meters.get(number)
+        if meter is None:
+            continue
+        step = mwh(meter.resolution_kwh)
+        if order.start_total_mwh is not None and order.end_total_mwh is not None:
+            counted = order.end_total_mwh - order.start_total_mwh
+            # Two readings cut to a step, and an energy cut to its own.
+            tolerance = step + window.resolution_mwh
+            if abs(order.energy_mwh - counted) > tolerance:
+                detail = {"against": "registers", "energy_mwh": order.energy_mwh, "registers_mwh": counted}
+                yield of_order(Kind.ORDER_ENERGY, number, order, detail | {"tolerance_mwh": tolerance})
+        curve = window.curves.get(number)
+        if curve is None:
+            continue
+        clock = window.clock_ms
+        low = curve.bounds(order.first_ms + clock, order.last_ms - clock).low
+        low = max(0, low - _others(window, number, order))
+        high = curve.bounds(order.first_ms - clock, order.last_ms + clock).high
+        tolerance = step + window.resolution_mwh
+        if meter.order_class_percent is not None:
+            limit = (meter.accuracy_class + meter.order_class_percent) / 100
+            tolerance += int(max(order.energy_mwh, high) * limit)
+        own = int(window.settings.own_consumption_w * 1000 * (order.last_ms - order.first_ms + 2 * clock) / _HOUR_MS)
+        if low - tolerance - own <= order.energy_mwh <= high + tolerance:
+            continue
+        detail = {"against": "records", "energy_mwh": order.energy_mwh, "metered_mwh": [low, high]}
+        detail |= {"tolerance_mwh": tolerance, "own_consumption_mwh": own}
+        kind = Kind.SOLD_UNMETERED if high <= tolerance and order.energy_mwh > high else Kind.ORDER_ENERGY
+        yield of_order(kind, number, order, detail, Severity.ALARM)
+
+
+def _others(window: Window, number: int, order: Order) -> int:
+    """Return what other orders of the charger, as of another connector, may have of what was metered in its time."""
+    return sum(
+        share(window, number, other, order.first_ms, order.last_ms).high
+        for other in window.orders.get(number, ())
+        if other is not order and other.first_ms < order.last_ms and other.last_ms > order.first_ms
+    )
+
+
+RULES: Final[tuple[Callable[[Window], Iterator[Found]], ...]] = (
+    unknown_charger,
+    times,
+    overlaps,
+    duplicates,
+    power,
+    energy,
+)

@@ -10,7 +10,7 @@ from cloud_receiver.checks.model import SLOT_MS
 from cloud_receiver.validation import estimates, methods
 from cloud_receiver.validation.catalogue import Judgement
 from cloud_receiver.validation.estimates import Edit, Estimate, EstimateError, State
-from cloud_receiver.validation.model import Verdict, Window
+from cloud_receiver.validation.model import LONGEST_PERIOD_MS, Verdict, Window
 from cloud_receiver.validation.proposal import Proposer
 from cloud_receiver.validation.rules import amounts, times
 
@@ -54,13 +54,12 @@ def failed_slots(judgements: Iterable[Judgement]) -> dict[int, list[int]]:
     result: dict[int, list[int]] = {}
     for item in judgements:
         if item.rule.name in FAILING and item.outcome.verdict is Verdict.FAILED:
-            times_ms = [
-                time
-                for detail in item.outcome.details
-                if amounts.GAP not in detail and isinstance(time := detail.get("start_ms"), int)
-            ]
-            if times_ms:
-                result.setdefault(item.meter, []).extend(time - time % SLOT_MS for time in times_ms)
+            for detail in item.outcome.details:
+                start, duration_s = detail.get("start_ms"), detail.get("duration_s")
+                if amounts.GAP in detail or not isinstance(start, int) or not isinstance(duration_s, int):
+                    continue
+                end = start + min(max(duration_s, 1) * 1000, LONGEST_PERIOD_MS)
+                result.setdefault(item.meter, []).extend(range(start - start % SLOT_MS, end, SLOT_MS))
     return {meter: sorted(set(starts)) for meter, starts in result.items()}
 
 

@@ -74,12 +74,25 @@ def slots_between(first: str, end: str | None, zone: str) -> Span:
     return Span(first_ms - first_ms % SLOT_MS, -(-end_ms // SLOT_MS) * SLOT_MS)
 
 
+def known_meter(context: Context, name: str, *more: str) -> None:
+    """Refuse the name of a meter that the station doesn't have: nothing is wrong with none. ReportError."""
+    names = dict.fromkeys((*(meter.id for meter in context.meters.values()), *more))
+    if name not in names:
+        raise ReportError(
+            f"meter {printable(name[:80])!r} is not one of station {context.station.id} (known: {', '.join(names)})"
+        )
+
+
 def validate(options: argparse.Namespace) -> int:
     """Judge each day; return 1 where a rule failed."""
     with opened(options) as store:
         context = store.context(options.station)
         zone = context.station.timezone
+        if options.meter is not None:
+            known_meter(context, options.meter)
         if options.first is None:
+            if options.end is not None:
+                raise ReportError("--to goes with --from")
             today = period_of(store.now_ms, By.DAY, zone)
             yesterday = period_of(today.start_ms - 1, By.DAY, zone)
             span = Span(yesterday.start_ms, yesterday.end_ms)

@@ -17,7 +17,7 @@ from cloud_receiver.orders.command_line import login_name
 from cloud_receiver.report_text import kwh, printable
 from cloud_receiver.validation import estimates, load, methods
 from cloud_receiver.validation.automatic import PROGRAM
-from cloud_receiver.validation.command import opened, slots_between
+from cloud_receiver.validation.command import known_meter, opened, slots_between
 from cloud_receiver.validation.estimates import Edit, Estimate, EstimateError, Part, State
 from cloud_receiver.validation.methods import Method
 from cloud_receiver.validation.model import period_ms
@@ -30,11 +30,15 @@ def listed(options: argparse.Namespace) -> None:
     with opened(options) as store:
         context = store.context(options.station)
         first_ms, end_ms = 0, MAX_TIME_MS
+        if options.first is None and options.end is not None:
+            raise EstimateError("--to goes with --from")
         if options.first is not None:
             span = slots_between(options.first, options.end, context.station.timezone)
             first_ms, end_ms = span.first_ms, span.end_ms
         with database.reading(store.engine) as connection:
             found = estimates.stored(connection, context.number, first_ms, end_ms)
+    if options.meter is not None:
+        known_meter(context, options.meter, *context.unknown.values())
     shown = [
         item
         for item in found
@@ -134,11 +138,15 @@ def _proposed(
     method = None if options.method == "auto" else Method(options.method)
     if (method is Method.VALUE) != (options.value_kwh is not None):
         raise EstimateError("--value-kwh goes with --method value, and is needed there")
+    if options.reverse_kwh is not None and method is not Method.VALUE:
+        raise EstimateError("--reverse-kwh goes with --method value")
     period = period_ms(proposer.context.meters[meter])
     reach = wanted[0] - wanted[0] % period, wanted[-1] + SLOT_MS
     rows = load.rows_of(connection, proposer.context.number, meter, [reach])
     spans = methods.covered(rows, period)
     gaps = [(wanted[0], wanted[-1] + SLOT_MS)] if options.replace else methods.gaps(spans, wanted)
+    if options.replace:
+        _replaceable(options.meter, spans, wanted, period)
     if not gaps:
         raise EstimateError(f"meter {options.meter}: no interval is missing there; --replace estimates beside readings")
     if method is Method.VALUE:
@@ -146,6 +154,18 @@ def _proposed(
     if options.replace:
         return [proposer.slots(meter, wanted, options.reason, method)]
     return [proposer.gap(meter, first_ms, end_ms, method) for first_ms, end_ms in gaps]
+
+
+def _replaceable(name: str, spans: Sequence[tuple[int, int]], wanted: Sequence[int], period_ms: int) -> None:
+    """Refuse slots without a reading: what is estimated beside one stays when one comes."""
+    first_ms, end_ms = wanted[0], wanted[-1] + SLOT_MS
+    if first_ms % period_ms or end_ms % period_ms:
+        raise EstimateError(f"--replace: expected whole intervals of meter {name}, {period_ms // 1000} s each")
+    present = {start - start % SLOT_MS for start, _ in spans}
+    without = sum(slot not in present for slot in wanted)
+    if without:
+        found = f"{without} of {len(wanted)} slots"
+        raise EstimateError(f"--replace: meter {name} has no readings in {found}: what is missing is no replacement")
 
 
 def _given(meter: int, gaps: Sequence[tuple[int, int]], options: argparse.Namespace) -> Edit:
@@ -165,23 +185,23 @@ def _given(meter: int, gaps: Sequence[tuple[int, int]], options: argparse.Namesp
 
 
 def _mwh(value: Decimal | None, name: str) -> int:
-    amount = (value or Decimal(0)) * MWH_PER_KWH
-    if amount != amount.to_integral_value() or not 0 <= amount < MAX_AMOUNT:
+    given = value or Decimal(0)
+    # In this order: what is far too large or has far too many digits is not multiplied.
+    if not 0 <= given < MAX_AMOUNT // MWH_PER_KWH or given != round(given, 6):
         raise EstimateError(f"{name} {value}: expected 0 or more, in kWh with at most six decimals")
-    return int(amount)
+    return int(given * MWH_PER_KWH)
 
 
 def _meter(context: Context, name: str) -> int:
-    numbers = [number for number, meter in context.meters.items() if meter.id == name]
-    if not numbers:
-        known = ", ".join(meter.id for meter in context.meters.values())
-        raise EstimateError(f"meter {name!r} is not one of station {context.station.id} (known: {known})")
-    return numbers[-1]  # where a meter moved to another gateway, the one that counts now
+    known_meter(context, name)
+    return [number for number, meter in context.meters.items() if meter.id == name][
+        -1
+    ]  # where a meter moved to another gateway, the one that counts now
 
 
 def _author(options: argparse.Namespace) -> str:
-    author = str(options.by or login_name())
-    if author.startswith(PROGRAM):
+    author = str(options.by if options.by is not None else login_name())
+    if author.strip().casefold().startswith(PROGRAM.strip()):
         raise EstimateError(f"--by {author!r}: expected a person, not the program")
     return author
 

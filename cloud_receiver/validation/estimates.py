@@ -168,8 +168,9 @@ def enter(connection: Connection, station: int, edit: Edit, *, made_by: str, rea
 
 def _checked(author: str, reason: str) -> None:
     for text, what, longest in ((author, "who makes it", LONGEST_AUTHOR), (reason, "the reason", LONGEST_REASON)):
-        if not 0 < len(text) <= longest or not text.isprintable():
-            raise EstimateError(f"{what}: expected 1 to {longest} printable characters, found {text[:80]!r}")
+        if not 0 < len(text) <= longest or not text.isprintable() or text != text.strip():
+            expected = f"1 to {longest} printable characters, no blank first or last"
+            raise EstimateError(f"{what}: expected {expected}, found {text[:80]!r}")
 
 
 def _versions(connection: Connection, station: int, edit: Edit) -> dict[int, int]:

@@ -10,7 +10,7 @@ from cloud_receiver.checks.freezes import FreezeRow
 from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, Slot
 from cloud_receiver.schema import event, freeze, gateway, gateway_status, interval, journal, message
 from cloud_receiver.validation import estimates
-from cloud_receiver.validation.model import EventRow, MessageRow, Window
+from cloud_receiver.validation.model import LONGEST_PERIOD_MS, EventRow, MessageRow, Window
 from wire.records import EventCode, FreezeSource, Quality
 
 DAY_MS = 86_400_000
@@ -18,8 +18,6 @@ _MOST_RECORDS = 16_384
 """No message has more, so that one whose first sequence lies further back covers none of what is looked for."""
 _MOST_MWH = 2**42
 """What an interval counts at most for in the history, 4 GWh: the sum of a slot's must not leave 64 bits."""
-_PERIOD_MS = 3_600_000
-"""An interval is at most that long (cloud_receiver.registry.Meter.interval_s)."""
 _CODES = (
     *(EventCode.ROLLOVER, EventCode.RESET, EventCode.EXCHANGE, EventCode.JUMP, EventCode.GAP, EventCode.TIME_BACK),
     *(EventCode.CLOCK_STEPPED, EventCode.METER_CLOCK_OFF, EventCode.METER_CLOCK_RIGHT),
@@ -104,7 +102,7 @@ def history(connection: Connection, station: int, first_ms: int, end_ms: int) ->
     result: dict[int, dict[int, int]] = {}
     for row in rows:
         found = result.setdefault(row.meter, {})
-        slots = max(1, min(row.longest, _PERIOD_MS) // SLOT_MS)
+        slots = max(1, min(row.longest, LONGEST_PERIOD_MS) // SLOT_MS)
         for slot in range(row.slot, min(row.slot + slots * SLOT_MS, end_ms), SLOT_MS):
             # Of two journals with the same time one counts.
             found[slot] = max(found.get(slot, 0), int(row.energy) // slots)
@@ -142,7 +140,7 @@ def _unmeasured(connection: Connection, station: int, first_ms: int, end_ms: int
     )
     found: dict[int, set[int]] = {}
     for row in rows:
-        slots = max(1, min(row.longest, _PERIOD_MS) // SLOT_MS)
+        slots = max(1, min(row.longest, LONGEST_PERIOD_MS) // SLOT_MS)
         found.setdefault(row.meter, set()).update(range(row.slot, row.slot + slots * SLOT_MS, SLOT_MS))
     return {meter: frozenset(starts) for meter, starts in found.items()}
 

@@ -14,7 +14,8 @@ from cloud_receiver.checks.tolerance import SlotEnergy, balance
 from cloud_receiver.registry import Meter, Role
 from cloud_receiver.validation.config import Validation
 
-_HOUR_MS: Final = 3_600_000
+LONGEST_PERIOD_MS: Final = 3_600_000
+"""No meter's intervals are longer than an hour (cloud_receiver.registry.Meter.interval_s)."""
 
 
 class Verdict(StrEnum):
@@ -82,7 +83,7 @@ def period_ms(meter: Meter) -> int:
     length = meter.interval_s * 1000
     if SLOT_MS % length == 0:
         return SLOT_MS
-    return length if length % SLOT_MS == 0 else _HOUR_MS
+    return length if length % SLOT_MS == 0 else LONGEST_PERIOD_MS
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ def high(window: Window, number: int, settings: Validation) -> Outcome:
     details: list[dict[str, object]] = [
         {
             "start_ms": row.start_ms,
+            "duration_s": row.duration_ms // 1000,
             "forward_mwh": row.forward_mwh,
             "reverse_mwh": row.reverse_mwh,
             "limit_mwh": limits[row.duration_ms],

@@ -94,3 +94,27 @@ def test_spans_are_of_whole_slots() -> None:
     assert (span.first_ms, span.end_ms) == (DAY_MS + SLOT_MS, DAY_MS + 3 * SLOT_MS)
     with pytest.raises(SpanError):
         slots_between("2026-07-02", "2026-07-01", zone)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (["--meter", "C09"], "meter 'C09' is not one of station S1 (known: C01, C02, C03, G)"),
+        (["--to", "2026-07-01"], "--to goes with --from"),
+        (["--from", "2026-07-02", "--to", "2026-07-01"], "ends after it begins"),
+        (["--from", "2024-01", "--to", "2026-06"], "at most 400 days"),
+    ],
+)
+def test_what_can_not_be_judged_is_no_success(
+    case: tuple[list[str], str],
+    centre: Centre,
+    bench: Bench,
+    options: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments, message = case
+    send(centre, bench)
+    assert main(["validate", "S1", *arguments, *options]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err

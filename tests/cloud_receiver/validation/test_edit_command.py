@@ -100,7 +100,16 @@ def test_estimates_beside_readings_must_be_asked_for(
         (["C01", "--from", "2026-05", "--to", "2026-07-01", *WHY], "at most 31 days"),
         (["C01", "--from", "2026-07-03", *WHY], "a time that is over"),
         (["C01", *SPAN, "--reason", "", "--by", "x"], "the reason: expected 1 to"),
-        (["C01", *SPAN, "--replace", "--method", "register", *WHY], "register: the slots have readings"),
+        (["C02", *SPAN, "--replace", "--method", "register", *WHY], "register: the slots have readings"),
+        (["C01", *SPAN, "--replace", *WHY], "C01 has no readings in 8 of 8 slots"),
+        (["C01", *SPAN, "--reverse-kwh", "1", *WHY], "--reverse-kwh goes with --method value"),
+        (["C01", *SPAN, "--method", "value", "--value-kwh", "1E+999999", *WHY], "expected 0 or more"),
+        (["C01", *SPAN, "--method", "value", "--value-kwh", "1E-999999", *WHY], "at most six decimals"),
+        (["C01", *SPAN, "--reason", "x", "--by", " Diantan 9"], "expected a person"),
+        (["C01", *SPAN, "--reason", "x", "--by", ""], "who makes it: expected 1 to"),
+        (["C01", *SPAN, "--reason", " ", "--by", "x"], "the reason: expected 1 to"),
+        (["C01", *SPAN, "--reason", "a\nb", "--by", "x"], "the reason: expected 1 to"),
+        (["C01", "--from", "2026-07-01T12:00+08:00", "--to", "2026-07-01T10:00+08:00", *WHY], "ends after it begins"),
     ],
 )
 def test_what_can_not_be_made(
@@ -109,6 +118,15 @@ def test_what_can_not_be_made(
     assert main(["edits", "make", "S1", *arguments, *options]) == 1
     assert message in capsys.readouterr().err
     assert gap.estimates() == []
+
+
+def test_a_list_of_a_meter_that_is_not_there(
+    gap: Centre, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["edits", "list", "S1", "--meter", "C09", *options]) == 1
+    assert "meter 'C09' is not one of station S1 (known: C01, C02, C03, G)" in capsys.readouterr().err
+    assert main(["edits", "list", "S1", "--to", "2026-07-01", *options]) == 1
+    assert "--to goes with --from" in capsys.readouterr().err
 
 
 def test_an_edit_that_is_not_there(gap: Centre, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,21 +1,28 @@
 """What the rules get to see from the store: days before, journals, clocks, and numbers that are meant to break it."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from receiver_support import FakeGateway
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import IntegrityError
 from store_support import DAY_END_MS, NAMES, Centre, day_of, record, records, station_registry
 from validation_support import DAY_MS, GRID, KWH, SLOT_MS, SLOTS, Bench
 
-from cloud_receiver import database
+from cloud_receiver import database, schema
 from cloud_receiver.checks.load import contexts
 from cloud_receiver.checks.model import IntervalRow
+from cloud_receiver.checks.runner import Runner
+from cloud_receiver.config import Checks
 from cloud_receiver.findings import Finding
 from cloud_receiver.registry import Meter, Registry
 from cloud_receiver.validation import load
-from cloud_receiver.validation.estimates import State
+from cloud_receiver.validation.config import Validation
+from cloud_receiver.validation.estimates import Edit, Part, State, enter
+from cloud_receiver.validation.methods import Method
 from cloud_receiver.validation.model import Window
+from cloud_receiver.validation.proposal import Proposer
 from wire.records import DetailKey, EventCode, EventRecord, Quality
 
 DAY = SLOTS * SLOT_MS
@@ -196,3 +203,68 @@ def test_nothing_is_estimated_of_the_time_after_a_meter_was_taken_out(
         *(DAY_MS + place * SLOT_MS for place in (47, 48)),
         until_ms,
     ]
+
+
+def test_an_hour_that_failed_is_estimated_whole(engine: Engine, gateway: FakeGateway, bench: Bench) -> None:
+    centre = Centre(engine, gateway, with_meter(GRID, interval_s=3600))
+    bench.rows[GRID] = hours(bench.rows[GRID])
+    truth = bench.rows[GRID][10].forward_mwh
+    bench.rows[GRID][10] = bench.rows[GRID][10]._replace(forward_mwh=LARGEST)
+    send(centre, bench)
+    assert own(centre.check())["high"] == "G"
+    made = centre.estimates()
+    assert [item.part.start_ms for item in made] == [DAY_MS + place * SLOT_MS for place in range(40, 44)]
+    assert {(item.method, item.replaces) for item in made} == {("balance", True)}
+    assert sum(item.part.forward_mwh for item in made) == pytest.approx(truth, abs=200_000)
+
+
+def test_two_receivers_make_one_estimate(centre: Centre, bench: Bench) -> None:
+    bench.change(1, lambda place, row: None if 40 <= place < 48 else row)
+    send(centre, bench)
+    other = Runner(centre.engine, centre.registry, centre.clock, Checks())
+
+    async def both() -> None:
+        await asyncio.gather(centre.runner.round(), other.round())
+        await asyncio.gather(other.round(), centre.runner.round())
+
+    asyncio.run(both())
+    assert [item.version for item in centre.estimates()] == [1] * 8
+    kinds = [item.kind for item in centre.check()]
+    assert kinds == ["missing_intervals", "validation_prolonged_estimation"]
+
+
+def test_a_receiver_that_comes_second_supersedes_nothing(centre: Centre, bench: Bench) -> None:
+    """On a store without a lock for writers both may find the same version to be the next: only one is kept."""
+    edit = Edit(1, "value", (Part(DAY_MS, SLOT_MS, 7, 0),), {})
+    send(centre, bench)
+    with database.writing(centre.engine) as connection:
+        enter(connection, 1, edit, made_by="Li Ming", reason="x", now_ms=1)
+    row = {"station": 1, "start_ms": DAY_MS, "meter": 1, "version": 1}
+    with database.reading(centre.engine) as connection:
+        stored = dict(connection.execute(select(schema.estimate)).mappings().one())
+    with pytest.raises(IntegrityError), database.writing(centre.engine) as connection:
+        connection.execute(insert(schema.estimate), [stored | row | {"edit": "b" * 16}])
+    assert [item.edit for item in centre.estimates()] == [stored["edit"]]
+
+
+BERLIN_MS = 1_792_886_400_000 - 2 * 3_600_000  # 2026-10-25T00:00:00+02:00, a day of 25 hours
+
+
+def test_the_hour_that_comes_twice_has_like_days(engine: Engine, gateway: FakeGateway, bench: Bench) -> None:
+    registry = station_registry()
+    (station,) = registry.station
+    centre = Centre(engine, gateway, Registry(station=(station.model_copy(update={"timezone": "Europe/Berlin"}),)))
+    weeks = [
+        replace(record(row), start_ms=row.start_ms - DAY_MS + BERLIN_MS - days * DAY)
+        for days in (7, 14, 21)
+        for row in bench.rows[1]
+    ]
+    centre.store(list(weeks))
+    with database.reading(engine) as connection:
+        (context,) = contexts(connection, centre.registry)
+        # 02:00 to 03:00 in summer time, and again in winter time.
+        edit = Proposer(connection, context, Validation(), 2.0).gap(
+            1, BERLIN_MS + 8 * SLOT_MS, BERLIN_MS + 16 * SLOT_MS, Method.LIKE_DAY
+        )
+    hour = [row.forward_mwh for row in bench.rows[1][8:12]]
+    assert [part.forward_mwh for part in edit.parts] == hour + hour

@@ -17,6 +17,8 @@ from cloud_receiver.schema import charge_order
 
 Span = tuple[int, int]
 _MINUTE_MS = 60_000
+_CHARGING_SHARE = 0.25
+"""Of the rated power. An order with less on average is not of the time in which a vehicle charged: it stood there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +121,21 @@ def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -
         by_meter.setdefault(row.meter, []).append((row.start_ms, row.end_ms, row.energy_mwh))
     alone = only_orders(context)
     margin_ms = int(context.station.time_uncertainty_s * 1000)
-    beside = {number: found for number, found in by_meter.items() if number not in alone}
+    beside = {
+        number: [item for item in found if _charging(item, float(context.meters[number].rated_kw))]
+        for number, found in by_meter.items()
+        if number not in alone and number in context.meters
+    }
     return Orders(
         {number: charger_orders(by_meter.get(number, []), margin_ms) for number in alone},
         {number: charger_orders(found, margin_ms) for number, found in beside.items()},
         _known(connection, context, alone),
     )
+
+
+def _charging(order: tuple[int, int, int], rated_kw: float) -> bool:
+    start_ms, end_ms, energy_mwh = order
+    return energy_mwh * 3.6 >= _CHARGING_SHARE * rated_kw * (end_ms - start_ms)
 
 
 def _known(connection: Connection, context: Context, alone: Sequence[int]) -> Span:

@@ -92,12 +92,16 @@ def test_registers_and_orders_go_together(site: Site) -> None:
 
 def test_orders_tell_the_sessions_of_chargers_with_registers(site: Site) -> None:
     orders = prepared(site, days=DAYS)
-    store_orders(site, orders)
+    # One that says how long a vehicle stood there, not how long it charged: a tenth of the power.
+    parked = orders[7]._replace(energy_mwh=orders[7].energy_mwh // 10)
+    store_orders(site, [*orders[:7], parked, *orders[8:]])
     with database.reading(site.engine) as connection:
         sold = read(connection, site.context(), DAY, END)
-    numbers = site.numbers()[:-1]
-    given, told = sold.sessions(numbers, (DAY, END))
-    assert [len(one or ()) for one in given] == [sum(one.charger == place for one in orders) for place in range(3)]
+    given, told = sold.sessions(site.numbers()[:-1], (DAY, END))
+    assert given == [
+        [(one.start_ms, one.end_ms) for one in orders if one.charger == place and one.start_ms != parked.start_ms]
+        for place in range(3)
+    ]
     assert told == [[], [], []]
     assert decisions(said(site)) == {"C01": "clear", "C02": "flag", "C03": "clear"}
 

@@ -214,10 +214,15 @@ _SIMULATED = "simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]"
 def from_spec(spec: str) -> Clock:
     """Return the clock that a `--clock` option names.
 
-    `system`; `simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]`; or `stepped:FILE:` and one of these, whose wall time is
-    then wrong by the ms in a file. Raises ValueError, which says what was expected and what came.
+    `system`; `simulated:ORIGIN_MS:SPEED:ANCHOR_MS[:UNTIL_MS]`; `stepped:FILE:` and one of these, whose wall time is
+    then wrong by the ms in a file; or `governed:SPEED:FILE` (clock.governed). Raises ValueError, which says what was
+    expected and what came.
     """
     kind, _, rest = spec.partition(":")
+    if kind == "governed":
+        from clock.governed import from_rest  # noqa: PLC0415 - it is made of the clocks of this module
+
+        return from_rest(rest)
     if kind != "stepped":
         return _even(spec)
     file, _, inner = rest.partition(":")

@@ -20,6 +20,7 @@ from cloud_receiver.validation.proposal import Proposer
 CHANGED: Final = "changed"
 _MOST_CHANGES: Final = 20
 _SHOWN_SLOTS: Final = 10
+_SHOWN_REASONS: Final = 10
 _CLOSED: Final = "closed"
 _SEVERITY: Final = {Verdict.SUSPECT: Severity.INFO, Verdict.FAILED: Severity.WARNING}
 _AFTER: Final = frozenset({"prolonged_estimation"})
@@ -77,7 +78,7 @@ def _draft(item: Judgement, first_ms: int, refused: Mapping[int, Sequence[str]])
     if outcome.numbers:
         more["numbers"] = dict(outcome.numbers)
     if item.rule.name in automatic.FAILING and item.meter in refused:
-        more["no_estimate"] = list(refused[item.meter])
+        more["no_estimate"] = list(refused[item.meter][:_SHOWN_REASONS])
     return Draft(
         item.rule.kind,
         item.meter,

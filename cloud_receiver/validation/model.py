@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from cloud_receiver.checks import readings
 from cloud_receiver.checks.evaluate import energies
-from cloud_receiver.checks.freezes import FreezeRow
+from cloud_receiver.checks.freezes import BROKEN, FreezeRow
 from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, Slot, usable, without_overlaps
 from cloud_receiver.checks.tolerance import SlotEnergy, balance
 from cloud_receiver.registry import Meter, Role
@@ -260,6 +260,12 @@ class Window:
         ):
             found.setdefault(row.meter, []).append(row)
         return found
+
+    def breaks(self, meter: int) -> list[int]:
+        """Return when a meter's registers began anew, or it came or went, in order of time."""
+        known = self.context.meters[meter]
+        edges = [int(time.timestamp()) * 1000 for time in (known.since, known.until) if time is not None]
+        return sorted([*(item.time_ms for item in self.of_meter(meter, BROKEN)), *edges])
 
     def of_meter(self, meter: int, codes: Sequence[int]) -> list[EventRow]:
         """Return a meter's events of these codes, in order of time."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from cloud_receiver.checks.freezes import BROKEN, energy_mwh
+from cloud_receiver.checks.freezes import energy_mwh
 from cloud_receiver.checks.model import SLOT_MS
 from cloud_receiver.checks.tolerance import MWH_PER_KWH
 from cloud_receiver.registry import Meter
@@ -53,7 +53,7 @@ def high(window: Window, number: int, settings: Validation) -> Outcome:
 
 def _over_gaps(window: Window, number: int, settings: Validation) -> Iterator[dict[str, object]]:
     """Yield the gaps in which a register has risen by more than the rated power gives, without an event of it."""
-    breaks = [item.time_ms for item in window.of_meter(number, BROKEN)]
+    breaks = window.breaks(number)
     for rows in window.chains(number):
         for before, after in pairwise(rows):
             gap_ms = after.start_ms - before.end_ms

@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from cloud_receiver.checks.freezes import BROKEN
 from cloud_receiver.checks.model import SLOT_MS, IntervalRow
 from cloud_receiver.validation.config import Validation
 from cloud_receiver.validation.model import Outcome, Verdict, Window, judged, not_applicable
@@ -44,7 +43,7 @@ def decreasing(window: Window, meter: int, settings: Validation) -> Outcome:
 
     Nor may one count what the other one should: a meter whose current runs the wrong way round (反向).
     """
-    breaks = [item.time_ms for item in window.of_meter(meter, BROKEN)]
+    breaks = window.breaks(meter)
     frozen = sorted(row for row in window.freezes if row.meter == meter and row.time_ms <= window.end_ms)
     details: list[dict[str, object]] = []
     count = 0

@@ -11,6 +11,8 @@ from cloud_receiver.validation.model import Outcome, Verdict, Window, judged, no
 
 _UNMET, _TOO_MUCH = "unmet", "too_much"
 DAY_MS = 86_400_000
+_FEWEST_DAYS = 3
+"""On fewer days a load may have come by chance at the same time."""
 
 
 def sum_check(window: Window, _: int, __: Validation) -> Outcome:
@@ -74,19 +76,25 @@ def _unmet(window: Window, number: int, settings: Validation) -> list[tuple[Slot
 
 
 def _usual(window: Window, number: int, slot: SlotEnergy, settings: Validation) -> bool:
-    """Return whether the station took about as much that nobody counted at this time of most days before."""
+    """Return whether the station took about as much that nobody counted at this time of most days before.
+
+    Of days on which the meter counted something: on others it may have stood already. Of one that never counts, all.
+    """
     grids, others = window.context.numbers(Role.GRID), _counting(window)
     load = sum(slot.net(item) for item in grids) - sum(slot.net(item) for item in others)
+    counted = {(start - window.first_ms) // DAY_MS for start in window.history.get(number, ())}
     days, usual = 0, 0
-    for start in range(slot.start_ms - DAY_MS, slot.start_ms - (settings.history_days + 1) * DAY_MS, -DAY_MS):
+    for back in range(1, settings.history_days + 1):
+        start = slot.start_ms - back * DAY_MS
         span = range(start, start + slot.duration_ms, SLOT_MS)
         taken = _past(window, grids, span)
-        if taken:
-            days += 1
-            if not _past(window, [number], span):
-                rest = taken - _past(window, others, span)
-                usual += 100 * rest >= settings.zero.usual_percent * load
-    return 2 * usual > days
+        if not taken or (counted and (start - window.first_ms) // DAY_MS not in counted):
+            continue
+        days += 1
+        if not _past(window, [number], span):
+            rest = taken - _past(window, others, span)
+            usual += 100 * rest >= settings.zero.usual_percent * load
+    return days >= _FEWEST_DAYS and 2 * usual > days
 
 
 def _past(window: Window, numbers: Iterable[int], span: Iterable[int]) -> int:

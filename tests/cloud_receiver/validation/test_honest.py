@@ -170,6 +170,16 @@ def charger_until_noon(bench: Bench) -> None:
     bench.rows[M] = [*bench.rows[M][:48], last]
 
 
+def tried_before(bench: Bench) -> None:
+    """Let a meter have been tried elsewhere before it came to the station in the morning."""
+    bench.recount(M, [0 if place < 30 else value for place, value in enumerate(bench.counted(M))])
+    bench.balance()
+    bench.register(M, since=at(30))
+    tried = [row._replace(forward_total_mwh=10**9) for row in bench.rows[M][:20]]
+    bench.rows[M] = [*tried, *bench.rows[M][30:]]
+    del bench.history[M]
+
+
 def exchanged(bench: Bench) -> None:
     """Exchange a meter of which the registry knows, both registers told at once."""
     bench.register(M, since=at(0))
@@ -257,6 +267,7 @@ HEALTHY: dict[str, Callable[[Bench], None]] = {
     "grid side gone": grid_side_gone,
     "charger from noon on": charger_from_noon_on,
     "charger until noon": charger_until_noon,
+    "tried before": tried_before,
     "exchanged": exchanged,
     "rolled over": rolled_over,
     "new journal": new_journal,
@@ -278,7 +289,13 @@ def test_what_a_station_takes_every_night_is_not_a_meter_that_stands(seed: int) 
     lights_at_night(bench)
     # Nobody has told of the lights, so that the sum check knows no better.
     assert found(bench.window()) == {("sum", 0, "failed")}
-    del bench.history[GRID]
+    # What the days before don't show is not usual, nor what they show while the meter counted nothing all day.
+    kept = bench.history[GRID]
+    bench.history[GRID] = {start: value for start, value in kept.items() if start >= DAY_MS - 2 * SLOTS * SLOT_MS}
+    assert verdict(bench.window(), "zero", M) is Verdict.FAILED
+    bench.history[GRID] = kept
+    stood = DAY_MS - 3 * SLOTS * SLOT_MS
+    bench.history[M] = {start: value for start, value in bench.history[M].items() if start < stood}
     assert verdict(bench.window(), "zero", M) is Verdict.FAILED
 
 

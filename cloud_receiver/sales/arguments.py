@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Callable
 
-from cloud_receiver.sales import import_command
+from cloud_receiver.report_words import Language
+from cloud_receiver.sales import import_command, show_command
 from cloud_receiver.sales.csv_file import ENCODINGS
 from cloud_receiver.sales.record import NAMES
 
@@ -22,6 +23,14 @@ def add(parser: argparse.ArgumentParser, common: Common) -> None:
     _import(take)
     common(take)
     take.set_defaults(run=import_command.run)
+    show = actions.add_parser(
+        "show",
+        help="show what was sold against what was metered, by charger and day or month",
+        description="Show what was sold against what was metered. Exit status: 0; 1 where it is beyond a tolerance.",
+    )
+    _show(show)
+    common(show)
+    show.set_defaults(run=show_command.run)
 
 
 def _import(take: argparse.ArgumentParser) -> None:
@@ -48,3 +57,21 @@ def _import(take: argparse.ArgumentParser) -> None:
     )
     take.add_argument("--skip-bad", action="store_true", help="store the lines that are right, and tell the others")
     take.add_argument("--json", action="store_true", help="the report as JSON")
+
+
+def _show(show: argparse.ArgumentParser) -> None:
+    show.add_argument("station", metavar="STATION")
+    show.add_argument(
+        "--from",
+        dest="first",
+        metavar="TIME",
+        help="a month (2026-07), a local day (2026-07-01) or a time with zone (default: yesterday)",
+    )
+    show.add_argument(
+        "--to", dest="end", metavar="TIME", help="likewise; a month or day is in it (default: what --from names)"
+    )
+    show.add_argument("--by", choices=("day", "month"), help="(default: day)")
+    show.add_argument("--orders", action="store_true", help="list the orders that end in this time")
+    show.add_argument("--all", action="store_true", help="with --orders: superseded versions too")
+    show.add_argument("--lang", choices=[item.value for item in Language], default=Language.BOTH.value)
+    show.add_argument("--json", action="store_true")

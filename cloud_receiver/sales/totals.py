@@ -118,7 +118,7 @@ def _rated(window: Window, number: int, duration_ms: int) -> int:
 def charger(window: Window, number: int, first_ms: int, end_ms: int) -> Total | None:
     """Return a charger's total; None of one that has no records."""
     curve = window.curves.get(number)
-    if curve is None:
+    if curve is None or not curve.within(first_ms, end_ms):
         return None
     sold, count = _sold(window, (number,), first_ms, end_ms)
     meter = window.context.meters[number]

@@ -1,0 +1,107 @@
+"""Stored orders as they are listed: by `sales show --orders` and by the HTTP interface."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, or_, select
+
+from cloud_receiver.checks.model import Context
+from cloud_receiver.sales import store
+from cloud_receiver.sales.finding import iso
+from cloud_receiver.sales.order import Order
+from cloud_receiver.sales.shown import kwh, money
+from cloud_receiver.schema import charge_order
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An order with where it came from."""
+
+    id: int
+    meter: int
+    version: int
+    order: Order
+    source: str
+    made_by: str
+    journal: int | None
+    sequence: int | None
+    received_ms: int
+    in_force: bool
+
+
+def kept(
+    connection: Connection,
+    context: Context,
+    first_ms: int,
+    end_ms: int,
+    *,
+    limit: int,
+    old: bool = False,
+    after: tuple[int, int] | None = None,
+) -> list[Kept]:
+    """Return the orders that end in [first_ms, end_ms), by their end; `old`: superseded versions too.
+
+    `after`: from the one on that follows this end and id.
+    """
+    table = charge_order
+    wanted = [table.c.station == context.number, table.c.end_ms >= first_ms, table.c.end_ms < end_ms]
+    if not old:
+        wanted.append(table.c.superseded_ms.is_(None))
+    if after is not None:
+        wanted.append(or_(table.c.end_ms > after[0], and_(table.c.end_ms == after[0], table.c.id > after[1])))
+    rows = connection.execute(select(table).where(*wanted).order_by(table.c.end_ms, table.c.id).limit(limit))
+    return [
+        Kept(
+            *(row.id, row.meter, row.version, store.order_of(row), row.source, row.made_by),
+            *(row.journal, row.sequence, row.received_ms, row.superseded_ms is None),
+        )
+        for row in rows
+    ]
+
+
+def document(item: Kept, context: Context) -> dict[str, Any]:
+    """Return an order as JSON has it: by the names of docs/sales.md, numbers exact in text, times in UTC."""
+    order = item.order
+    return {
+        "number": order.number,
+        "version": item.version,
+        "in_force": item.in_force,
+        "charger": context.name(item.meter),
+        "connector": order.connector,
+        "start": iso(order.start_ms),
+        "end": iso(order.end_ms),
+        "energy_kwh": kwh(order.energy_mwh),
+        "amount": _money(order.amount),
+        "electricity_amount": _money(order.electricity_amount),
+        "service_amount": _money(order.service_amount),
+        "start_total_kwh": None if order.start_total_mwh is None else kwh(order.start_total_mwh),
+        "end_total_kwh": None if order.end_total_mwh is None else kwh(order.end_total_mwh),
+        "stop_reason": order.stop_reason,
+        "periods": [
+            {
+                "start": iso(period.start_ms),
+                "end": iso(period.end_ms),
+                "energy_kwh": kwh(period.energy_mwh),
+                "price": _price(period.price),
+                "service_price": _price(period.service_price),
+                "amount": _money(period.amount),
+                "service_amount": _money(period.service_amount),
+            }
+            for period in order.periods
+        ],
+        "source": item.source,
+        "by": item.made_by,
+        "signed": None if item.journal is None else {"journal": item.journal, "sequence": item.sequence},
+        "received": iso(item.received_ms),
+    }
+
+
+def _money(units: int | None) -> str | None:
+    return None if units is None else money(units)
+
+
+def _price(units: int | None) -> str | None:
+    if units is None:
+        return None
+    whole, rest = divmod(abs(units), 1_000_000)
+    return f"{'-' if units < 0 else ''}{whole}.{rest:06}"

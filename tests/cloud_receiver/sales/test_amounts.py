@@ -1,0 +1,117 @@
+"""Rules about money: sums, products, and prices of the tariff."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from sales_support import DAY_MS, HOUR_MS, KWH, MINUTE_MS, order
+from window_support import context, window
+
+from cloud_receiver.registry import Tariff
+from cloud_receiver.sales.amounts import amounts
+from cloud_receiver.sales.order import Order, Period
+
+DAY_PRICE, NIGHT_PRICE, SERVICE = 1_200_000, 400_000, 500_000
+TARIFF = (
+    Tariff(begin="08:00", end="22:00", price=Decimal("1.2"), service_price=Decimal("0.5")),
+    Tariff(begin="22:00", end="08:00", price=Decimal("0.4"), service_price=Decimal("0.5")),
+)
+
+
+def period(start: float, hours: float, kwh: float, price: int, **more: int) -> Period:
+    begin = DAY_MS + round(start * HOUR_MS)
+    energy = round(kwh * KWH)
+    values = {
+        "price": price,
+        "service_price": SERVICE,
+        "amount": round(kwh * price / 100),
+        "service_amount": round(kwh * SERVICE / 100),
+    }
+    return Period(begin, begin + round(hours * HOUR_MS), energy, **(values | more))
+
+
+def told(*periods: Period, **more: object) -> Order:
+    electricity = sum(item.amount or 0 for item in periods)
+    service = sum(item.service_amount or 0 for item in periods)
+    first, last = periods[0], periods[-1]
+    values = {
+        "start_ms": first.start_ms,
+        "end_ms": last.end_ms,
+        "energy_mwh": sum(item.energy_mwh for item in periods),
+        "amount": electricity + service,
+        "electricity_amount": electricity,
+        "service_amount": service,
+        "periods": periods,
+    }
+    return replace(order(), **(values | more))
+
+
+TWO = (period(21, 1, 10, DAY_PRICE), period(22, 1, 10, NIGHT_PRICE))
+
+
+def whats(item: Order, *, tariff: bool = True) -> list[object]:
+    found = amounts(window({1: [item]}, station=context(tariff=TARIFF if tariff else ())))
+    return [each.detail["what"] for each in found]
+
+
+def test_an_order_whose_sums_and_prices_agree() -> None:
+    assert whats(told(*TWO)) == []
+
+
+@pytest.mark.parametrize(("off", "wrong"), [(100, False), (-100, False), (101, True), (-101, True)])
+def test_the_total_is_its_parts_within_the_minimum_pay(off: int, *, wrong: bool) -> None:
+    right = told(*TWO)
+    assert right.amount is not None
+    assert whats(replace(right, amount=right.amount + off)) == (["amount: electricity and service"] if wrong else [])
+
+
+@pytest.mark.parametrize(("off", "wrong"), [(159, False), (161, True), (-161, True)])
+def test_a_periods_amount_is_energy_times_price(off: int, *, wrong: bool) -> None:
+    # 0.01 and half of a step of 0.01 kWh at 1.2: 0.016.
+    changed = replace(TWO[0], amount=TWO[0].amount + off)  # type: ignore[operator]  # it has one
+    assert ("electricity amount of period 1" in whats(told(changed, TWO[1]))) is wrong
+
+
+def test_periods_make_up_the_orders_energy() -> None:
+    assert whats(told(*TWO, energy_mwh=20 * KWH + 15_000)) == []
+    assert whats(told(*TWO, energy_mwh=20 * KWH + 16_000)) == ["energy of the periods, mWh"]
+
+
+def test_an_amount_in_all_that_its_periods_do_not_make() -> None:
+    item = told(*TWO, electricity_amount=170_000, amount=270_000)
+    assert whats(item) == ["electricity amount of the periods", "electricity amount"]
+
+
+def test_periods_outside_the_order_or_over_each_other() -> None:
+    assert whats(told(TWO[0], replace(TWO[1], start_ms=TWO[0].start_ms)), tariff=False) == [
+        "a period outside the order, or over another"
+    ]
+    assert whats(told(*TWO, end_ms=TWO[1].end_ms - MINUTE_MS)) == ["a period outside the order, or over another"]
+
+
+def test_a_price_that_is_not_the_tariffs() -> None:
+    wrong = period(12, 1, 10, 1_250_000)
+    assert whats(told(wrong)) == ["electricity price of period 1"]
+    assert whats(told(wrong), tariff=False) == []
+
+
+def test_a_night_price_by_day_is_found_and_at_the_change_the_clock_is_allowed_for() -> None:
+    assert whats(told(period(12, 1, 10, NIGHT_PRICE))) == ["electricity price of period 1"]
+    assert whats(told(period(21.97, 1, 10, NIGHT_PRICE))) == []
+    assert whats(told(period(21.5, 1, 10, NIGHT_PRICE))) == ["electricity price of period 1"]
+
+
+def test_without_periods_the_amount_is_bounded_by_the_prices_in_force() -> None:
+    for amount, wrong in ((239_000, True), (240_000, False), (241_000, True)):
+        found = whats(order(start=12, hours=1, kwh=20, electricity_amount=amount))
+        assert found == (["electricity amount by the tariff"] if wrong else []), amount
+    assert whats(order(start=21.5, hours=1, kwh=20, electricity_amount=150_000)) == []
+
+
+def test_a_tariff_of_another_time_says_nothing() -> None:
+    late = TARIFF[0].model_copy(update={"since": None, "until": None})
+    assert late.applies(DAY_MS, 8 * 60)
+    assert not late.applies(DAY_MS, 22 * 60)
+    assert TARIFF[1].applies(DAY_MS, 0)
+    assert TARIFF[1].applies(DAY_MS, 23 * 60)
+    assert not TARIFF[1].applies(DAY_MS, 8 * 60)

@@ -268,3 +268,26 @@ def test_the_hour_that_comes_twice_has_like_days(engine: Engine, gateway: FakeGa
         )
     hour = [row.forward_mwh for row in bench.rows[1][8:12]]
     assert [part.forward_mwh for part in edit.parts] == hour + hour
+
+
+@pytest.mark.parametrize(("begin_ms", "slots"), [(BERLIN_MS, 100), (1_806_188_400_000, 92)])
+def test_days_on_which_the_clocks_are_changed(begin_ms: int, slots: int, engine: Engine, gateway: FakeGateway) -> None:
+    (station,) = station_registry().station
+    centre = Centre(engine, gateway, Registry(station=(station.model_copy(update={"timezone": "Europe/Berlin"}),)))
+    bench = Bench(1, slots=slots)
+    gone = {2: range(50, 53)}
+    sent = [
+        row._replace(start_ms=row.start_ms - DAY_MS + begin_ms)
+        for meter, found in bench.rows.items()
+        for place, row in enumerate(found)
+        if place not in gone.get(meter, ())
+    ]
+    centre.clock.wall_ms = begin_ms + slots * SLOT_MS + 1_800_000
+    centre.store(records(sent))
+    found = [(item.kind, item.meter, item.day_ms) for item in centre.check()]
+    assert found == [("missing_intervals", "C02", begin_ms)]
+    made = centre.estimates(begin_ms, begin_ms + slots * SLOT_MS)
+    assert [part.part.start_ms for part in made] == [begin_ms + place * SLOT_MS for place in gone[2]]
+    with database.reading(engine) as connection:
+        balance = connection.execute(select(schema.slot_check.c.complete)).scalars().all()
+    assert sum(balance) == slots - 3

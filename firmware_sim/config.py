@@ -225,6 +225,23 @@ class FactorSection(Section):
         return None if value is None else whole(value, 10**6, "1 mg/kWh (0.000001 kg/kWh)")
 
 
+Price = Annotated[Exact, Field(ge=0, le=1000)]
+Tariffs = tuple[Price, Price, Price, Price]
+
+
+class OrdersSection(Section):
+    """What the chargers ask for a kWh in each tariff (尖峰平谷), in the currency's unit; of those with an order log."""
+
+    electricity_price: Tariffs = (Decimal("1.2"), Decimal(1), Decimal("0.7"), Decimal("0.35"))
+    service_price: Tariffs = (Decimal("0.4"), Decimal("0.4"), Decimal("0.4"), Decimal("0.4"))
+    connector: Annotated[str, Field(pattern="^[!-~]{1,8}$")] = "A"
+
+    @field_validator("electricity_price", "service_price")
+    @classmethod
+    def _prices_are_whole(cls, value: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+        return tuple(whole(price, 10**6, "0.000001") for price in value)
+
+
 class StationConfig(Section):
     """A whole station file."""
 
@@ -236,6 +253,7 @@ class StationConfig(Section):
     loss: LossSection = LossSection()
     sessions: SessionsSection = SessionsSection()
     factor: FactorSection = FactorSection()
+    orders: OrdersSection = OrdersSection()
     line: list[LineSection] = Field(default_factory=list, max_length=1_000)
     fault: list[Fault] = Field(default_factory=list, max_length=1_000)
 

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from profiles import Profile
-from profiles.modbus.model import RegisterPoint, RegisterTable
+from profiles.modbus.model import RegisterTable
+from profiles.modbus.order_cells import Cell
+from profiles.modbus.orders import RegisterOrders
 from profiles.modbus.plan import DEFAULT_GAP_COST
 from profiles.modbus.profile import ModbusProfile
 
+ORDERS: Final = "orders"
 _CACHED_REQUESTS: Final = 512
 
 
@@ -17,10 +20,13 @@ class AddressError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A point, or a column in a row of a table, `offset` registers after the start of a request (or before it)."""
+    """A point, or a column in a row of a table, `offset` registers after the start of a request (or before it).
+
+    Of an order log (`table` ORDERS), `row` 0 is the counter and the rows count from 1.
+    """
 
     offset: int
-    point: RegisterPoint
+    point: Cell
     table: str | None
     row: int
 
@@ -28,7 +34,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class _Owner:
     start: int
-    point: RegisterPoint
+    point: Cell
     table: str | None
     row: int
 
@@ -82,6 +88,8 @@ class Layout:
                 spans.append((table.address, table.end))
                 for owner in _cells(table):
                     _own(owners, owner)
+        if self.profile.orders is not None:
+            spans += _lay_out_orders(self.profile.orders, function, owners)
         areas: list[tuple[int, int]] = []
         for start, end in sorted(spans):
             if areas and start - areas[-1][1] <= self._gap:
@@ -101,3 +109,16 @@ def _cells(table: RegisterTable) -> list[_Owner]:
         for row in range(table.first_row, table.last_row + 1)
         for column in table.columns
     ]
+
+
+def _lay_out_orders(orders: RegisterOrders, function: int, owners: dict[int, _Owner]) -> list[tuple[int, int]]:
+    spans = []
+    if orders.counter.function == function:
+        spans.append((orders.counter.address, orders.counter.end))
+        _own(owners, _Owner(orders.counter.address, orders.counter, ORDERS, 0))
+    if orders.function == function:
+        spans.append((orders.address, orders.end))
+        for row in range(orders.rows):
+            for cell in orders.cells:
+                _own(owners, _Owner(cell.address + row * orders.stride, cell, ORDERS, row + 1))
+    return spans

@@ -1,13 +1,18 @@
 """The registers of a meter on Modbus, laid out by its profile, computed when they are read."""
 
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 
 from firmware_sim.faces.base import Values
-from firmware_sim.layout import AddressError, Layout
-from firmware_sim.meter import Row
+from firmware_sim.layout import ORDERS, AddressError, Layout
 from profiles.modbus.codec import decode_write, encode, encode_missing, quantise
+from profiles.modbus.model import RegisterPoint
+from profiles.modbus.order_cells import Cell, TextCell, write_moment, write_text
 from profiles.modbus.profile import ModbusProfile
 
+Shown = Mapping[str, int | str | None]
+Sells = Callable[[int, int], Shown]
+"""What stands in a row of the order log (1: the first one) at an instant; row 0 has the counter, as `count`."""
 Swapped = Callable[[int], Callable[[str], bool] | None]
 """At an instant: which points have their words in the wrong order, by name; None: none has."""
 
@@ -17,10 +22,22 @@ class RefusedError(ValueError):
 
 
 class RegisterMap:
-    """The registers of one meter; `swapped` is a fault of it, asked once for each request."""
+    """The registers of one meter; `swapped` is a fault of it, asked once for each request.
 
-    def __init__(self, meter: Values, layout: Layout, swapped: Swapped | None = None) -> None:
+    `sells` is where its charge orders come from, and `timezone` that of times in BCD in them.
+    """
+
+    def __init__(
+        self,
+        meter: Values,
+        layout: Layout,
+        swapped: Swapped | None = None,
+        sells: Sells | None = None,
+        timezone: str = "Asia/Shanghai",
+    ) -> None:
         self.meter = meter
+        self._sells = sells
+        self._timezone = timezone
         self._layout = layout
         self._swapped = swapped
 
@@ -35,17 +52,17 @@ class RegisterMap:
         parts = self._layout.locate(function, address, count)
         values = self.meter.values(now_ms)
         swapped = None if self._swapped is None else self._swapped(now_ms)
-        rows: dict[tuple[str, int], Row] = {}
+        rows: dict[tuple[str, int], Shown] = {}
         for part in parts:
             point = part.point
             if part.table is None:
-                value = values.get(point.name)
+                value: int | str | None = values.get(point.name)
             else:
                 key = (part.table, part.row)
                 if key not in rows:
-                    rows[key] = self.meter.row(part.table, part.row, now_ms)
+                    rows[key] = self._row(part.table, part.row, now_ms)
                 value = rows[key].get(point.name)
-            words = encode_missing(point) if value is None else encode(point, quantise(point, value))
+            words = self._words(point, value)
             if swapped is not None and swapped(point.name):
                 words = words[::-1]
             # A request may begin or end inside a value.
@@ -53,6 +70,22 @@ class RegisterMap:
             words = words[start - part.offset : count - part.offset]
             registers[start : start + len(words)] = words
         return registers
+
+    def _row(self, table: str, row: int, now_ms: int) -> Shown:
+        if table != ORDERS:
+            return self.meter.row(table, row, now_ms)
+        return {} if self._sells is None else self._sells(row, now_ms)
+
+    def _words(self, cell: Cell, value: int | str | None) -> list[int]:
+        if isinstance(cell, RegisterPoint):
+            if isinstance(value, str):
+                value = int(value)  # of an order that has a number and no text
+            return encode_missing(cell) if value is None else encode(cell, quantise(cell, value))
+        if isinstance(cell, TextCell):
+            octets = write_text(cell, None if value is None else str(value))
+        else:
+            octets = write_moment(cell, None if value is None else int(value), self._timezone)
+        return list(struct.unpack(f">{cell.count}H", octets))
 
     def write(self, address: int, words: Sequence[int], now_ms: int) -> None:
         """Write registers; AddressError unless they are one of the profile's writes, RefusedError for the value."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clock import Clock
+from firmware_sim.charger import Charger
 from firmware_sim.config import SimulateSection
 from firmware_sim.faces.build import FaceBuilder, Faces
 from firmware_sim.faults.book import FaultBook, FaultError, Target
@@ -167,6 +168,7 @@ def _targets(plans: Sequence[LinePlan]) -> dict[str, Target]:
             member.served.profile.protocol,
             plan.section.transport != "modbus-tcp",
             frozenset(member.served.profile.points),
+            isinstance(member.served.meter, Charger),
         )
         for plan in plans
         for member in plan.members

@@ -10,17 +10,20 @@ from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from firmware_sim.charger import Charger, OrderSettings
 from firmware_sim.circuit import Circuit
 from firmware_sim.config import CLASS_LIMITS, ChargerSection, MeterSection, StationConfig
 from firmware_sim.curves import ConstantCurve, Curve, MappedCurve, SumCurve
 from firmware_sim.generated import AC, DC, GeneratedSessions
 from firmware_sim.meter import MEASURED_BY_ALL, Meter, MeterSettings
 from firmware_sim.multifunction import MultiFunctionSettings
+from firmware_sim.orders import Prices
 from firmware_sim.places import Served, address_of
 from firmware_sim.replay import Replay, replay
 from firmware_sim.sessions import Session, SessionCurve
 from firmware_sim.tariffs import DEFAULT_HOURS
 from profiles import Profile, ProfileError, load
+from profiles.modbus.orders import RegisterOrders
 from settings.errors import ConfigError
 
 _DEFAULT_SESSIONS: Final = {"ac": Decimal(4), "dc": Decimal(10)}
@@ -122,11 +125,19 @@ class Station:
                 problems.append(f"{file}: meter {section.id}: {error}")
                 continue
             settings = self._settings(section, number, profile, address)
-            meter = Meter(curve, self._circuit(section), settings)
+            meter = self._meter(curve, self._circuit(section), settings, profile)
             meters.append(SimulatedMeter(section, role, curve, meter, profile, address))
         if problems:
             raise ConfigError(problems)
         return meters
+
+    def _meter(self, curve: Curve, circuit: Circuit, settings: MeterSettings, profile: Profile) -> Meter:
+        if not isinstance(curve, SessionCurve) or not isinstance(profile.orders, RegisterOrders):
+            return Meter(curve, circuit, settings)
+        station, selling = self.config.station, self.config.orders
+        prices = Prices(*(_micro(each) for each in (selling.electricity_price, selling.service_price)))
+        orders = OrderSettings(profile.orders, prices, station.tariff_hours, selling.connector)
+        return Charger(curve, circuit, settings, orders)
 
     def _settings(self, section: MeterSection, number: int, profile: Profile, address: str | None) -> MeterSettings:
         default = self.config.factor.default
@@ -146,6 +157,10 @@ class Station:
             parameters=dict(section.parameters),
             multi_function=multi_function(profile, address, self.config.station.tariff_hours),
         )
+
+
+def _micro(prices: Sequence[Decimal]) -> tuple[int, ...]:
+    return tuple(int(price * 10**6) for price in prices)
 
 
 def _loss(circuit: Circuit, resistance_mohm: Fraction, power_mw: int) -> int:

@@ -1,10 +1,14 @@
 """What really flowed at a station, beside what its meters registered: the answer key for every check made of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from firmware_sim.charger import Charger
 from firmware_sim.curves import UJ_PER_MWH, Curve
+from firmware_sim.orders import Sold
 from firmware_sim.station import Station
 
 Flow = tuple[int, int]  # forward, reverse
@@ -22,8 +26,17 @@ class MeterTruth:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderTruth:
+    """A charge order (充电订单) as its charger settled it, no fault in the way, and when that truly was."""
+
+    charger: str
+    settled_ms: int
+    sold: Sold
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
-    """A station over a period."""
+    """A station over a period; `orders` are those settled after its start and up to its end."""
 
     from_ms: int
     until_ms: int
@@ -32,6 +45,7 @@ class Truth:
     losses_uj: int
     auxiliary_uj: int
     grid_uj: Flow
+    orders: tuple[OrderTruth, ...] = ()
 
     @property
     def imbalance_uj(self) -> int:
@@ -42,6 +56,10 @@ class Truth:
 
 def truth(station: Station, from_ms: int, until_ms: int) -> Truth:
     """Return the exact energies of a period. The meters are asked in order of time, so call it once per station."""
+    orders: list[OrderTruth] = []
+    for item in station.meters:
+        if isinstance(item.meter, Charger):
+            item.meter.settled = partial(_settled, orders, item.section.id)
     before = [(item.meter.energy(from_ms), item.meter.carbon(from_ms)) for item in station.meters]
     meters = []
     for item, (energy, carbon) in zip(station.meters, before, strict=True):
@@ -63,7 +81,17 @@ def truth(station: Station, from_ms: int, until_ms: int) -> Truth:
         losses_uj=sum(_flow(load, from_ms, until_ms)[0] for load in station.losses),
         auxiliary_uj=_flow(station.auxiliary, from_ms, until_ms)[0],
         grid_uj=_flow(station.grid, from_ms, until_ms),
+        orders=tuple(sorted((order for order in orders if order.settled_ms > from_ms), key=_by_time)),
     )
+
+
+def _settled(found: list[OrderTruth], charger: str, sold: Sold, time_ms: int) -> Sequence[Sold]:
+    found.append(OrderTruth(charger, time_ms, sold))
+    return (sold,)
+
+
+def _by_time(order: OrderTruth) -> tuple[int, str]:
+    return order.settled_ms, order.charger
 
 
 def _flow(curve: Curve, from_ms: int, until_ms: int) -> Flow:
@@ -104,6 +132,38 @@ def as_json(result: Truth) -> dict[str, Any]:
         "grid_forward_uj": result.grid_uj[0],
         "grid_reverse_uj": result.grid_uj[1],
         "imbalance_uj": result.imbalance_uj,
+        "orders": [_order_as_json(order) for order in result.orders],
+    }
+
+
+def _order_as_json(order: OrderTruth) -> dict[str, Any]:
+    """Return an order; energies in mWh, amounts in 10^-4 of the currency's unit, times in ms by the charger's clock."""
+    sold = order.sold
+    return {
+        "meter": order.charger,
+        "settled_ms": order.settled_ms,
+        "number": sold.number,
+        "start_ms": sold.start_ms,
+        "end_ms": sold.end_ms,
+        "energy_mwh": sold.energy_mwh,
+        "start_total_mwh": sold.start_total_mwh,
+        "end_total_mwh": sold.end_total_mwh,
+        "amount": sold.amount,
+        "electricity_amount": sold.electricity_amount,
+        "service_amount": sold.service_amount,
+        "stop_reason": sold.stop_reason,
+        "periods": [
+            {
+                "start_ms": period.start_ms,
+                "end_ms": period.end_ms,
+                "energy_mwh": period.energy_mwh,
+                "price": period.price,
+                "service_price": period.service_price,
+                "amount": period.amount,
+                "service_amount": period.service_amount,
+            }
+            for period in sold.periods
+        ],
     }
 
 
@@ -121,4 +181,8 @@ def as_table(result: Truth) -> str:
         f"auxiliary {kwh(result.auxiliary_uj)} kWh",
         f"grid side {kwh(result.grid_uj[0])} kWh forward, {kwh(result.grid_uj[1])} kWh reverse",
     ]
+    if result.orders:
+        sold = Decimal(sum(order.sold.energy_mwh for order in result.orders)).scaleb(-6)
+        amount = Decimal(sum(order.sold.amount for order in result.orders)).scaleb(-4)
+        lines.append(f"orders    {len(result.orders)}: {sold} kWh sold for {amount}")
     return "\n".join(lines)

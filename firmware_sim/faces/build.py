@@ -43,7 +43,7 @@ class FaceBuilder:
             values = self._meters[member.served.section.id]
             profile = member.served.profile
             layout = self._layouts.setdefault(id(profile), Layout(profile))
-            registers = RegisterMap(values, layout, values.swapped)
+            registers = RegisterMap(values, layout, values.swapped, values.order_row, self._timezone)
             meters[member.served.section.id] = ModbusMeter(member.address, registers)
         return partial(
             self.modbus_face,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from firmware_sim.faults.model import (
     BadChecksum,
     FaultSpec,
+    OrderFault,
     ReplyFault,
     StateFault,
     SwappedWords,
@@ -29,12 +30,16 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A meter as far as faults must know it. `has_check` is whether its frames have a check of their own."""
+    """A meter as far as faults must know it.
+
+    `has_check` is whether its frames have a check of their own, `sells` whether it settles charge orders.
+    """
 
     line: str
     protocol: str
     has_check: bool
     points: frozenset[str]
+    sells: bool = False
 
 
 @dataclass(slots=True)
@@ -200,6 +205,8 @@ def _unsuitable(spec: FaultSpec, hit: list[tuple[str, Target]]) -> list[str]:
     ]
     if isinstance(spec, BadChecksum) and not any(target.has_check for _, target in hit):
         problems.append("kind: expected a line whose frames have a check; Modbus TCP has none: bad-checksum")
+    if isinstance(spec, OrderFault) and not any(target.sells for _, target in hit):
+        problems.append(f"kind: expected a charger with an order log, found none in {meters}: {spec.kind}")
     if isinstance(spec, SwappedWords) and not any(target.protocol == "modbus" for _, target in hit):
         problems.append("kind: expected a meter on Modbus, only these have words to swap: swapped-words")
     return problems

@@ -1,24 +1,29 @@
 """A meter with the faults that it has itself: registers, clock, and power lost in the middle of a write."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
 from diantan_core import day_start_ms
+from firmware_sim.charger import Charger
 from firmware_sim.faces.base import PowerLostError
 from firmware_sim.faults.amounts import canonical
 from firmware_sim.faults.book import ActiveFault, FaultBook
 from firmware_sim.faults.model import (
     ClockDrift,
     ClockJump,
+    OrderFault,
     PowerCut,
     Rollover,
     StateFault,
     Stuck,
     SwappedWords,
 )
+from firmware_sim.faults.orders import logged
 from firmware_sim.meter import Meter, Row
+from firmware_sim.orders import Shown, Sold
 
 log = logging.getLogger(__name__)
 _HALF_A_DAY_MS: Final = 43_200_000
@@ -64,6 +69,8 @@ class FaultyMeter:
         self._dark_until_ms: int | None = None
         self._cut: _Cut | None = None
         self._own_drift = meter.drift_ppm
+        if isinstance(meter, Charger):
+            meter.settled = self._settled
 
     # What a face asks
 
@@ -81,6 +88,13 @@ class FaultyMeter:
         self.advance(now_ms)
         row = self.meter.row(table, number, now_ms)
         return self._seen(dict(row), frozen_ms=row.get("time")) if row else row
+
+    def order_row(self, row: int, now_ms: int) -> Shown:
+        """Return a row of the order log, from 1 on, or (0) its counter; empty of a meter that sells nothing."""
+        if not isinstance(self.meter, Charger):
+            return {}
+        self.advance(now_ms)
+        return self.meter.order_row(row - 1, now_ms) if row else {"count": self.meter.order_count(now_ms)}
 
     def apply(self, write: str, fields: Row, now_ms: int) -> None:
         """Carry out a write; ValueError for values that the meter refuses, PowerLostError unless it is stored whole."""
@@ -194,6 +208,13 @@ class FaultyMeter:
             if isinstance(fault.spec, ClockDrift) and fault.number in self._begun
         ]
         self.meter.set_drift(time_ms, self._own_drift + sum(drifts))
+
+    def _settled(self, sold: Sold, time_ms: int) -> Sequence[Sold]:
+        struck = [fault for fault in self._faults if isinstance(fault.spec, OrderFault) and fault.strikes(time_ms)]
+        for fault in struck:
+            self._book.count(self._name, fault.spec.kind)
+        specs = [fault.spec for fault in struck if isinstance(fault.spec, OrderFault)]
+        return logged(sold, specs, self.meter.settings.resolution_mwh)
 
     # Registers
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, TypeAdapter, field_validator, model_validator
 
 from firmware_sim.faults.amounts import canonical
-from firmware_sim.sections import Milliseconds
+from firmware_sim.sections import Milliseconds, whole
 from profiles.points import CUMULATIVE, POINTS
 from settings.values import Exact, Section, Whole
 
@@ -161,6 +161,41 @@ class SwappedWords(_Chance):
     point: Names | None = None
 
 
+class OrderFault(_Chance):
+    """A fault of the charge orders (充电订单) that a charger settles while it is on."""
+
+
+class OrderEnergy(OrderFault):
+    """The energy sold is a percentage more (below 0: less) than the charger's register says; the amounts follow it."""
+
+    kind: Literal["order-energy"]
+    percent: Exact = Field(ge=-100, le=1000)
+
+
+class OrderAmount(OrderFault):
+    """The amount to be paid is that much more (below 0: less) than energy and service cost."""
+
+    kind: Literal["order-amount"]
+    by: Exact = Field(ge=-100_000, le=100_000)
+
+    @field_validator("by")
+    @classmethod
+    def _amount_is_whole(cls, value: Decimal) -> Decimal:
+        return whole(value, 100, "0.01")
+
+
+class OrderMissing(OrderFault):
+    """The charge gets into no log: its number is used up, the charger's counter does not count it."""
+
+    kind: Literal["order-missing"]
+
+
+class OrderDuplicate(OrderFault):
+    """The charger logs and counts the order twice."""
+
+    kind: Literal["order-duplicate"]
+
+
 class StateFault(FaultSpec):
     """A fault of the meter itself, there as long as it lasts."""
 
@@ -228,7 +263,11 @@ Fault = Annotated[
     | Stuck
     | Rollover
     | ClockDrift
-    | ClockJump,
+    | ClockJump
+    | OrderEnergy
+    | OrderAmount
+    | OrderMissing
+    | OrderDuplicate,
     Field(discriminator="kind"),
 ]
 _ADAPTER: Final[TypeAdapter[FaultSpec]] = TypeAdapter(Fault)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from profiles.modbus.codec import encode, encode_missing
 from profiles.modbus.model import RegisterCommand, RegisterPoint, RegisterTable, RegisterWrite
+from profiles.modbus.orders import RegisterOrders
 from profiles.modbus.plan import plan_reads
 from profiles.model import Block, CodecError, Point, Profile
 
@@ -19,6 +20,7 @@ class ModbusProfile(Profile):
     points: Mapping[str, RegisterPoint]
     tables: Mapping[str, RegisterTable]
     writes: Mapping[str, RegisterWrite]
+    orders: RegisterOrders | None = None
     max_registers: int
     gap_cost: int | None  # None: the planner's default; 0: the meter answers for no register but those of its points
 

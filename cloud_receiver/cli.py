@@ -15,6 +15,7 @@ from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.estimation import command as estimation_command
 from cloud_receiver.grid import arguments as grid_arguments
 from cloud_receiver.levels import command as levels_command
+from cloud_receiver.metered_import import arguments as readings_arguments
 from cloud_receiver.orders import arguments as order_arguments
 from cloud_receiver.report import ReportError
 from cloud_receiver.report_words import Language
@@ -92,6 +93,8 @@ def parser() -> argparse.ArgumentParser:
     _orders(sub)
     grid = sub.add_parser("grid", help="solve, show and import networks: carbon factors from power flow")
     grid_arguments.add(grid, _store_options)
+    readings = sub.add_parser("readings", help="import a meter's readings from a file (读数导入), and settle them")
+    readings_arguments.add(readings, _store_options)
     _levels(sub)
     _validation(sub)
     _estimation(sub)

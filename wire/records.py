@@ -74,6 +74,7 @@ class EventCode(IntEnum):
     STORAGE_FULL = 205
     COMMAND = 206
     CONFIGURATION = 207
+    IMPORTED = 208  # 导入: the centre made records of a file's readings; they follow
 
 
 class DetailKey(IntEnum):

@@ -15,6 +15,9 @@ from cloud_receiver.ranges import RangeSet
 from cloud_receiver.schema import event, gateway, journal, received_range
 from wire.records import DetailKey, EventCode
 
+_IMPORT_BEGINS = 2
+"""Sequence of the event of an import in a journal that it begins; one that comes later exempts no journal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Journal:
@@ -65,11 +68,17 @@ class Loss:
 def replaced(connection: Connection, station: int, day_ms: int, end_ms: int) -> Iterator[Replaced]:
     """Find the journals of a station whose first records came in [day_ms, end_ms), each with those before it."""
     has_records = exists().where(received_range.c.journal == journal.c.id)
+    # The centre's own journals of what it imports (导入) begin with the event that says so, and nothing is on its way:
+    # it begins one for what is corrected, and goes on with any of them when a factor comes later.
+    imported = select(event.c.journal).where(
+        event.c.station == station, event.c.code == int(EventCode.IMPORTED), event.c.sequence <= _IMPORT_BEGINS
+    )
     rows = connection.execute(
         select(journal, gateway.c.name, has_records.label("has_records"))
         .join(gateway, gateway.c.id == journal.c.gateway)
         .where(
             gateway.c.station == station,
+            journal.c.id.not_in(imported),
             journal.c.gateway.in_(
                 select(journal.c.gateway)
                 .join(gateway)

@@ -1,0 +1,42 @@
+"""Numbers as files have them, to whole milliwatt-hours: exact, never by way of a float."""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from cloud_receiver.grid.errors import quoted
+from wire.domain import MAX_AMOUNT
+
+MISSING: Final = frozenset({"", "-", "--", "na", "n/a", "nan", "null", "none", "#n/a"})
+"""What stands for no value (缺数)."""
+_LONGEST: Final = 40
+_FORMS: Final = {
+    ".": re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII),
+    ",": re.compile(r"[+-]?(?:\d+(?:,\d*)?|,\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII),
+}
+
+
+class AmountError(ValueError):
+    """A text that is no amount; the message says what was expected and what came."""
+
+
+def amount(text: str, decimal: str, unit_mwh: int, *, rounded: bool = False) -> int | None:
+    """Return mWh (milliwatt-hours); None for what stands for no value, AmountError for what is no amount."""
+    text = text.strip()
+    if text.lower() in MISSING:
+        return None
+    if len(text) > _LONGEST or not _FORMS[decimal].fullmatch(text):
+        other = "." if decimal == "," else ","
+        hint = f" with the decimal mark {decimal!r}"
+        if other in text and _FORMS[other].fullmatch(text):
+            hint += f" (--decimal {other!r} for the other one)"
+        raise AmountError(f"expected a number{hint}, found {quoted(text)}")
+    exact = Decimal(text.replace(",", ".")) * unit_mwh
+    if exact < 0:
+        raise AmountError(f"expected 0 or more, found {quoted(text)}: reverse energy (反向) has a column of its own")
+    if exact > MAX_AMOUNT:
+        raise AmountError(f"expected at most {MAX_AMOUNT // unit_mwh}, found {quoted(text)}")
+    whole = exact.to_integral_value(ROUND_HALF_EVEN)
+    if whole != exact and not rounded:
+        raise AmountError(f"expected no more decimals than 1 mWh has, found {quoted(text)} (--round rounds)")
+    return int(whole)

@@ -1,0 +1,161 @@
+"""`diantan-receiver readings`: imports a file of readings, and settles what was imported."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timezone, tzinfo
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import clock
+from cloud_receiver import config, registry, service
+from cloud_receiver.metered_import import importing, shown
+from cloud_receiver.metered_import import settle as settling
+from cloud_receiver.metered_import.form import Column, Dates, Form, Lone, Stamps, Unit
+from cloud_receiver.metered_import.stamps import fixed_offset
+from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
+from cloud_receiver.orders.command_line import login_name
+from cloud_receiver.orders.waiting import Progress
+from cloud_receiver.registry import Meter, Registry, Station
+from wire.keys import load_private
+
+_MWH = 1_000_000
+"""Of a kWh, in milliwatt-hours."""
+
+
+class ReadingsError(ValueError):
+    """Readings can't be imported as asked."""
+
+
+def import_file(options: argparse.Namespace) -> int:
+    """Import a file; return 1 where intervals are stored with other values, or lines were left out."""
+    with _surroundings(options) as around:
+        station, meter = find(around.registry, options.station, options.meter, options.gateway)
+        wish = Wish(
+            station,
+            meter,
+            _form(options, station),
+            by=options.by or login_name(),
+            name=options.file,
+            base_mwh=_base(options.base),
+            correct=options.correct,
+            skip_bad=options.skip_bad,
+            dry_run=options.dry_run,
+            enrol=options.enrol,
+            by_slot=options.by_slot,
+        )
+        outcome = asyncio.run(_import(Path(options.file), wish, around))
+    if options.json:
+        _say([json.dumps(shown.document(outcome, wish), ensure_ascii=False, indent=2)])
+    else:
+        sys.stderr.write("".join(f"{line}\n" for line in shown.mistakes(outcome)))
+        _say(shown.text(outcome, wish))
+    return int(bool(outcome.refused or outcome.told.count))
+
+
+async def _import(path: Path, wish: Wish, around: Surroundings) -> Outcome:
+    progress = Progress(asyncio.get_running_loop().time)
+    try:
+        return await importing.run(path, wish, around, progress)
+    finally:
+        progress.clear()
+
+
+def settle(options: argparse.Namespace) -> int:
+    """Settle imported meters."""
+    with _surroundings(options) as around:
+        if options.station is not None and around.registry.find(options.station) is None:
+            raise ReadingsError(f"station {options.station!r} is not in the registry")
+        found = settling.meters(around, options.station, options.meter, options.gateway)
+        results = asyncio.run(_settle(found, around, dry_run=options.dry_run))
+    if options.json:
+        _say([json.dumps([settling.document(item) for item in results], ensure_ascii=False, indent=2)])
+    else:
+        _say([settling.text(item, dry_run=options.dry_run) for item in results] or ["no imported meter to settle"])
+    return 0
+
+
+async def _settle(found: list[tuple[Station, Meter]], around: Surroundings, *, dry_run: bool) -> list[settling.Settled]:
+    progress = Progress(asyncio.get_running_loop().time)
+    try:
+        return [await settling.settle(*item, around, progress, dry_run=dry_run) for item in found]
+    finally:
+        progress.clear()
+
+
+@contextmanager
+def _surroundings(options: argparse.Namespace) -> Iterator[Surroundings]:
+    settings = config.load(Path(options.config))
+    stations = registry.load(settings.registry)
+    key = load_private(settings.centre.key_file)
+    engine = service.prepare(settings, stations)
+    try:
+        data_dir = settings.centre.data_dir
+        data_dir.mkdir(parents=True, exist_ok=True)
+        yield Surroundings(engine, stations, clock.from_spec(options.clock), settings.intake, data_dir, key)
+    finally:
+        engine.dispose()
+
+
+def find(stations: Registry, station: str, meter: str, gateway: str | None) -> tuple[Station, Meter]:
+    """Return a meter of the registry; ReadingsError names what isn't there, or is there more than once."""
+    home = stations.find(station)
+    if home is None:
+        raise ReadingsError(f"station {station!r} is not in the registry")
+    found = [item for item in home.meter if item.id == meter and gateway in {None, item.gateway}]
+    if not found:
+        where = "" if gateway is None else f" on gateway {gateway}"
+        raise ReadingsError(f"station {station}: the registry has no meter {meter!r}{where}")
+    if len(found) > 1:
+        names = ", ".join(item.gateway for item in found)
+        raise ReadingsError(f"meter {meter!r} is on gateways {names}: say which by --gateway")
+    return home, found[0]
+
+
+def zone(text: str) -> tzinfo:
+    """Return a time zone by name, or an offset such as +08:00; ReadingsError for what is neither."""
+    offset = fixed_offset(text)
+    if offset is not None:
+        return timezone(offset)
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ReadingsError(f"zone {text[:60]!r}: expected a zone such as Asia/Shanghai or +08:00") from None
+
+
+def _form(options: argparse.Namespace, station: Station) -> Form:
+    columns = {column: getattr(options, column.value.replace("-", "_")) for column in Column}
+    rollover: Decimal | None = options.rollover
+    if rollover is not None and rollover * Unit(options.unit).mwh < 1:
+        raise ReadingsError(f"--rollover {rollover}: expected the value at which a register starts again from 0")
+    return Form(
+        zone=zone(options.zone or station.timezone),
+        columns={column: text for column, text in columns.items() if text is not None},
+        headings=not options.no_headings,
+        stamps=Stamps(options.stamps),
+        dates=Dates(options.dates),
+        lone=Lone(options.ambiguous),
+        unit=Unit(options.unit),
+        separator="\t" if options.separator == "tab" else options.separator,
+        decimal=options.decimal,
+        encoding=options.encoding,
+        rounded=options.round,
+        rollover=rollover,
+    )
+
+
+def _base(value: Decimal | None) -> int | None:
+    if value is None:
+        return None
+    base = value * _MWH
+    if base != int(base):
+        raise ReadingsError(f"--base {value}: expected no more decimals than 1 mWh has")
+    return int(base)
+
+
+def _say(lines: list[str]) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -7,7 +7,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -path core/fuzz -prune -
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo grid-demo chaos test test-rust test-python lint format bench bench-estimation wheel lock clean inspect-mutants
+.PHONY: help setup demo grid-demo replay chaos test test-rust test-python lint format bench bench-estimation wheel lock clean inspect-mutants
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ setup: $(STAMP)-build ## create the environment from pinned, hash-checked requir
 
 demo: setup ## run one simulated day of a charging station (SESSIONS=FILE replays real sessions)
 	$(BIN)/python -m demo $(if $(SESSIONS),--sessions $(SESSIONS)) $(DEMO_ARGS)
+
+replay: setup ## replay weeks of real sessions with altered chargers, and judge who is flagged (SESSIONS=FILE ARGS="--days 21 --seed 2")
+	$(BIN)/python -m demo.replay $(if $(SESSIONS),--sessions $(SESSIONS)) $(ARGS)
 
 .power-flow/.stamp: $(STAMP)-venv requirements/power-flow.txt
 	@echo "installing pandapower, in an environment of its own"
@@ -79,5 +82,5 @@ lock: setup ## pin the requirements again from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/compile.sh
 
 clean: ## remove everything the build made
-	rm -rf $(VENV) target dist .demo .grid-demo .power-flow .chaos .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) target dist .demo .grid-demo .replay .power-flow .chaos .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -46,12 +46,12 @@ class Plan:
     @property
     def day_start_ms(self) -> int:
         """Local midnight, ms UTC."""
-        return _ms(datetime.combine(self.day, time(), self.zone))
+        return midnight_ms(self.day, self.zone)
 
     @property
     def day_end_ms(self) -> int:
         """The end of what is simulated of the day: the next local midnight, or sooner for a short run."""
-        midnight = _ms(datetime.combine(self.day + timedelta(days=1), time(), self.zone))
+        midnight = midnight_ms(self.day + timedelta(days=1), self.zone)
         return min(midnight, self.day_start_ms + self.hours * HOUR_MS)
 
     @property
@@ -65,14 +65,21 @@ class Plan:
         return self.day_end_ms + TAIL_MS
 
     def factors(self, node: str) -> Iterator[tuple[str, str, str]]:
-        """Yield (node, slot start, factor) rows: a made-up day with much solar power at noon, not a real grid's."""
-        noise = random.Random(self.seed)  # noqa: S311 - a demonstration's data, no secret
-        # Longer than the run at both ends: programs that start early or end late still find factors.
-        for start_ms in range(self.origin_ms - 3 * HOUR_MS, self.end_ms + 12 * HOUR_MS, SLOT_MS):
-            local = datetime.fromtimestamp(start_ms / 1000, self.zone)
-            sun = max(0.0, math.sin((local.hour + local.minute / 60 - 6) / 12 * math.pi))
-            factor = 0.62 - 0.27 * sun + noise.uniform(-0.01, 0.01)
-            yield node, local.isoformat(), f"{factor:.6f}"
+        """Yield (node, slot start, factor) rows.
+
+        Longer than the run at both ends: programs that start early or end late still find factors.
+        """
+        return factors(node, self.origin_ms - 3 * HOUR_MS, self.end_ms + 12 * HOUR_MS, self.zone, self.seed)
+
+
+def factors(node: str, first_ms: int, end_ms: int, zone: ZoneInfo, seed: int) -> Iterator[tuple[str, str, str]]:
+    """Yield (node, slot start, factor) rows: made-up days with much solar power at noon, not a real grid's."""
+    noise = random.Random(seed)  # noqa: S311 - a demonstration's data, no secret
+    for start_ms in range(first_ms, end_ms, SLOT_MS):
+        local = datetime.fromtimestamp(start_ms / 1000, zone)
+        sun = max(0.0, math.sin((local.hour + local.minute / 60 - 6) / 12 * math.pi))
+        factor = 0.62 - 0.27 * sun + noise.uniform(-0.01, 0.01)
+        yield node, local.isoformat(), f"{factor:.6f}"
 
 
 def generated(*, chargers: int, hours: int, seed: int) -> Plan:
@@ -92,16 +99,26 @@ def from_sessions(path: Path, day: date | None, *, chargers: int, hours: int, se
     chosen = day or max(per_day, key=lambda candidate: (per_day[candidate], candidate))
     if chosen not in per_day:
         raise PlanError(f"{path}: no sessions on {chosen}; the file has {min(per_day)} to {max(per_day)}")
-    first = next(arrival for arrival in arrivals if arrival.date() == chosen)
-    offset = first.utcoffset()
+    timezone = _zone_of(path, next(arrival for arrival in arrivals if arrival.date() == chosen))
+    return Plan(chosen, timezone, chargers, hours, path.resolve(), seed)
+
+
+def offset_zone(path: Path) -> str:
+    """Return the zone of the fixed offset in which a session file writes its first arrival; PlanError."""
+    for arrival in _arrivals(path):
+        return _zone_of(path, arrival)
+    raise PlanError(f"{path}: no sessions")
+
+
+def _zone_of(path: Path, arrival: datetime) -> str:
+    offset = arrival.utcoffset()
     if offset is None:
-        raise PlanError(f"{path}: arrival {first} has no offset from UTC")
+        raise PlanError(f"{path}: arrival {arrival} has no offset from UTC")
     hours_east, rest = divmod(offset, timedelta(hours=1))
     if rest:
         raise PlanError(f"{path}: arrivals are written with the offset {offset}, expected whole hours")
     # The sign of the zones named Etc/GMT±N is inverted: POSIX counts west of Greenwich.
-    timezone = f"Etc/GMT{-hours_east:+d}" if hours_east else "UTC"
-    return Plan(chosen, timezone, chargers, hours, path.resolve(), seed)
+    return f"Etc/GMT{-hours_east:+d}" if hours_east else "UTC"
 
 
 def _arrivals(path: Path) -> Iterator[datetime]:
@@ -124,5 +141,6 @@ def _arrivals_of(path: Path, text: Iterable[str]) -> Iterator[datetime]:
             raise PlanError(f"{path}: line {rows.line_num}: arrival: {error}") from error
 
 
-def _ms(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp() * 1000)
+def midnight_ms(day: date, zone: ZoneInfo) -> int:
+    """Return when a local day begins, ms UTC."""
+    return int(datetime.combine(day, time(), zone).astimezone(UTC).timestamp() * 1000)

@@ -48,12 +48,16 @@ class Display:
             print(self._line, file=sys.stderr, flush=True)
 
     def update(self, now_ms: int, status: Status | None) -> None:
-        """Show where the simulated day stands."""
-        moment = datetime.fromtimestamp(min(now_ms, self._end_ms) / 1000, self._zone)
+        """Show where the simulated day stands, and what the gateway says."""
         note = "waiting for the gateway"
         if status is not None:
             written = status.next_sequence - 1
             note = f"{written} records written, {written - status.unacknowledged} acknowledged"
+        self.show(now_ms, note)
+
+    def show(self, now_ms: int, note: str) -> None:
+        """Show where the simulated time stands, and a note."""
+        moment = datetime.fromtimestamp(min(now_ms, self._end_ms) / 1000, self._zone)
         when = f"{moment:%Y-%m-%d %H:%M}"
         self._progress.update(self._task, completed=now_ms - self._origin_ms, description=when, note=note)
         self._line = f"simulated time {when}: {note}"

@@ -118,11 +118,11 @@ class Service:
             now_ms=clock.now_ms,
             grid=self._grid,
         )
-        self._api = None if settings.api.port is None else self._make_api(engine)
+        self._api = None if settings.api.port is None else self._make_api(engine, registry)
         self._notifier = notifier or Notifier()
         self._stop = asyncio.Event()
 
-    def _make_api(self, engine: Engine) -> "Api":
+    def _make_api(self, engine: Engine, registry: Registry) -> "Api":
         # Its library is for receivers that serve it: all commands start sooner.
         from cloud_receiver.api.server import Api, Surroundings  # noqa: PLC0415  # see above
 
@@ -131,6 +131,7 @@ class Service:
             *(engine, self._clock.now_ms, settings.centre.name),
             zone=grid.timezone,
             max_factor=float(grid.max_factor),
+            registry=registry,
         )
         return Api(settings.api, around)
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
@@ -14,9 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from cloud_receiver.api import page
 from cloud_receiver.api.access import LOOPBACK_NAMES, Gate
 from cloud_receiver.api.answers import Sending
+from cloud_receiver.api.bodies import Bodies, Limits
 from cloud_receiver.api.config import Api as Settings
 from cloud_receiver.api.grid_reads import GridReads
-from cloud_receiver.api.measurements import CLIENT, Limits, Measurements
+from cloud_receiver.api.measurements import CLIENT, Measurements
+from cloud_receiver.api.orders import PATH as ORDERS_PATH
+from cloud_receiver.api.orders import Orders
 from cloud_receiver.api.parameters import only
 from cloud_receiver.api.problems import ProblemError
 from cloud_receiver.api.tokens import Role
@@ -25,6 +28,7 @@ from cloud_receiver.grid import history, show_slot
 from cloud_receiver.grid.analysis import reading
 from cloud_receiver.grid.analysis.periods import By, Span
 from cloud_receiver.grid.history import Query
+from cloud_receiver.registry import Registry
 
 log = logging.getLogger("diantan.api")
 _peers = logging.getLogger("diantan.api.peers")
@@ -50,6 +54,8 @@ class Surroundings:
     """Whose days are meant where a request doesn't say."""
     max_factor: float = 10.0
     """Largest factor of a source in kgCO2/kWh."""
+    registry: Registry = field(default_factory=lambda: Registry(station=()))
+    """The stations whose orders may be told."""
 
 
 class Api:
@@ -124,8 +130,9 @@ class Api:
         settings, around = self._settings, self._around
         sending = Sending(float(settings.timeout_s))
         reads = GridReads(around.engine, sending, around.zone)
-        limits = Limits(settings.body_mib * _MIB, float(settings.timeout_s))
-        told = Measurements(around.engine, limits, around.max_factor, around.now_ms)
+        bodies = Bodies(Limits(settings.body_mib * _MIB, float(settings.timeout_s)))
+        told = Measurements(around.engine, bodies, around.max_factor, around.now_ms)
+        orders = Orders(around.engine, bodies, around.registry, around.now_ms)
         application = web.Application(middlewares=[self._guard], client_max_size=0)
         application.on_response_prepare.append(_name)
         application.add_routes(
@@ -143,6 +150,8 @@ class Api:
                 web.get(f"{_PREFIX}/storages", reads.storages),
                 web.get(f"{_PREFIX}/balance", reads.balance),
                 web.get(f"{_PREFIX}/slots/{{time}}", reads.slot),
+                web.post(ORDERS_PATH, orders.post),
+                web.get(ORDERS_PATH, orders.get),
             ]
         )
         return application

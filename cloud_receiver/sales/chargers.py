@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 
+from sqlalchemy import Connection, select
+
 from cloud_receiver.checks.model import Context
-from cloud_receiver.registry import Role
+from cloud_receiver.registry import Registry, Role
+from cloud_receiver.schema import meter as meter_table
+from cloud_receiver.schema import station as station_table
 
 _SHOWN = 10
 
@@ -34,3 +38,21 @@ class Chargers:
         names = list(self._named)
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return ", ".join(names[:_SHOWN]) + more if names else "none"
+
+
+def context_of(connection: Connection, registry: Registry, name: str) -> Context | None:
+    """Return one station with the numbers of its meters; None for one that isn't registered, or not entered yet."""
+    station = registry.find(name)
+    number = connection.execute(select(station_table.c.id).where(station_table.c.name == name)).scalar()
+    if station is None or number is None:
+        return None
+    registered = {(meter.gateway, meter.id): meter for meter in station.meter}
+    context = Context(number, station, {}, {})
+    for row in connection.execute(
+        select(meter_table).where(meter_table.c.station == number).order_by(meter_table.c.id)
+    ):
+        if (found := registered.get((row.gateway, row.name))) is not None:
+            context.meters[row.id] = found
+        else:
+            context.unknown[row.id] = row.name
+    return context

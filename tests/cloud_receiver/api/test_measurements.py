@@ -15,7 +15,7 @@ from api_support import NOW_MS, Answer, Client, raw, serving
 from sqlalchemy import select
 
 from cloud_receiver import database
-from cloud_receiver.api import measurements
+from cloud_receiver.api import bodies, measurements
 from cloud_receiver.api.tokens import Role
 from cloud_receiver.grid import telemetry
 from cloud_receiver.grid.analysis.periods import SLOT_MS, utc
@@ -240,7 +240,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_body_that_comes_by_drops_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measurements, "WHOLE", 1)
+    monkeypatch.setattr(bodies, "WHOLE", 1)
 
     async def work(client: Client) -> Answer:
         async def drops() -> Any:
@@ -273,7 +273,7 @@ def test_a_body_for_which_there_is_no_room_is_told(
     async def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(measurements.Measurements, "_receive", full)
+    monkeypatch.setattr(bodies.Bodies, "_receive", full)
     answer = post(tmp_path, DOCUMENT, path=f"{PATH}?")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [

@@ -12,6 +12,15 @@ def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentPars
     """Add the verbs; `common` adds the options of commands that need the store."""
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     _import(verbs.add_parser("import", help="enter a meter's readings from a CSV file (读数导入)"), common)
+    enrol = verbs.add_parser(
+        "enrol",
+        help="make and enrol the key with which a meter's imported readings are signed",
+        description="Make a key for the gateway that the registry gives the meter to, and enrol it; once for each. "
+        "Exit status: 0, also where it has one already.",
+    )
+    _which(enrol, required=True)
+    common(enrol)
+    enrol.set_defaults(run=_run_enrol)
     _settle(verbs.add_parser("settle", help="adjust imported readings to factors that came later"), common)
 
 
@@ -119,6 +128,12 @@ def _run_import(options: argparse.Namespace) -> int:
     from cloud_receiver.metered_import import command  # noqa: PLC0415  # see above
 
     return command.import_file(options)
+
+
+def _run_enrol(options: argparse.Namespace) -> int:
+    from cloud_receiver.metered_import import command  # noqa: PLC0415  # see above
+
+    return command.enrol(options)
 
 
 def _run_settle(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import clock
 from cloud_receiver import config, registry, service
-from cloud_receiver.metered_import import importing, shown
+from cloud_receiver.metered_import import importing, shown, signing
 from cloud_receiver.metered_import import settle as settling
 from cloud_receiver.metered_import.form import Column, Dates, Form, Lone, Stamps, Unit
 from cloud_receiver.metered_import.stamps import fixed_offset
@@ -63,6 +63,23 @@ async def _import(path: Path, wish: Wish, around: Surroundings) -> Outcome:
         return await importing.run(path, wish, around, progress)
     finally:
         progress.clear()
+
+
+def enrol(options: argparse.Namespace) -> int:
+    """Make and enrol the key of a meter's gateway."""
+    with _surroundings(options) as around:
+        station, meter = find(around.registry, options.station, options.meter, options.gateway)
+        now_ms = around.clock.now_ms()
+        kid = signing.enrol(
+            *(around.engine, meter.gateway, station.id),
+            data_dir=around.data_dir,
+            centre_key=around.key,
+            now_ms=now_ms,
+        )
+        signer = signing.signer(around.engine, meter.gateway, around.data_dir, around.key, now_ms)
+    state = "enrolled already" if kid is None else "made and enrolled"
+    _say([f"gateway {meter.gateway} of station {station.id}: key {signer.kid.hex()} {state}"])
+    return 0
 
 
 def settle(options: argparse.Namespace) -> int:

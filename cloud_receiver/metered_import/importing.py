@@ -47,7 +47,7 @@ async def run(
     if wish.dry_run:
         with reading(around.engine) as connection:
             plan = Plan(connection, wish, around, outcome)
-            plan.make()
+            await plan.make()
         outcome.records = len(plan.records) + len(plan.place.opening)
         return outcome
     name, station = wish.meter.gateway, wish.station.id
@@ -60,11 +60,11 @@ async def run(
     async with turn(around.data_dir):
         with reading(around.engine) as connection:
             plan = Plan(connection, wish, around, outcome)
-            plan.make()
+            await plan.make()
             owner = connection.execute(select(gateway_table).where(gateway_table.c.name == name)).one()
         if not plan.records:
             return outcome
-        writer = Writer(around.engine, around.registry, around.intake, around.clock, signer)
+        writer = Writer(around.engine, around.registry, around.intake, around.clock, signer, pace=around.pace)
         total = len(plan.records)
         outcome.records = await writer.write(
             GatewayRow(owner.id, owner.name, owner.station),

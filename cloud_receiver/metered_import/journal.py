@@ -33,17 +33,28 @@ from wire.records import ClockState, DetailKey, EventCode, EventRecord, Record
 
 BATCH: Final = 256
 """Records of one signed message: whoever proves one reading shows so many."""
-GROUP: Final = 16
-"""Messages of one transaction."""
 PAUSE_S: Final = 0.11
 """Between two transactions. Another program that waits for SQLite's lock asks again every 100 ms at the latest."""
-ATTEMPTS: Final = 24
-"""To get the lock, of `database.BUSY_TIMEOUT_MS` each."""
 _LOCK: Final = "import.lock"
 
 
 class ImportConflictError(EnrolmentError):
     """Something else wrote into the journal meanwhile; nothing is lost, and the same import again goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is done at once."""
+
+    messages: int
+    """Of one transaction."""
+    attempts: int
+    """To get SQLite's lock, of `database.BUSY_TIMEOUT_MS` each."""
+
+
+PATIENT: Final = Pace(messages=16, attempts=24)
+BRISK: Final = Pace(messages=2, attempts=1)
+"""Where others of the same loop wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +108,18 @@ def opened(former: Place | None, now_ms: int, random: Callable[[int], bytes]) ->
 class Writer:
     """Signs and commits records of one gateway."""
 
-    def __init__(self, engine: Engine, registry: Registry, intake: Intake, clock: Clock, signer: Signer) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        registry: Registry,
+        intake: Intake,
+        clock: Clock,
+        signer: Signer,
+        *,
+        pace: Pace = PATIENT,
+    ) -> None:
         self._engine = engine
+        self._pace = pace
         self._registry = registry
         self._clock = clock
         self._signer = signer
@@ -119,7 +140,7 @@ class Writer:
         self._committer.grid_gateways = noticed.gateways
         sequence = place.sequence
         source = iter((*place.opening, *records))
-        while group := list(islice(source, BATCH * GROUP)):
+        while group := list(islice(source, BATCH * self._pace.messages)):
             if sequence != place.sequence:
                 await asyncio.sleep(PAUSE_S)
             await self._commit(gateway, place.context, sequence, group)
@@ -129,7 +150,7 @@ class Writer:
 
     async def _commit(self, gateway: GatewayRow, context: bytes, first: int, records: Sequence[Record]) -> None:
         topic = topics.records(gateway.name)
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self._pace.attempts + 1):
             now_ms = self._clock.now_ms()
             with reading(self._engine) as connection:
                 known = enrolled(connection, now_ms)
@@ -144,7 +165,7 @@ class Writer:
             try:
                 self._committer.commit(batches, (), now_ms)
             except OperationalError as error:
-                if attempt == ATTEMPTS or not _is_busy(error):
+                if attempt == self._pace.attempts or not _is_busy(error):
                     raise
                 await asyncio.sleep(PAUSE_S)
                 continue

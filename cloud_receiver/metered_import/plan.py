@@ -1,5 +1,6 @@
 """Which intervals of a file are new, the records that are made of them, and the journal in which they go."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -21,6 +22,7 @@ from wire.records import DetailKey, EventCode, EventRecord, IntervalRecord, Reco
 
 _TEXT_BYTES: Final = 256
 _NAME_BYTES: Final = 120
+_ONE_TURN: Final = 512
 
 
 class Plan:
@@ -50,13 +52,20 @@ class Plan:
             Making(wish.meter.id, self._interval_ms, wish.station.timezone, factors, by_slot=wish.by_slot)
         )
 
-    def make(self) -> None:
+    async def make(self) -> None:
         """Make the records. Intervals that are stored otherwise are told, or corrected if that is wanted."""
-        new = list(self._new())
+        new = []
+        for number, step in enumerate(self._steps()):
+            if self._is_new(step):
+                new.append(step)
+            if number % _ONE_TURN == 0:
+                await asyncio.sleep(0)
         if not new:
             return
         fits = not self._outcome.corrected
-        for step, (before, after) in zip(new, _neighbours(new), strict=True):
+        for number, (step, (before, after)) in enumerate(zip(new, _neighbours(new), strict=True)):
+            if number % _ONE_TURN == 0:
+                await asyncio.sleep(0)
             joined = before is not None and before.start_ms + self._interval_ms == step.start_ms
             if not joined:
                 fits &= self._begin(step)
@@ -86,20 +95,20 @@ class Plan:
             return steps
         return [Step(first.line, row.end_ms, rise, low), *steps]
 
-    def _new(self) -> Iterator[Step]:
+    def _is_new(self, step: Step) -> bool:
+        """Count an interval, and return whether there is something of it to store."""
         outcome = self._outcome
-        for step in self._steps():
-            found, row = self._known.compare(step.start_ms, self._interval_ms, step.energy)
-            if found is Found.SAME:
-                outcome.same += 1
-                continue
-            if found is Found.OTHER and row is not None and not self._wish.correct:
-                outcome.refused += 1
-                self._refuse(step, row.start_ms, row.duration_ms, (row.forward_mwh, row.reverse_mwh))
-                continue
-            outcome.corrected += found is Found.OTHER
-            outcome.new += found is Found.NOTHING
-            yield step
+        found, row = self._known.compare(step.start_ms, self._interval_ms, step.energy)
+        if found is Found.SAME:
+            outcome.same += 1
+            return False
+        if found is Found.OTHER and row is not None and not self._wish.correct:
+            outcome.refused += 1
+            self._refuse(step, row.start_ms, row.duration_ms, (row.forward_mwh, row.reverse_mwh))
+            return False
+        outcome.corrected += found is Found.OTHER
+        outcome.new += found is Found.NOTHING
+        return True
 
     def _refuse(self, step: Step, start_ms: int, duration_ms: int, energy: tuple[int, int]) -> None:
         stored = f"{kwh(energy[0])} kWh forward, {kwh(energy[1])} reverse from {time_text(start_ms)}"

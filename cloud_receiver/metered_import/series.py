@@ -210,9 +210,7 @@ class Reader:
         def lone(row: Row) -> None:
             refused.add(row.line)
             hint = "--ambiguous first or second says which it is"
-            text = (
-                f"expected an hour that clocks showed twice to be there twice, found {row.stamp.shown} once ({hint})"
-            )
+            text = f"expected an hour that clocks showed twice to be there twice, found {row.stamp.shown} once ({hint})"
             self._mistake(Mistake.FORM, text, row.line, Column.TIME)
 
         rows = self._rows

@@ -100,7 +100,7 @@ async def settle(
             if dry_run:
                 continue
             signer = signing.signer(around.engine, meter.gateway, around.data_dir, around.key, around.clock.now_ms())
-            writer = Writer(around.engine, around.registry, around.intake, around.clock, signer)
+            writer = Writer(around.engine, around.registry, around.intake, around.clock, signer, pace=around.pace)
             await writer.write(
                 GatewayRow(owner.id, owner.name, owner.station),
                 places[name],

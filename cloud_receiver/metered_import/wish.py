@@ -12,6 +12,7 @@ from cloud_receiver.config import Intake
 from cloud_receiver.grid.errors import Problem
 from cloud_receiver.grid.series_told import Told
 from cloud_receiver.metered_import.form import Form
+from cloud_receiver.metered_import.journal import PATIENT, Pace
 from cloud_receiver.metered_import.series import Series
 from cloud_receiver.registry import Meter, Registry, Station
 from wire.keys import PrivateKey
@@ -29,6 +30,7 @@ class Surroundings:
     key: PrivateKey
     random: Callable[[int], bytes] = secrets.token_bytes
     """Of contexts."""
+    pace: Pace = PATIENT
 
 
 @dataclass(frozen=True, slots=True)

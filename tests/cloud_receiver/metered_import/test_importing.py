@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from intake_support import Bench, batch
 from metered_support import (
     FIRST_MS,
     HOUR_MS,
@@ -22,7 +24,7 @@ from metered_support import (
     wish,
     write,
 )
-from receiver_support import enrol
+from receiver_support import enrol, stored_sequences
 
 from cloud_receiver import database, enrolment, schema
 from cloud_receiver.checks import gateways
@@ -288,15 +290,16 @@ def test_a_revoked_key_signs_nothing(around: Surroundings) -> None:
 
 def test_an_import_that_was_interrupted_goes_on(around: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "BATCH", 4)
-    monkeypatch.setattr(journal, "GROUP", 2)
     path = write(around.data_dir, hours(*DAY))
+
+    slow = replace(around, pace=journal.Pace(messages=2, attempts=1))
 
     async def cut() -> None:
         def told(text: str) -> None:
-            if text.startswith("storing: 16"):
+            if text.startswith("storing: 16 "):
                 asyncio.current_task().cancel()  # type: ignore[union-attr]  # a task runs it
 
-        await importing.run(path, wish(around), around, told)
+        await importing.run(path, wish(around), slow, told)
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cut())
@@ -342,3 +345,33 @@ def test_a_journal_that_another_program_wrote_into_is_told(around: Surroundings)
         asyncio.run(
             writer.write(enrolment.GatewayRow(owner.id, owner.name, owner.station), place, event, lambda _: None)
         )
+
+
+def test_an_import_beside_a_running_intake_loses_nothing_of_either(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "BATCH", 2)
+    monkeypatch.setattr(journal, "PAUSE_S", 0.001)
+    gateway = enrol(around.engine, "gw1")
+    bench = Bench(around.engine)
+    path = write(around.data_dir, hours(*DAY))
+    messages = [batch(gateway, first, 1) for first in range(1, 41)]
+
+    async def both() -> Outcome:
+        running = asyncio.create_task(bench.intake.run())
+        imported = asyncio.create_task(
+            importing.run(path, wish(around), replace(around, pace=journal.Pace(messages=1, attempts=3)))
+        )
+        for message in messages:
+            bench.intake.receive(message)
+            await asyncio.sleep(0)
+        outcome = await imported
+        bench.intake.stop()
+        await running
+        return outcome
+
+    assert asyncio.run(both()).new == 24
+    assert len(intervals(around.engine)) == 24
+    assert stored_sequences(around.engine) == list(range(1, 41))
+    assert all(message.acked for message in messages)
+    assert rows(around.engine, schema.quarantine) == []

@@ -6,12 +6,13 @@ from copy import deepcopy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from validation_support import GRID, SLOT_MS, Bench
+from validation_support import DAY_MS, GRID, SLOT_MS, Bench
 
 from cloud_receiver.checks.model import IntervalRow
 from cloud_receiver.validation.catalogue import BY_NAME, RULES, judge
 from cloud_receiver.validation.config import NAMES, Validation
-from cloud_receiver.validation.model import Verdict
+from cloud_receiver.validation.model import EventRow, Verdict
+from wire.records import EventCode
 
 PLAIN = Validation()
 
@@ -60,12 +61,24 @@ _NUMBERS = st.integers(-(10**6), 2**61)
         max_size=12,
     ),
     gone=st.sets(st.tuples(st.integers(1, 4), st.integers(0, 95)), max_size=40),
+    lengths=st.lists(st.sampled_from([60, 300, 600, 900, 1200, 1800, 3600]), min_size=4, max_size=4),
+    events=st.lists(st.tuples(st.integers(0, 4), st.integers(-96, 95), st.sampled_from(list(EventCode)), _NUMBERS)),
 )
 @settings(max_examples=40, deadline=None)
 def test_no_reading_is_altered_and_no_rule_raises(
-    seed: int, changes: list[tuple[int, int, str, int]], gone: set[tuple[int, int]]
+    seed: int,
+    changes: list[tuple[int, int, str, int]],
+    gone: set[tuple[int, int]],
+    lengths: list[int],
+    events: list[tuple[int, int, EventCode, int]],
 ) -> None:
     bench = Bench(seed)
+    for meter, length in enumerate(lengths, 1):
+        bench.register(meter, interval_s=length)
+    bench.events = [
+        EventRow(DAY_MS + place * SLOT_MS, meter, 1, int(code), dict.fromkeys((1, 2, 12, 13), value))
+        for meter, place, code, value in events
+    ]
     for meter, place, name, value in changes:
         number = value % 4 if name in {"quality", "factor_quality"} else value
         number = abs(number) % SLOT_MS + 1 if name == "duration_ms" else number

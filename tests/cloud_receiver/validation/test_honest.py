@@ -1,12 +1,11 @@
 """Honest meters in circumstances that look odd: no rule finds anything, or just what there is to find."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from validation_support import CHARGERS, DAY_MS, GRID, KWH, SLOT_MS, SLOTS, Bench, rows
+from validation_support import CHARGERS, DAY_MS, GRID, KWH, SLOT_MS, SLOTS, Bench, hourly, rows
 
 from cloud_receiver.validation.catalogue import BY_NAME, judge
 from cloud_receiver.validation.config import Validation
@@ -119,21 +118,6 @@ def minutes(bench: Bench, length: int) -> None:
         bench.rows[number] = pieces
 
 
-def hourly(bench: Bench, *meters: int, length: int = 4) -> None:
-    """Let meters report so many slots at a time, as the registry says."""
-    for number in meters:
-        bench.register(number, interval_s=length * 900)
-        groups = [bench.rows[number][place : place + length] for place in range(0, SLOTS, length)]
-        bench.rows[number] = [
-            group[-1]._replace(
-                start_ms=group[0].start_ms,
-                duration_ms=length * SLOT_MS,
-                forward_mwh=sum(row.forward_mwh for row in group),
-            )
-            for group in groups
-        ]
-
-
 def by_orders(bench: Bench) -> None:
     bench.register(M, only_orders=True)
     bench.rows[M] = []
@@ -153,7 +137,7 @@ def grid_side_gone(bench: Bench) -> None:
 def charger_from_noon_on(bench: Bench) -> None:
     bench.register(M, since=at(48, 7 * MINUTE_MS))
     values = bench.counted(M)
-    bench.recount(M, [0] * 48 + values[48:])
+    bench.recount(M, [0] * 48 + [values[48] * 8 // 15] + values[49:])
     bench.balance()
     first = bench.rows[M][48]
     part = first._replace(start_ms=first.start_ms + 7 * MINUTE_MS, duration_ms=8 * MINUTE_MS)
@@ -319,85 +303,3 @@ def test_the_days_on_which_summer_time_begins_and_ends(slots: int) -> None:
     bench.change(M, lambda _, row: row._replace(quality=int(Quality.INTERPOLATED)))
     bench.unmeasured = {M: frozenset({DAY_MS - place * SLOT_MS for place in range(1, 97)})}
     assert found(bench.window()) == {("prolonged_estimation", M, "failed")}
-
-
-@pytest.mark.parametrize("missing", [3, 12])
-def test_an_hour_that_is_missing_of_an_hourly_meter(missing: int) -> None:
-    bench = Bench(1)
-    hourly(bench, GRID)
-    bench.change(GRID, lambda place, row: None if place == missing else row)
-    outcome = BY_NAME["gap"].judge(bench.window(), GRID, PLAIN)
-    assert outcome.verdict is Verdict.FAILED
-    assert outcome.starts == [DAY_MS + (4 * missing + place) * SLOT_MS for place in range(4)]
-    assert found(bench.window()) == {("gap", GRID, "failed")}
-
-
-def test_an_hour_is_not_due_before_it_is_over() -> None:
-    bench = Bench(1)
-    hourly(bench, GRID)
-    bench.rows[GRID] = bench.rows[GRID][:12]
-    window = bench.window()
-    for slot in window.slots:
-        slot.past_deadline = slot.start_ms < DAY_MS + 51 * SLOT_MS
-    assert verdict(window, "gap", GRID) is Verdict.PASSED
-    window.slots[51].past_deadline = True
-    assert verdict(window, "gap", GRID) is Verdict.FAILED
-
-
-@pytest.mark.parametrize("place", [0, 12])
-def test_the_registers_of_an_hourly_meter_go_on(place: int) -> None:
-    bench = Bench(1)
-    hourly(bench, GRID)
-    first = bench.rows[GRID][0]
-    before = first._replace(
-        start_ms=first.start_ms - 4 * SLOT_MS,
-        forward_mwh=0,
-        forward_total_mwh=first.forward_total_mwh - first.forward_mwh,
-    )
-    bench.before = [before]
-    assert found(bench.window()) == set()
-    bench.change(
-        GRID, lambda hour, row: row._replace(forward_total_mwh=row.forward_total_mwh + 10_000 * (hour >= place))
-    )
-    assert found(bench.window()) == {("continuity", GRID, "failed")}
-
-
-def test_an_hour_that_begins_within_an_hour_leaves_it() -> None:
-    bench = Bench(1)
-    hourly(bench, GRID)
-    bench.change(GRID, lambda place, row: row._replace(start_ms=row.start_ms + SLOT_MS) if place == 5 else row)
-    assert verdict(bench.window(), "interval_length", GRID) is Verdict.FAILED
-
-
-def test_the_first_hour_of_a_day_may_have_begun_before_it() -> None:
-    """Days of Nepal begin 15 minutes after an hour, and so do none of its meters' hours."""
-    bench = Bench(1)
-    hourly(bench, GRID)
-    first = bench.rows[GRID][0]
-    window = replace(bench.window(), first_ms=DAY_MS + SLOT_MS, slots=bench.window().slots[1:], before=[first])
-    assert verdict(window, "gap", GRID) is Verdict.PASSED
-    assert verdict(replace(window, before=[]), "gap", GRID) is Verdict.FAILED
-
-
-@pytest.mark.parametrize("meters", [(GRID,), (*CHARGERS, GRID)])
-def test_hours_balance_as_slots_do(meters: tuple[int, ...]) -> None:
-    bench = Bench(1)
-    hourly(bench, *meters)
-    window = bench.window()
-    outcome = BY_NAME["sum"].judge(window, 0, PLAIN)
-    assert (outcome.verdict, outcome.numbers["slots"], len(window.balanced)) == (Verdict.PASSED, 96, 24)
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        (lambda values: [10 * value for value in values], {"multiplier", "high", "sum"}),
-        (lambda values: [-value for value in values], {"decreasing", "sum"}),
-        (lambda values: values[:32] + [0] * 64, {"zero", "sum"}),
-    ],
-)
-def test_faults_are_named_by_the_hour_too(values: Callable[[list[int]], list[int]], expected: set[str]) -> None:
-    bench = Bench(1)
-    bench.recount(M, values(bench.counted(M)))
-    hourly(bench, GRID)
-    assert {name for name, _, _ in found(bench.window())} == expected

@@ -53,6 +53,15 @@ def scaled(bench: Bench, meter: int, times: int, parts: int = 1) -> None:
     bench.recount(meter, [value * times // parts for value in bench.counted(meter)])
 
 
+def where(bench: Bench, wanted: Callable[[int], bool]) -> int:
+    """Return a slot after the first in which the meter counts what is wanted."""
+    return next(place for place, value in enumerate(bench.counted(M)) if place and wanted(value))
+
+
+def below_zero(bench: Bench, at: int) -> None:
+    bench.change(M, lambda place, row: row._replace(forward_mwh=-1) if place == at else row)
+
+
 def one_slot(bench: Bench, energy: int) -> None:
     values = bench.counted(M)
     values[values.index(max(values))] = energy
@@ -151,7 +160,11 @@ def all_extreme(bench: Bench) -> None:
 MUTANTS: dict[str, tuple[Callable[[Bench], None], Found]] = {
     "register shifted up": (lambda b: registers(b, 100 * KWH, range(40, 96)), failed("continuity")),
     "register shifted down": (lambda b: registers(b, -20 * KWH, range(40, 96)), failed("continuity", "decreasing")),
-    "register shifted for one slot": (lambda b: registers(b, 10_000, [40]), failed("continuity")),
+    "register shifted for one slot": (
+        # It counts in the next one, so that the register doesn't fall.
+        lambda b: registers(b, 10_000, [where(b, lambda value: value > 0) - 1]),
+        failed("continuity"),
+    ),
     "register shifted up in a gap": (lambda b: shifted_in_a_gap(b, 500 * KWH), failed("gap", "high")),
     "register shifted down in a gap": (lambda b: shifted_in_a_gap(b, -90 * KWH), failed("gap", "decreasing")),
     "register stands, energies go on": (
@@ -208,7 +221,7 @@ MUTANTS: dict[str, tuple[Callable[[Bench], None], Found]] = {
     "register of 2^61 mWh": (lambda b: extreme(b, "forward_total_mwh"), failed("continuity", "decreasing")),
     "everything 2^61 mWh": (all_extreme, failed("high", "continuity")),
     "energy below 0": (
-        lambda b: b.change(M, lambda place, row: row._replace(forward_mwh=-1) if place == 3 else row),
+        lambda b: below_zero(b, where(b, lambda value: value == 0)),
         failed("decreasing", "continuity"),
     ),
 }

@@ -46,7 +46,8 @@ class Reader:
     """Reads a station's intervals [first, end) into registers."""
 
     def __init__(self, engine: Engine, station: int, first_ms: int, end_ms: int) -> None:
-        self.registers = Registers()
+        with reading(engine) as connection:
+            self.registers = Registers(_imported(connection, station, first_ms))
         self.rows = 0
         self.unsynchronised = 0
         """Intervals that a gateway sent without knowing whether its clock was right."""
@@ -77,6 +78,15 @@ class Reader:
 
     def __len__(self) -> int:
         return len(self._days)
+
+
+def _imported(connection: Connection, station: int, first_ms: int) -> set[int]:
+    """Return the meters some of whose records from a time on came from a file: imported since then."""
+    return set(
+        connection.execute(
+            select(event.c.meter).where(event.c.station == station, event.c.code == int(EventCode.IMPORTED)).distinct()
+        ).scalars()
+    )
 
 
 def rows_between(connection: Connection, station: int, first_ms: int, end_ms: int) -> int:

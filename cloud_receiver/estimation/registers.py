@@ -2,10 +2,14 @@
 
 A register is known at both ends of an interval of measured quality. It goes on being comparable (a segment) until an
 interval lacks energy, the journal changes, or the register is not what it was plus what was counted.
+
+What was imported from a file of energies has no register of its own: across a gap its sum stands as if nothing had
+been counted, and so a register that stands still across a gap says nothing there. An hour that was divided among
+quarters, for their factors, is known at its ends.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -43,6 +47,8 @@ class History:
     """When a new segment begins."""
     unclear: int = 0
     """Boundaries that are not used: not measured, or by a clock that had stepped."""
+    imported: bool = False
+    """Whether any of it came from a file."""
     _segment: int = 0
     _journal: int | None = None
     _last: tuple[int, int, int] | None = None
@@ -62,6 +68,9 @@ class History:
             if row.quality == Quality.MEASURED and trusted:
                 self._mark(row.start_ms, opening)
                 self._mark(row.end_ms, closing)
+            elif self.imported and trusted and row.quality == Quality.INTERPOLATED:
+                # The last part of an interval that was divided: it ends where the meter was read.
+                self._mark(row.end_ms, closing)
             else:
                 self.unclear += 1
         self._last = (row.end_ms, *closing)
@@ -73,6 +82,8 @@ class History:
         if row.start_ms == end_ms:
             return opening == tuple(totals)
         # Records between are missing: the register tells what they counted, unless it went back.
+        if self.imported and opening == tuple(totals):
+            return False
         return opening[0] >= totals[0] and opening[1] >= totals[1]
 
     def _mark(self, time_ms: int, register: tuple[int, int]) -> None:
@@ -94,8 +105,10 @@ class History:
 class Registers:
     """What is known of the registers of a station's meters; rows are added in order of time, day by day."""
 
-    def __init__(self) -> None:
+    def __init__(self, imported: Collection[int] = ()) -> None:
+        """Begin; `imported`: meters some of whose records came from a file."""
         self.histories: dict[int, History] = {}
+        self._imported = imported
 
     def add(self, rows: Iterable[IntervalRow], trusted: Trusted = lambda _journal, _sequence: True) -> None:
         """Add intervals that follow; `trusted(journal, sequence)`: whether the gateway's clock was."""
@@ -105,7 +118,7 @@ class Registers:
         for number, found in by_meter.items():
             found.sort()
             overlap = any(first.end_ms > second.start_ms for first, second in pairwise(found))
-            history = self.histories.setdefault(number, History())
+            history = self.histories.setdefault(number, History(imported=number in self._imported))
             for row in without_overlaps(found)[0] if overlap else found:
                 history.add(row, trusted=trusted(row.journal, row.sequence))
 

@@ -10,7 +10,7 @@ mod estimation_truth;
 use diantan_core::estimation::{
     Accumulator, Charger, Estimation, Finding, Settings, Windows, estimate,
 };
-use estimation_truth::{Station, station};
+use estimation_truth::{MINUTE, Station, station};
 
 type Spans = Vec<(i64, i64)>;
 
@@ -166,4 +166,49 @@ fn days_told_in_part_are_the_whole_history_to_the_bit() {
         daily = back;
     }
     assert_eq!(bits(&daily.estimate().unwrap()), bits(&full));
+}
+
+#[test]
+fn vehicles_that_stay_longer_than_they_charge_cost_nothing() {
+    let (mut edges, mut stays, mut inferred) = (0.0, 0.0, 0.0);
+    for seed in 1..=6 {
+        let truth = station(|plan| {
+            plan.seed = seed;
+            plan.days = 60;
+            plan.chargers = 8;
+            plan.sessions_per_day = 1.2;
+            plan.session_kwh = 8.0;
+            plan.power_kw = (6.2, 7.0);
+            plan.loss_share = 0.03;
+            plan.altered = Vec::new();
+        });
+        let all = truth.times_ms.len() - 1;
+        let mut windows = silent(&truth, 0, all);
+        let off = |windows: &Windows| -> f64 {
+            let found = judged(&truth, windows);
+            assert_eq!(outside(&found), [0; 0]);
+            let own = found.chargers.iter().zip(&truth.errors);
+            own.map(|(one, error)| (one.error.value - error).abs())
+                .sum()
+        };
+        inferred += off(&windows);
+        edges += off(&truth.windows());
+        for (number, own) in truth.sessions.iter().enumerate() {
+            let next = own.iter().skip(1).map(|one| one.0).chain([i64::MAX]);
+            let parked: Spans = own
+                .iter()
+                .zip(next)
+                .map(|(one, next)| {
+                    (
+                        one.0,
+                        (one.1 + 150 * MINUTE).min(next - 10 * MINUTE).max(one.1),
+                    )
+                })
+                .collect();
+            windows.set_sessions(number, &parked).unwrap();
+        }
+        stays += off(&windows);
+    }
+    assert!(stays < 1.15 * edges, "{stays} and {edges}");
+    assert!(stays < 1.05 * inferred, "{stays} and {inferred}");
 }

@@ -128,8 +128,9 @@ pub(super) fn shape(
     }
     let mean = energy / hours;
     let known = windows.activity(window, charger);
+    let open = known.active > 0.0 && rests(windows, usable, window, charger);
     // Edges that ask for far more power than the charger has are wrong.
-    if known.active > 0.0 && energy / known.active <= 2.0 * typical_kw.max(mean) {
+    if known.active > 0.0 && !open && energy / known.active <= 2.0 * typical_kw.max(mean) {
         return Shape {
             power: energy / known.active,
             hours,
@@ -139,6 +140,20 @@ pub(super) fn shape(
         };
     }
     infer(windows, usable, window, charger, typical_kw.max(mean))
+}
+
+/// Whether a session that is told to go on beside the window takes nothing there: it ended, or began, within the window.
+/// A vehicle stays longer than it charges.
+fn rests(windows: &Windows, usable: &dyn Fn(usize) -> bool, window: usize, charger: usize) -> bool {
+    let own = windows.activity(window, charger);
+    let idle = |place: usize, later: usize| {
+        windows.linked(later)
+            && usable(place)
+            && windows.energy(place, charger).abs() <= IDLE_KWH
+            && windows.activity(place, charger).active > 0.0
+    };
+    (own.last >= windows.hours(window) && idle(window + 1, window + 1))
+        || (own.first <= 0.0 && window > 0 && idle(window - 1, window))
 }
 
 fn infer(
@@ -155,7 +170,13 @@ fn infer(
     let near = |from: usize, to: Option<usize>, later: usize| -> Option<f64> {
         let to = to?;
         let joined = windows.linked(later) && usable(from) && usable(to);
-        let power = windows.energy(to, charger).abs() / windows.hours(to);
+        let known = windows.activity(to, charger).active;
+        let active = if known > 0.0 {
+            known
+        } else {
+            windows.hours(to)
+        };
+        let power = windows.energy(to, charger).abs() / active;
         (joined && power.is_finite() && power > IDLE_KWH).then_some(power)
     };
     let left_index = window.checked_sub(1);
@@ -213,11 +234,19 @@ fn infer(
         (None, None) => {
             let power = typical.max(mean);
             let active = energy / power;
+            let middle = (hours - active) / 2.0;
+            // A session's beginning may be told, and its end not.
+            let told = windows.activity(window, charger).first;
+            let first = if told > 0.0 {
+                told.min(hours - active)
+            } else {
+                middle
+            };
             Shape {
                 power,
                 hours,
-                first: (hours - active) / 2.0,
-                last: f64::midpoint(hours, active),
+                first,
+                last: first + active,
                 active,
             }
         }

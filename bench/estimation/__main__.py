@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 
-from bench.estimation import judge, speed
+from bench.estimation import judge, recorded, speed
 from bench.estimation.scenarios import SCENARIOS, SEED, Outcome, run_station
 
 STATIONS, PROCESSES = 100, 2
@@ -30,13 +30,22 @@ def main() -> int:
     if asked.stations < 1 or asked.processes < 1 or asked.first < 0:
         parser.error("--stations and --processes: at least 1, --first: at least 0")
     if not asked.only_speed:
-        names = asked.scenario or list(SCENARIOS)
+        names = possible(asked.scenario or list(SCENARIOS))
         outcomes = _outcomes(range(asked.first, asked.first + asked.stations), names, asked.processes)
         _show(names, outcomes)
     if not asked.no_speed:
         for text in speed.measure(asked.processes):
             print(text, flush=True)
     return 0
+
+
+def possible(names: list[str]) -> list[str]:
+    """Leave out the rows whose records are not there, and say so."""
+    missing = recorded.missing()
+    left_out = [name for name in names if missing and SCENARIOS[name].site is recorded.ACN]
+    for name in left_out:
+        print(f"{name}: left out: no {missing[0]}; DIANTAN_SHARED names the directory with data/sessions", flush=True)
+    return [name for name in names if name not in left_out]
 
 
 def _outcomes(numbers: range, names: list[str], processes: int) -> dict[str, list[Outcome]]:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.estimation import least_squares
+from bench.estimation import least_squares, recorded
 from bench.estimation.readings import Conditions, Shown, Truth, drawn_errors, read
+from bench.estimation.recorded import ACN
 from bench.estimation.sites import AC, DC, Floats, Site, station
 from diantan_core import ErrorCharger, ErrorEstimation, ErrorEstimator, ErrorWindows
 
@@ -42,6 +43,7 @@ SCENARIOS = {
         Scenario("C30", "30 d, master by CT 80:1", replace(B, days=30, master_step=0.8)),
         Scenario("E90", "90 d, jitter 10 s, clocks 30 s", replace(B, jitter_s=10.0, offset_sd_s=30.0)),
         Scenario("F30", "30 d, AC", replace(B, days=30), AC),
+        Scenario("G90", "90 d, AC, recorded sessions", B, ACN, mae=0.0015),
         Scenario("clocks-60", "clock offsets of 60 s", replace(B, offset_sd_s=60.0)),
         Scenario("clocks-180", "clock offsets of 180 s", replace(B, offset_sd_s=180.0)),
         Scenario("gross", "5 kWh wrong in 1 % of windows", replace(B, gross_share=0.01)),
@@ -135,14 +137,14 @@ def windows_of(shown: Shown) -> ErrorWindows:
 def run_station(number: int, names: list[str]) -> dict[str, Outcome]:
     """Return the outcome of each row for its station of this number; rows with the same site share the truth."""
     outcomes = {}
-    for site in (DC, AC):
+    for site in (DC, AC, ACN):
         rows = [SCENARIOS[name] for name in names if SCENARIOS[name].site is site]
         if not rows:
             continue
         # always as long as the longest row there is, so that a row alone gives the same numbers
         days = max(each.conditions.days for each in SCENARIOS.values() if each.site is site)
         dice = np.random.default_rng([SEED, number, zlib.crc32(site.name.encode())])
-        held = station(site, days, dice)
+        held = recorded.station(days, dice) if site is ACN else station(site, days, dice)
         for row in rows:
             own = np.random.default_rng([SEED, number, zlib.crc32(row.name.encode())])
             shown, truth = read(held, drawn_errors(site.chargers, own), row.conditions, own)

@@ -41,13 +41,23 @@ AC = Site(
 
 
 @dataclass(frozen=True)
+class Arrivals:
+    """The sessions of a charger before they have a shape: when, how much, at which highest power."""
+
+    starts_s: Floats
+    kwh: Floats
+    plateau_kw: Floats
+    stays_s: Floats | None = None  # how long a vehicle stays; None: as long as it charges
+
+
+@dataclass(frozen=True)
 class Charging:
     """What a charger delivered: cumulative energy between knots is a straight line."""
 
     times_s: Floats
     kwh: Floats
     kwh_by_load: Floats  # the same weighted with the load, -1 at none to +1 at the site's highest power
-    starts_s: Floats
+    starts_s: Floats  # of the sessions, as orders tell them
     ends_s: Floats
 
     def at(self, times_s: Floats) -> Floats:
@@ -83,13 +93,19 @@ class Station:
 
 
 def station(site: Site, days: int, dice: np.random.Generator) -> Station:
-    """Draw a station: 0.5 to 2 % of its energy is lost, half in the trunk and half in the branches."""
-    chargings = [_charging(site, days, dice) for _ in range(site.chargers)]
+    """Draw a station whose sessions are drawn as its site says."""
+    return behind(
+        site, days, [charging(site, days, _arrivals(site, days, dice), dice) for _ in range(site.chargers)], dice
+    )
+
+
+def behind(site: Site, days: int, chargings: list[Charging], dice: np.random.Generator) -> Station:
+    """Draw the cables to chargers: 0.5 to 2 % of the energy is lost, half in the trunk and half in the branches."""
     grid = np.arange(-MARGIN_S, days * DAY_S + MARGIN_S + 1, STEP_S, dtype=np.float64)
     spread = np.exp(0.3 * dice.standard_normal(site.chargers))
     total, squares, active = np.zeros(len(grid) - 1), np.zeros(len(grid) - 1), np.zeros(len(grid) - 1)
-    for charging, own in zip(chargings, spread, strict=True):
-        power = np.diff(charging.at(grid)) * 3600 / STEP_S
+    for each, own in zip(chargings, spread, strict=True):
+        power = np.diff(each.at(grid)) * 3600 / STEP_S
         total += power
         squares += own * power**2
         active += power > 0
@@ -100,16 +116,20 @@ def station(site: Site, days: int, dice: np.random.Generator) -> Station:
     return Station(site, days, chargings, grid, total, level * squares, active, losses)
 
 
-def _charging(site: Site, days: int, dice: np.random.Generator) -> Charging:
-    starts, kwh, plateau = _arrivals(site, days, dice)
+def charging(site: Site, days: int, arrivals: Arrivals, dice: np.random.Generator) -> Charging:
+    """Draw power within sessions: between arrival and departure where a vehicle stays, else one after another."""
+    starts, kwh, plateau = arrivals.starts_s, arrivals.kwh, arrivals.plateau_kw
     steps = np.maximum(2, np.ceil(kwh / plateau * 3600 / PROFILE_S)).astype(np.int64)
     session = np.repeat(np.arange(len(kwh)), steps)
     first = np.cumsum(steps) - steps
     within = (np.arange(len(session)) - first[session] + 0.5) / steps[session]
     shape = _profile(site, within, session, len(kwh), dice)
     mean = np.bincount(session, shape, len(kwh)) / steps
+    if arrivals.stays_s is not None:
+        plateau = np.maximum(plateau, kwh / (mean * arrivals.stays_s) * 3600)
     seconds = kwh / (plateau * mean) * 3600
-    starts = _one_after_another(starts, seconds, dice)
+    if arrivals.stays_s is None:
+        starts = _one_after_another(starts, seconds, dice)
     kept = starts + seconds < days * DAY_S + MARGIN_S
     inside = kept[session]
     session, shape = session[inside], shape[inside]
@@ -125,18 +145,18 @@ def _charging(site: Site, days: int, dice: np.random.Generator) -> Charging:
         np.cumsum(np.insert(part, at, 0.0)),
         np.cumsum(np.insert(part * power, at, 0.0)),
         starts[kept],
-        (starts + seconds)[kept],
+        (starts + (seconds if arrivals.stays_s is None else arrivals.stays_s))[kept],
     )
 
 
-def _arrivals(site: Site, days: int, dice: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def _arrivals(site: Site, days: int, dice: np.random.Generator) -> Arrivals:
     rate = site.sessions_a_day * np.exp(0.2 * dice.standard_normal())
     weights = np.array(site.hours) / sum(site.hours)
     count = max(1, int(dice.poisson(rate * days)))
     day, hour = dice.integers(0, days, count), dice.choice(24, count, p=weights)
     starts = np.sort(day * DAY_S + hour * 3600.0 + dice.uniform(0, 3600, count))
     kwh = np.clip(site.session_kwh * np.exp(site.kwh_spread * dice.standard_normal(count)), 1.0, 4 * site.session_kwh)
-    return starts, kwh, dice.uniform(site.low_kw, site.high_kw, count)
+    return Arrivals(starts, kwh, dice.uniform(site.low_kw, site.high_kw, count))
 
 
 def _profile(site: Site, within: Floats, session: NDArray[np.int64], count: int, dice: np.random.Generator) -> Floats:

@@ -301,3 +301,19 @@ def test_an_errand_is_not_done_at_a_meter_that_failed_since() -> None:
     assert isinstance(error, NoReplyError)
     rows = PROFILE.tables["daily_freezes"].address
     assert {unit for _, unit, address in bench.wire.reads if address >= rows} == {8}
+
+
+def test_errands_of_all_meters_have_their_turn() -> None:
+    """Also where the first of them always have one: what each of them asks often must not keep the others waiting."""
+    bench, told = Bench(meters=20), []
+    bench.wire.answer_ms = 100
+
+    def errand_for(meter: str) -> Errand:
+        blocks = PROFILE.plan_row("daily_freezes", 1, ZONE)
+        return Errand(blocks, lambda _values, _time_ms: told.append(meter), told.append)
+
+    bench.errand_for = errand_for
+    bench.run(MINUTE)
+    done = Counter(told)
+    assert set(done) == {f"m{unit}" for unit in range(1, 21)}
+    assert max(done.values()) - min(done.values()) <= 1

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.orders import ATTEMPTS, LONGEST_RETRY_MS, OVERDUE_MS, MeterOrders
 from fieldbus.exchange import NoReplyError, RefusedError
@@ -427,3 +429,46 @@ def test_what_is_kept_of_told_orders_is_bounded(desk: Desk) -> None:
 def test_what_is_stored_and_can_not_be_used_is_refused(desk: Desk, stored: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         desk.orders.restore(stored)
+
+
+@given(
+    st.lists(st.sampled_from(["settle", "ask", "ask", "ask", "fail", "restart", "move", "crash"]), max_size=120),
+    st.integers(0, 255),
+)
+def test_whatever_happens_each_order_is_told_once_or_counted_as_missed(steps: list[str], before: int) -> None:
+    """The charger settles, restarts and outages come at any instant, and the counter goes round."""
+    desk = Desk()
+    desk.log.count = desk.orders.seen = before
+    desk.tell(None)
+    settled: list[str] = []
+
+    def settle() -> None:
+        settled.append(f"order-{len(settled)}")
+        desk.log.settle(settled[-1])
+
+    def ask(step: str, errand: Any) -> None:
+        kept, stored = len(desk.told), desk.stored
+        if step == "fail":
+            errand.failed(NoReplyError("no reply"))
+            return
+        if step == "move":
+            settle()
+        desk.answer(errand)
+        if step == "crash":  # before the transaction is on the disk
+            del desk.told[kept:]
+            desk.stored = stored
+            desk.start()
+
+    for step in [*steps, *["ask"] * 12]:
+        desk.now_ms += LONGEST_RETRY_MS
+        if step == "settle":
+            settle()
+        elif step == "restart":
+            desk.start()
+        elif (errand := desk.orders.errand()) is not None:
+            ask(step, errand)
+    missed = sum(record.details[4] for record in desk.told if record.code == EventCode.CHARGE_ORDERS_MISSED)
+    told = [str(record.details[19]) for record in desk.told if record.code == EventCode.CHARGE_ORDER]
+    assert told == [number for number in settled if number in set(told)]  # once each, in their order
+    assert len(told) + missed == len(settled)
+    assert settled[-ROWS:] == told[-ROWS:] or len(settled) < ROWS

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import Connection
 
@@ -12,10 +11,8 @@ from cloud_receiver.sales import idle, totals, window
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.order import Order
 from cloud_receiver.sales.totals import Total
-from cloud_receiver.sales.window import Window
+from cloud_receiver.sales.window import Window, mwh
 from diantan_core import Energy
-
-_KWH_DIGITS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +30,15 @@ class Line:
     total: Total | None
     """Against the charger's meter or the grid side; None where it has no records."""
     between_idle: bool = False
+    smallest_mwh: int = 0
+    """Less beyond the tolerance is nothing."""
 
     @property
     def verdict(self) -> str:
         """Return `within`, `beyond`, or `undetermined` where records are missing."""
         if self.total is None:
             return "undetermined"
-        if self.total.beyond_mwh:
+        if abs(self.total.beyond_mwh) > self.smallest_mwh:
             return "beyond"
         return "within" if self.total.determined else "undetermined"
 
@@ -99,12 +98,13 @@ def _line(
     told = [order.amount for order in orders if order.amount is not None]
     amount = sum(told) if told else None
     energy = sum(order.energy_mwh for order in orders)
-    return Line(at.first_ms, at.end_ms, name, len(orders), energy, amount, total, between_idle)
+    smallest = mwh(at.settings.smallest_kwh)
+    return Line(at.first_ms, at.end_ms, name, len(orders), energy, amount, total, between_idle, smallest)
 
 
-def kwh(mwh: int) -> str:
+def kwh(energy_mwh: int) -> str:
     """Return an energy exactly, in kWh."""
-    return f"{Energy(mwh).kwh:f}"
+    return f"{Energy(energy_mwh).kwh:f}"
 
 
 def money(units: int) -> str:

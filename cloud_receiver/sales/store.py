@@ -96,7 +96,7 @@ def enter(
             connection.execute(update(charge_order).where(over).values(superseded_ms=now_ms))
         if rows:
             connection.execute(insert(charge_order), rows)
-        tell_checks(connection, station, fresh)
+        tell_checks(connection, station, fresh, now_ms)
     return result
 
 
@@ -153,9 +153,9 @@ def _values(station: int, item: Told, source: str, made_by: str, now_ms: int) ->
     }
 
 
-def tell_checks(connection: Connection, station: int, orders: Iterable[Order]) -> None:
-    """Leave notices, so that the days of these orders are checked again."""
-    tell(connection, station, (time_ms for order in orders for time_ms in _instants(order)))
+def tell_checks(connection: Connection, station: int, orders: Iterable[Order], now_ms: int) -> None:
+    """Leave notices, so that the days of these orders are checked again: of one of the future, that of now."""
+    tell(connection, station, (min(time_ms, now_ms) for order in orders for time_ms in _instants(order)))
 
 
 def tell(connection: Connection, station: int, times: Iterable[int]) -> None:

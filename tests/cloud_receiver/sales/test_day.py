@@ -1,0 +1,230 @@
+"""The whole way: gateways' records and orders, files, the checks' run, and findings that open and close."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import pytest
+from receiver_support import FakeGateway, enrol, station_model
+from sales_support import DAY_MS, HOUR_MS, KWH, MINUTE_MS, SLOT_MS, order
+from sqlalchemy import Engine, select
+
+from clock import ManualClock
+from cloud_receiver import database, findings, meters
+from cloud_receiver.checks.runner import Runner
+from cloud_receiver.commit import Committer
+from cloud_receiver.config import Checks
+from cloud_receiver.counters import Counters
+from cloud_receiver.enrolment import enrolled
+from cloud_receiver.findings import Finding
+from cloud_receiver.quarantine import Quarantine
+from cloud_receiver.registry import Registry
+from cloud_receiver.sales import store
+from cloud_receiver.sales.order import CSV, Order
+from cloud_receiver.sales.store import Told
+from cloud_receiver.schema import charge_order, dirty, event
+from cloud_receiver.validation.config import Validation
+from cloud_receiver.verify import verify
+from wire.charge_order import ChargeOrder
+from wire.records import EventCode, EventRecord, FactorQuality, IntervalRecord, Quality, Record
+
+NAMES = {1: "C01", 2: "C02", 3: "C03", 4: "G"}
+ABOUT_ORDERS = ("order_", "sold_", "unsold_")
+CHARGE = {40: 5.0, 41: 5.0, 42: 5.0, 43: 5.0}
+
+
+def told(item: Order, meter: str | None = "C01", **more: int | str) -> EventRecord:
+    """Return an order as its gateway tells it."""
+    wire = ChargeOrder(item.number, item.start_ms, item.end_ms, item.energy_mwh, item.amount)
+    return EventRecord(meter, item.end_ms, EventCode.CHARGE_ORDER, wire.to_details() | {20: item.start_ms, **more})
+
+
+def intervals(energies: Mapping[int, float], *, meters: Iterable[int] = NAMES, days: int = 1) -> list[Record]:
+    """Return the records of days: charger C01 and the grid side have these kWh, the others none."""
+    found: list[Record] = []
+    for meter in meters:
+        total = 0
+        for slot in range(96 * days):
+            energy = round(energies.get(slot, 0) * KWH) if meter in (1, 4) else 0
+            total += energy
+            times = NAMES[meter], DAY_MS + slot * SLOT_MS, SLOT_MS
+            rest = FactorQuality.UNDEFINED, 0, 0, 0, 0, 15, Quality.MEASURED
+            found.append(IntervalRecord(*times, energy, 0, total, 0, None, *rest))
+    return found
+
+
+class Centre:
+    """A store with its intake and its checks."""
+
+    def __init__(
+        self, engine: Engine, gateway: FakeGateway, registry: Registry, now_ms: int = DAY_MS + 49 * HOUR_MS
+    ) -> None:
+        self.engine = engine
+        self.gateway = gateway
+        self.registry = registry
+        self.clock = ManualClock(wall_ms=now_ms)
+        off = Validation(enabled=False)
+        self.runner = Runner(engine, registry, self.clock, Checks(), validation=off)
+        self._committer = Committer(engine, Quarantine(60, 100), Counters())
+        self._next = 1
+
+    def take(self, *records: Record) -> None:
+        """Take in what the gateway sends."""
+        for place in range(0, len(records), 64):
+            part = list(records[place : place + 64])
+            with database.reading(self.engine) as connection:
+                known = enrolled(connection)
+            item = verify(self.gateway.topic, self.gateway.envelope(self._next, part), known)
+            self._committer.commit([item], (), self.clock.now_ms())
+            self._next += len(part)
+
+    def enter(self, *orders: Order, meter: int = 1) -> None:
+        """Take in orders of a file."""
+        with database.writing(self.engine) as connection:
+            items = [Told(meter, item) for item in orders]
+            store.enter(connection, 1, items, source=CSV, made_by="Li", now_ms=self.clock.now_ms())
+
+    def check(self) -> dict[tuple[str, str | None], Finding]:
+        """Run the checks until nothing waits; return what is open about orders."""
+
+        async def rounds() -> None:
+            while await self.runner.round():
+                pass
+
+        asyncio.run(rounds())
+        with database.reading(self.engine) as connection:
+            found = findings.listed(connection)
+        return {(item.kind, item.meter): item for item in found if item.kind.startswith(ABOUT_ORDERS)}
+
+
+@pytest.fixture
+def centre(engine: Engine, registry: Registry) -> Centre:
+    return Centre(engine, enrol(engine, "gw1"), registry)
+
+
+def test_orders_of_a_gateway_agree_with_its_records(centre: Centre) -> None:
+    centre.take(*intervals(CHARGE), told(order("z", -3, 1, 0)), told(order("a", 10, 1, 20)))
+    assert centre.check() == {}
+    with database.reading(centre.engine) as connection:
+        rows = connection.execute(select(charge_order).order_by(charge_order.c.number)).all()
+    assert [(row.number, row.source, row.made_by, row.journal, row.sequence) for row in rows] == [
+        ("a", "gateway", "gw1", 1, 386),
+        ("z", "gateway", "gw1", 1, 385),
+    ]
+
+
+def test_a_station_without_orders_has_no_findings_about_them(centre: Centre) -> None:
+    centre.take(*intervals(CHARGE))
+    assert centre.check() == {}
+
+
+def test_a_missing_order_is_found_and_closed_when_it_comes(centre: Centre) -> None:
+    centre.take(*intervals(CHARGE), told(order("z", -3, 1, 0)))
+    found = centre.check()
+    assert set(found) == {("unsold_energy", "C01"), ("sold_day", "C01"), ("sold_day", None)}
+    unsold = found["unsold_energy", "C01"]
+    assert unsold.first_ms == DAY_MS + 10 * HOUR_MS
+    assert found["sold_day", None].severity == "alarm"
+    centre.take(told(order("a", 10, 1, 20)))
+    assert centre.check() == {}
+
+
+def test_late_records_open_and_close_a_finding(centre: Centre) -> None:
+    centre.take(told(order("z", -3, 1, 0)), told(order("a", 10, 1, 25)))
+    centre.take(*intervals(CHARGE, meters=(2, 3, 4)))
+    assert ("order_energy", "C01") not in centre.check()
+    centre.take(*intervals(CHARGE, meters=(1,)))
+    found = centre.check()
+    detail = found["order_energy", "C01"].evidence["details"]
+    assert isinstance(detail, list)
+    assert detail[0]["metered_mwh"][1] == 20 * KWH
+    centre.enter(order("a", 10, 1, 20))
+    assert set(centre.check()) == {("order_changed", "C01")}
+
+
+def test_a_changed_order_says_what_changed_by_whom_and_when(centre: Centre) -> None:
+    centre.take(*intervals(CHARGE), told(order("z", -3, 1, 0)), told(order("a", 10, 1, 20, amount=100_000)))
+    centre.enter(order("a", 10, 1, 20, amount=120_000))
+    (found,) = centre.check().values()
+    assert (found.kind, found.severity) == ("order_changed", "info")
+    details = found.evidence["details"]
+    assert isinstance(details, list)
+    assert details[0]["changes"] == {"amount": [100_000, 120_000]}
+    assert (details[0]["source"], details[0]["by"], details[0]["version"]) == ("csv", "Li", 2)
+
+
+@pytest.mark.parametrize(
+    ("details", "text"),
+    [
+        ({19: 5}, "order"),
+        ({22: -1}, "energy"),
+        ({28: "0,60,x,,,,"}, "period"),
+        ({20: 5}, "start"),
+    ],
+)
+def test_a_malformed_event_is_a_finding_and_stops_nothing(
+    centre: Centre, details: dict[int, int | str], text: str
+) -> None:
+    item = told(order("bad", 10, 1, 20))
+    bad = EventRecord(item.meter, item.time_ms, item.code, dict(item.details) | details)
+    centre.take(bad, told(order("good", 12, 0, 0)))
+    found = centre.check()["order_malformed", "C01"]
+    problems = found.evidence["details"]
+    assert isinstance(problems, list)
+    assert text in problems[0]["problem"]
+    with database.reading(centre.engine) as connection:
+        assert connection.execute(select(charge_order.c.number)).scalars().all() == ["good"]
+        assert len(connection.execute(select(event)).all()) == 2
+
+
+def test_an_event_of_the_gateway_itself_is_no_order(centre: Centre) -> None:
+    centre.take(told(order("a", 10, 1, 20), meter=None))
+    assert [kind for kind, _ in centre.check()] == ["order_malformed"]
+
+
+def test_an_order_of_a_charger_nobody_registered_is_kept_and_told(centre: Centre) -> None:
+    centre.take(told(order("a", 10, 1, 20), meter="C77"))
+    assert ("order_unknown_charger", "C77") in centre.check()
+
+
+def test_the_same_order_sent_twice_is_one(centre: Centre) -> None:
+    centre.take(*[told(order("a", 10, 1, 20))] * 3)
+    with database.reading(centre.engine) as connection:
+        assert len(connection.execute(select(charge_order)).all()) == 1
+
+
+def test_an_order_that_ends_after_it_came_is_told_on_the_day_it_came(centre: Centre) -> None:
+    centre.enter(order("z", -3, 1, 0), order("a", 24 * 300, 1, 20))
+    found = centre.check()["order_times", "C01"]
+    assert found.day_ms == DAY_MS + 48 * HOUR_MS
+    assert found.first_ms <= centre.clock.now_ms() < found.last_ms
+
+
+def test_sums_wait_for_orders_that_may_still_come(centre: Centre) -> None:
+    early = Centre(centre.engine, centre.gateway, centre.registry, DAY_MS + 25 * HOUR_MS)
+    early.take(*intervals(CHARGE), told(order("z", -3, 1, 0)))
+    assert early.check() == {}
+    with database.reading(centre.engine) as connection:
+        due = connection.execute(select(dirty.c.due_ms)).scalars().all()
+    assert due == [DAY_MS + 48 * HOUR_MS]
+    assert ("unsold_energy", "C01") in centre.check()
+
+
+def test_half_of_a_months_orders_missing_are_a_finding_of_the_month(engine: Engine) -> None:
+    registry = Registry(station=(station_model(1),))
+    with database.writing(engine) as connection:
+        meters.enter_registry(connection, registry)
+    centre = Centre(engine, enrol(engine, "gw1"), registry, DAY_MS + 33 * 24 * HOUR_MS)
+    energies = {day * 96 + slot: kwh for day in range(31) for slot, kwh in CHARGE.items()}
+    centre.take(*intervals(energies, meters=(1, 4), days=31))
+    orders = [order(f"n{day}", day * 24 + 10, 1, 20) for day in range(31)]
+    centre.enter(order("first", -14, 1, 0), *orders[::2], order("next", 31 * 24 + 1, 1, 0))
+    found = centre.check()
+    assert ("sold_month", None) in found
+    with database.reading(engine) as connection:
+        everything = findings.listed(connection)
+    assert sum(item.kind == "sold_day" and item.meter is None for item in everything) == 15
+    assert sum(item.kind == "unsold_energy" for item in everything) == 15
+    centre.enter(*orders[1::2])
+    assert {kind for kind, _ in centre.check()} == {"sold_month"}
+    centre.clock.step_wall(15 * MINUTE_MS)  # a month is added up again when what came late has settled
+    assert centre.check() == {}

@@ -16,6 +16,8 @@ from cloud_receiver.validation.rules import amounts, times
 
 PROGRAM: Final = "diantan "
 """What the author of the program's own estimates begins with; no person's name may."""
+MOST_GAPS: Final = 240
+"""Of a meter in a day: a gateway that sends crumbs must not keep the store from everybody else."""
 FAILING: Final = ("high",)
 """Rules of which a failed slot is estimated without being asked; of the others a person decides."""
 
@@ -88,7 +90,12 @@ def _asked(
     until = times.service_end_ms(window, meter)
     rows = [*(row for row in window.before if row.meter == meter), *window.rows(meter)]
     result: list[Edit | str] = []
-    for first_ms, end_ms in methods.gaps(methods.covered(rows, window.period_ms(meter)), due):
+    gaps = methods.gaps(methods.covered(rows, window.period_ms(meter)), due)
+    if len(gaps) > MOST_GAPS:
+        name = window.context.name(meter)
+        result.append(f"meter {name}: {len(gaps)} gaps, expected at most {MOST_GAPS} to be estimated")
+        gaps = []
+    for first_ms, end_ms in gaps:
         last_ms = end_ms if until is None else min(end_ms, until)
         if first_ms >= last_ms:
             continue

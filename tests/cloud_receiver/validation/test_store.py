@@ -218,6 +218,19 @@ def test_an_hour_that_failed_is_estimated_whole(engine: Engine, gateway: FakeGat
     assert sum(item.part.forward_mwh for item in made) == pytest.approx(truth, abs=200_000)
 
 
+@pytest.mark.parametrize(("count", "estimated"), [(5, True), (300, False)])
+def test_crumbs_are_not_estimated_one_by_one(count: int, estimated: bool, centre: Centre, bench: Bench) -> None:
+    row = bench.rows[1][30]
+    crumbs = [
+        row._replace(start_ms=row.start_ms + 2_000 * place, duration_ms=1_000, forward_mwh=0, sequence=10**6 + place)
+        for place in range(count)
+    ]
+    bench.rows[1] = [*bench.rows[1][:30], *crumbs, *bench.rows[1][31:]]
+    send(centre, bench)
+    centre.check()
+    assert bool(centre.estimates()) is estimated
+
+
 def test_two_receivers_make_one_estimate(centre: Centre, bench: Bench) -> None:
     bench.change(1, lambda place, row: None if 40 <= place < 48 else row)
     send(centre, bench)

@@ -137,7 +137,8 @@ def report(profile: Profile, baud: int, timezone: str) -> str:
             "",
             *table(rows(profile), ("point", "place", "type", "unit", "resolution", "name_zh")),
             "",
-            f"tables: {', '.join(profile.tables) or 'none'}; writes: {', '.join(profile.writes) or 'none'}",
+            f"tables: {', '.join(profile.tables) or 'none'}; writes: {', '.join(profile.writes) or 'none'}; "
+            f"charge orders: {'none' if profile.orders is None else f'the last {profile.orders.rows}'}",
             "",
             f"a poll: {requests} requests, {about}{octets} octets; at {baud} Bd {times}",
             *table(steps, ("request", "octets", "points")),
@@ -157,6 +158,7 @@ def as_json(profile: Profile, baud: int, timezone: str) -> dict[str, Any]:
         "points": rows(profile),
         "tables": list(profile.tables),
         "writes": list(profile.writes),
+        "orders": 0 if profile.orders is None else profile.orders.rows,
         "plan": [
             {
                 "request": cost.about,

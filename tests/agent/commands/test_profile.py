@@ -98,6 +98,18 @@ def test_the_ones_that_come_with_the_package(capsys: pytest.CaptureFixture[str],
     assert all(step["octets_sent"] > 0 < step["octets_received"] for step in found["plan"])
 
 
+@pytest.mark.parametrize(
+    ("name", "told", "rows"), [("sim-charger", "the last 32", 32), ("sim-carbon-meter", "none", 0)]
+)
+def test_how_many_orders_a_charger_keeps(capsys: pytest.CaptureFixture[str], name: str, told: str, rows: int) -> None:
+    """Beside its tables and writes."""
+    status, out, _ = check(capsys, name)
+    assert status == 0
+    assert f"; charge orders: {told}\n" in out
+    status, out, _ = check(capsys, name, "--json")
+    assert json.loads(out)["orders"] == rows
+
+
 def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["profile", "ls"]) == 0
     assert capsys.readouterr().out.split() == names()

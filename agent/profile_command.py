@@ -130,6 +130,7 @@ def report(profile: Profile, baud: int, timezone: str) -> str:
         for cost in plan
     ]
     about = "about " if isinstance(profile, Dlt698Profile) else ""
+    orders = f"charge orders: {'none' if profile.orders is None else f'the last {profile.orders.rows}'}"
     return "\n".join(
         [
             f"{profile.name}: {profile.manufacturer} {profile.model}, {profile.protocol}",
@@ -137,8 +138,7 @@ def report(profile: Profile, baud: int, timezone: str) -> str:
             "",
             *table(rows(profile), ("point", "place", "type", "unit", "resolution", "name_zh")),
             "",
-            f"tables: {', '.join(profile.tables) or 'none'}; writes: {', '.join(profile.writes) or 'none'}; "
-            f"charge orders: {'none' if profile.orders is None else f'the last {profile.orders.rows}'}",
+            f"tables: {', '.join(profile.tables) or 'none'}; writes: {', '.join(profile.writes) or 'none'}; {orders}",
             "",
             f"a poll: {requests} requests, {about}{octets} octets; at {baud} Bd {times}",
             *table(steps, ("request", "octets", "points")),

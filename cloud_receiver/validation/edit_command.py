@@ -22,6 +22,7 @@ from cloud_receiver.validation.estimates import Edit, Estimate, EstimateError, P
 from cloud_receiver.validation.methods import Method
 from cloud_receiver.validation.model import period_ms
 from cloud_receiver.validation.proposal import LONGEST_MS, Proposer
+from cloud_receiver.validation.rules.amounts import most_mwh
 from wire.domain import MAX_AMOUNT, MAX_TIME_MS
 
 
@@ -150,7 +151,14 @@ def _proposed(
     if not gaps:
         raise EstimateError(f"meter {options.meter}: no interval is missing there; --replace estimates beside readings")
     if method is Method.VALUE:
-        return [_given(meter, gaps, options)]
+        edit = _given(meter, gaps, options)
+        duration_ms = sum(part.duration_ms for part in edit.parts)
+        most = most_mwh(proposer.context, proposer.context.meters[meter], duration_ms, proposer.settings)
+        given = max(sum(part.forward_mwh for part in edit.parts), sum(part.reverse_mwh for part in edit.parts))
+        if given > most:
+            expected = f"at most {kwh(most)} kWh, which the rated power gives in the {duration_ms // 60_000} min"
+            raise EstimateError(f"meter {options.meter}: expected {expected}, found {kwh(given)} kWh")
+        return [edit]
     if options.replace:
         return [proposer.slots(meter, wanted, options.reason, method)]
     return [proposer.gap(meter, first_ms, end_ms, method) for first_ms, end_ms in gaps]

@@ -17,7 +17,7 @@ from cloud_receiver.validation.config import Validation
 from cloud_receiver.validation.estimates import Edit, EstimateError, Part
 from cloud_receiver.validation.methods import Method, Span
 from cloud_receiver.validation.model import Window
-from cloud_receiver.validation.rules.amounts import limit_mwh
+from cloud_receiver.validation.rules.amounts import limit_mwh, most_mwh
 
 LONGEST_MS: Final = 31 * load.DAY_MS
 """A longer gap is not estimated as one: nobody would believe its profile."""
@@ -189,11 +189,13 @@ class Proposer:
     def _like_day(self, meter: int, spans: Sequence[Span]) -> Pairs | str:
         zone = ZoneInfo(self.context.station.timezone)
         days = []
+        most = most_mwh(self.context, self.context.meters[meter], SLOT_MS, self.settings)
         for weeks in range(1, self.settings.estimation.like_days + 1):
             # At the end of summer time two slots have one time of the clock: both stand for the same.
             then = {span.slot_ms: _weeks_before(span.slot_ms, weeks, zone) for span in spans}
             found = _energies(load.rows_of(self.connection, self.context.number, meter, _runs(then.values())))
-            days.append({slot: found[past] for slot, past in then.items() if past in found})
+            # What can't have been is like nothing.
+            days.append({slot: found[past] for slot, past in then.items() if max(found.get(past, (most + 1,))) <= most})
         return methods.like_day(days, spans, self.settings.estimation.like_days_minimum)
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 from cloud_receiver.checks.freezes import energy_mwh
-from cloud_receiver.checks.model import SLOT_MS
+from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.checks.tolerance import MWH_PER_KWH
 from cloud_receiver.registry import Meter
 from cloud_receiver.validation.config import Validation
@@ -20,7 +20,12 @@ _THIRD = 2
 
 def limit_mwh(window: Window, meter: Meter, duration_ms: int, settings: Validation) -> int:
     """Return the most that an interval can count, in mWh: rated power and margin, clocks at both ends, one step."""
-    clocks_ms = 2 * int(window.context.station.time_uncertainty_s * 1000)
+    return most_mwh(window.context, meter, duration_ms, settings)
+
+
+def most_mwh(context: Context, meter: Meter, duration_ms: int, settings: Validation) -> int:
+    """Return `limit_mwh` without a window."""
+    clocks_ms = 2 * int(context.station.time_uncertainty_s * 1000)
     margin = 1 + settings.high.margin_percent / 100
     return (
         int(energy_mwh(meter, duration_ms) * margin)

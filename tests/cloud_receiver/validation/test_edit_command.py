@@ -105,6 +105,7 @@ def test_estimates_beside_readings_must_be_asked_for(
         (["C01", *SPAN, "--reverse-kwh", "1", *WHY], "--reverse-kwh goes with --method value"),
         (["C01", *SPAN, "--method", "value", "--value-kwh", "1E+999999", *WHY], "expected 0 or more"),
         (["C01", *SPAN, "--method", "value", "--value-kwh", "1E-999999", *WHY], "at most six decimals"),
+        (["C01", *SPAN, "--method", "value", "--value-kwh", "12500", *WHY], "expected at most 132.07"),
         (["C01", *SPAN, "--reason", "x", "--by", " Diantan 9"], "expected a person"),
         (["C01", *SPAN, "--reason", "x", "--by", ""], "who makes it: expected 1 to"),
         (["C01", *SPAN, "--reason", " ", "--by", "x"], "the reason: expected 1 to"),

@@ -133,6 +133,22 @@ def test_like_days_help_where_nothing_else_does(centre: Centre, bench: Bench) ->
         assert abs(item.part.forward_mwh - value) <= 10_000
 
 
+def test_what_can_not_have_been_is_like_nothing(centre: Centre, bench: Bench) -> None:
+    bench.rows[1] = []
+    bench.rows[GRID] = []
+    for weeks in (1, 2, 3):
+        found = day_of(bench, -7 * weeks, 1)
+        if weeks == 2:
+            found = [row._replace(forward_mwh=2**61) for row in found]
+        centre.store(records(found))
+    send(centre, bench)
+    centre.check()
+    found_now = [item for item in made(centre) if item.meter == 1]
+    assert len(found_now) == SLOTS
+    for item, value in zip(found_now, energies(1, bench.station)[1], strict=True):
+        assert abs(item.part.forward_mwh - value) <= 10_000
+
+
 def test_a_failed_slot_is_estimated_beside_its_reading(centre: Centre, bench: Bench) -> None:
     bench.rows[1][20] = bench.rows[1][20]._replace(forward_mwh=40 * KWH)
     send(centre, bench)

@@ -82,6 +82,8 @@ class Meter(Section):
     """Limit of the error in per cent of the reading (准确度等级)."""
     resolution_kwh: PositiveDecimal = Decimal("0.01")
     """Step of the energy register."""
+    carbon_resolution_kg: PositiveDecimal = Decimal("0.01")
+    """Step of the meter's own carbon register (碳量示数), where it has one."""
     rated_kw: PositiveDecimal
     interval_s: Annotated[Whole, Field(ge=60, le=3600)] = 900
     """Length of its records; a utility's hourly meter has 3600."""
@@ -190,6 +192,8 @@ class Station(Section):
 
     id: Name
     name: str = ""
+    operator: str = ""
+    """Who runs it (运营商); completeness is told by operator as well."""
     timezone: Zone = "Asia/Shanghai"
     node: Name
     """The carbon node whose factor applies."""

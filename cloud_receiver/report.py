@@ -11,12 +11,14 @@ from sqlalchemy import Connection, func, select
 from cloud_receiver import findings
 from cloud_receiver.checks import freezes, load
 from cloud_receiver.checks.day import day_balance
+from cloud_receiver.checks.load import results_of_day
 from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, without_overlaps
-from cloud_receiver.checks.runner import results_of_day
 from cloud_receiver.checks.tolerance import Balance
 from cloud_receiver.config import Checks
 from cloud_receiver.findings import Finding
 from cloud_receiver.registry import Registry
+from cloud_receiver.sales import listing
+from cloud_receiver.sales.listing import Sold
 from cloud_receiver.schema import adjustment, freeze, interval
 from cloud_receiver.validation import reported
 from cloud_receiver.validation.reported import Estimated
@@ -57,6 +59,8 @@ class MeterDay:
     """The registers at the end of the day."""
     quality: dict[str, int] = field(default_factory=dict)
     factor_quality: dict[str, int] = field(default_factory=dict)
+    sold: Sold | None = None
+    """What its orders that end in the day came to."""
     estimated: Estimated | None = None
     """What is estimated, where it was asked for; no energy of this report has it in it."""
 
@@ -145,6 +149,7 @@ def _meters(connection: Connection, context: Context, span: tuple[int, int], *, 
     numbers = [*serving, *sorted(number for number in rows if number not in context.meters)]
     counts = {number: without_overlaps(rows.get(number, []))[0] for number in numbers}
     estimated = reported.of_day(connection, context.number, day_ms, end_ms, counts) if with_estimates else {}
+    sold = listing.sold(connection, context.number, day_ms, end_ms)
     result = []
     for number in numbers:
         meter = context.meters.get(number)
@@ -160,6 +165,7 @@ def _meters(connection: Connection, context: Context, span: tuple[int, int], *, 
         last = freezes.preferred(closing.get(number, ()))
         if last is not None:
             item.frozen = Frozen(FreezeSource(last.source), last.forward_total_mwh, last.reverse_total_mwh)
+        item.sold = sold.get(number)
         item.estimated = estimated.get(number)
         result.append(item)
     return result

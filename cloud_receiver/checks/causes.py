@@ -1,7 +1,7 @@
 """What came since a day was checked before: the reason why its findings changed."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -66,7 +66,7 @@ def checked(connection: Connection, station: int, day_ms: int) -> Checked | None
     return None if row is None else Checked(*row)
 
 
-def earliest(before: list[Checked | None]) -> Checked | None:
+def earliest(before: Iterable[Checked | None]) -> Checked | None:
     """Return of several days the one that was checked the longest ago; None where none was checked."""
     return min((each for each in before if each is not None), key=lambda each: each.through_message, default=None)
 

@@ -1,15 +1,18 @@
 """A local day's findings, made from the results of its slots: one per kind and meter, with its evidence."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from cloud_receiver.checks import carbon_balance
+from cloud_receiver.checks.carbon_balance import SlotCarbon
 from cloud_receiver.checks.evaluate import SlotResult
 from cloud_receiver.checks.model import SLOT_MS, STATION, Context, Kind, Severity
 from cloud_receiver.checks.suspect import suspects
 from cloud_receiver.checks.tolerance import Balance, SlotEnergy, balance
 from cloud_receiver.config import Checks
+from cloud_receiver.registry import Role
 
 SHOWN_DETAILS = 10
 """How many details a finding's evidence holds in full; the list of slots is always complete."""
@@ -57,7 +60,8 @@ def _readable(detail: Mapping[str, object], context: Context, zone: ZoneInfo) ->
 def energies(results: Mapping[int, SlotResult], context: Context) -> list[SlotEnergy]:
     """Return the energies of the slots in which every meter of the balance reported.
 
-    A slot that was checked when other meters were registered is left out.
+    A slot that was checked when other meters were registered is left out, and one in which no charger or no grid-side
+    meter was in service.
     """
     found = [
         SlotEnergy(
@@ -68,7 +72,18 @@ def energies(results: Mapping[int, SlotResult], context: Context) -> list[SlotEn
         for start, result in sorted(results.items())
         if result["energy"] is not None
     ]
-    return [slot for slot in found if slot.energy.keys() == context.at(slot.start_ms).balanced().keys()]
+    kept = []
+    for slot in found:
+        then = context.at(slot.start_ms)
+        sides = then.numbers(Role.CHARGER) and then.numbers(Role.GRID)
+        if sides and slot.energy.keys() == then.balanced().keys():
+            kept.append(slot)
+    return kept
+
+
+def carbons(results: Mapping[int, SlotResult], slots: Iterable[SlotEnergy]) -> list[tuple[SlotEnergy, SlotCarbon]]:
+    """Return those of the slots of which carbon can be balanced, with their carbon."""
+    return [(slot, carbon) for slot in slots if (carbon := results[slot.start_ms].get("carbon")) is not None]
 
 
 def day_balance(results: Mapping[int, SlotResult], context: Context, settings: Checks) -> Balance | None:
@@ -93,6 +108,9 @@ def findings(results: Mapping[int, SlotResult], context: Context, settings: Chec
             beyond.more = {"balanced_slots": len(balanced), "suspects": list(named.values())}
         else:
             del drafts[beyond.kind, STATION]
+    of_carbon = drafts.get((Kind.CARBON_BALANCE_SLOT.value, STATION))
+    if of_carbon is not None and not _persistent(of_carbon, settings, unit="ug"):
+        del drafts[of_carbon.kind, STATION]
     if over:
         for draft in _judge_day(results, balanced, context, settings):
             drafts[draft.kind, draft.meter] = draft
@@ -102,20 +120,25 @@ def findings(results: Mapping[int, SlotResult], context: Context, settings: Chec
 def _judge_day(
     results: Mapping[int, SlotResult], balanced: Sequence[SlotEnergy], context: Context, settings: Checks
 ) -> Iterator[Draft]:
-    total = day_balance(results, context, settings)
+    slots = energies(results, context)
+    starts = [slot.start_ms for slot in slots]
+    total = balance(context, slots, settings.coverage_factor)
     if total is not None and not total.within:
-        starts = [slot.start_ms for slot in energies(results, context)]
         yield Draft(Kind.BALANCE_DAY.value, STATION, Severity.ALARM.value, starts, [total.evidence()])
+    tally = carbon_balance.of(context, carbons(results, slots))
+    carbon = carbon_balance.judge(context, tally, settings.coverage_factor)
+    if carbon is not None and not carbon.within and not carbon.by_energy:
+        yield Draft(Kind.CARBON_BALANCE_DAY.value, STATION, Severity.ALARM.value, starts, [carbon.evidence()])
     for number, suspect in suspects(context, balanced, settings.coverage_factor, settings.minimum_slots).items():
         starts = [slot.start_ms for slot in balanced if any(slot.of(number))]
         yield Draft(Kind.CHARGER_ERROR.value, number, Severity.WARNING.value, starts, [dict(suspect)])
 
 
-def _persistent(draft: Draft, settings: Checks) -> bool:
+def _persistent(draft: Draft, settings: Checks, unit: str = "mwh") -> bool:
     """Tell a cause from chance: many slots beyond tolerance, or one far beyond."""
     if len(draft.starts) >= settings.minimum_slots:
         return True
     return any(
-        abs(int(str(detail["imbalance_mwh"]))) > settings.gross_ratio * int(str(detail["tolerance_mwh"]))
+        abs(int(str(detail[f"imbalance_{unit}"]))) > settings.gross_ratio * int(str(detail[f"tolerance_{unit}"]))
         for detail in draft.details
     )

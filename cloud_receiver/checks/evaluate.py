@@ -2,7 +2,9 @@
 
 from typing import NotRequired, TypedDict
 
-from cloud_receiver.checks import carbon, readings
+from cloud_receiver.checks import carbon as carbon_checks
+from cloud_receiver.checks import carbon_balance, readings
+from cloud_receiver.checks.carbon_balance import SlotCarbon
 from cloud_receiver.checks.model import (
     SLOT_MS,
     Context,
@@ -31,6 +33,8 @@ class SlotResult(TypedDict):
     energy: dict[str, tuple[int, int]] | None
     balanced: bool
     duration_ms: NotRequired[int]
+    carbon: NotRequired[SlotCarbon]
+    """There where there is energy, and one factor that is everybody's."""
 
 
 def energies(rows: dict[int, list[IntervalRow]], context: Context) -> dict[int, tuple[int, int]]:
@@ -48,8 +52,8 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
     """Run every check on a slot."""
     context = station.at(slot.start_ms)
     violations = [
-        *carbon.arithmetic(slot, station.numbers(Role.GENERATION)),
-        *carbon.factors(slot, context),
+        *carbon_checks.arithmetic(slot, station.numbers(Role.GENERATION)),
+        *carbon_checks.factors(slot, context),
         *readings.continuity(slot),
         *readings.overlaps(slot, station),
         *readings.spans(slot, station),
@@ -80,6 +84,11 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
                 ],
             }
             violations.append(violation(Kind.BALANCE_SLOT, 0, Severity.WARNING, **detail))
+    carbon = None
+    if rows is not None and energy is not None:
+        carbon = carbon_balance.of_slot(slot, context, rows, block_ms)
+    if energy is not None and carbon is not None and balanced:
+        violations += _carbon(context, SlotEnergy(slot.start_ms, energy, block_ms), carbon, settings)
     found: SlotResult = {
         "violations": violations,
         "energy": None if energy is None else {str(number): pair for number, pair in energy.items()},
@@ -87,7 +96,18 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
     }
     if energy is not None and block_ms != SLOT_MS:
         found["duration_ms"] = block_ms
+    if carbon is not None:
+        found["carbon"] = carbon
     return found
+
+
+def _carbon(context: Context, slot: SlotEnergy, carbon: SlotCarbon, settings: Checks) -> list[Violation]:
+    tally = carbon_balance.of(context, [(slot, carbon)])
+    result = carbon_balance.judge(context, tally, settings.coverage_factor)
+    if result is None or result.within or result.by_energy:
+        return []
+    detail = result.evidence() | {"start_ms": slot.start_ms, "factor": carbon["factor"]}
+    return [violation(Kind.CARBON_BALANCE_SLOT, 0, Severity.WARNING, **detail)]
 
 
 def _together(slot: Slot, station: Context, block_ms: int) -> dict[int, list[IntervalRow]] | None:

@@ -1,18 +1,22 @@
-"""A meter's own freeze (冻结) against the gateway's of the same midnight."""
+"""Freezes (冻结) of a midnight: the meter's own, the gateway's, and the intervals', against each other."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from cloud_receiver.checks import frozen_intervals
 from cloud_receiver.checks.day import Draft
+from cloud_receiver.checks.frozen_intervals import FreezeRow
 from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, Kind, Severity, without_overlaps
 from cloud_receiver.registry import Meter
 from cloud_receiver.schema import event, freeze, interval
 from wire.records import EventCode, FreezeSource, Quality
+
+__all__ = ["BROKEN", "FreezeRow", "Pair", "apart_mwh", "at", "findings", "paired", "preferred"]
 
 REACH_MS = 86_400_000
 """How far from midnight the readings around it are looked for."""
@@ -29,24 +33,6 @@ BROKEN: tuple[int, ...] = (
     EventCode.GAP,
 )
 """After these the gateway's register and the meter's lie a constant apart, which is not known."""
-
-
-class FreezeRow(NamedTuple):
-    """A freeze of the store (units as in cloud_receiver.schema)."""
-
-    time_ms: int
-    meter: int
-    journal: int
-    sequence: int
-    kind: int
-    forward_total_mwh: int
-    reverse_total_mwh: int
-    source: int
-
-    @property
-    def own(self) -> bool:
-        """Return whether it comes from the meter's own freeze object."""
-        return self.source == FreezeSource.METER
 
 
 def preferred(rows: Iterable[FreezeRow]) -> FreezeRow | None:
@@ -66,49 +52,74 @@ def at(connection: Connection, station: int, time_ms: int) -> dict[int, list[Fre
 
 
 def findings(connection: Connection, context: Context, end_ms: int) -> list[Draft]:
-    """Return the findings about the freezes at the end of a day."""
+    """Return the findings about the freezes at the end of a day, daily and monthly ones, three ways.
+
+    The meter's own against the gateway's, or against the intervals where that is missing; the gateway's against the
+    intervals; those of a month against those of the first day.
+    """
+    frozen = at(connection, context.number, end_ms)
+    by_intervals = frozen_intervals.at(connection, context, end_ms) if frozen else {}
     drafts = []
-    for number, rows in at(connection, context.number, end_ms).items():
+    for number, rows in frozen.items():
         meter = context.meters.get(number)
         if meter is None:
             continue
+        ends = by_intervals.get(number, {})
         details = [
             detail
             for row in rows
-            if row.own and (pair := _pair(rows, row)) is not None
+            if row.own and (pair := paired(rows, row) or _by_interval(rows, row, ends)) is not None
             for detail in _compare(connection, context, meter, pair)
         ]
+        details += frozen_intervals.against_intervals(meter, rows, ends)
+        clocks_mwh = energy_mwh(meter, int(context.station.time_uncertainty_s * 1000))
+        step_mwh = max(int(meter.resolution_kwh * 10**6), FREEZE_STEP_MWH)
+        details += frozen_intervals.months_against_days(rows, clocks_mwh + step_mwh)
         if details:
             starts = [end_ms - SLOT_MS]
             drafts.append(Draft(Kind.FREEZE.value, number, Severity.WARNING.value, starts, details))
     return drafts
 
 
-class _Pair(NamedTuple):
+def _by_interval(rows: Iterable[FreezeRow], own: FreezeRow, ends: Mapping[int, IntervalRow]) -> "Pair | None":
+    """Return a meter's own freeze with what the intervals of its journal have, where the gateway froze nothing."""
+    if own.journal not in ends or any(row.journal == own.journal and not row.own for row in rows):
+        return None
+    end = ends[own.journal]
+    totals = (end.forward_total_mwh, end.reverse_total_mwh)
+    source = int(FreezeSource.GATEWAY_INTERPOLATED)
+    gateway = FreezeRow(own.time_ms, own.meter, own.journal, end.sequence, own.kind, *totals, source)
+    return Pair(own, gateway)
+
+
+class Pair(NamedTuple):
+    """A meter's own freeze and the gateway's of the same midnight."""
+
     own: FreezeRow
     gateway: FreezeRow
 
     def differences(self) -> tuple[int, int]:
+        """Return by how much the meter's registers are above the gateway's, forward and reverse, in mWh."""
         return (
             self.own.forward_total_mwh - self.gateway.forward_total_mwh,
             self.own.reverse_total_mwh - self.gateway.reverse_total_mwh,
         )
 
 
-def _pair(rows: Iterable[FreezeRow], own: FreezeRow) -> _Pair | None:
+def paired(rows: Iterable[FreezeRow], own: FreezeRow) -> Pair | None:
     """Return a meter's own freeze with the gateway's best of the same journal, where there is one."""
     gateway = preferred(row for row in rows if row.journal == own.journal and not row.own)
-    return None if gateway is None or gateway.source == FreezeSource.GATEWAY_PARTIAL else _Pair(own, gateway)
+    return None if gateway is None or gateway.source == FreezeSource.GATEWAY_PARTIAL else Pair(own, gateway)
 
 
-def _compare(connection: Connection, context: Context, meter: Meter, pair: _Pair) -> list[dict[str, object]]:
+def _compare(connection: Connection, context: Context, meter: Meter, pair: Pair) -> list[dict[str, object]]:
     """Return what is wrong with a pair, by direction."""
-    limits = _limits(connection, context, meter, pair)
+    limits = apart_mwh(connection, context, meter, pair)
     broken_ms = _last_break(connection, context.number, pair.own)
     offsets = (0, 0)
     if limits is not None and broken_ms is not None:
         before = _pair_before(connection, context.number, pair.own, broken_ms)
-        more = None if before is None else _limits(connection, context, meter, before)
+        more = None if before is None else apart_mwh(connection, context, meter, before)
         if before is None or more is None:
             return []  # the first since the break: it shows how far apart the registers are
         offsets = before.differences()
@@ -131,7 +142,7 @@ def _compare(connection: Connection, context: Context, meter: Meter, pair: _Pair
     ]
 
 
-def _limits(connection: Connection, context: Context, meter: Meter, pair: _Pair) -> tuple[int, int] | None:
+def apart_mwh(connection: Connection, context: Context, meter: Meter, pair: Pair) -> tuple[int, int] | None:
     """Return how far apart forward and reverse may be; None where too little is known to say.
 
     The true value lies between the readings around midnight: at most the energy that was counted between them away
@@ -193,7 +204,7 @@ def _last_break(connection: Connection, station: int, row: FreezeRow) -> int | N
     ).scalar()
 
 
-def _pair_before(connection: Connection, station: int, row: FreezeRow, after_ms: int) -> _Pair | None:
+def _pair_before(connection: Connection, station: int, row: FreezeRow, after_ms: int) -> Pair | None:
     """Return the last pair of a meter and journal before a freeze, of after a time."""
     statement = select(*(freeze.c[name] for name in FreezeRow._fields)).where(
         freeze.c.station == station,
@@ -207,7 +218,7 @@ def _pair_before(connection: Connection, station: int, row: FreezeRow, after_ms:
         by_time.setdefault(found.time_ms, []).append(FreezeRow._make(found))
     for _, rows in sorted(by_time.items(), reverse=True):
         own = preferred(each for each in rows if each.own)
-        pair = None if own is None else _pair(rows, own)
+        pair = None if own is None else paired(rows, own)
         if pair is not None:
             return pair
     return None

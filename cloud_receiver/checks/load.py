@@ -1,14 +1,16 @@
 """Reading from the store what the checks of a span of slots need."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from cloud_receiver.checks.evaluate import SlotResult
 from cloud_receiver.checks.model import SLOT_MS, AdjustmentRow, Context, IntervalRow, Slot
 from cloud_receiver.factor_messages import issued
 from cloud_receiver.registry import Registry
-from cloud_receiver.schema import adjustment, gateway, interval, meter, station
+from cloud_receiver.schema import adjustment, gateway, interval, meter, slot_check, station
 
 
 def contexts(connection: Connection, registry: Registry) -> list[Context]:
@@ -122,6 +124,21 @@ def slots(
             past_deadline=start - start % block_ms + block_ms - SLOT_MS <= deadline_ms,
             expected=start >= begin_ms,
             block=within(start) if block_ms > SLOT_MS and start % block_ms == 0 else None,
+            block_adjustments=[
+                row for each in range(start, start + block_ms, SLOT_MS) for row in adjustments.get(each, ())
+            ]
+            if block_ms > SLOT_MS
+            else [],
         )
         for start in wanted
     ]
+
+
+def results_of_day(connection: Connection, station: int, day_ms: int, end_ms: int) -> dict[int, SlotResult]:
+    """Return the stored results of a day's slots by their start."""
+    rows = connection.execute(
+        select(slot_check.c.start_ms, slot_check.c.result).where(
+            slot_check.c.station == station, slot_check.c.start_ms >= day_ms, slot_check.c.start_ms < end_ms
+        )
+    )
+    return {row.start_ms: json.loads(row.result) for row in rows}

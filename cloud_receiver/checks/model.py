@@ -203,6 +203,8 @@ class Slot:
     """Whether the station's meters are to report it: not before the station's first record."""
     block: list[IntervalRow] | None = None
     """Records of the slots that are balanced together, if they are several and this is the first of them."""
+    block_adjustments: list[AdjustmentRow] = field(default_factory=list)
+    """Their adjustments, likewise."""
 
     def by_meter(self) -> dict[int, list[IntervalRow]]:
         """Return the rows of each meter in order of time."""

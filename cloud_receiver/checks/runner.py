@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Row, and_, delete, insert, literal_column, select
@@ -11,9 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver import findings
-from cloud_receiver.checks import causes, freezes, gateways, load
+from cloud_receiver.checks import causes, day_sum, freezes, gateways, load, month, parties
+from cloud_receiver.checks.causes import Checked
 from cloud_receiver.checks.day import findings as findings_of_day
-from cloud_receiver.checks.evaluate import SlotResult, evaluate
+from cloud_receiver.checks.evaluate import evaluate
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.config import Checks
 from cloud_receiver.database import reading, writing
@@ -23,7 +24,7 @@ from cloud_receiver.sales.config import Sales
 from cloud_receiver.schema import dirty, slot_check
 from cloud_receiver.validation import day_end
 from cloud_receiver.validation.config import Validation
-from diantan_core import day_start_ms, next_day_start_ms
+from diantan_core import day_start_ms, next_day_start_ms, next_month_start_ms
 
 log = logging.getLogger(__name__)
 
@@ -254,9 +255,15 @@ class Runner:
                 self._check(connection, context, chunk, now_ms)
             days.update(day_start_ms(start, context.station.timezone) for start in chunk)
             await self._give_way()
+        months: dict[int, list[Checked | None]] = {}
         for day in sorted(days):
             with writing(self._engine) as connection:
-                self._day(connection, context, day, now_ms)
+                before = self._day(connection, context, day, now_ms)
+            months.setdefault(month.start_ms(day, context.station.timezone), []).append(before)
+            await self._give_way()
+        for start_ms, checked in months.items():
+            with writing(self._engine) as connection:
+                self._month(connection, context, start_ms, checked, now_ms)
             await self._give_way()
 
     def _check(self, connection: Connection, context: Context, starts: list[int], now_ms: int) -> None:
@@ -285,9 +292,10 @@ class Runner:
             ],
         )
 
-    def _day(self, connection: Connection, context: Context, day_ms: int, now_ms: int) -> None:
+    def _day(self, connection: Connection, context: Context, day_ms: int, now_ms: int) -> Checked | None:
+        """Judge a day; return how far it had been checked before."""
         end_ms = next_day_start_ms(day_ms, context.station.timezone)
-        results = results_of_day(connection, context.number, day_ms, end_ms)
+        results = load.results_of_day(connection, context.number, day_ms, end_ms)
         over = end_ms - SLOT_MS <= self._deadline(now_ms)
         drafts = findings_of_day(results, context, self._settings, over=over)
         drafts += freezes.findings(connection, context, end_ms)
@@ -307,17 +315,46 @@ class Runner:
         drafts += sales_day.findings(
             connection, context, day, self._sales, coverage_factor=factor, now_ms=now_ms, over=over
         )
-        checked = causes.Checked(now_ms, self._through_message, causes.digest(context.station), self._settings_digest)
-        before = causes.checked(connection, context.number, day_ms)
         span = (day_ms, end_ms)
+        registry = causes.digest(context.station)
+        checked = causes.Checked(now_ms, self._through_message, registry, self._settings_digest)
+        before = causes.checked(connection, context.number, day_ms)
+        carbons = parties.of_day(connection, context, *span)
+        drafts += parties.findings(connection, context, span, carbons)
         opened, closed = findings.synchronise(
             *(connection, context, day_ms, drafts, now_ms),
             cause=lambda: causes.cause(connection, context, span, before, checked),
             running=not over,
         )
-        causes.enter(connection, context.number, day_ms, checked, over=over, content="{}")
+        content = day_sum.to_json(day_sum.make(results, context, carbons), registry) if over else "{}"
+        causes.enter(connection, context.number, day_ms, checked, over=over, content=content)
+        self._tell(context, opened, closed)
+        return before
+
+    def _tell(self, context: Context, opened: int, closed: int) -> None:
         if opened or closed:
             log.info("station %s: %d findings opened, %d closed", context.station.id, opened, closed)
+
+    def _month(
+        self, connection: Connection, context: Context, month_ms: int, before: Sequence[Checked | None], now_ms: int
+    ) -> None:
+        """Judge a month that is over, and whose days have just been judged; `before`: when they were the last time."""
+        end_ms = next_month_start_ms(month_ms, context.station.timezone)
+        if end_ms - SLOT_MS > self._deadline(now_ms):
+            return
+        begin_ms = self._begin.get(context.number, month_ms)
+        registry = causes.digest(context.station)
+        found = month.make(connection, context, month_ms, self._settings, begin_ms=begin_ms, registry=registry)
+        checked = causes.Checked(now_ms, self._through_message, registry, self._settings_digest)
+        span = (month_ms, end_ms)
+        self._tell(
+            context,
+            *findings.synchronise(
+                *(connection, context, month_ms, month.findings(connection, context, found), now_ms),
+                monthly=True,
+                cause=lambda: causes.cause(connection, context, span, causes.earliest(before), checked),
+            ),
+        )
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -329,13 +366,3 @@ def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             result.append((first, last))
     return result
-
-
-def results_of_day(connection: Connection, station: int, day_ms: int, end_ms: int) -> dict[int, SlotResult]:
-    """Return the stored results of a day's slots by their start."""
-    rows = connection.execute(
-        select(slot_check.c.start_ms, slot_check.c.result).where(
-            slot_check.c.station == station, slot_check.c.start_ms >= day_ms, slot_check.c.start_ms < end_ms
-        )
-    )
-    return {row.start_ms: json.loads(row.result) for row in rows}

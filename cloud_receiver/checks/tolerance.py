@@ -5,9 +5,8 @@ the combined one. A limit ±a without further knowledge is a rectangular distrib
 Estimates are floats here and become whole mWh once, half to even.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import fsum, hypot, sqrt
 
 from cloud_receiver.checks.model import SLOT_MS, Context
@@ -78,56 +77,168 @@ class Balance:
         }
 
 
+@dataclass(slots=True)
+class Run:
+    """An uninterrupted time, over which registers and clocks act at its two ends only.
+
+    Where what is added up is weighted by a factor that changes, they act at each change too, by its size: `turns` is
+    the sum of the squares of the changes. Without a factor the weight is 1.
+    """
+
+    first_ms: int
+    end_ms: int
+    first: int = 1
+    last: int = 1
+    turns: int = 0
+
+    @property
+    def edges(self) -> int:
+        """Return the sum of the squares of the weights with which a boundary's error enters; 2 without a factor."""
+        return self.first**2 + self.last**2 + self.turns
+
+
+def joined(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs in order of time with those that meet made one."""
+    result: list[Run] = []
+    for run in sorted(runs, key=lambda run: run.first_ms):
+        if result and result[-1].end_ms == run.first_ms:
+            before = result[-1]
+            turns = before.turns + run.turns + (run.first - before.last) ** 2
+            result[-1] = Run(before.first_ms, run.end_ms, before.first, run.last, turns)
+        else:
+            result.append(run)
+    return result
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a balance needs of its slots; tallies of several days add up to that of all."""
+
+    energy: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """(forward, reverse) in mWh by meter."""
+    loss_mwh: float = 0.0
+    spread_mwh: float = 0.0
+    """Limit of the loss's error because only the energy over several slots is known, not the power in each."""
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def duration_ms(self) -> int:
+        """Return the time that is balanced."""
+        return sum(run.end_ms - run.first_ms for run in self.runs)
+
+    def net(self, numbers: Iterable[int]) -> int:
+        """Return the energy of meters, forward less reverse."""
+        return sum(forward - reverse for forward, reverse in (self.energy.get(number, (0, 0)) for number in numbers))
+
+
+def total(tallies: Sequence[Tally]) -> Tally:
+    """Return the tally of all."""
+    energy: dict[int, tuple[int, int]] = {}
+    for item in tallies:
+        for number, (forward, reverse) in item.energy.items():
+            before = energy.get(number, (0, 0))
+            energy[number] = (before[0] + forward, before[1] + reverse)
+    return Tally(
+        energy,
+        fsum(item.loss_mwh for item in tallies),
+        fsum(item.spread_mwh for item in tallies),
+        joined(run for item in tallies for run in item.runs),
+    )
+
+
+def tally(context: Context, slots: Sequence[SlotEnergy]) -> Tally:
+    """Return the tally of slots in order of time."""
+    chargers = context.numbers(Role.CHARGER)
+    energy: dict[int, tuple[int, int]] = {}
+    for slot in slots:
+        for number, (forward, reverse) in slot.energy.items():
+            before = energy.get(number, (0, 0))
+            energy[number] = (before[0] + forward, before[1] + reverse)
+    losses = [loss_bounds(context, slot, chargers) for slot in slots]
+    return Tally(
+        energy,
+        fsum(loss for loss, _ in losses),
+        fsum(spread for _, spread in losses),
+        joined(Run(slot.start_ms, slot.end_ms) for slot in slots),
+    )
+
+
 def balance(context: Context, slots: Sequence[SlotEnergy], coverage_factor: float) -> Balance | None:
-    """Return the balance over slots, None where the station has no grid-side meter or no charger.
+    """Return the balance over slots, None where the station has no grid-side meter or no charger."""
+    return judge(context, tally(context, slots), coverage_factor) if slots else None
+
+
+def judge(context: Context, found: Tally, coverage_factor: float) -> Balance | None:
+    """Return the balance of a tally, None where the station has no grid-side meter or no charger, or of no time.
 
     A meter's relative error is the same in every slot, so its class term grows with the energy; register steps and
     clocks act only where a run of slots begins and ends, so over a day they vanish beside the energy.
     """
     chargers, grids = context.numbers(Role.CHARGER), context.numbers(Role.GRID)
     metered = context.numbers(Role.AUXILIARY)
-    if not chargers or not grids or not slots:
+    if not chargers or not grids or not found.duration_ms:
         return None
-    duration_ms = sum(slot.duration_ms for slot in slots)
-    hours = duration_ms / MS_PER_HOUR
-    auxiliary = sum(_net(slots, number) for number in metered)
-    modelled = 0.0
-    if not metered:
-        modelled = float(context.station.auxiliary.load_w) * 1000 * hours
-        auxiliary = round(modelled)
-    loss = fsum(loss_mwh(context, slot, chargers) for slot in slots)
-    terms = _meter_terms(context, slots)
-    terms["loss"] = loss * float(context.station.loss.uncertainty_percent) / 100 / _SQRT3
+    modelled = 0.0 if metered else auxiliary_mwh(context, found.duration_ms)
+    throughput = {number: sum(pair) for number, pair in found.energy.items()}
+    terms = meter_terms(context, throughput, sum(run.edges for run in found.runs))
+    model = found.loss_mwh * float(context.station.loss.uncertainty_percent) / 100
+    terms["loss"] = hypot(model, found.spread_mwh) / _SQRT3
     terms["auxiliary"] = modelled * float(context.station.auxiliary.uncertainty_percent) / 100 / _SQRT3
     return Balance(
-        sum(_net(slots, number) for number in chargers),
-        auxiliary,
-        round(loss),
-        sum(_net(slots, number) for number in grids),
+        found.net(chargers),
+        found.net(metered) if metered else round(modelled),
+        round(found.loss_mwh),
+        found.net(grids),
         round(coverage_factor * hypot(*terms.values())),
         {name: round(value) for name, value in terms.items()},
-        duration_ms // SLOT_MS,
+        found.duration_ms // SLOT_MS,
     )
 
 
-def _meter_terms(context: Context, slots: Sequence[SlotEnergy]) -> dict[str, float]:
-    runs = 1 + sum(later.start_ms != slot.end_ms for slot, later in pairwise(slots))
+def auxiliary_mwh(context: Context, duration_ms: int) -> float:
+    """Return what the station's auxiliaries take by their model (辅助用电)."""
+    return float(context.station.auxiliary.load_w) * 1000 * duration_ms / MS_PER_HOUR
+
+
+def meter_terms(context: Context, throughput: Mapping[int, float], edges: float) -> dict[str, float]:
+    """Return the standard uncertainties of the meters, in the unit of `throughput` (both directions, by meter).
+
+    `edges` is the sum over all runs of their weights squared (Run.edges), in the same unit for each mWh.
+    """
     tau_h = float(context.station.time_uncertainty_s) / 3600
     accuracy, steps, times = [], [], []
     for number, meter in context.balanced().items():
-        throughput = sum(sum(slot.of(number)) for slot in slots)
-        accuracy.append(throughput * float(meter.accuracy_class) / 100 / _SQRT3)
-        if throughput or meter.role is Role.GRID:
-            # A difference of two readings that are cut to the step r lies within ±r of the truth.
-            steps.append(float(meter.resolution_kwh) * MWH_PER_KWH / _SQRT3 * sqrt(runs))
-        if throughput and meter.role is not Role.GRID:
+        amount = throughput.get(number, 0)
+        accuracy.append(amount * float(meter.accuracy_class) / 100 / _SQRT3)
+        if amount or meter.role is Role.GRID:
+            # A difference of two readings that are cut to the step r lies within ±r of the truth: r/√3, shared by both.
+            steps.append(float(meter.resolution_kwh) * MWH_PER_KWH / _SQRT3 * sqrt(edges / 2))
+        if amount and meter.role is not Role.GRID:
             # The power at the boundary is not known: the rated power bounds it. The grid side is the reference.
-            times.append(float(meter.rated_kw) * MWH_PER_KWH * tau_h / _SQRT3 * sqrt(2 * runs))
+            times.append(float(meter.rated_kw) * MWH_PER_KWH * tau_h / _SQRT3 * sqrt(edges))
     return {"accuracy_class": hypot(*accuracy), "register_step": hypot(*steps), "time": hypot(*times)}
 
 
-def _net(slots: Sequence[SlotEnergy], number: int) -> int:
-    return sum(slot.net(number) for slot in slots)
+def loss_bounds(context: Context, slot: SlotEnergy, chargers: Sequence[int]) -> tuple[float, float]:
+    """Return the modelled loss, and how far off it may be because the power within the time is not known.
+
+    Over a slot the form factors say how uneven the power is. Over a longer time, which a register bridges, the loss is
+    least at the mean power, and greatest if each charger drew its rated power for as long as that took.
+    """
+    if slot.duration_ms <= context.block_ms:
+        return loss_mwh(context, slot, chargers), 0.0
+    loss = context.station.loss
+    hours = slot.duration_ms / MS_PER_HOUR
+    powers_w = {number: abs(slot.net(number)) / 1000 / hours for number in chargers}
+    rated_w = {number: float(context.meters[number].rated_kw) * 1000 for number in chargers}
+    mean_w = fsum(powers_w.values())
+    branch, trunk = _ohm_per_v2(loss, branch=True), _ohm_per_v2(loss, branch=False)
+    least = fsum(power * power for power in powers_w.values()) * branch + mean_w**2 * trunk
+    most = fsum(power * rated_w[number] for number, power in powers_w.items()) * branch
+    most += mean_w * fsum(rated_w.values()) * trunk
+    most = max(least, most)
+    mwh = hours * 1000
+    return ((least + most) / 2 + float(loss.fixed_w)) * mwh, (most - least) / 2 * mwh
 
 
 def loss_mwh(context: Context, slot: SlotEnergy, chargers: Sequence[int]) -> float:

@@ -41,13 +41,17 @@ def records() -> list[Record]:
         result += [interval(slot, "C03")] if slot < 48 else []
         result.append(interval(slot, "G", energy=3_100_000))
     result.append(AdjustmentRecord("C01", DAY_MS, SLOT_MS, 1_000_000, 0, FACTOR, FACTOR, 0, 0, b"s"))
-    for meter in ("C01", "G"):
-        result.append(
-            FreezeRecord(meter, NEXT_DAY_MS, FreezeKind.DAILY, 96_000_000, 0, 0, 0, FreezeSource.GATEWAY_MEASURED)
-        )
-    monthly = FreezeRecord("G", NEXT_DAY_MS, FreezeKind.MONTHLY, 96_000_000, 0, 0, 0, FreezeSource.GATEWAY_MEASURED)
-    own = FreezeRecord("C01", NEXT_DAY_MS, FreezeKind.DAILY, 95_990_000, 10_000, 0, 0, FreezeSource.METER)
+    result += [frozen("C01", 96_000_000), frozen("G", 297_600_000)]
+    monthly = frozen("G", 297_600_000, FreezeKind.MONTHLY)
+    carbon = 96_000_000 * FACTOR // 1000
+    own = FreezeRecord("C01", NEXT_DAY_MS, FreezeKind.DAILY, 95_990_000, 10_000, carbon, 0, FreezeSource.METER)
     return [*result, monthly, own]
+
+
+def frozen(meter: str, forward: int, kind: FreezeKind = FreezeKind.DAILY) -> FreezeRecord:
+    return FreezeRecord(
+        meter, NEXT_DAY_MS, kind, forward, 0, forward * FACTOR // 1000, 0, FreezeSource.GATEWAY_MEASURED
+    )
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from intake_support import Bench, Message
-from receiver_support import DAY_MS, SLOT_MS, FakeGateway, interval
+from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval
 from sqlalchemy import Engine
 
 from cloud_receiver import database, findings, schema
@@ -50,7 +50,8 @@ def frozen(
     meter: str = "C01",
     kind: FreezeKind = FreezeKind.DAILY,
 ) -> FreezeRecord:
-    return FreezeRecord(meter, time_ms, kind, forward, reverse, 0, 0, source)
+    # As the intervals have it, at their one factor.
+    return FreezeRecord(meter, time_ms, kind, forward, reverse, forward * FACTOR // 1000, 0, source)
 
 
 def slots(first: int, last: int, *, energy: int = KWH, meter: str = "C01", readings: int = 15) -> list[IntervalRecord]:
@@ -214,6 +215,62 @@ def test_a_break_between_two_freezes_leaves_nothing_to_compare(
     gateway = frozen(192 * KWH, FreezeSource.GATEWAY_MEASURED, time_ms=SECOND)
     sender.send(*slots(190, 193), gateway, frozen(3 * KWH, time_ms=SECOND))
     assert check(bench, registry) == []
+
+
+def test_the_gateway_s_freeze_is_the_register_of_its_interval(sender: Sender, bench: Bench, registry: Registry) -> None:
+    sender.send(*slots(94, 97), frozen(96 * KWH, FreezeSource.GATEWAY_MEASURED))
+    assert check(bench, registry) == []
+    wrong = replace(frozen(96 * KWH, FreezeSource.GATEWAY_INTERPOLATED), forward_total_mwh=96 * KWH + 1)
+    sender.send(wrong, *slots(93, 93))
+    (item,) = check(bench, registry)
+    energy, carbon = details(item)[0], details(item)[1:]
+    assert energy == {
+        "start": "2026-07-02T00:00:00+08:00",
+        "between": "gateway and intervals",
+        "kind": "daily",
+        "direction": "forward",
+        "gateway_mwh": 96 * KWH + 1,
+        "intervals_mwh": 96 * KWH,
+        "difference_mwh": 1,
+    }
+    assert carbon == []
+
+
+def test_a_gateway_s_frozen_carbon_is_that_of_its_interval(sender: Sender, bench: Bench, registry: Registry) -> None:
+    wrong = replace(frozen(96 * KWH, FreezeSource.GATEWAY_MEASURED), carbon_forward_total_ug=96 * FACTOR * 1000 + 5)
+    sender.send(*slots(94, 97), wrong)
+    (item,) = check(bench, registry)
+    assert (details(item)[0]["direction"], details(item)[0]["difference_ug"]) == ("carbon_forward", 5)
+
+
+def test_a_partial_freeze_is_not_held_against_intervals(sender: Sender, bench: Bench, registry: Registry) -> None:
+    sender.send(*slots(94, 97), frozen(90 * KWH, FreezeSource.GATEWAY_PARTIAL))
+    assert check(bench, registry) == []
+
+
+def test_a_meter_s_freeze_stands_against_intervals_where_the_gateway_froze_nothing(
+    sender: Sender, bench: Bench, registry: Registry
+) -> None:
+    sender.send(*slots(94, 97), frozen(96 * KWH + 2 * KWH + REST))
+    assert check(bench, registry) == []
+    sender.send(frozen(96 * KWH + 2 * KWH + REST + 1))
+    (item,) = check(bench, registry)
+    assert details(item)[0]["gateway_mwh"] == 96 * KWH
+
+
+@pytest.mark.parametrize(
+    ("source", "apart"), [(FreezeSource.METER, 33_333 + 10_000), (FreezeSource.GATEWAY_MEASURED, 0)]
+)
+def test_a_month_s_freeze_is_that_of_its_first_day(
+    sender: Sender, bench: Bench, registry: Registry, source: FreezeSource, apart: int
+) -> None:
+    sender.send(frozen(96 * KWH, source), frozen(96 * KWH + apart, source, kind=FreezeKind.MONTHLY), *slots(90, 90))
+    sender.send(frozen(7, meter="X"))
+    assert check(bench, registry) == []
+    sender.send(frozen(96 * KWH + apart + 1, source, kind=FreezeKind.MONTHLY), *slots(91, 91))
+    (item,) = check(bench, registry)
+    found = details(item)[0]
+    assert (found["between"], found["difference_mwh"], found["tolerance_mwh"]) == ("month and day", apart + 1, apart)
 
 
 def rows(*shape: tuple[int, int, Quality]) -> list[IntervalRow]:

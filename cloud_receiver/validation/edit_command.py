@@ -13,6 +13,7 @@ from cloud_receiver import database
 from cloud_receiver.checks.day import local_time
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.checks.tolerance import MWH_PER_KWH
+from cloud_receiver.grid.analysis.periods import Span
 from cloud_receiver.orders.command_line import login_name
 from cloud_receiver.report_text import kwh, printable
 from cloud_receiver.validation import estimates, load, methods
@@ -109,12 +110,12 @@ def make(options: argparse.Namespace) -> None:
     author = _author(options)
     with opened(options) as store:
         context = store.context(options.station)
-        meter = _meter(context, options.meter)
         span = slots_between(options.first, options.end, context.station.timezone)
         if span.end_ms - span.first_ms > LONGEST_MS:
             raise EstimateError("expected at most 31 days at once")
         if span.end_ms > store.now_ms:
             raise EstimateError("expected a time that is over: nothing is missing of what has not come")
+        meter = _meter(context, options.meter, span)
         checks = store.settings.checks
         with database.writing(store.engine) as connection:
             proposer = Proposer(connection, context, store.settings.validation, checks.coverage_factor)
@@ -200,11 +201,19 @@ def _mwh(value: Decimal | None, name: str) -> int:
     return int(given * MWH_PER_KWH)
 
 
-def _meter(context: Context, name: str) -> int:
+def _meter(context: Context, name: str, span: Span) -> int:
+    """Return the meter's number in a span; where it moved to another gateway, the one that counted then."""
     known_meter(context, name)
-    return [number for number, meter in context.meters.items() if meter.id == name][
-        -1
-    ]  # where a meter moved to another gateway, the one that counts now
+    starts = range(span.first_ms, span.end_ms, SLOT_MS)
+    numbers = [number for number, meter in context.meters.items() if meter.id == name]
+    serving = {number: sum(context.meters[number].in_service(start) for start in starts) for number in numbers}
+    number = max(numbers, key=lambda item: (serving[item], item))
+    if serving[number] < len(starts):
+        raise EstimateError(
+            f"meter {name}: expected a time in which it is in service, found {len(starts) - serving[number]} slots of "
+            f"{len(starts)} in which it is not"
+        )
+    return number
 
 
 def _author(options: argparse.Namespace) -> str:

@@ -121,6 +121,17 @@ def test_what_can_not_be_made(
     assert gap.estimates() == []
 
 
+def test_nothing_is_made_of_a_meter_that_is_not_there_yet(
+    gap: Centre, options: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    registry = tmp_path / "registry.toml"
+    since = 'id = "C01", since = 2026-07-01T11:00:00+08:00,'
+    registry.write_text(registry.read_text().replace('id = "C01",', since))
+    assert main(["edits", "make", "S1", "C01", *SPAN, *WHY, *options]) == 1
+    assert "found 4 slots of 8 in which it is not" in capsys.readouterr().err
+    assert gap.estimates() == []
+
+
 def test_a_list_of_a_meter_that_is_not_there(
     gap: Centre, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

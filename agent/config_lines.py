@@ -48,6 +48,7 @@ class Meter(Section):
     rollover_kwh: KilowattHours | None = None
     emission_factor: FactorValue | None = None  # kgCO2/kWh, of a generating unit without an emission register
     emission_rollover_kg: Kilograms | None = None
+    connector: Annotated[str, Field(min_length=1, max_length=32)] | None = None  # 枪: whose orders are this meter's
     parameters: dict[str, Exact] = Field(default_factory=dict)
     points: list[str] | None = None
 

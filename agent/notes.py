@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from agent.config import AgentConfig
+from agent.config import AgentConfig, Meter
 from agent.freezes import TABLES, FreezeSettings, MeterFreezes, Registers, Wish
 from agent.journal import Row, to_row
 from agent.logs import log
@@ -31,9 +31,12 @@ class MeterNotes:
         *,
         trusted: Callable[[], bool],
         tell: Callable[["MeterNotes", Record | None], None],
-        charger: bool = False,
+        charger: Meter | None = None,
     ) -> None:
-        """`tell` takes each record that an errand led to, or None, to be stored together with `encoded`."""
+        """`tell` takes each record that an errand led to, or None, to be stored together with `encoded`.
+
+        `charger`: what is configured of the meter, if it is a charger's.
+        """
         self.meter = meter
         self.freezes: MeterFreezes | None = None
         self.clock: MeterClock | None = None
@@ -53,9 +56,16 @@ class MeterNotes:
                 trusted=trusted,
                 tell=self._tell,
             )
-        if charger and config.orders.check_seconds and profile.orders is not None:
-            check_ms = 1000 * config.orders.check_seconds
-            self.orders = MeterOrders(meter, profile.orders, zone, check_ms=check_ms, now_ms=now_ms, tell=self._tell)
+        if charger is not None and config.orders.check_seconds and profile.orders is not None:
+            self.orders = MeterOrders(
+                meter,
+                profile.orders,
+                zone,
+                check_ms=1000 * config.orders.check_seconds,
+                now_ms=now_ms,
+                tell=self._tell,
+                connector=charger.connector,
+            )
         self._told = tell
 
     def _tell(self, record: Record | None) -> None:
@@ -155,7 +165,7 @@ def build_notes(
     found = {}
     for line in config.line:
         for meter in line.meter:
-            charger = meter.role == "charger"
+            charger = meter if meter.role == "charger" else None
             notes = MeterNotes(
                 meter.id, profiles[meter.id], config, now_ms, trusted=trusted, tell=tell, charger=charger
             )

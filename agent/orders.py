@@ -16,6 +16,7 @@ from agent.spare import Errand
 from fieldbus.exchange import RefusedError, UnsupportedError
 from profiles.model import CodecError, LoggedOrder, OrderLog
 from wire.charge_order import ChargeOrder, ChargeOrderError, Period, PeriodsTooLongError
+from wire.domain import MAX_DETAIL_BYTES
 from wire.records import DetailKey, EventCode, EventRecord, Record
 
 OVERDUE_MS: Final = 3_600_000  # an errand that its line has not brought back by then is sent again
@@ -24,7 +25,6 @@ ATTEMPTS: Final = 3  # at an order that is in the log and is none
 _FEWEST_DIGESTS: Final = 64
 _MOST_DIGESTS: Final = 256
 _DIGEST_BYTES: Final = 8
-_LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 
 
 class MeterOrders:
@@ -39,8 +39,12 @@ class MeterOrders:
         check_ms: int,
         now_ms: Callable[[], int],
         tell: Callable[[Record | None], None],
+        connector: str | None = None,
     ) -> None:
-        """`tell` takes each record, or None where only what is stored has changed, after that has changed."""
+        """`tell` takes each record, or None where only what is stored has changed, after that has changed.
+
+        With a `connector` (枪), orders of others are passed over: those of a charger whose log is one for all.
+        """
         self.seen: int | None = None  # number of the last order that was dealt with; None: nothing is known
         self.read = 0
         self.missed = 0
@@ -52,6 +56,7 @@ class MeterOrders:
         self._check_ms = check_ms
         self._now_ms = now_ms
         self._tell = tell
+        self._connector = connector
         self._digests: dict[str, None] = {}  # of the orders told last, oldest first
         self._most_digests = min(max(2 * orders.rows, _FEWEST_DIGESTS), _MOST_DIGESTS)
         self._asked_ms: int | None = None
@@ -164,6 +169,9 @@ class MeterOrders:
             self._unusable(number, error)
             return
         self._done(number)
+        if self._connector is not None and order.connector != self._connector:
+            self._tell(None)
+            return
         digest = _digest(record.details)
         if digest in self._digests:
             self.repeated += 1
@@ -227,7 +235,8 @@ class MeterOrders:
     def _miss(self, count: int, reason: str) -> None:
         self.missed += count
         log.warning("%d charge orders were missed: %s", count, reason, extra={"about": self._meter})
-        details: dict[int, int | str] = {int(DetailKey.COUNT): count, int(DetailKey.TEXT): reason[:_LONGEST_REASON]}
+        text = reason.encode()[:MAX_DETAIL_BYTES].decode(errors="ignore")  # a charger's own text may be in it
+        details: dict[int, int | str] = {int(DetailKey.COUNT): count, int(DetailKey.TEXT): text}
         self._tell(EventRecord(self._meter, self._now_ms(), EventCode.CHARGE_ORDERS_MISSED, details))
 
     def _failed(self, error: Exception) -> None:

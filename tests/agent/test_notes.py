@@ -91,6 +91,19 @@ def test_orders_are_read_of_chargers_that_log_them(site: Any, change: str, extra
     assert (notes.orders is not None) == read
 
 
+@pytest.mark.parametrize(("key", "connector"), [("", None), ('connector = "B"', "B")])
+def test_a_meter_of_one_connector_is_told_which(site: Any, key: str, connector: str | None) -> None:
+    """Of a charger whose log is one for several."""
+    path = site.configure(broker_port=1, meter_ports=[1])
+    path.write_text(path.read_text().replace('profile = "sim-carbon-meter"', f"{CHARGER}\n{key}"))
+    loaded = load_config(path)
+    (notes,) = build_notes(
+        loaded.config, loaded.profiles, {}, lambda: MIDNIGHT, trusted=lambda: True, tell=lambda *_: None
+    ).values()
+    assert notes.orders is not None
+    assert notes.orders._connector == connector
+
+
 def test_how_far_orders_are_read_goes_on_after_a_restart_and_ends_with_an_exchange(site: Any) -> None:
     """And the notes of a gateway that knew no orders are of use."""
     path = site.configure(broker_port=1, meter_ports=[1])

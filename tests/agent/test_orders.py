@@ -13,6 +13,7 @@ from fieldbus.exchange import NoReplyError, RefusedError
 from profiles.model import CodecError, LoggedOrder
 from wire.charge_order import ChargeOrder
 from wire.records import EventCode
+from wire.row import to_body
 
 NOW = 1_767_196_800_000
 CHECK_MS = 30_000
@@ -67,10 +68,16 @@ class Desk:
         self.asked: list[Any] = []
         self.start()
 
-    def start(self) -> None:
+    def start(self, connector: str | None = None) -> None:
         """Start the gateway (again), with what the journal has."""
         self.orders = MeterOrders(
-            "桩-1", self.log, "Asia/Shanghai", check_ms=CHECK_MS, now_ms=lambda: self.now_ms, tell=self.tell
+            "桩-1",
+            self.log,
+            "Asia/Shanghai",
+            check_ms=CHECK_MS,
+            now_ms=lambda: self.now_ms,
+            tell=self.tell,
+            connector=connector,
         )
         if self.stored:
             self.orders.restore(json.loads(self.stored))
@@ -321,6 +328,37 @@ def test_a_row_that_is_no_order_is_tried_again_and_then_missed(
     assert reason in str(event.details[7])
     assert desk.take() == ["-1", "N2"]
     assert desk.orders.missed == 1
+
+
+def test_of_a_log_for_several_connectors_each_meter_has_its_own_orders(desk: Desk) -> None:
+    other = Desk()
+    for one, connector in ((desk, "A"), (other, "B")):
+        one.log = desk.log
+        one.start(connector)
+    for number in range(1, 9):
+        desk.log.settle()
+        row = desk.log.kept[number]
+        assert isinstance(row, LoggedOrder)
+        named = {0: {"connector": "A"}, 1: {"connector": "B"}, 2: {}}[number % 3]
+        texts = {**row.texts, **named}
+        desk.log.kept[number] = LoggedOrder(number, texts, row.numbers)
+        desk.look()
+        other.look()
+        other.start("B")
+    assert desk.take() == ["N3", "N6"]
+    assert other.take() == ["N1", "N4", "N7"]
+    assert desk.orders.seen == 8
+    assert json.loads(desk.stored)["seen"] == 8
+
+
+def test_the_reason_of_a_missed_order_travels_whatever_the_charger_wrote(desk: Desk) -> None:
+    desk.log.settle()
+    desk.log.kept[1] = CodecError("\U0001f50c" * 90)
+    for _ in range(ATTEMPTS):
+        desk.look()
+    (event,) = desk.told
+    assert len(str(event.details[7]).encode()) <= 256
+    to_body(event)
 
 
 def test_periods_that_can_not_travel_cost_the_order_nothing_else(desk: Desk) -> None:

@@ -53,13 +53,18 @@ def _doubtful(state: int, limits: GatewayClock) -> bool:
 
 
 def meter_clock(window: Window, number: int, _: Validation) -> Outcome:
-    """Check that the gateway has not found the meter's clock to be off, or has found it right since."""
+    """Check that the gateway has not found the meter's clock to be off, or has found it right since.
+
+    A new journal of the gateway knows nothing of it, and would have told of it anew.
+    """
     events = window.of_meter(number, (EventCode.METER_CLOCK_OFF, EventCode.METER_CLOCK_RIGHT))
     if not window.rows(number) and not events:
         return not_applicable("no intervals and no events")
     before = [item for item in events if item.time_ms < window.first_ms]
     during = [item for item in events if window.first_ms <= item.time_ms < window.end_ms]
-    off = [item for item in (*before[-1:], *during) if item.code == EventCode.METER_CLOCK_OFF]
+    oldest = min((row.journal for row in window.rows(number)), default=0)
+    told = [item for item in before[-1:] if item.journal >= oldest]
+    off = [item for item in (*told, *during) if item.code == EventCode.METER_CLOCK_OFF]
     details = [
         {
             "start_ms": max(item.time_ms, window.first_ms),

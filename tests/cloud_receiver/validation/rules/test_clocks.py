@@ -74,6 +74,14 @@ def test_a_meter_clock_that_is_off_until_it_is_right(bench: Bench) -> None:
     assert meter_clock(bench.window(), 2, PLAIN).verdict is Verdict.PASSED
 
 
+def test_a_new_journal_would_have_told_of_a_meter_clock_anew(bench: Bench) -> None:
+    bench.events = [EventRow(DAY_MS - SLOT_MS, 1, 1, EventCode.METER_CLOCK_OFF, {int(DetailKey.DEVIATION): 90_000})]
+    bench.change(1, lambda place, row: row._replace(journal=2) if place >= 40 else row)
+    assert meter_clock(bench.window(), 1, PLAIN).verdict is Verdict.SUSPECT
+    bench.change(1, lambda _, row: row._replace(journal=2))
+    assert meter_clock(bench.window(), 1, PLAIN).verdict is Verdict.PASSED
+
+
 def test_nothing_to_judge(bench: Bench) -> None:
     bench.messages = []
     assert gateway_clock(bench.window(), 0, PLAIN).verdict is Verdict.NOT_APPLICABLE

@@ -7,7 +7,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find core -path core/fuzz -prune -
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo grid-demo replay chaos test test-rust test-python lint format bench bench-estimation wheel lock clean inspect-mutants
+.PHONY: help setup demo grid-demo replay garage chaos test test-rust test-python lint format bench bench-estimation wheel lock clean inspect-mutants
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ replay: setup ## replay weeks of real sessions with altered chargers, and judge 
 
 grid-demo: setup .power-flow/.stamp ## run a day of the IEEE 118-bus network, from power flow to meters, and close its carbon books
 	$(BIN)/python -m demo.grid $(GRID_DEMO_ARGS)
+
+garage: setup ## estimate a real garage from its utility's meter and its orders (ARGS="--figure garage.svg")
+	$(BIN)/python -m demo.garage $(ARGS)
 
 chaos: setup ## kill, cut off and mislead real processes, then count every record (ROUNDS=3 SEED=1)
 	$(BIN)/python -m chaos --rounds $(or $(ROUNDS),3) --seed $(or $(SEED),1) $(CHAOS_ARGS)
@@ -82,5 +85,5 @@ lock: setup ## pin the requirements again from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./requirements/compile.sh
 
 clean: ## remove everything the build made
-	rm -rf $(VENV) target dist .demo .grid-demo .replay .power-flow .chaos .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) target dist .demo .grid-demo .replay .garage .power-flow .chaos .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

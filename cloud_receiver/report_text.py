@@ -15,6 +15,8 @@ from cloud_receiver.checks.tolerance import Balance
 from cloud_receiver.findings import Finding
 from cloud_receiver.report import Frozen, MeterDay, Report
 from cloud_receiver.report_words import Language, Text
+from cloud_receiver.sales.listing import Sold
+from cloud_receiver.sales.shown import money
 from diantan_core import Carbon, Energy
 from wire.records import FreezeSource
 
@@ -24,6 +26,7 @@ _CSV = (
     *("measured", "interpolated", "estimated", "partial"),
     *("factor_dispatched", "factor_held", "factor_default", "factor_undefined"),
     *("frozen_by", "frozen_forward_kwh", "frozen_reverse_kwh"),
+    *("orders", "sold_kwh", "sold_amount"),
 )
 _CSV_ESTIMATES = (
     *("estimated_slots", "estimated_forward_kwh", "estimated_reverse_kwh"),
@@ -62,6 +65,7 @@ def csv_text(report: Report) -> str:
                 *(meter.quality.get(name, 0) for name in ("measured", "interpolated", "estimated", "partial")),
                 *(meter.factor_quality.get(name, 0) for name in ("dispatched", "held", "default", "undefined")),
                 *(_frozen(meter.frozen).values() if meter.frozen else ("", "", "")),
+                *(_sold(meter.sold).values() if meter.sold else ("", "", "")),
                 *(_estimated_cells(meter) if report.with_estimates else ()),
             ]
         )
@@ -127,7 +131,13 @@ def _meter(meter: MeterDay) -> dict[str, object]:
         "frozen": None if meter.frozen is None else _frozen(meter.frozen),
         "quality": meter.quality,
         "factor_quality": meter.factor_quality,
+        "sold": None if meter.sold is None else _sold(meter.sold),
     }
+
+
+def _sold(sold: Sold) -> dict[str, object]:
+    amount = None if sold.amount is None else money(sold.amount)
+    return {"orders": sold.orders, "energy_kwh": kwh(sold.energy_mwh), "amount": amount}
 
 
 def _frozen(frozen: Frozen) -> dict[str, str]:
@@ -200,10 +210,24 @@ def table_text(report: Report, language: Language) -> str:
             ]
         )
     lines += [*aligned(rows, right={2, 3, 4, 5, 6, 7}), "", *_balance_lines(report, text), ""]
+    if any(meter.sold for meter in report.meters):
+        lines += [*_sold_lines(report, text), ""]
     if report.with_estimates:
         lines += [*_estimate_lines(report, text), ""]
     lines += _finding_lines(report.findings, text, ZoneInfo(report.timezone))
     return "\n".join(lines) + "\n"
+
+
+def _sold_lines(report: Report, text: Text) -> list[str]:
+    rows = text.headings(("meter", "orders", "sold", "amount", "metered"))
+    for meter in report.meters:
+        if (sold := meter.sold) is None:
+            continue
+        metered = _short(Energy(meter.forward_mwh).kwh) if meter.intervals else "-"
+        amount = "-" if sold.amount is None else money(sold.amount)
+        name = printable(meter.meter)
+        rows.append([name, str(sold.orders), _short(Energy(sold.energy_mwh).kwh), amount, metered])
+    return [text.word("sales"), *(f"  {line}" for line in aligned(rows, right={1, 2, 3, 4}))]
 
 
 def _estimate_lines(report: Report, text: Text) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.sales import store
@@ -27,6 +27,38 @@ class Kept:
     sequence: int | None
     received_ms: int
     in_force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What a charger's orders that end in a time came to; the amount in 10^-4 of the currency's unit."""
+
+    orders: int
+    energy_mwh: int
+    amount: int | None
+
+
+def sold(connection: Connection, station: int, first_ms: int, end_ms: int) -> dict[int, Sold]:
+    """Return what was sold by the orders in force that end in (first_ms, end_ms], by meter."""
+    table = charge_order
+    rows = connection.execute(
+        select(
+            table.c.meter,
+            func.count().label("orders"),
+            func.sum(table.c.energy_mwh).label("energy"),
+            func.sum(table.c.amount).label("amount"),
+        )
+        .where(
+            table.c.station == station,
+            table.c.end_ms > first_ms,
+            table.c.end_ms <= end_ms,
+            table.c.superseded_ms.is_(None),
+        )
+        .group_by(table.c.meter)
+    )
+    return {
+        row.meter: Sold(row.orders, int(row.energy), None if row.amount is None else int(row.amount)) for row in rows
+    }
 
 
 def kept(

@@ -125,6 +125,7 @@ class Service:
     def _make_api(self, engine: Engine, registry: Registry) -> "Api":
         # Its library is for receivers that serve it: all commands start sooner.
         from cloud_receiver.api.server import Api, Surroundings  # noqa: PLC0415  # see above
+        from cloud_receiver.metered_import.wish import Surroundings as Importing  # noqa: PLC0415  # likewise
 
         settings, grid = self._settings, self._settings.grid or Grid()
         around = Surroundings(
@@ -132,6 +133,11 @@ class Service:
             zone=grid.timezone,
             max_factor=float(grid.max_factor),
             registry=registry,
+            imports=Importing(
+                *(engine, registry, self._clock, settings.intake),
+                data_dir=settings.centre.data_dir,
+                key=load_private(settings.centre.key_file),
+            ),
         )
         return Api(settings.api, around)
 

@@ -22,12 +22,15 @@ from cloud_receiver.api.orders import PATH as ORDERS_PATH
 from cloud_receiver.api.orders import Orders
 from cloud_receiver.api.parameters import only
 from cloud_receiver.api.problems import ProblemError
+from cloud_receiver.api.readings import PATH as READINGS_PATH
+from cloud_receiver.api.readings import Readings
 from cloud_receiver.api.tokens import Role
 from cloud_receiver.database import reading as reading_transaction
 from cloud_receiver.grid import history, show_slot
 from cloud_receiver.grid.analysis import reading
 from cloud_receiver.grid.analysis.periods import By, Span
 from cloud_receiver.grid.history import Query
+from cloud_receiver.metered_import.wish import Surroundings as Importing
 from cloud_receiver.registry import Registry
 
 log = logging.getLogger("diantan.api")
@@ -56,6 +59,8 @@ class Surroundings:
     """Largest factor of a source in kgCO2/kWh."""
     registry: Registry = field(default_factory=lambda: Registry(station=()))
     """The stations whose orders may be told."""
+    imports: Importing | None = None
+    """What an import of readings needs; None: none are taken."""
 
 
 class Api:
@@ -152,6 +157,7 @@ class Api:
                 web.get(f"{_PREFIX}/slots/{{time}}", reads.slot),
                 web.post(ORDERS_PATH, orders.post),
                 web.get(ORDERS_PATH, orders.get),
+                web.post(READINGS_PATH, Readings(bodies, around.imports).post),
             ]
         )
         return application

@@ -2,10 +2,8 @@
 
 import argparse
 from collections.abc import Callable
-from decimal import Decimal
 
 from cloud_receiver.metered_import.form import ENCODINGS, Column, Dates, Lone, Stamps, Unit
-from settings.decimals import exact
 
 
 def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -77,13 +75,10 @@ def _import(parser: argparse.ArgumentParser, common: Callable[[argparse.Argument
     how = parser.add_argument_group("how it is entered")
     how.add_argument(
         "--base",
-        type=_decimal,
         metavar="KWH",
         help="cumulative register at the beginning of a file of energies (default: the one stored before, else 0)",
     )
-    how.add_argument(
-        "--rollover", type=_decimal, metavar="VALUE", help="at which value the register starts again from 0 (翻转)"
-    )
+    how.add_argument("--rollover", metavar="VALUE", help="at which value the register starts again from 0 (翻转)")
     how.add_argument("--by-slot", action="store_true", help="divide intervals into the slots of carbon factors")
     how.add_argument("--skip-bad", action="store_true", help="leave out wrong lines, and tell them")
     how.add_argument("--correct", action="store_true", help="enter other values beside those that are stored")
@@ -111,16 +106,6 @@ def _which(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument("--station", required=required, metavar="STATION", help="of the registry")
     parser.add_argument("--meter", required=required, metavar="METER", help="of the station")
     parser.add_argument("--gateway", metavar="GATEWAY", help="where the registry has the meter on several")
-
-
-def _decimal(text: str) -> Decimal:
-    value = exact(text)
-    if value is None or value < 0:
-        raise ValueError(text)
-    return value
-
-
-_decimal.__name__ = "number"  # as argparse names it in its message
 
 
 # What imports is loaded by its own commands only: the others start sooner.

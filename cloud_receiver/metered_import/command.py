@@ -6,42 +6,30 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timezone, tzinfo
-from decimal import Decimal
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import clock
 from cloud_receiver import config, registry, service
-from cloud_receiver.metered_import import importing, shown, signing
+from cloud_receiver.metered_import import choices, importing, shown, signing
 from cloud_receiver.metered_import import settle as settling
-from cloud_receiver.metered_import.form import Column, Dates, Form, Lone, Stamps, Unit
-from cloud_receiver.metered_import.stamps import fixed_offset
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
 from cloud_receiver.orders.command_line import login_name
 from cloud_receiver.orders.waiting import Progress
-from cloud_receiver.registry import Meter, Registry, Station
+from cloud_receiver.registry import Meter, Station
 from wire.keys import load_private
-
-_MWH = 1_000_000
-"""Of a kWh, in milliwatt-hours."""
-
-
-class ReadingsError(ValueError):
-    """Readings can't be imported as asked."""
 
 
 def import_file(options: argparse.Namespace) -> int:
     """Import a file; return 1 where intervals are stored with other values, or lines were left out."""
     with _surroundings(options) as around:
-        station, meter = find(around.registry, options.station, options.meter, options.gateway)
+        station, meter = choices.find(around.registry, options.station, options.meter, options.gateway)
         wish = Wish(
             station,
             meter,
-            _form(options, station),
+            choices.form(_texts(options), station),
             by=options.by or login_name(),
             name=options.file,
-            base_mwh=_base(options.base),
+            base_mwh=choices.base(options.base),
             correct=options.correct,
             skip_bad=options.skip_bad,
             dry_run=options.dry_run,
@@ -68,7 +56,7 @@ async def _import(path: Path, wish: Wish, around: Surroundings) -> Outcome:
 def enrol(options: argparse.Namespace) -> int:
     """Make and enrol the key of a meter's gateway."""
     with _surroundings(options) as around:
-        station, meter = find(around.registry, options.station, options.meter, options.gateway)
+        station, meter = choices.find(around.registry, options.station, options.meter, options.gateway)
         now_ms = around.clock.now_ms()
         kid = signing.enrol(
             *(around.engine, meter.gateway, station.id),
@@ -86,7 +74,7 @@ def settle(options: argparse.Namespace) -> int:
     """Settle imported meters."""
     with _surroundings(options) as around:
         if options.station is not None and around.registry.find(options.station) is None:
-            raise ReadingsError(f"station {options.station!r} is not in the registry")
+            raise choices.ReadingsError(f"station {options.station!r} is not in the registry")
         found = settling.meters(around, options.station, options.meter, options.gateway)
         results = asyncio.run(_settle(found, around, dry_run=options.dry_run))
     if options.json:
@@ -118,60 +106,11 @@ def _surroundings(options: argparse.Namespace) -> Iterator[Surroundings]:
         engine.dispose()
 
 
-def find(stations: Registry, station: str, meter: str, gateway: str | None) -> tuple[Station, Meter]:
-    """Return a meter of the registry; ReadingsError names what isn't there, or is there more than once."""
-    home = stations.find(station)
-    if home is None:
-        raise ReadingsError(f"station {station!r} is not in the registry")
-    found = [item for item in home.meter if item.id == meter and gateway in {None, item.gateway}]
-    if not found:
-        where = "" if gateway is None else f" on gateway {gateway}"
-        raise ReadingsError(f"station {station}: the registry has no meter {meter!r}{where}")
-    if len(found) > 1:
-        names = ", ".join(item.gateway for item in found)
-        raise ReadingsError(f"meter {meter!r} is on gateways {names}: say which by --gateway")
-    return home, found[0]
-
-
-def zone(text: str) -> tzinfo:
-    """Return a time zone by name, or an offset such as +08:00; ReadingsError for what is neither."""
-    offset = fixed_offset(text)
-    if offset is not None:
-        return timezone(offset)
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ReadingsError(f"zone {text[:60]!r}: expected a zone such as Asia/Shanghai or +08:00") from None
-
-
-def _form(options: argparse.Namespace, station: Station) -> Form:
-    columns = {column: getattr(options, column.value.replace("-", "_")) for column in Column}
-    rollover: Decimal | None = options.rollover
-    if rollover is not None and rollover * Unit(options.unit).mwh < 1:
-        raise ReadingsError(f"--rollover {rollover}: expected the value at which a register starts again from 0")
-    return Form(
-        zone=zone(options.zone or station.timezone),
-        columns={column: text for column, text in columns.items() if text is not None},
-        headings=not options.no_headings,
-        stamps=Stamps(options.stamps),
-        dates=Dates(options.dates),
-        lone=Lone(options.ambiguous),
-        unit=Unit(options.unit),
-        separator="\t" if options.separator == "tab" else options.separator,
-        decimal=options.decimal,
-        encoding=options.encoding,
-        rounded=options.round,
-        rollover=rollover,
-    )
-
-
-def _base(value: Decimal | None) -> int | None:
-    if value is None:
-        return None
-    base = value * _MWH
-    if base != int(base):
-        raise ReadingsError(f"--base {value}: expected no more decimals than 1 mWh has")
-    return int(base)
+def _texts(options: argparse.Namespace) -> dict[str, str]:
+    """Return what was said of the file's form."""
+    given = {name: getattr(options, name) for name in choices.FORM}
+    texts = {name: str(value) for name, value in given.items() if value is not None and not isinstance(value, bool)}
+    return texts | {name: "1" for name, value in given.items() if value is True}
 
 
 def _say(lines: list[str]) -> None:

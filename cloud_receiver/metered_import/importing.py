@@ -57,7 +57,7 @@ async def run(
         )
         outcome.key = "" if kid is None else kid.hex()
     signer = signing.signer(around.engine, name, around.data_dir, around.key, around.clock.now_ms())
-    async with turn(around.data_dir):
+    async with turn(around.data_dir, around.pace.wait_s):
         with reading(around.engine) as connection:
             plan = Plan(connection, wish, around, outcome)
             await plan.make()

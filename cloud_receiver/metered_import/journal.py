@@ -42,6 +42,10 @@ class ImportConflictError(EnrolmentError):
     """Something else wrote into the journal meanwhile; nothing is lost, and the same import again goes on."""
 
 
+class ImportBusyError(EnrolmentError):
+    """Another import is under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How much is done at once."""
@@ -50,10 +54,12 @@ class Pace:
     """Of one transaction."""
     attempts: int
     """To get SQLite's lock, of `database.BUSY_TIMEOUT_MS` each."""
+    wait_s: float | None = None
+    """For the end of another import; None: however long it takes."""
 
 
 PATIENT: Final = Pace(messages=16, attempts=24)
-BRISK: Final = Pace(messages=2, attempts=1)
+BRISK: Final = Pace(messages=2, attempts=1, wait_s=5.0)
 """Where others of the same loop wait meanwhile."""
 
 
@@ -68,15 +74,19 @@ class Place:
 
 
 @asynccontextmanager
-async def turn(directory: Path) -> AsyncIterator[None]:
-    """Let one import of this machine run at a time: two would take the same sequences."""
+async def turn(directory: Path, wait_s: float | None) -> AsyncIterator[None]:
+    """Let one import of this machine run at a time: two would take the same sequences. ImportBusyError in vain."""
     descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    seconds = asyncio.get_running_loop().time
+    begun = seconds()
     try:
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                if wait_s is not None and seconds() - begun >= wait_s:
+                    raise ImportBusyError("another import is under way: import again") from None
                 await asyncio.sleep(PAUSE_S)
         yield
     finally:

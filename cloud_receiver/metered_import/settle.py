@@ -76,7 +76,7 @@ async def settle(
 ) -> Settled:
     """Adjust what was imported of a meter; EnrolmentError where nobody may sign."""
     result = Settled(station.id, meter.id, meter.gateway)
-    async with turn(around.data_dir):
+    async with turn(around.data_dir, around.pace.wait_s):
         with reading(around.engine) as connection:
             owner = connection.execute(select(gateway).where(gateway.c.name == meter.gateway)).first()
             number = known.meter_number(connection, meter.gateway, meter.id)

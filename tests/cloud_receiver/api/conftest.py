@@ -4,5 +4,5 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-for directory in (HERE, HERE.parent / "grid", HERE.parent / "grid" / "analysis"):
+for directory in (HERE, HERE.parent / "grid", HERE.parent / "grid" / "analysis", HERE.parent / "metered_import"):
     sys.path.insert(0, str(directory))

@@ -121,8 +121,11 @@ def test_mistakes_are_told_by_line_and_nothing_is_entered(config: str, capsys: p
         (("--station", "S9", "--meter", "AMS"), "station 'S9' is not in the registry"),
         (("--station", "bl2", "--meter", "X"), "station bl2: the registry has no meter 'X'"),
         (("--station", "bl2", "--meter", "AMS", "--zone", "Mars/Base"), "expected a zone such as Asia/Shanghai"),
-        (("--station", "bl2", "--meter", "AMS", "--base", "0.0000001"), "--base 1E-7: expected no more decimals"),
-        (("--station", "bl2", "--meter", "AMS", "--rollover", "0"), "--rollover 0: expected the value"),
+        (
+            ("--station", "bl2", "--meter", "AMS", "--base", "0.0000001"),
+            "base '0.0000001': expected kWh",
+        ),
+        (("--station", "bl2", "--meter", "AMS", "--rollover", "0"), "rollover '0': expected the value"),
         (("--station", "bl2", "--meter", "AMS", *COLUMNS), "gateway utility is not enrolled: --enrol makes its key"),
         (("--station", "bl2", "--meter", "AMS", "--time", "when"), "--time 'when': expected a heading or a number"),
     ],

@@ -1,0 +1,108 @@
+"""`POST /v1/readings`: a file of a meter's readings (读数), imported as `diantan-receiver readings import` does.
+
+A token tells readings of the meters of the gateway that has its name, and no others.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from cloud_receiver.api.bodies import Bodies
+from cloud_receiver.api.measurements import CLIENT
+from cloud_receiver.api.parameters import only
+from cloud_receiver.api.problems import ProblemError, bad_request, mistakes_of
+from cloud_receiver.enrolment import EnrolmentError
+from cloud_receiver.grid.errors import GridError, quoted
+from cloud_receiver.metered_import import choices, importing, shown
+from cloud_receiver.metered_import.choices import ReadingsError
+from cloud_receiver.metered_import.journal import BRISK, ImportBusyError, ImportConflictError
+from cloud_receiver.metered_import.signing import ImportKeyError
+from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
+from wire.domain import RecordError
+
+PATH: Final = "/v1/readings"
+LARGEST: Final = 4 << 20
+"""Bytes of a body, uncompressed: more than a year of quarter hours. The intake waits while it is put in order."""
+_PARAMETERS: Final = frozenset({*choices.FORM, "station", "meter", "file", "base", "by_slot", "skip_bad", "dry_run"})
+_LONGEST_NAME: Final = 100
+
+
+class Readings:
+    """Takes readings in."""
+
+    def __init__(self, bodies: Bodies, around: Surroundings | None) -> None:
+        self._bodies = bodies
+        self._around = None if around is None else replace(around, pace=BRISK)
+        self._turn = asyncio.Lock()
+
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        """Import a body, and answer what came of it."""
+        only(request, _PARAMETERS)
+        if self._around is None:
+            raise ProblemError(HTTPStatus.NOT_FOUND, "no readings are taken here")
+        if request.content_type != "text/csv":
+            raise ProblemError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"expected Content-Type: text/csv, found {request.content_type[:80]!r}",
+                headers={"Accept": "text/csv"},
+            )
+        wish = _wish(request.query, self._around, request[CLIENT])
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "body.csv"
+            await self._bodies.received(request, path, min(LARGEST, self._bodies.limits.body_bytes))
+            async with self._turn:
+                outcome = await self._import(path, wish, self._around)
+        return _answer(outcome, wish)
+
+    async def _import(self, path: Path, wish: Wish, around: Surroundings) -> Outcome:
+        try:
+            return await importing.run(path, wish, around)
+        except GridError as error:
+            raise mistakes_of(error) from None
+        except ImportKeyError as error:
+            raise ProblemError(HTTPStatus.CONFLICT, f"gateway {wish.meter.gateway}: no key signs for it") from error
+        except (ImportBusyError, ImportConflictError) as error:
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "10"}) from None
+        except RecordError as error:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+        except EnrolmentError as error:
+            raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
+
+
+def _wish(query: Mapping[str, str], around: Surroundings, client: str) -> Wish:
+    name = query.get("file", "body")
+    if not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
+        raise bad_request(f"file: expected a name of 1 to {_LONGEST_NAME} characters, found {quoted(name)}")
+    try:
+        station, meter = choices.find(around.registry, query.get("station", ""), query.get("meter", ""), client)
+    except ReadingsError:
+        # What other gateways have is not told to whoever may not tell readings of it.
+        detail = f"station, meter: expected a meter of gateway {client}, the token's name"
+        raise ProblemError(HTTPStatus.FORBIDDEN, detail) from None
+    try:
+        form = choices.form({key: query[key] for key in query if key in choices.FORM}, station)
+        return Wish(
+            *(station, meter, form),
+            by=f"token {client}",
+            name=name,
+            base_mwh=choices.base(query.get("base")),
+            skip_bad=choices.flag(query, "skip_bad"),
+            dry_run=choices.flag(query, "dry_run"),
+            by_slot=choices.flag(query, "by_slot"),
+        )
+    except ReadingsError as error:
+        raise bad_request(str(error)) from None
+
+
+def _answer(outcome: Outcome, wish: Wish) -> web.Response:
+    if outcome.refused:
+        stored = "" if wish.dry_run else f"; {outcome.new} new ones are stored, {outcome.same} known already"
+        detail = f"{outcome.refused} intervals are stored with other values, and stay{stored}"
+        raise ProblemError(HTTPStatus.CONFLICT, detail, mistakes=outcome.contradictions)
+    return web.json_response(shown.document(outcome, wish), headers={"Cache-Control": "no-store"})

@@ -102,9 +102,9 @@ async def _pass(
         governor.let_go(end_ms + READ_MS)
         while not governor.arrived:  # noqa: ASYNC110 - time gives no sign
             await asyncio.sleep(_STEP_S)
-        # Of the first nobody knows how it began. What does not come is not waited for again and again: a reading that
-        # failed is made up for by the next.
-        ready = partial(_is_done, pace, end_ms if end_ms > plan.origin_ms + SLOT_MS else 0, before)
+        # What does not come is not waited for again and again: who was read too late for the first time, or not at all,
+        # will be the next time.
+        ready = partial(_is_done, pace, end_ms, before)
         missed = 0 if await pace.comes(ready, programs.check) else missed + 1
         if missed > MOST_MISSED:
             raise DemoError(f"nothing comes any more after {local(end_ms, plan.zone)}")

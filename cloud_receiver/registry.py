@@ -248,6 +248,20 @@ def _repeated(key: str, station: Station) -> list[str]:
     return problems
 
 
+def _called_twice(key: str, station: Station) -> list[str]:
+    """Find names by which orders would mean two chargers at once."""
+    named: dict[str, list[Meter]] = {}
+    for meter in station.meters(Role.CHARGER):
+        for name in dict.fromkeys((meter.id, *meter.connectors)):
+            named.setdefault(name, []).append(meter)
+    return [
+        f"{key}.meter[{two[0].id}].connectors: {name!r} is {two[1].id} as well, expected one charger"
+        for name, group in named.items()
+        for two in combinations(group, 2)
+        if two[0].id != two[1].id and two[0].meets(two[1])
+    ]
+
+
 _MEASURED_BY: Final[Mapping[str, Role]] = {
     "generator": Role.GENERATION,
     "branch": Role.FLOW,
@@ -262,6 +276,9 @@ def _unfit(key: str, meter: Meter) -> list[str]:
         problems.append(f"{key}.meter[{meter.id}].interval_s: expected a divisor of 3600, found {meter.interval_s}")
     if meter.only_orders and meter.role is not Role.CHARGER:
         problems.append(f"{key}.meter[{meter.id}].only_orders: expected of chargers only, found a {meter.role} meter")
+    if (meter.connectors or meter.order_class_percent is not None) and meter.role is not Role.CHARGER:
+        expected = "expected connectors and order_class_percent of chargers only"
+        problems.append(f"{key}.meter[{meter.id}]: {expected}, found a {meter.role} meter")
     return problems
 
 
@@ -322,6 +339,7 @@ def load(path: Path) -> Registry:
         key = f"station[{station.id}]"
         problems += _repeated(key, station)
         problems += _misplaced(key, station)
+        problems += _called_twice(key, station)
         for meter in station.meter:
             if owner.setdefault(meter.gateway, station.id) != station.id:
                 other = f"gateway {meter.gateway} already serves station {owner[meter.gateway]}, expected one station"

@@ -17,7 +17,7 @@ from cloud_receiver.sales.store import Told
 if TYPE_CHECKING:
     from _csv import Reader
 
-MOST_LINES: Final = 2_000_000
+MOST_LINES: Final = 500_000
 MOST_BYTES: Final = 1 << 30
 """Of text, uncompressed."""
 _LONGEST_CELL: Final = 131_072

@@ -25,6 +25,7 @@ from cloud_receiver.metered_import.journal import BRISK, ImportBusyError, Import
 from cloud_receiver.metered_import.signing import ImportKeyError
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
 from wire.domain import RecordError
+from wire.keys import KeyFileError
 
 PATH: Final = "/v1/readings"
 LARGEST: Final = 4 << 20
@@ -65,7 +66,7 @@ class Readings:
             return await importing.run(path, wish, around)
         except GridError as error:
             raise mistakes_of(error) from None
-        except ImportKeyError as error:
+        except (ImportKeyError, KeyFileError) as error:
             raise ProblemError(HTTPStatus.CONFLICT, f"gateway {wish.meter.gateway}: no key signs for it") from error
         except (ImportBusyError, ImportConflictError) as error:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "10"}) from None

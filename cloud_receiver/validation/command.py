@@ -119,7 +119,8 @@ def _day(store: Opened, context: Context, day: tuple[int, int], rules: list[Rule
     with database.reading(store.engine) as connection:
         begin = context.station.since_ms
         if begin is None:
-            floor = store.now_ms - LONGEST_DAYS * load.DAY_MS
+            # As for the runner's checks, but of what was imported records are expected however long ago they are of.
+            floor = min(store.now_ms, day[0]) - LONGEST_DAYS * load.DAY_MS
             begin = checks_load.first_record_ms(connection, context.number, floor)
         window = load.window(
             connection,

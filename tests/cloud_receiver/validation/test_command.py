@@ -118,3 +118,16 @@ def test_what_can_not_be_judged_is_no_success(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert message in captured.err
+
+
+def test_of_imported_history_records_are_expected_too(
+    centre: Centre, bench: Bench, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.change(2, lambda place, row: None if place == 10 else row)
+    years = 900 * 96 * SLOT_MS
+    centre.store(records(row._replace(start_ms=row.start_ms - years) for found in bench.rows.values() for row in found))
+    assert main(["validate", "S1", "--from", "2024-01-13", "--rule", "gap", *options]) == 1
+    assert "failed   gap                   C02  1 slots: 02:30" in capsys.readouterr().out
+    # Before the first record nothing is.
+    assert main(["validate", "S1", "--from", "2024-01-11", "--rule", "gap", *options]) == 0
+    assert capsys.readouterr().out.split() == ["gap", "not_applicable", "4"]

@@ -39,7 +39,7 @@ FINDINGS: Final = {
     "implausible": ("implausible charger", "充电桩结果不可信"),
     "offset": ("clock far off", "时钟偏差过大"),
     "clock_shift": ("clock shifted", "时钟跳变"),
-    "missing_orders": ("orders missing", "缺少订单"),
+    "missing_orders": ("orders missing, or a load that no meter explains", "缺少订单或有不明负荷"),
     "orders_elsewhere": ("more sold than the master counted", "订单电量多于总表"),
     "long_windows": ("windows are long: some order is open nearly always", "时段过长：几乎总有订单未结束"),
     "halves": ("the halves of the span don't agree", "前后两半不一致"),

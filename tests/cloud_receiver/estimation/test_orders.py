@@ -1,11 +1,12 @@
 """Estimates of chargers that are known by their orders only, or partly."""
 
+import random
 from collections.abc import Sequence
 
 import pytest
-from estimation_support import DAY, ERRORS, LENGTH, Site
-from orders_support import Sold, prepared, store_orders
-from sqlalchemy import update
+from estimation_support import DAY, ERRORS, LENGTH, Site, rows_of
+from orders_support import Sold, hourly, only_orders, orders_of, prepared, store_orders
+from sqlalchemy import delete, update
 
 from cloud_receiver import database
 from cloud_receiver.estimation import store
@@ -13,7 +14,7 @@ from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.orders import ChargerOrders, Orders, charger_orders, read
 from cloud_receiver.estimation.result import StationResult
 from cloud_receiver.estimation.run import estimate, nightly
-from cloud_receiver.schema import charge_order
+from cloud_receiver.schema import charge_order, interval
 
 DAYS = 30
 SETTINGS = Estimation(days=DAYS)
@@ -69,6 +70,26 @@ def test_the_altered_charger_is_found_from_orders_alone(site: Site, *, by_hour: 
         ("G",),
         {1.0},
     )
+
+
+def test_intervals_from_orders_alone_cover_what_is_true(site: Site) -> None:
+    site.enter(only_orders(0, 1, 2, by_hour=True))
+    numbers, dice = site.numbers(), random.Random(5)
+    sizes, flagged = [], []
+    for seed in range(8):
+        errors = [dice.gauss(0, 0.0035), dice.choice([-1, 1]) * dice.uniform(0.025, 0.05), dice.gauss(0, 0.0035)]
+        rows = rows_of(numbers, DAYS, share=0.03, errors=errors, seed=seed)
+        with database.writing(site.engine) as connection:
+            for table in (interval, charge_order):
+                connection.execute(delete(table))
+        site.store(hourly(rows, numbers[-1]))
+        store_orders(site, orders_of(rows, numbers[:-1], seed=seed))
+        found = said(site)
+        assert found.left_out == ()
+        flagged += [one.meter for one in found.chargers if one.decision == "flag"]
+        sizes += [abs(one.error - 100 * error) / one.u for one, error in zip(found.chargers, errors, strict=True)]
+    assert flagged == ["C02"] * 8
+    assert sum(size <= 1.96 for size in sizes) >= 22  # of 24; 23 is what 95 % are
 
 
 def test_a_window_has_what_the_orders_in_it_came_to(site: Site) -> None:

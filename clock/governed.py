@@ -17,7 +17,8 @@ LOOK_S: Final = 0.005
 SAME_NS: Final = 1_000_000
 """Readings within so much real time are one: at tens of thousands of times real time the wall clock, read a moment
 after the monotonic one, would seem to have stepped."""
-_RECORD: Final = struct.Struct("<qqqqI")
+_NUMBERS: Final = struct.Struct("<qqqq")
+_CHECK: Final = struct.Struct("<I")
 _TRIES: Final = 1000
 
 
@@ -75,14 +76,13 @@ class GovernedClock:
 
     def _read(self) -> SimulatedClock:
         for _ in range(_TRIES):
-            data = os.pread(self._file, _RECORD.size, 0)
+            data = os.pread(self._file, _NUMBERS.size + _CHECK.size, 0)
             if data == self._bytes:
                 return self._now
-            if len(data) == _RECORD.size:
-                *numbers, check = _RECORD.unpack(data)
-                if check == zlib.crc32(data[:-4]):
-                    self._bytes, self._now = data, SimulatedClock(*numbers)
-                    return self._now
+            numbers, check = data[: _NUMBERS.size], data[_NUMBERS.size :]
+            if len(check) == _CHECK.size and _CHECK.unpack(check) == (zlib.crc32(numbers),):
+                self._bytes, self._now = data, SimulatedClock(*_NUMBERS.unpack(numbers))
+                return self._now
         raise ValueError(f"clock: {self.file}: expected the file of a governor, found {data[:64]!r}")
 
 
@@ -99,7 +99,7 @@ class Governor:
 
     def __post_init__(self) -> None:
         self._open = self.file.open("wb", buffering=0)
-        self._write(self.origin_ms, self.origin_ms)
+        self._write(SimulatedClock(self.origin_ms, self.fast, _next_ms(), self.origin_ms))
 
     def __enter__(self) -> Self:
         return self
@@ -121,16 +121,22 @@ class Governor:
         """Let time go on fast until an instant, from where it stands now; ValueError when it is not past the last."""
         if not self.arrived:
             raise ValueError(f"time is still on its way to {self._stretch.until_ms} ms")
-        # Somebody may read the old record until the new one is written: time must not stand behind what he saw.
-        self._write(self.now_ms() + 1, until_ms)
+        # The old record is read until the new one is written: the new one begins after all that it may have shown. An
+        # anchor in the past would make time jump; it is taken first, so that a pause here only makes time later.
+        anchor_ms = _next_ms()
+        from_ms = self.now_ms() + 2
+        self._write(SimulatedClock(from_ms, self.fast, anchor_ms, max(until_ms, from_ms)))
 
-    def _write(self, from_ms: int, until_ms: int) -> None:
-        # Time stands still for up to a millisecond: an anchor that has passed already would make it jump.
-        anchor_ms = -(-time.monotonic_ns() // 1_000_000)
-        self._stretch = SimulatedClock(from_ms, self.fast, anchor_ms, max(until_ms, from_ms))
-        data = _RECORD.pack(from_ms, self.fast, anchor_ms, max(until_ms, from_ms), 0)[:-4]
+    def _write(self, stretch: SimulatedClock) -> None:
+        self._stretch = stretch
+        data = _NUMBERS.pack(stretch.origin_ms, stretch.speed, stretch.anchor_ms, stretch.until_ms)
         self._open.seek(0)
-        self._open.write(data + struct.pack("<I", zlib.crc32(data)))
+        self._open.write(data + _CHECK.pack(zlib.crc32(data)))
+
+
+def _next_ms() -> int:
+    """Return the next whole millisecond of the monotonic clock."""
+    return -(-time.monotonic_ns() // 1_000_000)
 
 
 def from_rest(rest: str) -> GovernedClock:

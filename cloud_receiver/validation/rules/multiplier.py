@@ -116,8 +116,8 @@ def _ratio(window: Window, number: int, role: Role, settings: Validation) -> flo
     ratios = []
     for context, slot in active:
         without = balance(context, [_scaled(slot, number, 0.0)], window.coverage_factor)
-        if without is None:  # pragma: no cover - the window has no such slots
-            return None
+        if without is None:
+            continue
         rest = without.imbalance_mwh if role is Role.GRID else -without.imbalance_mwh
         if rest > 0:
             ratios.append(slot.net(number) / rest)

@@ -168,13 +168,18 @@ class Tariff(Section):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 
+    @property
+    def begin_minute(self) -> int:
+        """Return the minute of the day at which it begins."""
+        return _minute(self.begin)
+
     def applies(self, time_ms: int, minute: int) -> bool:
         """Return whether it has the price at an instant, which is this minute of the local day."""
         if (self.since is not None and time_ms < _ms(self.since)) or (
             self.until is not None and time_ms >= _ms(self.until)
         ):
             return False
-        begin, end = (int(text[:2]) * 60 + int(text[3:]) for text in (self.begin, self.end))
+        begin, end = self.begin_minute, _minute(self.end)
         return begin <= minute < end if begin < end else minute >= begin or minute < end
 
 
@@ -230,6 +235,10 @@ class Registry(Section):
 
 def _ms(time: datetime) -> int:
     return int(time.timestamp()) * 1000
+
+
+def _minute(text: str) -> int:
+    return int(text[:2]) * 60 + int(text[3:])
 
 
 def _repeated(key: str, station: Station) -> list[str]:

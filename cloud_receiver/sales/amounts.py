@@ -23,6 +23,7 @@ _WORTH: Final = 100_000_000
 _PAIRS: Final = (("electricity", "price", "amount"), ("service", "service_price", "service_amount"))
 _MINUTE_MS: Final = 60_000
 _DAY_MINUTES: Final = 1440
+_DAY_MS: Final = 86_400_000
 
 
 def amounts(window: Window) -> Iterator[Found]:
@@ -137,13 +138,16 @@ def _price(tariff: Tariff, key: str) -> int | None:
 
 
 def _in_force(window: Window, tariffs: tuple[Tariff, ...], first_ms: int, end_ms: int) -> list[Tariff]:
-    """Return the tariffs of any minute of a time, of at most a day: a day has them all."""
-    zone = ZoneInfo(window.context.station.timezone)
-    minutes = range(min((max(end_ms - first_ms, 1) - 1) // _MINUTE_MS, _DAY_MINUTES) + 1)
-    local = datetime.fromtimestamp(first_ms / 1000, UTC).astimezone(zone)
-    begin = local.hour * 60 + local.minute
-    return [
-        tariff
-        for tariff in tariffs
-        if any(tariff.applies(first_ms + ahead * _MINUTE_MS, (begin + ahead) % _DAY_MINUTES) for ahead in minutes)
-    ]
+    """Return the tariffs that apply at any instant of a time."""
+    local = datetime.fromtimestamp(first_ms / 1000, UTC).astimezone(ZoneInfo(window.context.station.timezone))
+    midnight_ms = first_ms - first_ms % _MINUTE_MS - (local.hour * 60 + local.minute) * _MINUTE_MS
+    return [tariff for tariff in tariffs if _applies(tariff, first_ms, max(end_ms, first_ms + 1), midnight_ms)]
+
+
+def _applies(tariff: Tariff, first_ms: int, end_ms: int, midnight_ms: int) -> bool:
+    # One that applies at all does so at the beginning of the time, or begins within it.
+    begin = midnight_ms + tariff.begin_minute * _MINUTE_MS
+    begins = range(begin if begin >= first_ms else begin + _DAY_MS, end_ms, _DAY_MS)[:2]
+    since = [] if tariff.since is None else [int(tariff.since.timestamp()) * 1000]
+    instants = (first_ms, *begins, *(time_ms for time_ms in since if first_ms <= time_ms < end_ms))
+    return any(tariff.applies(time_ms, (time_ms - midnight_ms) // _MINUTE_MS % _DAY_MINUTES) for time_ms in instants)

@@ -1,7 +1,8 @@
 """Rules about single orders: times, overlaps, duplicates, power, and energy against registers and records."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Final
 
 from cloud_receiver.checks.model import Kind, Severity
@@ -12,6 +13,8 @@ from cloud_receiver.sales.totals import share
 from cloud_receiver.sales.window import Window, milliseconds, mwh
 
 _HOUR_MS: Final = 3_600_000
+_MOST_OTHERS: Final = 64
+_ALL: Final = 1 << 62
 
 
 def unknown_charger(window: Window) -> Iterator[Found]:
@@ -90,6 +93,7 @@ def power(window: Window) -> Iterator[Found]:
 
 def energy(window: Window) -> Iterator[Found]:
     """Find orders whose energy is not what their registers, or the meter's records, say."""
+    others = _Others(window)
     for number, order in window.ended():
         meter = window.context.meters.get(number)
         if meter is None:
@@ -107,7 +111,7 @@ def energy(window: Window) -> Iterator[Found]:
             continue
         clock = window.clock_ms
         low = curve.bounds(order.first_ms + clock, order.last_ms - clock).low
-        low = max(0, low - _others(window, number, order))
+        low = max(0, low - others(number, order))
         high = curve.bounds(order.first_ms - clock, order.last_ms + clock).high
         tolerance = step + window.resolution_mwh
         if meter.order_class_percent is not None:
@@ -122,13 +126,32 @@ def energy(window: Window) -> Iterator[Found]:
         yield of_order(kind, number, order, detail, Severity.ALARM)
 
 
-def _others(window: Window, number: int, order: Order) -> int:
-    """Return what other orders of the charger, as of another connector, may have of what was metered in its time."""
-    return sum(
-        share(window, number, other, order.first_ms, order.last_ms).high
-        for other in window.orders.get(number, ())
-        if other is not order and other.first_ms < order.last_ms and other.last_ms > order.first_ms
-    )
+class _Others:
+    """Says what other orders of a charger, as of another connector, may have of what was metered in an order's time."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._sorted: dict[int, tuple[list[Order], list[int], list[int]]] = {}
+
+    def __call__(self, number: int, order: Order) -> int:
+        """Return the most that they may have, mWh."""
+        orders, starts, latest = self._of(number)
+        most = 0
+        for looked_at, place in enumerate(range(bisect_left(starts, order.last_ms) - 1, -1, -1)):
+            if latest[place] <= order.first_ms:
+                break
+            if looked_at >= _MOST_OTHERS:
+                return _ALL  # nothing can be said of so many at once; that they overlap is told
+            if orders[place] is not order:
+                most += share(self._window, number, orders[place], order.first_ms, order.last_ms).high
+        return most
+
+    def _of(self, number: int) -> tuple[list[Order], list[int], list[int]]:
+        if number not in self._sorted:
+            orders = sorted(self._window.orders.get(number, ()), key=lambda order: order.first_ms)
+            latest = list(accumulate((order.last_ms for order in orders), max))
+            self._sorted[number] = orders, [order.first_ms for order in orders], latest
+        return self._sorted[number]
 
 
 RULES: Final[tuple[Callable[[Window], Iterator[Found]], ...]] = (

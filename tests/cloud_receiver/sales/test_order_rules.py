@@ -128,3 +128,9 @@ def test_an_order_belongs_to_the_day_in_which_it_ends() -> None:
     assert [
         item.number for _, item in window({1: [order("a", -1, 1), order("b", 23, 1), order("c", 23, 2)]}).ended()
     ] == ["b"]
+
+
+def test_a_crowd_of_orders_at_once_ends_in_time_and_is_told() -> None:
+    crowd = [order(f"n{place}", 10, 1, 20, connector=str(place)) for place in range(3000)]
+    found = list(order_rules.energy(window({1: crowd}, {1: rows(HEALTHY)})))
+    assert found == []  # any of them may have had the energy: the sum of the day tells

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cloud_receiver import commands, findings_command, prove_command, quarantine_commands
 from cloud_receiver.api import token_command
+from cloud_receiver.completeness import arguments as completeness_arguments
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.estimation import command as estimation_command
@@ -98,6 +99,12 @@ def parser() -> argparse.ArgumentParser:
     _levels(sub)
     _validation(sub)
     _estimation(sub)
+    complete = sub.add_parser(
+        "completeness",
+        help="show completeness and timeliness of readings (完整率、及时率)",
+        description="Show how much of what was expected is there and how soon it came, of days that are over.",
+    )
+    completeness_arguments.add(complete, _store_options)
     sales = sub.add_parser(
         "sales", help="take charge orders (充电订单) in, and show what was sold against what was metered"
     )

@@ -13,7 +13,7 @@ from cloud_receiver.levels.config import Child, Parent
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.validation.config import Validation
 from settings.load import load as load_file
-from settings.values import Flag, Section, Whole
+from settings.values import Exact, Flag, Section, Whole
 from supervision.config import Metrics
 
 Positive = Annotated[Whole, Field(ge=1)]
@@ -72,6 +72,10 @@ class Checks(Section):
     """A day's slots beyond tolerance that make a finding: k = 2 lets about 5 % of 96 pass by chance."""
     gross_ratio: Annotated[float, Field(ge=1)] = 2.0
     """A single slot makes a finding when its imbalance exceeds the tolerance by this factor."""
+    complete_percent: Annotated[Exact, Field(gt=0, le=100)] | None = None
+    """Least completeness (完整率) of a gateway in a day and a month; below it there is a finding. None: no limit."""
+    timely_percent: Annotated[Exact, Field(gt=0, le=100)] | None = None
+    """Least timeliness (及时率) likewise: the share that came within an hour of the interval's end."""
     pause_ms: Positive = 200
     """Rest between two rounds, in real time, so that the intake is not starved."""
 

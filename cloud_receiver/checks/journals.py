@@ -17,6 +17,8 @@ from wire.records import DetailKey, EventCode
 
 _IMPORT_BEGINS = 2
 """Sequence of the event of an import in a journal that it begins; one that comes later exempts no journal."""
+_NEAR_MS = 3_600_000
+"""How far apart the time of that event and the entry of the journal are at most, both by the centre's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,19 @@ def replaced(connection: Connection, station: int, day_ms: int, end_ms: int) -> 
     has_records = exists().where(received_range.c.journal == journal.c.id)
     # The centre's own journals of what it imports (导入) begin with the event that says so, and nothing is on its way:
     # it begins one for what is corrected, and goes on with any of them when a factor comes later.
-    imported = select(event.c.journal).where(
-        event.c.station == station, event.c.code == int(EventCode.IMPORTED), event.c.sequence <= _IMPORT_BEGINS
+    imported = exists().where(
+        event.c.station == station,
+        event.c.time_ms.between(journal.c.opened_ms - _NEAR_MS, journal.c.opened_ms + _NEAR_MS),
+        event.c.journal == journal.c.id,
+        event.c.sequence <= _IMPORT_BEGINS,
+        event.c.code == int(EventCode.IMPORTED),
     )
     rows = connection.execute(
         select(journal, gateway.c.name, has_records.label("has_records"))
         .join(gateway, gateway.c.id == journal.c.gateway)
         .where(
             gateway.c.station == station,
-            journal.c.id.not_in(imported),
+            ~imported,
             journal.c.gateway.in_(
                 select(journal.c.gateway)
                 .join(gateway)

@@ -15,7 +15,9 @@ from cloud_receiver.checks import causes, day_sum, freezes, gateways, load, mont
 from cloud_receiver.checks.causes import Checked
 from cloud_receiver.checks.day import findings as findings_of_day
 from cloud_receiver.checks.evaluate import evaluate
-from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.checks.model import SLOT_MS, Context, Kind
+from cloud_receiver.completeness import day as completeness
+from cloud_receiver.completeness import limits
 from cloud_receiver.config import Checks
 from cloud_receiver.database import reading, writing
 from cloud_receiver.registry import Registry
@@ -319,6 +321,12 @@ class Runner:
         registry = causes.digest(context.station)
         checked = causes.Checked(now_ms, self._through_message, registry, self._settings_digest)
         before = causes.checked(connection, context.number, day_ms)
+        if over:
+            began_ms = self._begin.get(context.number, day_ms)
+            grace_ms = self._settings.grace_minutes * MINUTE_MS
+            figures = completeness.figures(connection, context, span, begin_ms=began_ms, grace_ms=grace_ms)
+            completeness.enter(connection, context.number, day_ms, figures, now_ms)
+            drafts += limits.findings(Kind.COMPLETENESS_DAY, span, figures, self._settings)
         carbons = parties.of_day(connection, context, *span)
         drafts += parties.findings(connection, context, span, carbons)
         opened, closed = findings.synchronise(
@@ -340,17 +348,20 @@ class Runner:
     ) -> None:
         """Judge a month that is over, and whose days have just been judged; `before`: when they were the last time."""
         end_ms = next_month_start_ms(month_ms, context.station.timezone)
-        if end_ms - SLOT_MS > self._deadline(now_ms):
-            return
+        if self._next.get(context.number, 0) < end_ms:
+            return  # not over, or slots of it are still to be looked at after their deadline
         begin_ms = self._begin.get(context.number, month_ms)
         registry = causes.digest(context.station)
         found = month.make(connection, context, month_ms, self._settings, begin_ms=begin_ms, registry=registry)
         checked = causes.Checked(now_ms, self._through_message, registry, self._settings_digest)
         span = (month_ms, end_ms)
+        drafts = month.findings(connection, context, found)
+        figures = limits.of_month(connection, context.number, *span)
+        drafts += limits.findings(Kind.COMPLETENESS_MONTH, span, figures, self._settings)
         self._tell(
             context,
             *findings.synchronise(
-                *(connection, context, month_ms, month.findings(connection, context, found), now_ms),
+                *(connection, context, month_ms, drafts, now_ms),
                 monthly=True,
                 cause=lambda: causes.cause(connection, context, span, causes.earliest(before), checked),
             ),

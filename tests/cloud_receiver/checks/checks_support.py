@@ -67,12 +67,13 @@ class Centre:
         self.gateway = gateway
         self.registry = registry
         self.clock = ManualClock(wall_ms=DAY_END_MS + GRACE_MS)
+        self.settings = Checks()
         self.restart()
         self.committer = Committer(engine, Quarantine(60, 100), Counters())
         self.next = 1
 
     def restart(self) -> None:
-        self.runner = Runner(self.engine, self.registry, self.clock, Checks())
+        self.runner = Runner(self.engine, self.registry, self.clock, self.settings)
 
     def store(self, records: Sequence[Record]) -> None:
         for place in range(0, len(records), 64):

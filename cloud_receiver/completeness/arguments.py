@@ -1,0 +1,21 @@
+"""The command line of `diantan-receiver completeness`."""
+
+import argparse
+from collections.abc import Callable
+from datetime import date
+
+from cloud_receiver.completeness import command
+
+
+def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
+    """Add what the command takes."""
+    common(parser)
+    parser.add_argument("--station", help="only this station")
+    parser.add_argument("--operator", help="only stations of this operator (运营商), as the registry has it")
+    parser.add_argument("--gateway", help="only this gateway")
+    parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY", help="YYYY-MM-DD, local")
+    parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DAY", help="its last day, included")
+    parser.add_argument("--by", choices=command.GROUPS, default="station", help="what a line is of (default: station)")
+    parser.add_argument("--per", choices=command.PERIODS, default="month", help="and of what time (default: month)")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=command.run)

@@ -32,7 +32,20 @@ class ChargerOrders:
 
     def total_mwh(self, time_ms: int) -> int | None:
         """Return what its orders came to until an instant; None where one is open."""
-        place = bisect_left(self.open, time_ms, key=lambda span: span[0])
+        return self._at(bisect_left(self.open, time_ms, key=lambda span: span[0]), time_ms)
+
+    def totals_at(self, times: Sequence[int]) -> list[int | None]:
+        """Return the same at times in rising order."""
+        result = []
+        place = 0
+        for time_ms in times:
+            while place < len(self.open) and self.open[place][0] < time_ms:
+                place += 1
+            result.append(self._at(place, time_ms))
+        return result
+
+    def _at(self, place: int, time_ms: int) -> int | None:
+        """Return what the orders begun until an instant came to, `place` of them as one where they overlap."""
         if place and self.open[place - 1][1] > time_ms:
             return None
         return self.totals_mwh[place - 1] if place else 0
@@ -77,9 +90,11 @@ class Orders:
 
     def column(self, number: int, times: Sequence[int]) -> list[int | None]:
         """Return what a charger's orders came to at each time, in mWh; None where it is not known."""
-        found = self.alone[number]
         first_ms, last_ms = self.known
-        return [found.total_mwh(time_ms) if first_ms <= time_ms <= last_ms else None for time_ms in times]
+        return [
+            total if first_ms <= time_ms <= last_ms else None
+            for time_ms, total in zip(times, self.alone[number].totals_at(times), strict=True)
+        ]
 
     def sessions(self, chargers: Sequence[int], span: Span) -> tuple[list[list[Span] | None], list[list[Span] | None]]:
         """Return by charger its sessions in a span (None: nobody tells), and where all of them are told (None: always).

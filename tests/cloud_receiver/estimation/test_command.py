@@ -61,6 +61,10 @@ def test_the_report_names_the_altered_charger_and_what_no_balance_tells(
     assert "flag 超差" in rows["C02"]
     assert "clear 合格" in rows["C01"]
     assert 3.5 < float(rows["C02"].split()[1]) < 4.5
+    [halves] = [line for line in lines if line.startswith("halves 前后两半")]
+    assert "3 chargers 桩" in halves
+    assert halves.endswith("agree 一致")
+    assert any(line.startswith("residuals 残差: robust sd") for line in lines)
 
 
 def test_json_has_all_of_it(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +73,8 @@ def test_json_has_all_of_it(options: list[str], capsys: pytest.CaptureFixture[st
     assert [one["meter"] for one in found["chargers"]] == ["C01", "C02", "C03"]
     assert set(found["common_mode"]) == {"en", "zh"}
     assert len(found["residuals"]) == 192
+    assert [name for name, *_ in found["halves"]["chargers"]] == ["C01", "C02", "C03"]
+    assert (found["halves"]["agree"], found["halves"]["factor"], found["left_out"]) == (True, 1, [])
     assert found["completeness"]["days"] == ["2026-07-02", "2026-07-03"]
 
 

@@ -24,6 +24,11 @@ def test_it_has_what_the_result_says(site: Site) -> None:
     assert found.completeness.meters == ("C01", "C02", "C03", "G")
     assert found.period == "2026-07-01 .. 2026-07-03"
     assert f"±{2 * said.u_common:.2f} %" in found.note
+    assert said.halves is not None
+    assert f"z rms {said.halves.z_rms:.2f} (95 %: {said.halves.z_limit:.2f}), agree 一致" in found.note
+    apart = replace(said, halves=replace(said.halves, agree=False, factor=1.5))
+    assert found.note != picture(apart, "Asia/Shanghai").note
+    assert picture(apart, "Asia/Shanghai").note.endswith("own u x 1.50")
     assert render(found, Form.SVG).startswith(b"<?xml")
 
 

@@ -31,10 +31,10 @@ def decisions(found: StationResult) -> dict[str, str]:
 
 def test_a_charger_is_known_where_no_order_is_open() -> None:
     found = charger_orders([(7_001, 9_001, 5), (1_001, 4_001, 2)], 500)
-    assert [found.total_mwh(time) for time in (0, 501, 502, 4_500, 4_501, 6_501, 6_502, 9_501)] == [
-        *(0, 0, None, None, 2, 2),
-        *(None, 7),
-    ]
+    times = (0, 501, 502, 4_500, 4_501, 6_501, 6_502, 9_501)
+    totals = [0, 0, None, None, 2, 2, None, 7]
+    assert found.totals_at(times) == totals
+    assert [found.total_mwh(time) for time in times] == totals
     assert found.sessions == [(1_001, 4_001), (7_001, 9_001)]
 
 

@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, and_, exists, select
 
 from cloud_receiver.ranges import RangeSet
-from cloud_receiver.schema import event, gateway, journal, received_range
+from cloud_receiver.schema import event, gateway, gateway_status, journal, received_range
 from wire.records import DetailKey, EventCode
 
 _IMPORT_BEGINS = 2
@@ -71,7 +71,8 @@ def replaced(connection: Connection, station: int, day_ms: int, end_ms: int) -> 
     """Find the journals of a station whose first records came in [day_ms, end_ms), each with those before it."""
     has_records = exists().where(received_range.c.journal == journal.c.id)
     # The centre's own journals of what it imports (导入) begin with the event that says so, and nothing is on its way:
-    # it begins one for what is corrected, and goes on with any of them when a factor comes later.
+    # it begins one for what is corrected, and goes on with any of them when a factor comes later. A device, which sends
+    # its status, can't say so: whoever has its key would hide behind it.
     imported = exists().where(
         event.c.station == station,
         event.c.time_ms.between(journal.c.opened_ms - _NEAR_MS, journal.c.opened_ms + _NEAR_MS),
@@ -84,7 +85,7 @@ def replaced(connection: Connection, station: int, day_ms: int, end_ms: int) -> 
         .join(gateway, gateway.c.id == journal.c.gateway)
         .where(
             gateway.c.station == station,
-            ~imported,
+            ~and_(imported, journal.c.gateway.not_in(select(gateway_status.c.gateway))),
             journal.c.gateway.in_(
                 select(journal.c.gateway)
                 .join(gateway)

@@ -9,7 +9,8 @@ from wire.domain import MAX_AMOUNT
 
 MISSING: Final = frozenset({"", "-", "--", "na", "n/a", "nan", "null", "none", "#n/a"})
 """What stands for no value (缺数)."""
-_LONGEST: Final = 40
+_LONGEST: Final = 27
+"""Digits that a product of decimals keeps, and more than any register has."""
 _FORMS: Final = {
     ".": re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII),
     ",": re.compile(r"[+-]?(?:\d+(?:,\d*)?|,\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII),

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from intake_support import Bench, batch
+from intake_support import Bench, Message, batch
 from metered_support import (
     FIRST_MS,
     HOUR_MS,
+    NOW_MS,
     dispatch,
     form,
     hours,
@@ -24,7 +25,7 @@ from metered_support import (
     wish,
     write,
 )
-from receiver_support import enrol, stored_sequences
+from receiver_support import enrol, interval, stored_sequences
 
 from cloud_receiver import database, enrolment, schema
 from cloud_receiver.checks import gateways
@@ -36,7 +37,7 @@ from cloud_receiver.metered_import.signing import ImportKeyError
 from cloud_receiver.metered_import.wish import Outcome, Surroundings
 from wire.envelope import KeyRing, open_envelope
 from wire.keys import load_private
-from wire.records import DetailKey, EventCode, FactorQuality, FreezeKind, FreezeSource, Quality
+from wire.records import DetailKey, EventCode, EventRecord, FactorQuality, FreezeKind, FreezeSource, Quality
 
 DAY = ["1"] * 24
 
@@ -128,6 +129,26 @@ def test_journals_of_imports_are_no_lost_journals(around: Surroundings) -> None:
     with database.reading(around.engine) as connection:
         station = connection.execute(schema.station.select()).one().id
         assert gateways.findings(connection, station, now - 1, now + 1) == []
+
+
+@pytest.mark.parametrize(("before", "reports_status"), [(1, False), (0, True)])
+def test_a_device_hides_no_journal_behind_an_import(around: Surroundings, before: int, *, reports_status: bool) -> None:
+    gateway = enrol(around.engine, "gw1")
+    bench = Bench(around.engine)
+    opening = EventRecord(None, NOW_MS, EventCode.CONTEXT_OPENED, {})
+    said = EventRecord("C01", NOW_MS, EventCode.IMPORTED, {})
+    first, second = [opening, interval(0)], [opening, *[interval(1)] * before, said]
+    for context, records in ((b"journal1", first), (b"journal2", second)):
+        bench.take(Message(gateway.topic, gateway.envelope(1, [*records], context=context)))
+    with database.writing(around.engine) as connection:
+        owner = connection.execute(schema.gateway.select().where(schema.gateway.c.name == "gw1")).one()
+        connection.execute(schema.journal.update().values(opened_ms=NOW_MS))
+        if reports_status:
+            status = {"state": 1, "time_ms": 0, "seen_ms": 0, "context": b"journal2", "next_sequence": 3}
+            counts = {"unacknowledged": 0, "clock_state": 1, "dropped": 0}
+            connection.execute(schema.gateway_status.insert().values(gateway=owner.id, **status, **counts))
+        found = gateways.findings(connection, owner.station, NOW_MS, NOW_MS + 1)
+    assert [item.kind for item in found] == ["journal_opened"]
 
 
 def test_registers_bridge_gaps_of_the_file(around: Surroundings) -> None:

@@ -1,0 +1,121 @@
+"""What whoever imports says about a file, as text, to what it means: of a command and of a request alike."""
+
+from collections.abc import Mapping
+from datetime import timezone, tzinfo
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cloud_receiver.grid.errors import quoted
+from cloud_receiver.metered_import.form import ENCODINGS, Column, Dates, Form, Lone, Stamps, Unit
+from cloud_receiver.metered_import.stamps import fixed_offset
+from cloud_receiver.registry import Meter, Registry, Station
+from settings.decimals import exact
+
+COLUMNS: Final = {column.value.replace("-", "_"): column for column in Column}
+FORM: Final = (
+    *COLUMNS,
+    *("no_headings", "separator", "decimal", "unit", "dates", "zone", "stamps", "ambiguous", "encoding", "round"),
+    "rollover",
+)
+"""What `form` understands."""
+_MARKS: Final = {",": ",", ";": ";", "tab": "\t"}
+_MWH: Final = 1_000_000
+"""Of a kWh, in milliwatt-hours."""
+_LONGEST: Final = 200
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class ReadingsError(ValueError):
+    """Readings can't be imported as asked."""
+
+
+def form(texts: Mapping[str, str], station: Station) -> Form:
+    """Return the form of a file; ReadingsError names what can't be. What is not there has its default."""
+    for name, text in texts.items():
+        if len(text) > _LONGEST:
+            raise ReadingsError(f"{name}: expected at most {_LONGEST} characters")
+    separator, decimal = texts.get("separator"), texts.get("decimal")
+    if separator is not None:
+        separator = _MARKS.get(separator)
+        if separator is None:
+            raise ReadingsError(f"separator: expected one of , ; tab, found {quoted(texts['separator'])}")
+    if decimal not in {None, ".", ","}:
+        raise ReadingsError(f"decimal: expected . or , found {quoted(decimal)}")
+    encoding = texts.get("encoding", ENCODINGS[0])
+    if encoding not in ENCODINGS:
+        raise ReadingsError(f"encoding: expected one of {', '.join(ENCODINGS)}, found {quoted(encoding)}")
+    unit = _choice(Unit, "unit", texts, Unit.KWH)
+    return Form(
+        zone=zone(texts.get("zone", station.timezone)),
+        columns={COLUMNS[name]: text for name, text in texts.items() if name in COLUMNS},
+        headings=not flag(texts, "no_headings"),
+        stamps=_choice(Stamps, "stamps", texts, Stamps.START),
+        dates=_choice(Dates, "dates", texts, Dates.AUTO),
+        lone=_choice(Lone, "ambiguous", texts, Lone.REFUSE),
+        unit=unit,
+        separator=separator,
+        decimal=decimal,
+        encoding=encoding,
+        rounded=flag(texts, "round"),
+        rollover=_rollover(texts.get("rollover"), unit),
+    )
+
+
+def _choice(kind: type[_Choice], name: str, texts: Mapping[str, str], default: _Choice) -> _Choice:
+    try:
+        return kind(texts.get(name, default.value))
+    except ValueError:
+        raise ReadingsError(f"{name}: expected one of {', '.join(kind)}, found {quoted(texts[name])}") from None
+
+
+def flag(texts: Mapping[str, str], name: str) -> bool:
+    """Return whether something is wanted: 1 or 0."""
+    text = texts.get(name, "0")
+    if text not in {"0", "1"}:
+        raise ReadingsError(f"{name}: expected 0 or 1, found {quoted(text)}")
+    return text == "1"
+
+
+def zone(text: str) -> tzinfo:
+    """Return a time zone by name, or an offset such as +08:00; ReadingsError for what is neither."""
+    try:
+        offset = fixed_offset(text)
+        return ZoneInfo(text) if offset is None else timezone(offset)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ReadingsError(f"zone {quoted(text)}: expected a zone such as Asia/Shanghai or +08:00") from None
+
+
+def base(text: str | None) -> int | None:
+    """Return a cumulative register of kWh in mWh; ReadingsError for what is none."""
+    if text is None:
+        return None
+    value = exact(text)
+    if value is None or value < 0 or value * _MWH != int(value * _MWH):
+        raise ReadingsError(f"base {quoted(text)}: expected kWh with no more decimals than 1 mWh has")
+    return int(value * _MWH)
+
+
+def _rollover(text: str | None, unit: Unit) -> Decimal | None:
+    if text is None:
+        return None
+    value = exact(text)
+    if value is None or value * unit.mwh < 1:
+        raise ReadingsError(f"rollover {quoted(text)}: expected the value at which a register starts again from 0")
+    return value
+
+
+def find(stations: Registry, station: str, meter: str, gateway: str | None) -> tuple[Station, Meter]:
+    """Return a meter of the registry; ReadingsError names what isn't there, or is there more than once."""
+    home = stations.find(station)
+    if home is None:
+        raise ReadingsError(f"station {quoted(station)} is not in the registry")
+    found = [item for item in home.meter if item.id == meter and gateway in {None, item.gateway}]
+    if not found:
+        where = "" if gateway is None else f" on gateway {quoted(gateway)}"
+        raise ReadingsError(f"station {station}: the registry has no meter {quoted(meter)}{where}")
+    if len(found) > 1:
+        names = ", ".join(item.gateway for item in found)
+        raise ReadingsError(f"meter {quoted(meter)} is on gateways {names}: say which")
+    return home, found[0]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from estimation_support import DAY, LENGTH, Site, rows_of
+from orders_support import prepared, store_orders
 from sqlalchemy import select
 
 from clock import Clock, SystemClock
@@ -68,6 +69,23 @@ def test_a_night_is_due_at_its_time_and_keeps_what_it_says(site: Site) -> None:
         ).scalars()
         assert '"full": false' in list(about)[-1]
     # A receiver that starts again goes on from the store.
+    assert asyncio.run(nights(site, hands).round()) == 0
+
+
+def test_a_station_of_orders_alone_has_its_nights_and_candidates(site: Site) -> None:
+    store_orders(site, prepared(site, 0, 1, 2, days=30, by_hour=True))
+    hands = Hands(DAY + 30 * LENGTH + 150 * 60_000)
+    assert asyncio.run(nights(site, hands).round()) == 1
+    # Windows end where the last order does, as far as no other one is open.
+    assert [decision for *_, decision in past(site)] == ["clear", "flag", "clear"]
+    with database.reading(site.engine) as connection:
+        assert [item.kind for item in findings.listed(connection)] == ["charger_suspect"]
+        halves = store.halves_of(connection, site.context())
+        state = store.state_of(connection, site.context().number)
+    assert halves is not None
+    assert (halves.agree, halves.full_ms) == (True, DAY + 30 * LENGTH)
+    assert state is not None
+    assert state.end_ms < state.through_ms == DAY + 30 * LENGTH
     assert asyncio.run(nights(site, hands).round()) == 0
 
 

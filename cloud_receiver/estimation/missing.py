@@ -16,7 +16,7 @@ from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.registers import History, Registers
 from cloud_receiver.estimation.windows import MWH_PER_KWH, StationWindows
 from cloud_receiver.registry import Role
-from diantan_core import ErrorEstimation, ErrorEstimator
+from diantan_core import ErrorEstimation, ErrorEstimator, ErrorWindows
 
 MISSING = "missing_orders"
 ELSEWHERE = "orders_elsewhere"
@@ -25,6 +25,8 @@ _FAR = 6.0
 """Standard deviations: among a year of hours chance has none."""
 _LEAST_KWH = 0.25
 """Less is no order that anybody would miss."""
+_STEPS = 3
+"""A register that steps within a window of nearly nothing is no order, either."""
 _ROUNDS = 8
 _SLACK = 0.05
 """Of what was sold: errors and losses of a window that no estimate speaks of."""
@@ -56,12 +58,16 @@ class Screened:
     doubtful: bool
 
 
-def screen(estimator: ErrorEstimator, found: StationWindows) -> Screened:
-    """Estimate, leave out what doesn't match, and estimate again until all that is left does."""
+def screen(estimator: ErrorEstimator, found: StationWindows, master_step_kwh: float) -> Screened:
+    """Estimate, leave out what doesn't match, and estimate again until all that is left does.
+
+    `master_step_kwh`: of the master's register.
+    """
+    least_kwh = max(_LEAST_KWH, _STEPS * master_step_kwh)
     windows = found.windows
     sold = [sum(windows.energies_kwh(place)) for place in range(len(windows))]
     by_start = {start: place for place, start in enumerate(windows.starts_ms)}
-    gone = _unsold(windows.starts_ms, windows.ends_ms, windows.master_kwh, sold)
+    gone = _unsold(windows, sold, least_kwh)
     kept, estimation = found, estimator.estimate(windows)
     for turn in range(_ROUNDS):
         if turn or gone:
@@ -72,7 +78,7 @@ def screen(estimator: ErrorEstimator, found: StationWindows) -> Screened:
         more = {
             by_start[start]: kwh
             for start, kwh, size in zip(starts, plain_kwh, whitened, strict=True)
-            if abs(size) > limit and abs(kwh) > _LEAST_KWH
+            if abs(size) > limit and abs(kwh) > least_kwh
         }
         if not more or turn == _ROUNDS - 1:
             break
@@ -88,9 +94,7 @@ def screen(estimator: ErrorEstimator, found: StationWindows) -> Screened:
     return Screened(kept, estimation, left_out, any(part > _TOO_MANY * whole for part, whole in shares))
 
 
-def _unsold(
-    starts: Sequence[int], ends: Sequence[int], master: Sequence[float], sold: Sequence[float]
-) -> dict[int, float]:
+def _unsold(windows: ErrorWindows, sold: Sequence[float], least_kwh: float) -> dict[int, float]:
     """Return windows without any order in which the master counted far more than in most of those.
 
     Before the noise is known: what the master counts while nothing is sold would pass for it.
@@ -98,13 +102,12 @@ def _unsold(
     idle = [place for place, value in enumerate(sold) if value == 0]
     if len(idle) < _FEW_IDLE:
         return {}
+    starts, ends, master = windows.starts_ms, windows.ends_ms, windows.master_kwh
     hours = {place: (ends[place] - starts[place]) / 3.6e6 for place in idle}
     powers = [master[place] / hours[place] for place in idle]
     most, usual = quantiles(powers, n=4)[2], median(powers)
     return {
-        place: master[place] - usual * hours[place]
-        for place in idle
-        if master[place] - most * hours[place] > _LEAST_KWH
+        place: master[place] - usual * hours[place] for place in idle if master[place] - most * hours[place] > least_kwh
     }
 
 

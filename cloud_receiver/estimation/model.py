@@ -55,6 +55,7 @@ class Setup:
     """What chargers are known to be before any reading, relative."""
     clear_below: float
     flag_above: float
+    master_step_kwh: float
 
 
 def limit_percent(meter: Meter) -> float:
@@ -173,6 +174,7 @@ def setup(context: Context, settings: Estimation, facts: Facts, first_ms: int, e
         float(known["altered_sd"]),
         float(settings.clear_below),
         float(settings.flag_above),
+        known["master_step_kwh"],
     )
 
 

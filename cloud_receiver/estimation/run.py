@@ -82,7 +82,7 @@ class Work:
         yield self.days
         gaps: tuple[LeftOut, ...] = ()
         if found.orders.alone:
-            screened = screen(made.estimator, found)
+            screened = screen(made.estimator, found, made.master_step_kwh)
             gaps = over_gaps(self._context, reader.registers, found, screened.estimation.fixed_load_kw[0])
         else:
             screened = Screened(found, made.estimator.estimate(found.windows), (), doubtful=False)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from estimation_support import Site, replace_row, rows_of
@@ -96,13 +97,34 @@ def quiet_rows(numbers: Sequence[int], days: int) -> list[IntervalRow]:
     return rows_of(numbers, days, share=0.03)
 
 
-def prepared(site: Site, *alone: int, days: int, by_hour: bool = False, gap: range = range(0)) -> list[Sold]:
-    """Make chargers known by orders only; return all orders of the station, not stored yet. `gap`: of the master."""
+def stepped(rows: Sequence[IntervalRow], step_mwh: int) -> list[IntervalRow]:
+    """Return a meter's rows with a register of whole steps."""
+    result = []
+    for row in rows:
+        opening, closing = (
+            total - total % step_mwh for total in (row.forward_total_mwh - row.forward_mwh, row.forward_total_mwh)
+        )
+        result.append(replace_row(row, forward_mwh=closing - opening, forward_total_mwh=closing))
+    return result
+
+
+def prepared(
+    site: Site, *alone: int, days: int, by_hour: bool = False, gap: range = range(0), step_kwh: int = 0
+) -> list[Sold]:
+    """Make chargers known by orders only; return all orders of the station, not stored yet.
+
+    `gap`: of the master; `step_kwh`: of its register, where it isn't 0.01.
+    """
     site.enter(only_orders(*alone, by_hour=by_hour))
     numbers = site.numbers()
     rows = quiet_rows(numbers, days)
     grid = hourly(rows, numbers[-1]) if by_hour else [row for row in rows if row.meter == numbers[-1]]
     seen = [number for place, number in enumerate(numbers[:-1]) if place not in alone]
+    if step_kwh:
+        grid = stepped(grid, step_kwh * 1_000_000)
+        *chargers, master = site.station.meter
+        master = master.model_copy(update={"resolution_kwh": Decimal(step_kwh)})
+        site.enter(site.station.model_copy(update={"meter": (*chargers, master)}))
     if gap:
         before = [row for row in grid if row.start_ms < gap.start]
         grid = [*before, *(replace_row(row, journal=2) for row in grid if row.start_ms >= gap.stop)]

@@ -64,6 +64,7 @@ def compared(windows: ErrorWindows, *, anchored: tuple[int, ...] = ()) -> tuple[
         altered_sd=0.03,
         clear_below=0.05,
         flag_above=0.95,
+        master_step_kwh=0.01,
     )
     found = StationWindows(windows, chargers, (), 0, begins=True, orders=Orders())
     return compare(setup, found, lambda part: estimator.estimate(part.windows)), estimator.estimate(windows)

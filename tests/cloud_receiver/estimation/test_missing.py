@@ -64,6 +64,13 @@ def test_an_order_of_another_day_is_named_on_both(site: Site) -> None:
         assert sum(max(sign * kwh, 0) for kwh in excesses) == pytest.approx(one.energy_mwh / 1e6, rel=0.1)
 
 
+def test_steps_of_a_coarse_master_are_no_missing_orders(site: Site) -> None:
+    orders = prepared(site, 0, 1, 2, days=DAYS, step_kwh=4)
+    found = said(site, orders)
+    assert found.left_out == ()
+    assert [one.decision for one in found.chargers][1] == "flag"
+
+
 def test_with_too_many_missing_nobody_is_judged(site: Site) -> None:
     orders = prepared(site, 0, 1, 2, days=DAYS)
     found = said(site, [one for place, one in enumerate(orders) if place % 3])

@@ -24,7 +24,7 @@ PERFECT = Conditions(
 
 @pytest.fixture(scope="module")
 def outcomes() -> list[dict[str, Outcome]]:
-    return [run_station(number, ["B90", "F30"]) for number in range(STATIONS)]
+    return [run_station(number, ["B90", "F30", "clocks-180"]) for number in range(STATIONS)]
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,13 @@ def test_altered_chargers_are_flagged_and_no_sound_one(name: str, outcomes: list
     within = np.abs(true) <= judge.LIMIT
     assert flagged[within].sum() <= _at_most(int(within.sum()), judge.FALSE_ALARMS)
     assert not flagged[np.abs(true) <= 0.012].any()
+
+
+def test_clocks_off_by_minutes_cost_little(outcomes: list[dict[str, Outcome]]) -> None:
+    # energies and their losses move to the windows they belong to; offsets are drawn with a deviation of 180 s
+    found = judge.figures([each["clocks-180"] for each in outcomes])
+    assert found.own_rmse < 0.0012
+    assert found.coverage > 0.9
 
 
 def test_a_row_alone_is_the_row_among_others(outcomes: list[dict[str, Outcome]]) -> None:

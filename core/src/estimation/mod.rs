@@ -16,6 +16,7 @@
 
 mod accumulate;
 mod chain;
+mod course;
 mod daytime;
 mod decide;
 mod dense;

@@ -151,7 +151,7 @@ impl Maker<'_> {
             {
                 row.cells.push((first + number, slope));
             }
-            let own_square = own.square(counted);
+            let own_square = (own.square(counted) + at.squares).max(0.0);
             let loss = reference.branch_loss.get(number).copied().unwrap_or(0.0);
             if own_square * loss != 0.0 {
                 row.cells
@@ -160,7 +160,7 @@ impl Maker<'_> {
             sum += energy;
             squares += own_square;
             if hours > 0.0 {
-                mean_squares += counted * counted / hours;
+                mean_squares += energy * energy / hours;
             }
             if charger.dc_output {
                 standby += own.active;
@@ -223,6 +223,8 @@ struct Edges {
     power_end: f64,
     /// Energy the window gains by putting the clock right.
     gained: f64,
+    /// And how much ∫P² does.
+    squares: f64,
 }
 
 impl Edges {
@@ -246,6 +248,7 @@ impl Edges {
                 power_start: start,
                 power_end: end,
                 gained: 0.0,
+                squares: 0.0,
             };
         }
         let left = beside(window.wrapping_sub(1), table.joined(window));
@@ -261,26 +264,28 @@ impl Edges {
         } else {
             0.0
         };
-        let edge = |power: f64, edge: f64| {
-            if power > 0.0 && edge > 0.0 {
-                f64::midpoint(power, edge)
-            } else {
-                power
-            }
-        };
+        let own = table.course(window, charger);
         if offset > 0.0 {
-            let before = window.checked_sub(1);
-            let before = before.map_or(0.0, |place| table.at_start(place, charger));
+            let left = window.checked_sub(1).filter(|_| table.joined(window));
+            let left = left.map(|place| table.course(place, charger));
+            let borrowed = left.map_or(0.0, |left| left.rest(offset));
             return Self {
-                power_start: edge(left.power_at(left.hours() - offset), start),
-                power_end: edge(own.power_at(own.hours() - offset), end),
-                gained: left.tail(offset, start, before) - own.tail(offset, end, start),
+                power_start: left.map_or(0.0, |left| left.power_at(left.shape.hours() - offset)),
+                power_end: own.power_at(own.shape.hours() - offset),
+                gained: borrowed - own.rest(offset),
+                squares: left.map_or(0.0, |left| left.rest_square(offset))
+                    - own.rest_square(offset),
             };
         }
+        let right = table
+            .joined(window + 1)
+            .then(|| table.course(window + 1, charger));
         Self {
-            power_start: edge(own.power_at(-offset), start),
-            power_end: edge(right.power_at(-offset), end),
-            gained: right.head(-offset, end) - own.head(-offset, start),
+            power_start: own.power_at(-offset),
+            power_end: right.map_or(0.0, |right| right.power_at(-offset)),
+            gained: right.map_or(0.0, |right| right.first(-offset)) - own.first(-offset),
+            squares: right.map_or(0.0, |right| right.first_square(-offset))
+                - own.first_square(-offset),
         }
     }
 }

@@ -18,8 +18,8 @@ pub(super) struct Shape {
     /// Length of the window, h.
     hours: f64,
     /// Active from `first` to `last`, h from the start; `first` > `last`: until `last` and from `first` on.
-    first: f64,
-    last: f64,
+    pub(super) first: f64,
+    pub(super) last: f64,
     pub(super) active: f64,
 }
 
@@ -37,7 +37,7 @@ impl Shape {
     }
 
     /// Active hours before an instant, h from the start.
-    fn before(&self, at: f64) -> f64 {
+    pub(super) fn before(&self, at: f64) -> f64 {
         let at = at.clamp(0.0, self.hours);
         if self.first <= self.last {
             at.min(self.last) - at.min(self.first)
@@ -49,35 +49,6 @@ impl Shape {
     /// Whether a session that was there at the start ends within it, as far as is known.
     pub(super) fn ends_within(&self) -> bool {
         self.power > 0.0 && self.first <= 0.0 && self.last < self.hours
-    }
-
-    /// Energy in the first hours, where the power at the start is `edge`: the longer, the more it is the mean.
-    pub(super) fn head(&self, length: f64, edge: f64) -> f64 {
-        self.before(length) * self.blend(length, edge)
-    }
-
-    /// Energy in the last hours, where the power at the end is `edge`, and at the start `start`: what is left of a session
-    /// that ends within is what its first hours did not take.
-    pub(super) fn tail(&self, length: f64, edge: f64, start: f64) -> f64 {
-        if self.ends_within() && start > 0.0 {
-            let all = self.power * self.active;
-            return (all - self.head(self.hours - length, start)).clamp(0.0, all);
-        }
-        let active = self.before(self.hours) - self.before(self.hours - length);
-        active * self.blend(length, edge)
-    }
-
-    fn blend(&self, length: f64, edge: f64) -> f64 {
-        let share = if self.active > 0.0 {
-            (length / self.active).min(1.0)
-        } else {
-            1.0
-        };
-        if edge > 0.0 {
-            edge + (self.power - edge) * share
-        } else {
-            self.power
-        }
     }
 
     /// Power right after an instant, h from the start.

@@ -1,9 +1,12 @@
 //! The shapes of all chargers in a stretch of windows, and their power at the boundaries.
 
+use super::course::Course;
 use super::reference::Reference;
 use super::shape::{Shape, shape};
 use super::windows::Windows;
 
+/// Power at a boundary that much below the mean before it has begun to fall.
+const FALLEN: f64 = 0.01;
 /// A row looks at so many windows before it, and at no more after it.
 const AROUND: usize = 3;
 
@@ -52,7 +55,7 @@ impl Table {
         self.edge = start.saturating_sub(1);
         let mut edges = std::mem::take(&mut self.edges);
         edges.clear();
-        for window in self.edge..=end {
+        for window in self.edge..=end + 1 {
             for charger in 0..self.chargers {
                 edges.push(self.boundary(window, charger));
             }
@@ -79,6 +82,20 @@ impl Table {
         let row = window.checked_sub(self.first);
         let cell = row.and_then(|row| self.shapes.get(row * self.chargers + charger));
         cell.copied().unwrap_or_default()
+    }
+
+    /// A window with what is known of its edges.
+    pub(super) fn course(&self, window: usize, charger: usize) -> Course {
+        let shape = self.shape(window, charger);
+        let start = self.at_start(window, charger);
+        let before = self.shape(window.wrapping_sub(1), charger);
+        Course {
+            shape,
+            start,
+            end: self.at_end(window, charger),
+            falling: shape.ends_within() && start < before.power * (1.0 - FALLEN),
+            last_but_one: self.joined(window + 1) && self.shape(window + 1, charger).ends_within(),
+        }
     }
 
     /// Power of a charger where `window` begins.

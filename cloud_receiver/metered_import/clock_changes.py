@@ -20,6 +20,8 @@ class Row:
     """Forward and reverse: energies, or registers; mWh."""
     ends: tuple[int, ...] = field(default=())
     """The times it has if it ends the hour that came twice and the file calls both ends alike."""
+    blank: bool = False
+    """Whether it has no value: it counts where a time is there twice, and is no reading."""
 
     @property
     def time_ms(self) -> int:
@@ -33,16 +35,17 @@ def settle(rows: Sequence[Row], zone: Zone, lone: Lone, refuse: Callable[[Row], 
     A time of the double hour that is there once may be of either: `refuse` is told, unless `lone` says which.
     """
     taken = {row.time_ms for row in rows if len(row.times) == 1 and not row.ends}
+    settled = 0
     for row in rows:
         if len(row.times) > 1:
             row.times = tuple(time for time in row.times if time not in taken) or row.times
+            settled += len(row.times) == 1
     times = Counter(row.stamp.shown for row in rows if len(row.times) > 1 or row.ends)
     if not times:
-        return 0
+        return settled
     single = [row.time_ms for row in rows if len(row.times) == 1 and not row.ends]
     backwards = len(single) > 1 and single[0] > single[-1]
     seen: Counter[datetime] = Counter()
-    settled = 0
     for row in reversed(rows) if backwards else rows:
         shown = row.stamp.shown
         if shown not in times:

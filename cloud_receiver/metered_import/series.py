@@ -107,18 +107,14 @@ class Reader:
         stamp = self._stamp(line, cells)
         if stamp is None:
             return
-        if values is None and self._has_no_end(cells):
-            self.series.valueless += 1
-            return
-        row = self._row(line, stamp, cells, values or (0, 0))
+        row = self._row(line, stamp, cells, values or None)
         if row is None:
             return
         if not row.times:
             self._left_out(row, values)
-        elif values is None:
-            self.series.valueless += 1
-        else:
-            self._rows.append(row)
+            return
+        self.series.valueless += row.blank
+        self._rows.append(row)
 
     def _values(self, line: int, cells: list[str], decimal: str) -> tuple[int, int] | tuple[()] | None:
         """Return forward and reverse; None where there is none, () where there is a mistake."""
@@ -151,7 +147,7 @@ class Reader:
             self._mistake(Mistake.FORM, f"{error}, found {quoted(text)}", line, column)
             return None
 
-    def _row(self, line: int, stamp: Stamp, cells: list[str], values: tuple[int, int]) -> Row | None:
+    def _row(self, line: int, stamp: Stamp, cells: list[str], values: tuple[int, int] | None) -> Row | None:
         """Return a line with the instants it can have: of an energy where it begins; None, told, for a mistake."""
         interval_ms = self._bounds.interval_ms
         if stamp.shown_ms % interval_ms:
@@ -167,8 +163,10 @@ class Reader:
             return None
         shift = interval_ms if ends and not self.series.registers else 0
         times, twice = (tuple(time - shift for time in some) for some in (found.all, folded))
-        row = Row(line, stamp, times, values, twice)
-        return self._until(row, found, cells) if Column.UNTIL in self._places else row
+        row = Row(line, stamp, times, values or (0, 0), twice, blank=values is None)
+        if Column.UNTIL not in self._places or (row.blank and self._has_no_end(cells)):
+            return row
+        return self._until(row, found, cells)
 
     def _until(self, row: Row, found: Instants, cells: list[str]) -> Row | None:
         """Keep the instants that are one interval before the line's end; None, told, where there is none."""
@@ -182,6 +180,7 @@ class Reader:
             return None
         interval_ms = self._bounds.interval_ms
         row.times = tuple(time for time in found.all if time + interval_ms in ends)
+        self.series.doubled += len(row.times) == 1 < len(found.all)
         if not row.times:
             text = (
                 f"expected {interval_ms // 1000} s (interval_s of the meter), found {row.stamp.shown} to {until.shown}"
@@ -192,8 +191,7 @@ class Reader:
 
     def _has_no_end(self, cells: list[str]) -> bool:
         """Return whether a line has no end of its interval, as some are that have no value."""
-        place = self._places.get(Column.UNTIL)
-        return place is not None and cells[place].strip().lower() in MISSING
+        return cells[self._places[Column.UNTIL]].strip().lower() in MISSING
 
     def _left_out(self, row: Row, values: tuple[int, int] | tuple[()] | None) -> None:
         """Take a line of an hour that clocks left out: nothing can be counted in it."""
@@ -209,14 +207,16 @@ class Reader:
 
         def lone(row: Row) -> None:
             refused.add(row.line)
+            if row.blank:
+                return
             hint = "--ambiguous first or second says which it is"
             text = f"expected an hour that clocks showed twice to be there twice, found {row.stamp.shown} once ({hint})"
             self._mistake(Mistake.FORM, text, row.line, Column.TIME)
 
         rows = self._rows
         self._rows = []
-        self.series.doubled = clock_changes.settle(rows, self._zone, Lone(self._form.lone), lone)
-        kept = self._once([row for row in rows if row.line not in refused])
+        self.series.doubled += clock_changes.settle(rows, self._zone, Lone(self._form.lone), lone)
+        kept = self._once([row for row in rows if not row.blank and row.line not in refused])
         if self.series.registers:
             self.series.first = kept[0] if kept else None
             self.series.steps = registers.steps(

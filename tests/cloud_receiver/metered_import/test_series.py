@@ -109,6 +109,18 @@ def test_the_double_hour_that_is_there_once_is_refused_with_its_line(tmp_path: P
         oslo(tmp_path, "01:00,1\n02:00,2\n03:00,4")
 
 
+def test_one_of_the_two_without_a_value_is_there_all_the_same(tmp_path: Path) -> None:
+    found = oslo(tmp_path, "01:00,1\n02:00,NA\n02:00,3\n03:00,4")
+    assert energies_by_hour(found, "2019-10-26T23:00") == {0: 1, 2: 3, 3: 4}
+    assert found.valueless == 1
+    text = "start,end,kwh\n2019-10-27 02:00,,\n2019-10-27 02:00,2019-10-27 03:00,3\n2019-10-27 03:00,,\n"
+    found = read(write(tmp_path, text), form(zone=OSLO))
+    assert energies_by_hour(found, "2019-10-26T23:00") == {2: 3}
+    assert found.valueless == 2
+    found = oslo(tmp_path, "01:00,1\n02:00,\n03:00,4")
+    assert energies_by_hour(found, "2019-10-26T23:00") == {0: 1, 3: 4}
+
+
 @pytest.mark.parametrize(("lone", "hour"), [(Lone.FIRST, 1), (Lone.SECOND, 2)])
 def test_or_taken_for_the_one_it_is_said_to_be(tmp_path: Path, lone: Lone, hour: int) -> None:
     found = oslo(tmp_path, "01:00,1\n02:00,2\n03:00,4", lone=lone)
@@ -119,6 +131,7 @@ def test_the_ends_of_intervals_tell_which_of_the_two_hours_it_is(tmp_path: Path)
     text = "start,end,kwh\n2019-10-27 02:00,2019-10-27 02:00,2\n2019-10-27 02:00,2019-10-27 03:00,3\n"
     found = read(write(tmp_path, text), form(zone=OSLO))
     assert energies_by_hour(found, "2019-10-26T23:00") == {1: 2, 2: 3}
+    assert found.doubled == 2
 
 
 def test_the_hour_that_was_left_out_may_be_there_with_nothing_in_it(tmp_path: Path) -> None:

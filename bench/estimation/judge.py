@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import erfc
 
 import numpy as np
 
+from bench.estimation import floor
 from bench.estimation.scenarios import SCENARIOS, Outcome, Scenario
 from bench.estimation.sites import Floats
 
@@ -41,6 +43,9 @@ class Figures:
     squares_detected: float
     squares_false_alarms: float
     findings: dict[str, int]  # in how many stations
+    floor: tuple[float, float] = (0.0, 0.0)  # of the RMSE: what all chargers share, and what is their own
+    u_own: float = 0.0  # root mean square of what is stated for a charger's own part
+    expected: float = 1.0  # share found of those beyond, if errors of estimates were normal with this RMSE
 
 
 def figures(outcomes: list[Outcome]) -> Figures:
@@ -72,7 +77,16 @@ def figures(outcomes: list[Outcome]) -> Figures:
         squares_detected=_share((np.abs(squares) > LIMIT)[beyond]),
         squares_false_alarms=_share((np.abs(squares) > LIMIT)[~beyond]),
         findings=dict(Counter(name for each in outcomes for name in sorted(set(each.findings)))),
+        floor=(floor.shared(outcomes), floor.own(outcomes)) if outcomes[0].by_load is not None else (0.0, 0.0),
+        u_own=float(np.sqrt(np.maximum(u**2 - np.array([[each.u_common**2] for each in outcomes]), 0.0).mean())),
+        expected=_expected(np.abs(true)[beyond], float(np.sqrt((off**2).mean()))),
     )
+
+
+def _expected(beyond: Floats, rmse: float) -> float:
+    if not beyond.size or rmse <= 0:
+        return 1.0
+    return float(np.mean([0.5 * erfc((LIMIT - each) / rmse / 2**0.5) for each in beyond]))
 
 
 def _share(which: Floats) -> float:
@@ -124,9 +138,16 @@ def verdict(name: str, found: Figures) -> str:
     scenario = SCENARIOS[name]
     broken = missed(scenario, found)
     parts = [f"{name}: {scenario.says}: {'missed ' + ', '.join(broken) if broken else 'met'}"]
-    if scenario.rmse is not None:
-        own = f"{100 * found.own_rmse:.3f} % less the station's mean"
-        parts.append(f"RMSE {100 * found.rmse:.3f} %, {own}, beside {100 * scenario.rmse:.2f} %")
+    own = f"{100 * found.own_rmse:.3f} % less the station's mean (stated {100 * found.u_own:.3f} %)"
+    beside = "" if scenario.rmse is None else f", beside {100 * scenario.rmse:.2f} %"
+    parts.append(f"RMSE {100 * found.rmse:.3f} %, {own}{beside}")
+    if floor.holds(scenario):
+        common, rest = found.floor
+        parts.append(
+            f"no reading gets below {100 * (common**2 + rest**2) ** 0.5:.3f} %: {100 * common:.3f} % shared with the "
+            f"master's gain, {100 * rest:.3f} % of load and branch"
+        )
+    parts.append(f"at this RMSE {100 * found.expected:.1f} % are found")
     if found.largest_missed:
         parts.append(f"largest error not found {100 * found.largest_missed:.2f} %")
     parts += [f"finding {each} in {count} of {found.stations} stations" for each, count in found.findings.items()]

@@ -40,6 +40,8 @@ class Truth:
     errors: Floats
     gain: float
     branches: Floats  # I2R loss of each, 1/kW
+    by_load: Floats  # what of each error grows in proportion to power
+    by_branch: Floats  # loss of each branch beyond the level of all, of its energy: it grows alike
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,15 @@ def read(station: Station, errors: Floats, conditions: Conditions, dice: np.rand
     gain = conditions.gain_sd * dice.standard_normal()
     errors = errors + conditions.cohort + conditions.cohort_sd * dice.standard_normal()
     curves = conditions.curve / 2 * dice.choice([-1.0, 1.0], count)
-    chargers, sessions, true = [], [], np.empty(count)
+    chargers, sessions, true, loads = [], [], np.empty(count), np.empty(count)
     for number, charging in enumerate(station.chargings):
         taken = boundaries + offsets[number] + conditions.jitter_s * dice.standard_normal(len(boundaries))
         shown = (1 + errors[number]) * charging.at(taken)
         shown += curves[number] * charging.by_load_at(taken)
         chargers.append(_register(shown, conditions.charger_step, dice))
         ends = boundaries[[0, -1]]
-        true[number] = (
-            errors[number] + curves[number] * np.diff(charging.by_load_at(ends))[0] / np.diff(charging.at(ends))[0]
-        )
+        loads[number] = np.diff(charging.by_load_at(ends))[0] / np.diff(charging.at(ends))[0]
+        true[number] = errors[number] + curves[number] * loads[number]
         sessions.append(_orders(charging.starts_s - offsets[number], charging.ends_s - offsets[number], boundaries[-1]))
     master = _master(station, conditions, boundaries, gain, dice)
     if conditions.lost_share:
@@ -89,7 +90,9 @@ def read(station: Station, errors: Floats, conditions: Conditions, dice: np.rand
     known = np.exp(conditions.design_sd * dice.standard_normal(2))
     design = (float(station.losses.trunk * known[0]), float(station.losses.level * known[1]))
     told = sessions if conditions.orders else None
-    return Shown(times, master, chargers, told, *design, conditions), Truth(true, gain, station.losses.branches)
+    losses, mean_kw = station.losses, (1 + loads) / 2 * station.site.high_kw
+    truth = Truth(true, gain, losses.branches, curves * (1 + loads), (losses.branches - losses.level) * mean_kw)
+    return Shown(times, master, chargers, told, *design, conditions), truth
 
 
 def _register(kwh: Floats, step: float, dice: np.random.Generator) -> Floats:

@@ -100,6 +100,9 @@ class Outcome:
     squares: Floats  # by ordinary least squares
     u_common: float
     findings: tuple[str, ...]
+    gain: float = 0.0
+    by_load: Floats | None = None
+    by_branch: Floats | None = None
 
 
 def tell(scenario: Scenario, shown: Shown, truth: Truth, dice: np.random.Generator) -> ErrorEstimator:
@@ -164,4 +167,7 @@ def _outcome(estimation: ErrorEstimation, truth: Truth, squares: Floats) -> Outc
         squares,
         estimation.u_common,
         tuple(found[0] for found in estimation.findings),
+        truth.gain,
+        truth.by_load,
+        truth.by_branch,
     )

@@ -164,4 +164,6 @@ def test_a_row_is_judged_by_its_targets() -> None:
     assert judge.missed(SCENARIOS["A30"], replace(bad, mae=0.0015)) == ["detection", "false alarms", "coverage"]
     assert judge.missed(SCENARIOS["fine"], replace(found, coverage=0.95, rmse=0.00091)) == ["RMSE"]
     assert "!" in judge.line("B90", found)
-    assert judge.verdict("B90", found).endswith("missed coverage; finding offset in 10 of 10 stations")
+    said = judge.verdict("B90", found)
+    assert "missed coverage; RMSE 0.050 %, 0.000 % less the station's mean (stated 0.000 %); no reading" in said
+    assert said.endswith("at this RMSE 100.0 % are found; finding offset in 10 of 10 stations")

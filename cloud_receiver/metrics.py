@@ -22,7 +22,7 @@ from cloud_receiver.orders.book import OpenFigures
 from cloud_receiver.orders.outbox import Figures
 from cloud_receiver.orders.replies import DUPLICATE
 from cloud_receiver.refusal import Reason
-from cloud_receiver.schema import finding, gateway
+from cloud_receiver.schema import completeness_day, finding, gateway
 from supervision.config import Metrics
 from supervision.endpoint import MetricsEndpoint
 from supervision.exposition import Family, Histogram, Page
@@ -55,6 +55,12 @@ FAMILIES: Final = (
     Family("diantan_receiver_gateway_backlog_age_seconds", "gauge", "age of its oldest record then", ("gateway",)),
     Family("diantan_receiver_gateway_meters_overdue", "gauge", "its meters without a good reading", ("gateway",)),
     Family("diantan_receiver_findings", "gauge", "findings that are not closed", ("kind", "severity")),
+    Family(
+        "diantan_receiver_day_slots",
+        "gauge",
+        "slots of meters of the last day that is over, by when they came",
+        ("state",),
+    ),
     Family("diantan_receiver_dispatches_total", "counter", "rounds of factor dispatch: done, failed", ("result",)),
     Family("diantan_receiver_dispatch_timestamp_seconds", "gauge", "when factors were last dispatched"),
     Family("diantan_receiver_nodes_without_factor", "gauge", "nodes whose schedule has no factor for the slot"),
@@ -71,6 +77,8 @@ FAMILIES: Final = (
     Family("diantan_receiver_replies_total", "counter", "replies taken in, by what they say", ("result",)),
     Family("diantan_receiver_replies_quarantined_total", "counter", "replies that went to quarantine"),
 )
+SLOT_STATES: Final = ("expected", "present", "in_15_min", "in_60_min")
+_DAY_MS: Final = 86_400_000
 REPLY_RESULTS: Final = (*(outcome.name.lower() for outcome in Outcome), DUPLICATE)
 
 
@@ -101,6 +109,7 @@ class _Stored:
     gateways: dict[str, Known | None] = field(default_factory=dict)
     findings: dict[tuple[str, str], int] = field(default_factory=dict)
     commands: OpenFigures = field(default_factory=OpenFigures)
+    slots: dict[str, float] = field(default_factory=dict)
 
 
 class ReceiverMetrics:
@@ -237,6 +246,8 @@ class ReceiverMetrics:
                 page.put("diantan_receiver_gateway_meters_overdue", overdue["overdue"], name)
         for (kind, severity), count in stored.findings.items():
             page.put("diantan_receiver_findings", count, kind, severity)
+        for name, amount in stored.slots.items():
+            page.put("diantan_receiver_day_slots", amount, name)
         commands = stored.commands
         oldest_ms = self._now_ms() if commands.oldest_issued_ms is None else commands.oldest_issued_ms
         page.put("diantan_receiver_commands_open", commands.open)
@@ -260,4 +271,13 @@ def _read(connection: Connection, now_ms: int) -> _Stored:
         .order_by(finding.c.kind, finding.c.severity)
     )
     findings = {(row.kind, row.severity): row.findings for row in open_}
-    return _Stored(gateways, findings, book.figures(connection, now_ms))
+    return _Stored(gateways, findings, book.figures(connection, now_ms), _slots(connection, now_ms))
+
+
+def _slots(connection: Connection, now_ms: int) -> dict[str, float]:
+    """Return the completeness of the local day that was over last, of all stations whose checks have seen its end."""
+    table = completeness_day.c
+    sums = [func.sum(table[f"{name}_ms"]).label(name) for name in SLOT_STATES]
+    row = connection.execute(select(*sums).where(table.day_ms > now_ms - 2 * _DAY_MS, table.day_ms <= now_ms - _DAY_MS))
+    found = row.one()
+    return {} if found[0] is None else {name: int(found[place]) / SLOT_MS for place, name in enumerate(SLOT_STATES)}

@@ -40,13 +40,13 @@ def unknown_meters(slot: Slot, context: Context) -> Iterator[Violation]:
         yield violation(Kind.UNKNOWN_METER, number, Severity.WARNING, start_ms=slot.start_ms, name=context.name(number))
 
 
-def spans(slot: Slot, context: Context | None = None) -> Iterator[Violation]:
+def spans(slot: Slot, context: Context) -> Iterator[Violation]:
     """Find intervals that reach into the next slot: their energy belongs to no slot, and their factor to neither.
 
     Those of a meter whose intervals are longer than a slot must not reach into its next one.
     """
     for row in sorted(slot.rows):
-        if not row.within(SLOT_MS if context is None else context.span_ms(row.meter)):
+        if not row.within(context.span_ms(row.meter)):
             yield violation(
                 Kind.SPAN,
                 row.meter,
@@ -58,11 +58,11 @@ def spans(slot: Slot, context: Context | None = None) -> Iterator[Violation]:
             )
 
 
-def overlaps(slot: Slot, context: Context | None = None) -> Iterator[Violation]:
+def overlaps(slot: Slot, context: Context) -> Iterator[Violation]:
     """Find intervals of one meter that cover the same time twice, as after the loss of a journal."""
     for number, found in slot.by_meter().items():
         rows = found
-        if context is not None and context.span_ms(number) > SLOT_MS:
+        if context.span_ms(number) > SLOT_MS:
             rows = found + [row for row in slot.previous if row.meter == number and row.end_ms > slot.start_ms]
         for row in without_overlaps(rows)[1]:
             yield violation(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from intake_support import Bench, Message, batch
 from metrics_support import Scraped, documented, free_port, scrape
-from receiver_support import DAY_MS, FakeGateway
+from receiver_support import DAY_MS, SLOT_MS, FakeGateway
 from sqlalchemy import Engine
 
 from cloud_receiver import database
@@ -19,7 +19,7 @@ from cloud_receiver.metrics import FAMILIES, ReceiverMetrics
 from cloud_receiver.orders import issue
 from cloud_receiver.orders.outbox import Figures as OutboxFigures
 from cloud_receiver.refusal import Reason
-from cloud_receiver.schema import finding
+from cloud_receiver.schema import completeness_day, finding
 from cloud_receiver.schema import gateway as gateways
 from cloud_receiver.schema import station as stations
 from cloud_receiver.watchdog import LifeSigns
@@ -56,6 +56,14 @@ class GridService:
     outlet = SimpleNamespace(failures=6)
 
 
+def complete(day_ms: int, gateway: str) -> dict[str, Any]:
+    """Return the row of a gateway's day of 96 slots."""
+    amounts = {"expected_ms": 96, "present_ms": 90, "in_15_min_ms": 80, "in_60_min_ms": 85, "by_day_end_ms": 88}
+    rest = ("interpolated_ms", "estimated_ms", "partial_ms", "substituted_ms", "made_ms")
+    row = {name: count * SLOT_MS for name, count in amounts.items()} | dict.fromkeys(rest, 0)
+    return {"station": 1, "day_ms": day_ms, "gateway": gateway, **row}
+
+
 def metrics_of(bench: Bench, **settings: Any) -> ReceiverMetrics:
     return ReceiverMetrics(
         Metrics(**settings),
@@ -79,6 +87,7 @@ def test_what_is_taken_in_is_told(engine: Engine, gateway: FakeGateway) -> None:
             values = dict.fromkeys(("day_ms", "meter", "first_ms", "last_ms", "opened_ms", "updated_ms"), number)
             values |= {"station": station.id, "kind": "balance_day", "severity": "alarm", "state": state}
             connection.execute(finding.insert().values(**values, evidence="{}"))
+        connection.execute(completeness_day.insert().values(**complete(DAY_MS - 86_400_000, "gw1")))
     port = free_port()
 
     async def scenario() -> Scraped:
@@ -225,3 +234,15 @@ def test_an_intake_that_stores_nothing_while_messages_wait_is_stuck() -> None:
         assert signs.trouble() is not None
     intake.counters.refused["malformed"] += 1
     assert signs.trouble() is None
+
+
+def test_completeness_of_the_day_that_was_over_last_is_told(engine: Engine) -> None:
+    bench = Bench(engine)
+    bench.clock.wall_ms = DAY_MS + 34 * 3_600_000
+    assert "diantan_receiver_day_slots{" not in metrics_of(bench).text(0.0)
+    with database.writing(engine) as connection:
+        for day_ms, gateway in ((DAY_MS, "gw1"), (DAY_MS, "gw2"), (DAY_MS - 86_400_000, "gw1")):
+            connection.execute(completeness_day.insert().values(**complete(day_ms, gateway)))
+    page = metrics_of(bench).text(0.0)
+    for name, count in (("expected", 192), ("present", 180), ("in_15_min", 160), ("in_60_min", 170)):
+        assert f'diantan_receiver_day_slots{{state="{name}"}} {count}' in page

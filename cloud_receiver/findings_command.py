@@ -141,7 +141,11 @@ def words(cause: Mapping[str, Any]) -> str:
         ("time_passed", "a deadline passed"),
         ("first_check", "the first check"),
         ("person", "a person"),
+        ("estimate", "an estimate of the charger's error"),
+        ("verification_withdrawn", "a verification that was withdrawn"),
     ):
         if cause.get(name):
             parts.append(text)
+    if outcome := cause.get("outcome"):
+        parts.append(f"its outcome: {str(outcome).replace('_', ' ')}")
     return "; ".join(parts) or "nothing that is known"

@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from cloud_receiver import finding_history
 from cloud_receiver.checks.model import SLOT_MS, Context, Kind, Severity
 from cloud_receiver.estimation.model import limit_percent
 from cloud_receiver.estimation.result import ChargerResult, StationResult
 from cloud_receiver.estimation.verification import Verification
+from cloud_receiver.finding_life import CHANGED, OPENED, REOPENED
 from cloud_receiver.findings import CLOSED, OPEN
 from cloud_receiver.schema import finding
 from diantan_core import day_start_ms
@@ -81,6 +83,7 @@ def settle(connection: Connection, context: Context, item: Verification, now_ms:
         return ADJUSTED
     values = {"severity": Severity.ALARM.value, "evidence": _json(evidence | {"outcome": CONFIRMED})}
     connection.execute(update(finding).where(finding.c.id == row.id).values(updated_ms=now_ms, **values))
+    finding_history.note(connection, row.id, CHANGED, row, {"outcome": CONFIRMED}, now_ms=now_ms)
     return CONFIRMED
 
 
@@ -98,6 +101,9 @@ def unsettle(connection: Connection, context: Context, number: int, now_ms: int)
             # One is enough: what was found since stands.
             values |= {} if other else {"state": OPEN, "closed_ms": None}
         connection.execute(update(finding).where(finding.c.id == row.id).values(**values))
+        change = REOPENED if "state" in values else CHANGED
+        cause = {"verification_withdrawn": number}
+        finding_history.note(connection, row.id, change, row, cause, now_ms=now_ms)
 
 
 def accused(connection: Connection, station: int) -> set[int]:
@@ -168,8 +174,14 @@ def _begin(
         "closed_ms": None,
     }
     same = [finding.c[name] == value for name, value in key.items()]
-    if not connection.execute(update(finding).where(*same).values(**values)).rowcount:
-        connection.execute(insert(finding).values(opened_ms=now_ms, **key, **values))
+    before = connection.execute(select(finding).where(*same)).first()
+    if before is None:
+        new = insert(finding).values(opened_ms=now_ms, **key, **values).returning(finding.c.id)
+        number, change = connection.execute(new).scalar_one(), OPENED
+    else:
+        connection.execute(update(finding).where(*same).values(**values))
+        number, change = before.id, REOPENED
+    finding_history.note(connection, number, change, before, {"estimate": True}, now_ms=now_ms)
 
 
 def _renew(
@@ -182,6 +194,7 @@ def _renew(
 def _close(connection: Connection, row: Row[Any], evidence: Mapping[str, Any], now_ms: int) -> int:
     values = {"state": CLOSED, "evidence": _json(evidence), "closed_ms": now_ms, "updated_ms": now_ms}
     connection.execute(update(finding).where(finding.c.id == row.id).values(**values))
+    finding_history.note(connection, row.id, CLOSED, row, {"outcome": evidence.get("outcome")}, now_ms=now_ms)
     return 1
 
 

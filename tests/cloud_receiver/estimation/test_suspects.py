@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from estimation_support import DAY, LENGTH, Site, rows_of
 
-from cloud_receiver import database, findings
+from cloud_receiver import database, finding_history, findings
 from cloud_receiver.estimation import suspects, verification
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.result import StationResult
@@ -170,3 +170,28 @@ def test_an_error_that_is_none_is_refused(text: str) -> None:
 def test_an_uncertainty_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(VerificationError, match="--u"):
         verification.u_of(text)
+
+
+def test_each_turn_of_a_candidate_is_kept(site: Site, said: StationResult) -> None:
+    told(site, said)
+    told(site, decided(said, "clear"), NOW + 1)
+    with database.reading(site.engine) as connection:
+        (item,) = findings.listed(connection, "S1", closed=True)
+        changes = finding_history.of(connection, item.id)
+    assert [(change.change, change.changed_ms, change.state, change.cause) for change in changes] == [
+        ("opened", NOW, None, {"estimate": True}),
+        ("closed", NOW + 1, "open", {"outcome": "cleared"}),
+    ]
+
+
+def test_what_a_verification_settles_and_its_withdrawal_are_kept(site: Site, said: StationResult) -> None:
+    told(site, said)
+    number, _ = verified(site, "0.1")
+    with database.writing(site.engine) as connection:
+        suspects.unsettle(connection, site.context(), number, NOW + 9)
+        (item,) = findings.listed(connection, "S1", closed=True)
+        changes = finding_history.of(connection, item.id)
+    assert [(change.change, change.cause) for change in changes[1:]] == [
+        ("closed", {"outcome": "refuted"}),
+        ("reopened", {"verification_withdrawn": number}),
+    ]

@@ -67,8 +67,8 @@ class _Midnight(NamedTuple):
 
     @property
     def has_carbon(self) -> bool:
-        """Return whether the meter froze carbon of its own."""
-        return self.own.carbon != self.gateway.carbon
+        """Return whether the meter froze carbon of its own; a register at 0 has never been given a factor."""
+        return self.own.carbon != self.gateway.carbon and any(self.own.carbon)
 
 
 def of_day(connection: Connection, context: Context, day_ms: int, end_ms: int) -> dict[int, MeterCarbon]:

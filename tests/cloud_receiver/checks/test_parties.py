@@ -171,3 +171,14 @@ def test_a_month_is_compared_by_its_own_freezes(engine: Engine, gateway: FakeGat
     assert item.day_ms == june
     assert first(item)["deviates"] == "device or gateway"
     assert first(item)["device_ug"] == 10**11 - 500
+
+
+def test_a_carbon_register_that_never_counted_is_not_compared(centre: Centre) -> None:
+    centre.store(day(0, first=0))
+    assert party(centre) == []
+
+
+def test_a_carbon_register_that_stands_still_deviates(centre: Centre) -> None:
+    centre.store(day(0, first=5))
+    (item,) = party(centre)
+    assert (first(item)["deviates"], first(item)["device_ug"]) == ("device", 0)

@@ -4,15 +4,14 @@ Limit of each product: the minimum pay variable (JJG 1148-2018, one source), and
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.model import Kind
 from cloud_receiver.registry import Tariff
 from cloud_receiver.sales.finding import Found, of_order
 from cloud_receiver.sales.order import Order, Period
+from cloud_receiver.sales.prices import in_force
 from cloud_receiver.sales.window import Window, milliseconds
 
 _UNITS: Final = 10_000
@@ -21,9 +20,6 @@ _PRICE_UNITS: Final = 1_000_000
 _WORTH: Final = 100_000_000
 """mWh times 10^-6 of the unit per kWh, in an amount's 10^-4 of the unit."""
 _PAIRS: Final = (("electricity", "price", "amount"), ("service", "service_price", "service_amount"))
-_MINUTE_MS: Final = 60_000
-_DAY_MINUTES: Final = 1440
-_DAY_MS: Final = 86_400_000
 
 
 def amounts(window: Window) -> Iterator[Found]:
@@ -104,10 +100,11 @@ def _tariff(window: Window, order: Order, pay: int) -> Iterator[dict[str, Any]]:
         for place, period in enumerate(order.periods, 1):
             yield from _period_prices(window, place, period)
         return
-    in_force = _in_force(window, tariffs, order.first_ms - clock, order.last_ms + clock)
+    timezone = window.context.station.timezone
+    possible = in_force(tariffs, order.first_ms - clock, order.last_ms + clock, timezone)
     for (name, key, _), told in zip(_PAIRS, (order.electricity_amount, order.service_amount), strict=True):
-        prices = [price for tariff in in_force if (price := _price(tariff, key)) is not None]
-        if told is None or not prices or len(prices) < len(in_force):
+        prices = [price for tariff in possible if (price := _price(tariff, key)) is not None]
+        if told is None or not prices or len(prices) < len(possible):
             continue
         step = window.resolution_mwh
         low = _worth(order.energy_mwh, min(prices)) - pay - abs(_worth(step, min(prices)))
@@ -118,9 +115,10 @@ def _tariff(window: Window, order: Order, pay: int) -> Iterator[dict[str, Any]]:
 
 def _period_prices(window: Window, place: int, period: Period) -> Iterator[dict[str, Any]]:
     clock = min(window.clock_ms, max(0, period.end_ms - period.start_ms - 1) // 2)
-    certain = _in_force(window, window.context.station.tariff, period.start_ms + clock, period.end_ms - clock)
+    station = window.context.station
+    certain = in_force(station.tariff, period.start_ms + clock, period.end_ms - clock, station.timezone)
     around = milliseconds(window.settings.clock_s)
-    possible = _in_force(window, window.context.station.tariff, period.start_ms - around, period.end_ms + around)
+    possible = in_force(station.tariff, period.start_ms - around, period.end_ms + around, station.timezone)
     for name, key, _ in _PAIRS:
         told = _of(period, key)
         sure = {price for tariff in certain if (price := _price(tariff, key)) is not None}
@@ -135,19 +133,3 @@ def _period_prices(window: Window, place: int, period: Period) -> Iterator[dict[
 def _price(tariff: Tariff, key: str) -> int | None:
     value: Decimal | None = getattr(tariff, key)
     return None if value is None else int(value * _PRICE_UNITS)
-
-
-def _in_force(window: Window, tariffs: tuple[Tariff, ...], first_ms: int, end_ms: int) -> list[Tariff]:
-    """Return the tariffs that apply at any instant of a time."""
-    local = datetime.fromtimestamp(first_ms / 1000, UTC).astimezone(ZoneInfo(window.context.station.timezone))
-    midnight_ms = first_ms - first_ms % _MINUTE_MS - (local.hour * 60 + local.minute) * _MINUTE_MS
-    return [tariff for tariff in tariffs if _applies(tariff, first_ms, max(end_ms, first_ms + 1), midnight_ms)]
-
-
-def _applies(tariff: Tariff, first_ms: int, end_ms: int, midnight_ms: int) -> bool:
-    # One that applies at all does so at the beginning of the time, or begins within it.
-    begin = midnight_ms + tariff.begin_minute * _MINUTE_MS
-    begins = range(begin if begin >= first_ms else begin + _DAY_MS, end_ms, _DAY_MS)[:2]
-    since = [] if tariff.since is None else [int(tariff.since.timestamp()) * 1000]
-    instants = (first_ms, *begins, *(time_ms for time_ms in since if first_ms <= time_ms < end_ms))
-    return any(tariff.applies(time_ms, (time_ms - midnight_ms) // _MINUTE_MS % _DAY_MINUTES) for time_ms in instants)

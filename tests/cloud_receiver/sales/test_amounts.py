@@ -1,8 +1,6 @@
 """Rules about money: sums, products, and prices of the tariff."""
 
-import random
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,7 +8,7 @@ from sales_support import DAY_MS, HOUR_MS, KWH, MINUTE_MS, order
 from window_support import context, window
 
 from cloud_receiver.registry import Tariff
-from cloud_receiver.sales.amounts import _in_force, amounts
+from cloud_receiver.sales.amounts import amounts
 from cloud_receiver.sales.order import Order, Period
 
 DAY_PRICE, NIGHT_PRICE, SERVICE = 1_200_000, 400_000, 500_000
@@ -117,17 +115,3 @@ def test_a_tariff_of_another_time_says_nothing() -> None:
     assert TARIFF[1].applies(DAY_MS, 0)
     assert TARIFF[1].applies(DAY_MS, 23 * 60)
     assert not TARIFF[1].applies(DAY_MS, 8 * 60)
-
-
-def test_the_tariffs_of_a_time_are_those_of_any_of_its_minutes() -> None:
-    draw = random.Random(11)
-    for _ in range(200):
-        begin, end = (f"{draw.randrange(24):02}:{draw.choice([0, 30]):02}" for _ in range(2))
-        since = draw.choice([None, datetime.fromtimestamp(DAY_MS / 1000 + draw.randrange(0, 86_400, 60), UTC)])
-        tariff = Tariff(begin=begin, end=end, price=Decimal(1), since=since)
-        first = DAY_MS + draw.randrange(0, 1440) * MINUTE_MS
-        last = first + draw.randrange(1, 1500) * MINUTE_MS
-        minutes = ((time_ms, (time_ms - DAY_MS) // MINUTE_MS % 1440) for time_ms in range(first, last, MINUTE_MS))
-        expected = any(tariff.applies(time_ms, minute) for time_ms, minute in minutes)
-        at = window({}, station=context(tariff=[tariff]))
-        assert bool(_in_force(at, (tariff,), first, last)) is expected, (tariff, first, last)

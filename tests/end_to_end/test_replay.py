@@ -20,6 +20,7 @@ FIRST = "2019-06-11"  # a Tuesday
 
 @pytest.mark.shared
 @pytest.mark.mosquitto
+@pytest.mark.usefixtures("mosquitto")  # not that broker, but that there is one to be had
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1])
 def test_the_altered_chargers_are_flagged_and_no_other(tmp_path: Path, shared_data: Path, seed: int) -> None:
@@ -56,6 +57,7 @@ def test_the_altered_chargers_are_flagged_and_no_other(tmp_path: Path, shared_da
 
 @pytest.mark.shared
 @pytest.mark.mosquitto
+@pytest.mark.usefixtures("mosquitto")  # not that broker, but that there is one to be had
 @pytest.mark.timeout(600)
 def test_a_replay_whose_alterations_are_too_small_to_be_flagged_fails(tmp_path: Path, shared_data: Path) -> None:
     """So that it is the chargers, and not the command, that make the other one pass."""

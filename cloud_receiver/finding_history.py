@@ -47,7 +47,7 @@ def note(
             select(finding_change).where(table.finding == number).order_by(table.id.desc()).limit(1)
         ).first()
         rows = select(func.count()).select_from(finding_change).where(table.finding == number)
-        if last is not None and last.change == CHANGED:
+        if before is not None and last is not None and last.change == CHANGED:
             same = (
                 running
                 and last.running

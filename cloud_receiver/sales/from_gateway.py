@@ -73,5 +73,5 @@ def take(connection: Connection, events: Iterable[OrderEvent], now_ms: int) -> N
             continue
         item = Told(event.meter, order, event.journal, event.sequence)
         told.setdefault((event.station, event.gateway), []).append(item)
-    for (station, gateway), items in told.items():
+    for (station, gateway), items in sorted(told.items(), key=lambda item: item[0]):  # receivers wait in this order
         store.enter(connection, station, items, source=GATEWAY, made_by=gateway, now_ms=now_ms)

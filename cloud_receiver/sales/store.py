@@ -1,22 +1,25 @@
 """Orders in the store: entering them in versions, and reading those in force."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from cloud_receiver.sales.order import Order, Period
 from cloud_receiver.schema import charge_order, dirty
+from cloud_receiver.schema import station as station_table
 
 _AT_ONCE: Final = 500
 """Numbers asked for in one statement: SQLite allows some thousand parameters."""
+_MOST_EARLIER: Final = 5000
+"""Superseded versions that are looked at for one statement's orders, the newest first."""
 SLOT_MS: Final = 900_000
 DAY_MS: Final = 86_400_000
 MOST_DAYS: Final = 8
 """Days of one order that are checked again; of a longer one its first days and its last."""
-_CONTENT: Final = tuple(field.name for field in fields(Order) if field.name not in {"number", "periods"})
+_CONTENT: Final = tuple(each.name for each in fields(Order) if each.name not in {"number", "periods"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class _Kept:
     sequence: int | None
     pending: dict[str, object] | None = None
     """The row that is entered now."""
+    earlier: list[Order] = field(default_factory=list)
+    """What gateways told before it."""
 
 
 def enter(
@@ -57,47 +62,81 @@ def enter(
 ) -> Entered:
     """Enter orders, and tell the checks of what is new; the caller's transaction has it all or nothing.
 
-    An order that says nothing new is known; another content under its number is a further version, and the one before
-    is superseded. A gateway's record that comes after a later one of its journal is kept as superseded at once.
+    An order that says nothing new is known; another content under its number is a further version, which keeps what it
+    leaves out, and the one before is superseded. A gateway's record that comes after a later one of its journal is kept
+    as superseded at once. One that says again what was superseded is known when it is of another journal than that in
+    force: a gateway that has lost its journal reads the whole log of its charger again.
     """
-    result = Entered()
+    if connection.dialect.name == "postgresql":
+        # Two writers would enter the same version. SQLite has one; not the key's lock, which inserted records share.
+        turn = select(station_table.c.id).where(station_table.c.id == station)
+        connection.execute(turn.with_for_update(key_share=True))
+    entry = _Entry(station, {"source": source, "made_by": made_by, "received_ms": now_ms})
     for place in range(0, len(told), _AT_ONCE):
         part = told[place : place + _AT_ONCE]
-        kept = _kept(connection, station, part)
-        rows: list[dict[str, object]] = []
-        ended: list[int] = []
-        fresh: list[Order] = []
+        entry.kept = _kept(connection, station, part)
         for item in part:
-            key = item.meter, item.order.number
-            before = kept.get(key)
-            if before is not None and _says_nothing_new(item.order, before.order):
-                result.known += 1
-                continue
-            version = 1 if before is None else before.version + 1
-            values = _values(station, item, source, made_by, now_ms) | {"version": version, "superseded_ms": None}
-            rows.append(values)
-            fresh.append(item.order)
-            if before is None:
-                result.new += 1
-            else:
-                result.changed += 1
-                fresh.append(before.order)
-                if _is_earlier(item, before):
-                    values["superseded_ms"] = now_ms
-                    before.version = version
-                    continue
-                if before.row is not None:
-                    ended.append(before.row)
-                elif before.pending is not None:
-                    before.pending["superseded_ms"] = now_ms
-            kept[key] = _Kept(item.order, version, None, item.journal, item.sequence, values)
-        if ended:
-            over = charge_order.c.id.in_(ended)
+            entry.take(item, now_ms)
+        entry.write(connection, now_ms)
+    return entry.result
+
+
+class _Entry:
+    """Orders that are being entered."""
+
+    def __init__(self, station: int, origin: Mapping[str, object]) -> None:
+        self.result = Entered()
+        self.kept: dict[tuple[int, str], _Kept] = {}
+        self._station = station
+        self._origin = origin
+        self._rows: list[dict[str, object]] = []
+        self._ended: list[int] = []
+        self._fresh: list[Order] = []
+
+    def take(self, item: Told, now_ms: int) -> None:
+        """Take note of what is to be written of an order."""
+        key = item.meter, item.order.number
+        before = self.kept.get(key)
+        if before is None:
+            self.result.new += 1
+            values = self._row(item, item.order, 1)
+            self.kept[key] = _Kept(item.order, 1, None, item.journal, item.sequence, values)
+            return
+        if _says_nothing_new(item.order, before.order) or _is_again(item, before):
+            self.result.known += 1
+            return
+        self.result.changed += 1
+        self._fresh.append(before.order)
+        version = before.version + 1
+        if _is_earlier(item, before):
+            self._row(item, item.order, version)["superseded_ms"] = now_ms
+            before.version = version
+            before.earlier.append(item.order)
+            return
+        order = _filled(item.order, before.order)
+        if before.row is not None:
+            self._ended.append(before.row)
+        elif before.pending is not None:
+            before.pending["superseded_ms"] = now_ms
+        values = self._row(item, order, version)
+        earlier = [*before.earlier, *([] if before.journal is None else [before.order])]
+        self.kept[key] = _Kept(order, version, None, item.journal, item.sequence, values, earlier)
+
+    def _row(self, item: Told, order: Order, version: int) -> dict[str, object]:
+        values = {"station": self._station, "version": version, **_values(item, order), **self._origin}
+        self._rows.append(values)
+        self._fresh.append(order)
+        return values
+
+    def write(self, connection: Connection, now_ms: int) -> None:
+        """Write what was noted, and tell the checks."""
+        if self._ended:
+            over = charge_order.c.id.in_(self._ended)
             connection.execute(update(charge_order).where(over).values(superseded_ms=now_ms))
-        if rows:
-            connection.execute(insert(charge_order), rows)
-        tell_checks(connection, station, fresh, now_ms)
-    return result
+        if self._rows:
+            connection.execute(insert(charge_order), self._rows)
+        tell_checks(connection, self._station, self._fresh, now_ms)
+        self._rows, self._ended, self._fresh = [], [], []
 
 
 def _kept(connection: Connection, station: int, told: Sequence[Told]) -> dict[tuple[int, str], _Kept]:
@@ -115,10 +154,17 @@ def _kept(connection: Connection, station: int, told: Sequence[Told]) -> dict[tu
             .group_by(table.c.meter, table.c.number)
         )
     }
-    return {
+    kept = {
         (row.meter, row.number): _Kept(order_of(row), highest[row.meter, row.number], row.id, row.journal, row.sequence)
         for row in connection.execute(select(table).where(*wanted, table.c.superseded_ms.is_(None)))
     }
+    if any(item.journal is not None and highest.get((item.meter, item.order.number), 1) > 1 for item in told):
+        old = (table.c.superseded_ms.is_not(None), table.c.journal.is_not(None))
+        newest = select(table).where(*wanted, *old).order_by(table.c.id.desc()).limit(_MOST_EARLIER)
+        for row in connection.execute(newest):
+            if (found := kept.get((row.meter, row.number))) is not None:
+                found.earlier.append(order_of(row))
+    return kept
 
 
 def _says_nothing_new(order: Order, before: Order) -> bool:
@@ -128,28 +174,40 @@ def _says_nothing_new(order: Order, before: Order) -> bool:
     return all((value := getattr(order, name)) is None or value == getattr(before, name) for name in _CONTENT)
 
 
+def _is_again(item: Told, before: _Kept) -> bool:
+    if item.journal is None or item.journal == before.journal:
+        return False
+    return any(_says_nothing_new(item.order, order) for order in before.earlier)
+
+
+def _filled(order: Order, before: Order) -> Order:
+    """Return an order with what was known of it and is not told again.
+
+    Periods are those of their times and energy: another charge's are left out.
+    """
+    known = {name: getattr(before, name) for name in _CONTENT if getattr(order, name) is None}
+    same = (order.start_ms, order.end_ms, order.energy_mwh) == (before.start_ms, before.end_ms, before.energy_mwh)
+    return replace(order, periods=order.periods or (before.periods if same else ()), **known)
+
+
 def _is_earlier(item: Told, before: _Kept) -> bool:
     if item.journal is None or item.journal != before.journal or item.sequence is None or before.sequence is None:
         return False
     return item.sequence < before.sequence
 
 
-def _values(station: int, item: Told, source: str, made_by: str, now_ms: int) -> dict[str, object]:
-    order = item.order
+def _values(item: Told, order: Order) -> dict[str, object]:
     periods = (
         json.dumps([astuple(period) for period in order.periods], separators=(",", ":")) if order.periods else None
     )
     return {
-        "station": station,
         "meter": item.meter,
         "number": order.number,
         **{name: getattr(order, name) for name in _CONTENT},
         "periods": periods,
-        "source": source,
         "journal": item.journal,
         "sequence": item.sequence,
-        "made_by": made_by,
-        "received_ms": now_ms,
+        "superseded_ms": None,
     }
 
 

@@ -1,10 +1,12 @@
 """Orders in the store: versions, and what is known already."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sales_support import DAY_MS, HOUR_MS, KWH, order, stored
 from sqlalchemy import Engine
+from sqlalchemy.dialects import postgresql
 
 from cloud_receiver import database
 from cloud_receiver.sales import store
@@ -82,3 +84,58 @@ def test_more_than_one_statement_takes(engine: Engine) -> None:
     told = [order(f"n{place}", place / 100) for place in range(1203)]
     assert enter(engine, *told).new == 1203
     assert enter(engine, *told).known == 1203
+
+
+def test_a_correction_keeps_what_it_leaves_out(engine: Engine) -> None:
+    period = Period(DAY_MS, DAY_MS + HOUR_MS, 20 * KWH)
+    told = order(amount=7, start_total_mwh=0, end_total_mwh=20 * KWH, connector="A", periods=(period,))
+    enter(engine, told)
+    for change, left in (
+        ({"amount": 8}, {"amount": 8}),
+        ({"kwh": 25}, {"amount": 8, "energy_mwh": 25 * KWH, "periods": ()}),
+    ):
+        assert enter(engine, order(**change)).changed == 1  # type: ignore[arg-type]  # one field each
+        with database.reading(engine) as connection:
+            assert store.in_force(connection, 1, DAY_MS, DAY_MS + 24 * HOUR_MS) == {1: [replace(told, **left)]}  # type: ignore[arg-type]  # likewise
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_log_that_is_read_again_with_a_new_journal_is_known(engine: Engine, *, together: bool) -> None:
+    log = [Told(1, order("a", kwh=1), 1, 1), Told(1, order("a", kwh=2), 1, 2), Told(1, order("b", amount=5), 1, 3)]
+    enter(engine, *log, source=GATEWAY)
+    enter(engine, order("b", amount=6))
+    before = stored(engine)
+    again = [replace(item, journal=2, sequence=9 - place) for place, item in enumerate(log)]
+    for part in [again] if together else [[item] for item in again]:
+        assert enter(engine, *part, source=GATEWAY).known == len(part)
+    assert stored(engine) == before
+    # Of its own journal it is a further word, and so is what it never said.
+    assert enter(engine, Told(1, order("a", kwh=1), 1, 50), source=GATEWAY).changed == 1
+    assert enter(engine, Told(1, order("b", amount=7), 2, 50), source=GATEWAY).changed == 1
+
+
+def test_a_log_told_twice_in_one_call_with_a_correction_between(engine: Engine) -> None:
+    log = [Told(1, order(kwh=1), 1, 1), Told(1, order(kwh=2), 1, 2)]
+    again = [Told(1, item.order, 2, 1 + place) for place, item in enumerate(log)]
+    result = enter(engine, *log, *again, source=GATEWAY)
+    assert (result.new, result.changed, result.known) == (1, 1, 2)
+
+
+class Postgres:
+    """Takes statements as PostgreSQL would, of an empty store."""
+
+    def __init__(self) -> None:
+        self.dialect = postgresql.dialect()
+        self.statements: list[str] = []
+
+    def execute(self, statement: Any, values: Any = None) -> list[Any]:
+        self.statements.append(" ".join(str(statement.compile(dialect=self.dialect)).split()))
+        return []
+
+
+def test_receivers_of_one_postgresql_take_turns_at_a_station() -> None:
+    connection = Postgres()
+    store.enter(connection, 1, [Told(1, order())], source=GATEWAY, made_by="x", now_ms=5)  # type: ignore[arg-type]
+    assert connection.statements[0].startswith("SELECT station.id FROM station")
+    assert connection.statements[0].endswith("FOR NO KEY UPDATE")
+    assert connection.statements[-2].startswith("INSERT INTO charge_order")

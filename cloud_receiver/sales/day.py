@@ -4,21 +4,17 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
 from cloud_receiver.checks.day import Draft
 from cloud_receiver.checks.model import Context, Kind
 from cloud_receiver.grid.analysis.periods import By, Period, period_of
-from cloud_receiver.sales import amounts, history, order_rules, sums_rules, window
+from cloud_receiver.sales import again, amounts, history, order_rules, sums_rules, window
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.finding import Found, drafts
 from cloud_receiver.sales.window import Window
-from cloud_receiver.schema import dirty
 
-_SLOT_MS: Final = 900_000
 _HOUR_MS: Final = 3_600_000
-_MONTH_AFTER_MS: Final = 900_000
-"""How long after a change of a day its month is checked again: records that come late come in crowds."""
 
 
 def findings(
@@ -43,6 +39,7 @@ def findings(
     )
     found = list(history.malformed(connection, day))
     if known is not None:
+        again.following_days(connection, day)
         if over or day.ended():
             day.read_records(connection)
         found += _of_orders(connection, day)
@@ -65,7 +62,7 @@ def _of_sums(connection: Connection, day: Window, known: tuple[int, int]) -> Ite
     if first_ms > day.first_ms:  # orders were not told yet when it began
         return
     if last_ms < day.end_ms and day.now_ms < day.end_ms + wait_ms:
-        _later(connection, day, day.first_ms + _SLOT_MS, day.end_ms + wait_ms)
+        again.later(connection, day, day.first_ms + again.SLOT_MS, day.end_ms + wait_ms)
         return
     yield from sums_rules.unsold(day)
     yield from sums_rules.chargers(day, Kind.SOLD_DAY)
@@ -75,7 +72,7 @@ def _of_sums(connection: Connection, day: Window, known: tuple[int, int]) -> Ite
         if month.end_ms <= day.now_ms:
             # A slot after that day's first: what ends the day before is not of the notice.
             last_day = period_of(month.end_ms - 1, By.DAY, day.context.station.timezone)
-            _later(connection, day, last_day.start_ms + _SLOT_MS, day.now_ms + _MONTH_AFTER_MS)
+            again.later(connection, day, last_day.start_ms + again.SLOT_MS, day.now_ms + again.AFTER_MS)
         return
     yield from _of_month(connection, day, month, first_ms)
 
@@ -99,13 +96,3 @@ def _of_month(connection: Connection, day: Window, month: Period, first_ms: int)
     )
     yield from sums_rules.chargers(whole, Kind.SOLD_MONTH)
     yield from sums_rules.station(whole, Kind.SOLD_MONTH)
-
-
-def _later(connection: Connection, day: Window, time_ms: int, due_ms: int) -> None:
-    """Leave a notice for later, unless there is one."""
-    station = day.context.number
-    mine = (dirty.c.station == station, dirty.c.first_ms == time_ms, dirty.c.last_ms == time_ms)
-    there = connection.execute(select(dirty.c.id).where(*mine, dirty.c.due_ms > day.now_ms).limit(1)).scalar()
-    if there is None:
-        values = {"station": station, "first_ms": time_ms, "last_ms": time_ms, "due_ms": due_ms}
-        connection.execute(insert(dirty).values(values))

@@ -5,6 +5,7 @@ twelve hours may have charged in the first three. Between idle moments every ord
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -24,13 +25,10 @@ class Closed:
     """Between idle moments, in order of time; those without an order are one as long as it goes on."""
 
 
-def open_spans(window: Window) -> list[tuple[int, int]]:
+def open_spans(orders: Mapping[int, Iterable[Order]], clock_ms: int) -> list[tuple[int, int]]:
     """Return the times in which any order was open, as the clocks allow, joined and in order."""
-    clock = window.clock_ms
-    spans = sorted(
-        (order.first_ms - clock, order.last_ms + clock) for found in window.orders.values() for order in found
-    )
-    return joined(spans)
+    found = ((order.first_ms - clock_ms, order.last_ms + clock_ms) for mine in orders.values() for order in mine)
+    return joined(sorted(found))
 
 
 def joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -50,7 +48,7 @@ def moments(window: Window, first_ms: int, end_ms: int) -> list[int]:
     if not grids:
         return []
     edges = set(grids[0].edges(first_ms, end_ms)).intersection(*(grid.edges(first_ms, end_ms) for grid in grids[1:]))
-    spans = open_spans(window)
+    spans = open_spans(window.orders, window.clock_ms)
     starts = [first for first, _ in spans]
     idle = []
     for time_ms in sorted(edges):

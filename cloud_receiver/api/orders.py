@@ -20,6 +20,8 @@ from cloud_receiver.api.measurements import CLIENT
 from cloud_receiver.api.parameters import only, page_of
 from cloud_receiver.api.problems import ProblemError, bad_request, mistakes_of
 from cloud_receiver.checks.model import Context
+from cloud_receiver.delimited.times import TimeTextError
+from cloud_receiver.delimited.zone import zone_of
 from cloud_receiver.grid.analysis.periods import SpanError, instant
 from cloud_receiver.grid.errors import GridError, Mistake, Problems, quoted
 from cloud_receiver.registry import Registry
@@ -28,7 +30,7 @@ from cloud_receiver.sales.chargers import Chargers, context_of
 from cloud_receiver.sales.order import HTTP
 from cloud_receiver.sales.record import Reading, order_cells, parse_json
 from cloud_receiver.sales.store import Entered, Told
-from cloud_receiver.sales.times import OrderTimeError, Times, zone_of
+from cloud_receiver.sales.times import Times
 
 PATH: Final = "/v1/orders"
 MOST_ORDERS: Final = 10_000
@@ -86,7 +88,7 @@ class Orders:
                     await asyncio.sleep(0)
             _once(told, problems)
             problems.raise_any()
-        except OrderTimeError as error:
+        except TimeTextError as error:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"zone: {error}") from None
         except GridError as error:
             raise mistakes_of(error) from None

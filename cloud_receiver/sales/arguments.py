@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Callable
 
+from cloud_receiver.delimited import arguments as delimited
 from cloud_receiver.report_words import Language
 from cloud_receiver.sales import import_command, show_command
-from cloud_receiver.sales.csv_file import ENCODINGS
 from cloud_receiver.sales.record import NAMES
 
 Common = Callable[[argparse.ArgumentParser], None]
@@ -37,24 +37,7 @@ def _import(take: argparse.ArgumentParser) -> None:
     take.add_argument("file", metavar="FILE.csv")
     take.add_argument("--station", required=True, metavar="STATION")
     take.add_argument("--by", metavar="NAME", help="who tells it (default: who has logged in)")
-    take.add_argument(
-        "--zone", metavar="ZONE", help="of times without an offset: a zone or +08:00 (default: the station's zone)"
-    )
-    take.add_argument("--time-format", metavar="FORMAT", help="of times, as strptime has it (default: found out)")
-    take.add_argument(
-        "--separator", choices=(",", ";", "\t"), metavar="CHAR", help="between cells: , ; or a tab (default: found out)"
-    )
-    take.add_argument(
-        "--decimal", choices=("point", "comma"), help="what separates decimals (default: a comma where cells have ;)"
-    )
-    take.add_argument("--encoding", choices=ENCODINGS, default=ENCODINGS[0], help="(default: UTF-8)")
-    take.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="NAME=HEADING",
-        help=f"the file's heading for one of {', '.join(NAMES)} (may be repeated)",
-    )
+    delimited.add(take, NAMES)
     take.add_argument("--skip-bad", action="store_true", help="store the lines that are right, and tell the others")
     take.add_argument("--json", action="store_true", help="the report as JSON")
 

@@ -8,6 +8,10 @@ from typing import Final
 
 from cloud_receiver import database
 from cloud_receiver.checks.model import Context
+from cloud_receiver.delimited.columns import columns_of
+from cloud_receiver.delimited.form import decimal, encoding, separator
+from cloud_receiver.delimited.times import Dates
+from cloud_receiver.delimited.zone import zone_of
 from cloud_receiver.grid.errors import MOST_SHOWN, GridError, Mistake, Problem, Problems
 from cloud_receiver.orders.command_line import login_name
 from cloud_receiver.orders.waiting import Progress
@@ -17,7 +21,7 @@ from cloud_receiver.sales.csv_file import File, Form
 from cloud_receiver.sales.order import CSV
 from cloud_receiver.sales.record import NAMES, Reading
 from cloud_receiver.sales.store import Entered
-from cloud_receiver.sales.times import Times, zone_of
+from cloud_receiver.sales.times import Times
 from cloud_receiver.validation.command import Opened, opened
 
 _ONE_TRANSACTION: Final = 2000
@@ -60,10 +64,14 @@ def run(options: argparse.Namespace) -> int:
         context = at.context(options.station)
         progress = Progress(lambda: at.seconds.monotonic_ms() / 1000)
         problems = Counted(options.file)
-        times = Times(zone_of(options.zone or context.station.timezone), options.time_format)
-        comma = None if options.decimal is None else options.decimal == "comma"
-        reading = Reading(Chargers(context), times, problems, decimal_comma=comma)
-        form = Form(options.separator, columns_of(options.column), options.encoding)
+        times = Times(zone_of(options.zone or context.station.timezone), Dates(options.dates), options.time_format)
+        reading = Reading(Chargers(context), times, problems)
+        form = Form(
+            separator(options.separator),
+            decimal(options.decimal),
+            columns_of(options.column, NAMES),
+            encoding(options.encoding),
+        )
         found = csv_file.read(Path(options.file), reading, form, progress)
         stored = not problems or options.skip_bad
         entered = _enter(at, context, found, by, progress) if stored else Entered()
@@ -123,19 +131,6 @@ def _answer(
         f"{options.station}: {found.lines} lines: {entered.new} orders new, {content['known']} known, "
         f"{entered.changed} changed, {found.wrong} wrong"
     )
-
-
-def columns_of(given: list[str]) -> dict[str, str]:
-    """Return the file's own headings by our names; SalesError for what is none."""
-    result: dict[str, str] = {}
-    for item in given:
-        ours, separator, theirs = item.partition("=")
-        if not separator or not theirs or ours not in NAMES:
-            raise SalesError(f"--column {item[:80]!r}: expected NAME=HEADING, NAME one of {', '.join(NAMES)}")
-        if ours in result:
-            raise SalesError(f"--column {ours}: is there twice")
-        result[ours] = theirs
-    return result
 
 
 def person(name: str | None) -> str:

@@ -1,16 +1,16 @@
 """An order from the fields of a table or of a document of JSON, by our names or those of T/CEC 102 (one source)."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Final
 
+from cloud_receiver.delimited.numbers import POINT, number
+from cloud_receiver.delimited.times import TimeTextError
 from cloud_receiver.grid.errors import Mistake, Problems, quoted
 from cloud_receiver.sales.chargers import Chargers
 from cloud_receiver.sales.order import MOST_PERIODS, Order, Period, beyond
 from cloud_receiver.sales.store import Told
-from cloud_receiver.sales.times import OrderTimeError, Times
-from settings.decimals import exact
+from cloud_receiver.sales.times import Times
 from wire.charge_order import MAX_CONNECTOR_BYTES, MAX_NUMBER_BYTES
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -44,9 +44,6 @@ _PERIOD_BY_NAME: Final = {name.lower(): ours for ours, theirs in _PERIOD_NAMES.i
 _ENERGY_DIGITS: Final = 6
 _MONEY_DIGITS: Final = 4
 _PRICE_DIGITS: Final = 6
-_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?|[+-]?\.\d+", re.ASCII)
-_LONGEST_NUMBER: Final = 24
-"""Fewer digits than arithmetic with decimals keeps exactly."""
 _LONGEST_PERIODS: Final = 65_536
 
 
@@ -58,19 +55,12 @@ def field_of(name: str) -> str | None:
 class Reading:
     """Makes orders of fields; mistakes are noted with their place and field."""
 
-    def __init__(
-        self, chargers: Chargers, times: Times, problems: Problems, *, decimal_comma: bool | None = False
-    ) -> None:
-        """`decimal_comma` None: as the file's separator has it."""
+    def __init__(self, chargers: Chargers, times: Times, problems: Problems) -> None:
         self.times = times
         self.problems = problems
+        self.marks = POINT
+        """What may separate decimals."""
         self._chargers = chargers
-        self._comma = decimal_comma
-
-    def separated_by(self, separator: str) -> None:
-        """Note what separates cells: where that is no comma, one may separate decimals."""
-        if self._comma is None:
-            self._comma = separator != ","
 
     def order(self, cells: Mapping[str, str], place: str) -> Told | None:
         """Return an order with its charger; None where a field is wrong. `cells` are by our names."""
@@ -104,12 +94,12 @@ class Reading:
         try:
             if text := cells.get("start", ""):
                 start_ms = self.times.start(text)
-        except OrderTimeError as error:
+        except TimeTextError as error:
             wrong("start", str(error))
         try:
             if text := cells.get("end", ""):
                 end_ms = self.times.end(text, start_ms)
-        except OrderTimeError as error:
+        except TimeTextError as error:
             wrong("end", str(error))
         return start_ms, end_ms
 
@@ -140,13 +130,12 @@ class Reading:
         text = cells.get(name, "")
         if not text:
             return None
-        plain = text.replace(",", ".") if self._comma else text
-        number = exact(plain) if len(plain) <= _LONGEST_NUMBER and _NUMBER.fullmatch(plain) else None
-        if number is None:
+        value = number(text, self.marks)
+        if value is None:
             kind = "number" if digits else "whole number"
             wrong(name, f"expected a {kind}, found {quoted(text)}", Mistake.NUMBER)
             return None
-        units = number.scaleb(digits)
+        units = value.scaleb(digits)
         if units != units.to_integral_value():
             kind = f"at most {digits} digits after the point" if digits else "a whole number"
             wrong(name, f"expected {kind}, found {quoted(text)}", Mistake.NUMBER)
@@ -180,7 +169,7 @@ class Reading:
                 first_ms = self.times.end(text, start_ms)
             if text := cells.get("end", ""):
                 end_ms = self.times.end(text, first_ms)
-        except OrderTimeError as error:
+        except TimeTextError as error:
             inner("start", str(error))
         plain = Reading(self._chargers, self.times, self.problems)  # JSON has no decimal commas
         return Period(

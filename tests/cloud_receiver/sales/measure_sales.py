@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, insert
 from cloud_receiver import database, meters
 from cloud_receiver.checks import load
 from cloud_receiver.checks.model import Context
+from cloud_receiver.delimited.zone import zone_of
 from cloud_receiver.grid.errors import Problems
 from cloud_receiver.registry import Auxiliary, Loss, Meter, Registry, Role, Station
 from cloud_receiver.sales import csv_file, day, store
@@ -21,7 +22,7 @@ from cloud_receiver.sales.csv_file import Form
 from cloud_receiver.sales.order import CSV, Order
 from cloud_receiver.sales.record import Reading
 from cloud_receiver.sales.store import Told
-from cloud_receiver.sales.times import Times, zone_of
+from cloud_receiver.sales.times import Times
 from cloud_receiver.schema import interval
 
 DAY_MS = 1_782_835_200_000  # 2026-07-01T00:00:00+08:00

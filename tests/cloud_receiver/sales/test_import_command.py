@@ -96,7 +96,7 @@ def test_nothing_is_stored_of_a_file_with_a_mistake(centre: Centre) -> None:
         (f"a3,C01,2026-07-01 10:00,2026-07-01 11:00,{'9' * 60},,,,,", "energy_kwh", "expected a number"),
         ("a3,C01,2026-07-01 10:00,2026-07-01 11:00,1,0.00001,,,,", "amount", "at most 4 digits"),
         (f"{'n' * 65},C01,2026-07-01 10:00,2026-07-01 11:00,1,,,,,", "number", "at most 64 bytes"),
-        ("a3,C01,1926-07-01 10:00,2026-07-01 11:00,1,,,,,", "start", "found -"),
+        ("a3,C01,1926-07-01 10:00,2026-07-01 11:00,1,,,,,", "start", "expected a year from 1970"),
         (",C01,2026-07-01 10:00,2026-07-01 11:00,1,,,,,", "number", "found none"),
         ("a3,,2026-07-01 10:00,2026-07-01 11:00,1,,,,,", "charger", "found none"),
         ("a3,C01,2026-07-01 10:00,2026-07-01 11:00,1", "", "expected 10 cells, found 5"),
@@ -114,9 +114,12 @@ def test_each_mistake_is_named(centre: Centre, cell: str, column: str, expected:
     ("text", "expected"),
     [
         ("", "expected a line of headings"),
+        ("\n\n", "expected a line of headings"),
         ("number,start,end\n", "expected a column energy_kwh"),
         ("number,start,end,energy_kwh,TotalPower\n", "expected one column energy_kwh, found 2"),
         ('number,start,end,energy_kwh\n"a,1,2,3', "not CSV"),
+        ("number,start,end,energy_kwh\na,1\n" + "b" * 140_000 + "\n", "line 2: expected 4 cells, found 2"),
+        ("number,start,end,energy_kwh\na,1\n" + "b" * 140_000 + "\n", "line 3: expected a line of at most 131072"),
     ],
 )
 def test_what_is_no_table_of_orders_is_named(centre: Centre, text: str, expected: str) -> None:
@@ -140,6 +143,33 @@ def test_a_column_that_is_none_is_refused(centre: Centre, item: str) -> None:
     status, _, said = centre.run("sales", "import", centre.file(OURS), "--station", "S1", "--column", item)
     assert status == 1
     assert "expected NAME=HEADING" in said
+
+
+def test_columns_by_number_and_headings_whatever_their_capitals(centre: Centre) -> None:
+    text = "No;Unit;In;Out;El_kWh\n7;C01;01.07.2026 10:00;01.07.2026 11:30;5,55\n"
+    columns = ("number=1", "charger=unit", "start=IN", "end=out", "energy_kwh=5")
+    assert centre.take(text, *(part for item in columns for part in ("--column", item)))[0] == 0
+    assert row(centre, "7")["energy_mwh"] == 5_550_000
+
+
+@pytest.mark.parametrize(("item", "expected"), [("number=Nr", "--column number 'Nr': expected a heading or a number")])
+def test_a_column_that_is_not_there_is_named(centre: Centre, item: str, expected: str) -> None:
+    status, _, said = centre.run("sales", "import", centre.file(OURS), "--station", "S1", "--column", item)
+    assert (status, expected in said) == (1, True)
+
+
+def test_dates_and_the_decimal_mark_as_told(centre: Centre) -> None:
+    text = "number\tcharger\tstart\tend\tenergy_kwh\n7\tC01\t7/1/2026 10:00\t7/1/2026 11:30\t5,55\n"
+    status, report = centre.take(text, "--dates", "month-first", "--decimal", "point")
+    assert (status, report["wrong"]) == (1, 1)
+    assert centre.take(text, "--dates", "month-first", "--decimal", ",", "--separator", "tab")[0] == 0
+    assert (row(centre, "7")["energy_mwh"], row(centre, "7")["start_ms"]) == (5_550_000, 1_782_871_200_000)
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+def test_lines_end_as_other_systems_end_them(centre: Centre, ending: str) -> None:
+    status, report = centre.take(OURS.replace("\n", ending))
+    assert (status, report["new"]) == (0, 2)
 
 
 def test_periods_by_both_spellings(centre: Centre) -> None:

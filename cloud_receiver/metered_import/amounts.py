@@ -1,20 +1,14 @@
 """Numbers as files have them, to whole milliwatt-hours: exact, never by way of a float."""
 
-import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN
 from typing import Final
 
+from cloud_receiver.delimited.numbers import COMMA, POINT, number
 from cloud_receiver.grid.errors import quoted
 from wire.domain import MAX_AMOUNT
 
 MISSING: Final = frozenset({"", "-", "--", "na", "n/a", "nan", "null", "none", "#n/a"})
 """What stands for no value (缺数)."""
-_LONGEST: Final = 27
-"""Digits that a product of decimals keeps, and more than any register has."""
-_FORMS: Final = {
-    ".": re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII),
-    ",": re.compile(r"[+-]?(?:\d+(?:,\d*)?|,\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII),
-}
 
 
 class AmountError(ValueError):
@@ -26,13 +20,14 @@ def amount(text: str, decimal: str, unit_mwh: int, *, rounded: bool = False) -> 
     text = text.strip()
     if text.lower() in MISSING:
         return None
-    if len(text) > _LONGEST or not _FORMS[decimal].fullmatch(text):
-        other = "." if decimal == "," else ","
+    value = number(text, decimal, exponent=True)
+    if value is None:
+        other = POINT if decimal == COMMA else COMMA
         hint = f" with the decimal mark {decimal!r}"
-        if other in text and _FORMS[other].fullmatch(text):
+        if number(text, other, exponent=True) is not None:
             hint += f" (--decimal {other!r} for the other one)"
         raise AmountError(f"expected a number{hint}, found {quoted(text)}")
-    exact = Decimal(text.replace(",", ".")) * unit_mwh
+    exact = value * unit_mwh
     if exact < 0:
         raise AmountError(f"expected 0 or more, found {quoted(text)}: reverse energy (反向) has a column of its own")
     if exact > MAX_AMOUNT:

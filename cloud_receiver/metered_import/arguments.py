@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Callable
 
-from cloud_receiver.metered_import.form import ENCODINGS, Column, Dates, Lone, Stamps, Unit
+from cloud_receiver.delimited import arguments as delimited
+from cloud_receiver.metered_import.form import Column, Lone, Stamps, Unit
 
 
 def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -32,7 +33,7 @@ def _import(parser: argparse.ArgumentParser, common: Callable[[argparse.Argument
     parser.add_argument("file", metavar="FILE")
     _which(parser, required=True)
     columns = parser.add_argument_group(
-        "columns", "by heading, or number from 1; without them known headings are found"
+        "columns", "by heading, or number from 1, or all by --column; without them known headings are found"
     )
     for column, text in (
         (Column.TIME, "time of the reading, or of the interval's beginning (default: time, start or 时间)"),
@@ -46,18 +47,8 @@ def _import(parser: argparse.ArgumentParser, common: Callable[[argparse.Argument
         columns.add_argument(f"--{column}", metavar="COLUMN", help=text)
     form = parser.add_argument_group("form of the file")
     form.add_argument("--no-headings", action="store_true", help="the first line is a reading; columns are numbers")
-    form.add_argument("--separator", choices=(",", ";", "tab"), help="default: what the first line has")
-    form.add_argument("--decimal", choices=(".", ","), help="decimal mark (default: , where ; separates, else .)")
+    delimited.add(form, [column.value for column in Column])
     form.add_argument("--unit", choices=[item.value for item in Unit], default=Unit.KWH.value, help="default: kWh")
-    form.add_argument(
-        "--dates",
-        choices=[item.value for item in Dates],
-        default=Dates.AUTO.value,
-        help="default: year first, or day first with dots; 1/7/2026 needs to be told",
-    )
-    form.add_argument(
-        "--zone", metavar="ZONE", help="of times without an offset: a zone or +08:00 (default: the station's zone)"
-    )
     form.add_argument(
         "--stamps",
         choices=[item.value for item in Stamps],
@@ -70,7 +61,6 @@ def _import(parser: argparse.ArgumentParser, common: Callable[[argparse.Argument
         default=Lone.REFUSE.value,
         help="which of two hours a time is of that clocks showed twice and the file has once (default: refuse)",
     )
-    form.add_argument("--encoding", choices=ENCODINGS, default=ENCODINGS[0], help="default: utf-8")
     form.add_argument("--round", action="store_true", help="round numbers that are finer than 1 mWh")
     how = parser.add_argument_group("how it is entered")
     how.add_argument(

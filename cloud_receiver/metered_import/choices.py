@@ -1,26 +1,27 @@
 """What whoever imports says about a file, as text, to what it means: of a command and of a request alike."""
 
 from collections.abc import Mapping
-from datetime import timezone, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cloud_receiver.delimited import form as delimited
+from cloud_receiver.delimited.form import FormError
+from cloud_receiver.delimited.times import Dates, TimeTextError
+from cloud_receiver.delimited.zone import zone_of
 from cloud_receiver.grid.errors import quoted
-from cloud_receiver.metered_import.form import ENCODINGS, Column, Dates, Form, Lone, Stamps, Unit
-from cloud_receiver.metered_import.stamps import fixed_offset
+from cloud_receiver.metered_import.form import Column, Form, Lone, Stamps, Unit
 from cloud_receiver.registry import Meter, Registry, Station
 from settings.decimals import exact
 
 COLUMNS: Final = {column.value.replace("-", "_"): column for column in Column}
 FORM: Final = (
     *COLUMNS,
-    *("no_headings", "separator", "decimal", "unit", "dates", "zone", "stamps", "ambiguous", "encoding", "round"),
-    "rollover",
+    *("no_headings", "separator", "decimal", "unit", "dates", "time_format", "zone", "stamps", "ambiguous"),
+    *("encoding", "round", "rollover"),
 )
 """What `form` understands."""
-_MARKS: Final = {",": ",", ";": ";", "tab": "\t"}
 _MWH: Final = 1_000_000
 """Of a kWh, in milliwatt-hours."""
 _LONGEST: Final = 200
@@ -36,16 +37,12 @@ def form(texts: Mapping[str, str], station: Station) -> Form:
     for name, text in texts.items():
         if len(text) > _LONGEST:
             raise ReadingsError(f"{name}: expected at most {_LONGEST} characters")
-    separator, decimal = texts.get("separator"), texts.get("decimal")
-    if separator is not None:
-        separator = _MARKS.get(separator)
-        if separator is None:
-            raise ReadingsError(f"separator: expected one of , ; tab, found {quoted(texts['separator'])}")
-    if decimal not in {None, ".", ","}:
-        raise ReadingsError(f"decimal: expected . or , found {quoted(decimal)}")
-    encoding = texts.get("encoding", ENCODINGS[0])
-    if encoding not in ENCODINGS:
-        raise ReadingsError(f"encoding: expected one of {', '.join(ENCODINGS)}, found {quoted(encoding)}")
+    try:
+        separator = delimited.separator(texts.get("separator"))
+        decimal = delimited.decimal(texts.get("decimal"))
+        encoding = delimited.encoding(texts.get("encoding"))
+    except FormError as error:
+        raise ReadingsError(str(error)) from None
     unit = _choice(Unit, "unit", texts, Unit.KWH)
     return Form(
         zone=zone(texts.get("zone", station.timezone)),
@@ -53,6 +50,7 @@ def form(texts: Mapping[str, str], station: Station) -> Form:
         headings=not flag(texts, "no_headings"),
         stamps=_choice(Stamps, "stamps", texts, Stamps.START),
         dates=_choice(Dates, "dates", texts, Dates.AUTO),
+        time_format=texts.get("time_format"),
         lone=_choice(Lone, "ambiguous", texts, Lone.REFUSE),
         unit=unit,
         separator=separator,
@@ -81,10 +79,9 @@ def flag(texts: Mapping[str, str], name: str) -> bool:
 def zone(text: str) -> tzinfo:
     """Return a time zone by name, or an offset such as +08:00; ReadingsError for what is neither."""
     try:
-        offset = fixed_offset(text)
-        return ZoneInfo(text) if offset is None else timezone(offset)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ReadingsError(f"zone {quoted(text)}: expected a zone such as Asia/Shanghai or +08:00") from None
+        return zone_of(text)
+    except TimeTextError as error:
+        raise ReadingsError(f"zone: {error}") from None
 
 
 def base(text: str | None) -> int | None:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from cloud_receiver.delimited.times import Stamp
+from cloud_receiver.delimited.zone import Zone
 from cloud_receiver.metered_import.form import Lone
-from cloud_receiver.metered_import.stamps import Stamp, Zone
 
 
 @dataclass(slots=True)

@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-from cloud_receiver.grid.errors import quoted
+from cloud_receiver.delimited.columns import ColumnError, place_of, shown
 from cloud_receiver.metered_import.form import HEADINGS, Column, Form, Stamps
-
-_MOST_SHOWN = 20
-
-
-class ColumnError(ValueError):
-    """The columns of a file aren't those that were named, or none is known; the message has those that there are."""
 
 
 def places(form: Form, first: Sequence[str]) -> dict[Column, int]:
     """Return the place of each column that is used, from 0; `first` is the first line's cells."""
     names = [cell.strip() for cell in first]
-    found = {column: _named(column, text, names, form) for column, text in form.columns.items()}
+    found = {
+        column: place_of(text, names, f"--{column}", headings=form.headings) for column, text in form.columns.items()
+    }
     found = _recognised(form, names, found) | found if form.headings else _by_place(found)
     if Column.TIME not in found:
-        raise ColumnError(f"expected a column of times (--time), found {_shown(names)}")
+        raise ColumnError(f"expected a column of times (--time), found {shown(names)}")
     energies, registers = Column.FORWARD in found, Column.REGISTER in found
     if energies == registers:
         what = "both energies and registers" if energies else "neither"
@@ -58,22 +54,3 @@ def _by_place(named: dict[Column, int]) -> dict[Column, int]:
     if not found.keys() & {Column.FORWARD, Column.REGISTER}:
         found[Column.FORWARD] = 1
     return found
-
-
-def _named(column: Column, text: str, names: list[str], form: Form) -> int:
-    if form.headings:
-        exact = [place for place, name in enumerate(names) if name == text]
-        here = exact or [place for place, name in enumerate(names) if name.casefold() == text.casefold()]
-        if len(here) == 1:
-            return here[0]
-        if len(here) > 1:
-            raise ColumnError(f"--{column} {text}: is there {len(here)} times, expected once; a number names one too")
-    if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= len(names):  # noqa: PLR2004  # digits
-        return int(text) - 1
-    expected = "a heading or a number from 1" if form.headings else "a number from 1"
-    raise ColumnError(f"--{column} {quoted(text)}: expected {expected}, found {_shown(names)}")
-
-
-def _shown(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return f"{len(names)} columns: {', '.join(quoted(name) for name in names[:_MOST_SHOWN])}{more}"

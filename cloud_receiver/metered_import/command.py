@@ -10,6 +10,7 @@ from pathlib import Path
 
 import clock
 from cloud_receiver import config, registry, service
+from cloud_receiver.delimited.columns import columns_of
 from cloud_receiver.metered_import import choices, importing, shown, signing
 from cloud_receiver.metered_import import settle as settling
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
@@ -110,6 +111,9 @@ def _texts(options: argparse.Namespace) -> dict[str, str]:
     """Return what was said of the file's form."""
     given = {name: getattr(options, name) for name in choices.FORM}
     texts = {name: str(value) for name, value in given.items() if value is not None and not isinstance(value, bool)}
+    for name, heading in columns_of(options.column, [column.value for column in choices.COLUMNS.values()]).items():
+        if texts.setdefault(name.replace("-", "_"), heading) != heading:
+            raise choices.ReadingsError(f"--column {name}: expected it once, found --{name} too")
     return texts | {name: "1" for name, value in given.items() if value is True}
 
 

@@ -6,14 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-
-class Dates(StrEnum):
-    """How dates are written."""
-
-    AUTO = "auto"
-    """Year first, or day first with dots (1.7.2026); others are a mistake, since they could be either."""
-    DAY_FIRST = "day-first"
-    MONTH_FIRST = "month-first"
+from cloud_receiver.delimited.form import ENCODINGS
+from cloud_receiver.delimited.times import Dates
 
 
 class Stamps(StrEnum):
@@ -67,8 +61,6 @@ HEADINGS: Final[dict[Column, tuple[str, ...]]] = {
 }
 """By which a column is known that no option names."""
 
-ENCODINGS: Final = ("utf-8", "gb18030", "latin-1", "utf-16")
-
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -82,13 +74,15 @@ class Form:
     """Whether the first line has headings."""
     stamps: Stamps = Stamps.START
     dates: Dates = Dates.AUTO
+    time_format: str | None = None
+    """Of times, as strptime has it; None: one of the common ones."""
     lone: Lone = Lone.REFUSE
     unit: Unit = Unit.KWH
     separator: str | None = None
-    """None: `;` where the first line has one, else `,`."""
+    """None: found out of the first line."""
     decimal: str | None = None
     """None: `,` where `;` separates, else `.`."""
-    encoding: str = "utf-8"
+    encoding: str = ENCODINGS[0]
     rounded: bool = False
     """Whether finer numbers than 1 mWh are rounded, half to even, instead of a mistake."""
     rollover: Decimal | None = None

@@ -13,14 +13,14 @@ from typing import Final
 from sqlalchemy import select
 
 from cloud_receiver.database import reading
+from cloud_receiver.delimited.source import digest
 from cloud_receiver.enrolment import GatewayRow
 from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.series_told import Told
 from cloud_receiver.metered_import import signing
 from cloud_receiver.metered_import.journal import Writer, turn
-from cloud_receiver.metered_import.lines import digest
 from cloud_receiver.metered_import.plan import Plan
-from cloud_receiver.metered_import.series import Bounds, Reader, Series
+from cloud_receiver.metered_import.series import Limits, Reader, Series
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
 from cloud_receiver.schema import gateway as gateway_table
 
@@ -77,8 +77,8 @@ async def run(
 
 
 async def _read(path: Path, wish: Wish, around: Surroundings, told: Told, progress: Callable[[str], None]) -> Series:
-    bounds = Bounds(wish.interval_ms, around.clock.now_ms() + AHEAD_MS, wish.most_mwh, wish.rollover_mwh)
-    reader = Reader(path, wish.form, bounds, told, wish.name)
+    limits = Limits(wish.interval_ms, around.clock.now_ms() + AHEAD_MS, wish.most_mwh, wish.rollover_mwh)
+    reader = Reader(path, wish.form, limits, told, wish.name)
     size = 0
 
     def on_bytes(count: int) -> None:

@@ -4,25 +4,31 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
+from cloud_receiver.delimited.columns import ColumnError
+from cloud_receiver.delimited.numbers import COMMA, POINT
+from cloud_receiver.delimited.table import Bounds, Table
+from cloud_receiver.delimited.times import Stamp, TimeTextError, parse
+from cloud_receiver.delimited.zone import Instants, Zone
 from cloud_receiver.grid.errors import Mistake, quoted
 from cloud_receiver.grid.series_told import Told, time_text
 from cloud_receiver.metered_import import clock_changes, registers
 from cloud_receiver.metered_import.amounts import MISSING, AmountError, amount
 from cloud_receiver.metered_import.clock_changes import Row
-from cloud_receiver.metered_import.columns import ColumnError, places
+from cloud_receiver.metered_import.columns import places
 from cloud_receiver.metered_import.form import Column, Form, Lone, Stamps
-from cloud_receiver.metered_import.lines import Table
 from cloud_receiver.metered_import.registers import Step
-from cloud_receiver.metered_import.stamps import Instants, Stamp, StampError, Zone, parse
 
+BOUNDS: Final = Bounds(bytes=512 << 20, line=1 << 16, lines=600_000)
+"""A year of minutes of one meter is some 30 MB, in 525,600 lines."""
 _ONE_TURN = 512  # lines
 _TELLING = 2
 """From so many distances on, none of which is the interval's, it isn't gaps that a file has."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class Limits:
     """What a meter's intervals must be like."""
 
     interval_ms: int
@@ -56,12 +62,12 @@ class Series:
 class Reader:
     """Reads one file."""
 
-    def __init__(self, path: Path, form: Form, bounds: Bounds, told: Told, name: str) -> None:
+    def __init__(self, path: Path, form: Form, limits: Limits, told: Told, name: str) -> None:
         """`name`: of the file, in messages."""
         self.series = Series()
         self._path = path
         self._form = form
-        self._bounds = bounds
+        self._limits = limits
         self._told = told
         self._name = name
         self._zone = Zone(form.zone)
@@ -71,19 +77,24 @@ class Reader:
 
     def steps(self, on_bytes: Callable[[int], None] = lambda _: None) -> Iterator[None]:
         """Read the file, giving way now and then; what it tells is in `series` then. GridError for what is no CSV."""
-        table = Table(self._path, self._form.separator, self._form.encoding, on_bytes)
-        decimal = self._form.decimal
+        form = self._form
+        table = Table(
+            self._path, BOUNDS, name=self._name, separator=form.separator, encoding=form.encoding, on_bytes=on_bytes
+        )
+        decimal: str | None = None
         for number, (line, cells) in enumerate(table.rows()):
-            if number == 0:
-                decimal = decimal or ("," if table.separator == ";" else ".")
+            if number % _ONE_TURN == 0 or not cells:
+                yield
+            if not cells:
+                continue
+            if decimal is None:
+                decimal = form.decimal or (COMMA if table.separator == ";" else POINT)
                 if not self._find_columns(cells):
                     return
-                if self._form.headings:
+                if form.headings:
                     continue
             self.series.lines += 1
-            self._line(line, cells, decimal or ".")
-            if number % _ONE_TURN == 0:
-                yield
+            self._line(line, cells, decimal)
         self._finish()
 
     def _find_columns(self, cells: list[str]) -> bool:
@@ -142,15 +153,15 @@ class Reader:
         if clock is not None and column is Column.TIME:
             text = f"{text.strip()} {cells[clock].strip()}"
         try:
-            return parse(text, self._form.dates)
-        except StampError as error:
-            self._mistake(Mistake.FORM, f"{error}, found {quoted(text)}", line, column)
+            return parse(text, self._form.dates, self._form.time_format)
+        except TimeTextError as error:
+            self._mistake(Mistake.FORM, str(error), line, column)
             return None
 
     def _row(self, line: int, stamp: Stamp, cells: list[str], values: tuple[int, int] | None) -> Row | None:
         """Return a line with the instants it can have: of an energy where it begins; None, told, for a mistake."""
-        interval_ms = self._bounds.interval_ms
-        if stamp.shown_ms % interval_ms:
+        interval_ms = self._limits.interval_ms
+        if stamp.shown_ms % interval_ms or stamp.shown.microsecond:
             text = f"expected a multiple of {interval_ms // 1000} s (interval_s of the meter), found {stamp.shown}"
             self._mistake(Mistake.FORM, text, line, Column.TIME)
             return None
@@ -158,7 +169,7 @@ class Reader:
         try:
             found = self._zone.instants(stamp, end=ends)
             folded = self._zone.folded_end(stamp) if ends else ()
-        except StampError as error:
+        except TimeTextError as error:
             self._mistake(Mistake.FORM, f"{error}, found {stamp.shown}", line, Column.TIME)
             return None
         shift = interval_ms if ends and not self.series.registers else 0
@@ -175,10 +186,10 @@ class Reader:
             return row if until is not None else None
         try:
             ends = {*self._zone.instants(until, end=True).all, *self._zone.folded_end(until)}
-        except StampError as error:
+        except TimeTextError as error:
             self._mistake(Mistake.FORM, f"{error}, found {until.shown}", row.line, Column.UNTIL)
             return None
-        interval_ms = self._bounds.interval_ms
+        interval_ms = self._limits.interval_ms
         row.times = tuple(time for time in found.all if time + interval_ms in ends)
         self.series.doubled += len(row.times) == 1 < len(found.all)
         if not row.times:
@@ -221,9 +232,9 @@ class Reader:
             self.series.first = kept[0] if kept else None
             self.series.steps = registers.steps(
                 kept,
-                self._bounds.interval_ms,
-                self._bounds.most_mwh,
-                self._bounds.rollover_mwh,
+                self._limits.interval_ms,
+                self._limits.most_mwh,
+                self._limits.rollover_mwh,
                 lambda line, text: self._mistake(Mistake.NUMBER, text, line, Column.REGISTER),
             )
         else:
@@ -234,8 +245,8 @@ class Reader:
         """Return the rows in order of time, each instant once; other values at the same are a mistake."""
         kept: list[Row] = []
         for row in sorted(rows, key=lambda row: row.time_ms):
-            end_ms = row.time_ms + (0 if self.series.registers else self._bounds.interval_ms)
-            if end_ms > self._bounds.latest_ms:
+            end_ms = row.time_ms + (0 if self.series.registers else self._limits.interval_ms)
+            if end_ms > self._limits.latest_ms:
                 text = f"expected a time that has been, found {time_text(end_ms)} (the centre's clock is {self._now()})"
                 self._mistake(Mistake.FORM, text, row.line, Column.TIME)
             elif row.time_ms < 0:
@@ -255,7 +266,7 @@ class Reader:
 
     def _distances(self, rows: list[Row]) -> None:
         """Tell a file whose intervals are not the registry's: each would be a gap."""
-        interval_ms = self._bounds.interval_ms
+        interval_ms = self._limits.interval_ms
         between = [after.time_ms - before.time_ms for before, after in pairwise(rows)]
         for distance, row in zip(between, rows[1:], strict=True):
             if distance < interval_ms:
@@ -269,7 +280,7 @@ class Reader:
             self._told.refuse(Mistake.FORM, text, file=self._name)
 
     def _now(self) -> str:
-        return time_text(self._bounds.latest_ms)
+        return time_text(self._limits.latest_ms)
 
     def _mistake(self, mistake: Mistake, text: str, line: int, column: Column) -> None:
         place = self._places[column]

@@ -120,7 +120,10 @@ def test_mistakes_are_told_by_line_and_nothing_is_entered(config: str, capsys: p
     [
         (("--station", "S9", "--meter", "AMS"), "station 'S9' is not in the registry"),
         (("--station", "bl2", "--meter", "X"), "station bl2: the registry has no meter 'X'"),
-        (("--station", "bl2", "--meter", "AMS", "--zone", "Mars/Base"), "expected a zone such as Asia/Shanghai"),
+        (
+            ("--station", "bl2", "--meter", "AMS", "--zone", "Mars/Base"),
+            "zone: expected a time zone such as Asia/Shanghai",
+        ),
         (
             ("--station", "bl2", "--meter", "AMS", "--base", "0.0000001"),
             "base '0.0000001': expected kWh",
@@ -136,6 +139,20 @@ def test_what_is_asked_wrongly_is_named(
     Path("bl2.csv").write_text(TEXT)
     assert command(config, "import", "bl2.csv", *arguments) == 1
     assert expected in capsys.readouterr().err
+
+
+def test_columns_by_the_option_that_every_import_has(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bl2.csv").write_text(TEXT)
+    which = ("bl2.csv", "--station", "bl2", "--meter", "AMS", "--enrol", "--json")
+    columns = [f"--column={item}" for item in ("time=date_from", "until=date_to", "forward=AMS_kWh")]
+    form = ("--separator", ";", "--decimal", "comma", "--time-format", "%d.%m.%Y %H:%M")
+    capsys.readouterr()
+    assert command(config, "import", *which, *columns, *form) == 0
+    assert json.loads(capsys.readouterr().out)["forward_kwh"] == "10.5"
+    assert command(config, "import", *which, *columns, "--time-format", "%Y") == 1
+    assert "line 2 column 1: expected a time in the form '%Y', found '27.10.2019 00:00'" in capsys.readouterr().err
+    assert command(config, "import", *which, *columns, "--time", "month") == 1
+    assert "--column time: expected it once, found --time too" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there(config: str, capsys: pytest.CaptureFixture[str]) -> None:

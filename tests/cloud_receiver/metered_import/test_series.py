@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from metered_support import FIRST_MS, HOUR_MS, energies_form, form, hours, read, write
 
+from cloud_receiver.delimited.table import Bounds
+from cloud_receiver.delimited.times import Dates
 from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.series_told import Told
-from cloud_receiver.metered_import import lines
-from cloud_receiver.metered_import.form import Column, Dates, Lone, Stamps, Unit
+from cloud_receiver.metered_import import series as reading
+from cloud_receiver.metered_import.form import Column, Lone, Stamps, Unit
 
 OSLO = ZoneInfo("Europe/Oslo")
 CHANGES = {  # when clocks changed, UTC
@@ -186,6 +188,15 @@ def test_other_forms_by_option(tmp_path: Path) -> None:
     text = "Zeit,kWh\n7/1/2026 00:00,1\n"
     columns = {Column.TIME: "Zeit", Column.FORWARD: "KWH"}
     assert read(write(tmp_path, text), form(columns=columns, dates=Dates.MONTH_FIRST)).steps[0].start_ms == FIRST_MS
+    text = "time,kwh\n01-Jul-26 12 AM,1\n"
+    assert read(write(tmp_path, text), form(time_format="%d-%b-%y %I %p")).steps[0].start_ms == FIRST_MS
+
+
+def test_many_empty_lines_give_others_their_turn(tmp_path: Path) -> None:
+    path = write(tmp_path, hours("1") + "\n" * 3000)
+    reader = reading.Reader(path, form(), reading.Limits(HOUR_MS, NOW_LATER, 10**9), Told(), "a.csv")
+    assert sum(1 for _ in reader.steps()) >= 3000 // 256
+    assert len(reader.series.steps) == 1
 
 
 def test_registers_are_energies_where_two_follow_each_other(tmp_path: Path) -> None:
@@ -228,6 +239,8 @@ def test_a_register_that_falls_is_a_mistake_unless_it_rolls_over(tmp_path: Path)
         ("time,MW\n", "line 1: expected a column of energies .*found neither"),
         ("time,kwh,register_kwh\n", "found both energies and registers"),
         ('time,kwh\n2026-07-01 00:00,"1\n', "line 2: not CSV"),
+        ("time,kwh\n2026-07-01 00:00:00.5,1\n", "line 2 column 1: expected a multiple of 3600 s"),
+        ("time,kwh\n2026-07-01 00:00:00.000001,1\n", "line 2 column 1: expected a multiple of 3600 s"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
@@ -284,13 +297,13 @@ def test_a_damaged_or_endless_compressed_file_is_refused(tmp_path: Path, monkeyp
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(GridError, match="can't be uncompressed"):
         read(path, form())
-    monkeypatch.setattr(lines, "MOST_BYTES", 1000)
+    monkeypatch.setattr(reading, "BOUNDS", Bounds(1000, 1000, 1000))
     with pytest.raises(GridError, match="expected at most 1000 bytes"):
         read(write(tmp_path, hours(*["1"] * 200), "b.csv.gz"), form())
 
 
 def test_lines_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MOST_LINES", 5)
+    monkeypatch.setattr(reading, "BOUNDS", Bounds(1000, 1000, 5))
     with pytest.raises(GridError, match="line 6: expected at most 5 lines"):
         read(write(tmp_path, hours(*["1"] * 5)), form())
 

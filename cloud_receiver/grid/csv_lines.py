@@ -1,10 +1,10 @@
 """The lines of a CSV table by its headings; every mistake is told with its line."""
 
-import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
+from cloud_receiver.delimited.cells import TornError, cells
 from cloud_receiver.grid.errors import Mistake, Problems, quoted
 from cloud_receiver.grid.model import BranchKind, NodeKind
 
@@ -57,31 +57,25 @@ class Line:
 
 def lines(file: str, text: str, known: tuple[Sequence[str], Sequence[str]], problems: Problems) -> Iterator[Line]:
     """Yield the lines of a table; `known` are the headings that must be there, and those that may."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     headings: list[str] | None = None
-    before = 0
-    while True:
-        place = f"{file} line {before + 1}".strip()
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            problems.add(Mistake.FORM, f"not CSV: {error}", place=place)
-            return
-        if cells is None:
-            break
-        before = reader.line_num
-        cells = [cell.strip() for cell in cells]
-        if not any(cells):
-            continue
-        if headings is None:
-            headings = cells
-            if not _are_headings(known, headings, place, problems):
-                return
-        elif len(cells) != len(headings):
-            expected = f"expected {len(headings)} cells, found {len(cells)}"
-            problems.add(Mistake.FORM, expected, place=place)
-        else:
-            yield Line(dict(zip(headings, cells, strict=True)), place, problems)
+    try:
+        for number, found in cells(io.StringIO(text, newline="")):
+            place = f"{file} line {number}".strip()
+            texts = [cell.strip() for cell in found]
+            if not any(texts):
+                continue
+            if headings is None:
+                headings = texts
+                if not _are_headings(known, headings, place, problems):
+                    return
+            elif len(texts) != len(headings):
+                expected = f"expected {len(headings)} cells, found {len(texts)}"
+                problems.add(Mistake.FORM, expected, place=place)
+            else:
+                yield Line(dict(zip(headings, texts, strict=True)), place, problems)
+    except TornError as error:
+        problems.add(Mistake.FORM, str(error), place=f"{file} line {error.line}".strip())
+        return
     if headings is None:
         problems.add(Mistake.FORM, "expected a line of headings, found none", place=file or "line 1")
 

@@ -9,11 +9,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from cloud_receiver.delimited.source import opened
 from cloud_receiver.grid.errors import GridError, Mistake, refuse
 from cloud_receiver.grid.model import Element
 from cloud_receiver.grid.reading import LARGEST, json_of
 from cloud_receiver.grid.series_json import slots_of
-from cloud_receiver.grid.series_lines import opened, rows
+from cloud_receiver.grid.series_lines import rows
 from cloud_receiver.grid.series_long import Long, is_long
 from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.series_wide import Piece, Wide

@@ -1,13 +1,11 @@
 """The lines of a CSV table that may be longer than memory, or compressed (.gz), one after the other."""
 
-import csv
-import gzip
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
+from cloud_receiver.delimited.cells import TornError, cells
+from cloud_receiver.delimited.source import opened
 from cloud_receiver.grid.errors import GridError, Mistake, refuse
 
 MOST_LINE_BYTES: Final = 4 << 20
@@ -16,18 +14,6 @@ MOST_BYTES: Final = 64 << 30
 """Of one file, uncompressed: some gigabytes are a year of all of a province's points."""
 _EMPTY_LINES: Final = 256
 """One after another, of which the reader is told by a line without cells."""
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, uncompressed if it is compressed; GridError when it can't be read, then or later."""
-    try:
-        with cast("BinaryIO", gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as stream:
-            yield stream
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise refuse(Mistake.FORM, f"can't be uncompressed: {error}", file=str(path)) from None
-    except OSError as error:
-        raise refuse(Mistake.FORM, f"can't be read: {error.strerror or error}", file=str(path)) from None
 
 
 def rows(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Iterator[tuple[int, list[str]]]:
@@ -39,20 +25,15 @@ def rows(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Iterat
     empty = 0
     with opened(path) as stream:
         lines = _lines(stream, str(path), on_bytes)
-        reader = csv.reader(lines, strict=True)
-        while True:
-            number = reader.line_num + 1
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                raise refuse(Mistake.FORM, f"not CSV: {error}", file=str(path), place=f"line {number}") from None
-            if cells is None:
-                return
-            if any(cells):
-                empty = 0
-                yield number, cells
-            elif (empty := empty + 1) % _EMPTY_LINES == 0:
-                yield number, []
+        try:
+            for number, found in cells(lines):
+                if any(found):
+                    empty = 0
+                    yield number, found
+                elif (empty := empty + 1) % _EMPTY_LINES == 0:
+                    yield number, []
+        except TornError as error:
+            raise refuse(Mistake.FORM, str(error), file=str(path), place=f"line {error.line}") from None
 
 
 def _lines(stream: BinaryIO, file: str, on_bytes: Callable[[int], None]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from cloud_receiver.sales.order import Order, Period
 from cloud_receiver.sales.prices import in_force
 from cloud_receiver.sales.window import Window, milliseconds
 
-_UNITS: Final = 10_000
+UNITS: Final = 10_000
 """Of an amount, in the currency's unit."""
 _PRICE_UNITS: Final = 1_000_000
 _WORTH: Final = 100_000_000
@@ -24,16 +24,29 @@ _PAIRS: Final = (("electricity", "price", "amount"), ("service", "service_price"
 
 def amounts(window: Window) -> Iterator[Found]:
     """Find orders whose amounts, periods or prices don't agree."""
-    pay = int(window.settings.minimum_pay * _UNITS)
+    pay = int(window.settings.minimum_pay * UNITS)
     for number, order in window.ended():
         for detail in (*_sums(order, pay, window.resolution_mwh), *_products(order, pay, window.resolution_mwh)):
             yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
-        for detail in _tariff(window, order, pay):
+        for detail in (*_tariff(window, order, pay), *_negative(window, order)):
             yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
 
 
 def _differs(what: str, expected: int, found: int, limit: int) -> dict[str, Any]:
     return {"what": what, "expected": expected, "found": found, "limit": limit}
+
+
+def _negative(window: Window, order: Order) -> Iterator[dict[str, Any]]:
+    """Find amounts below nothing where no price is."""
+    below = [
+        any((_of(period, key) or 0) < 0 for period in order.periods)
+        or any((_price(tariff, key) or 0) < 0 for tariff in window.context.station.tariff)
+        for _, key, _ in _PAIRS
+    ]
+    told = (order.electricity_amount, order.service_amount, order.amount)
+    for name, amount, may in zip(("electricity", "service", "whole"), told, (*below, any(below)), strict=True):
+        if amount is not None and amount < 0 and not may:
+            yield {"what": f"{name} amount below nothing", "found": amount}
 
 
 def _sums(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:
@@ -45,7 +58,8 @@ def _sums(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:
     if not count:
         return
     energy = sum(period.energy_mwh for period in order.periods)
-    limit = (count + 1) * step // 2  # each rounded to its step
+    # Each, and their sum, rounded to its step, or cut to it.
+    limit = max((count + 1) * step // 2, (count - 1) * step)
     if abs(energy - order.energy_mwh) > limit:
         yield _differs("energy of the periods, mWh", order.energy_mwh, energy, limit)
     for (name, _, key), told in zip(_PAIRS, (order.electricity_amount, order.service_amount), strict=True):
@@ -72,7 +86,7 @@ def _products(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:
             price, amount = _of(period, price_key), _of(period, amount_key)
             if price is None:
                 continue
-            worth, limit = _worth(period.energy_mwh, price), pay + abs(_worth(step, price)) // 2
+            worth, limit = worth_of(period.energy_mwh, price), pay + abs(worth_of(step, price))
             worths.append(worth)
             limits.append(limit)
             if amount is not None and abs(amount - worth) > limit:
@@ -86,7 +100,7 @@ def _of(period: Period, key: str) -> int | None:
     return value
 
 
-def _worth(energy_mwh: int, price: int) -> int:
+def worth_of(energy_mwh: int, price: int) -> int:
     """Return energy times price in 10^-4 of the unit, to the nearest."""
     return (2 * energy_mwh * price + _WORTH) // (2 * _WORTH)
 
@@ -107,8 +121,8 @@ def _tariff(window: Window, order: Order, pay: int) -> Iterator[dict[str, Any]]:
         if told is None or not prices or len(prices) < len(possible):
             continue
         step = window.resolution_mwh
-        low = _worth(order.energy_mwh, min(prices)) - pay - abs(_worth(step, min(prices)))
-        high = _worth(order.energy_mwh, max(prices)) + pay + abs(_worth(step, max(prices)))
+        low = worth_of(order.energy_mwh, min(prices)) - pay - abs(worth_of(step, min(prices)))
+        high = worth_of(order.energy_mwh, max(prices)) + pay + abs(worth_of(step, max(prices)))
         if not low <= told <= high:
             yield {"what": f"{name} amount by the tariff", "expected": [low, high], "found": told}
 
@@ -133,3 +147,19 @@ def _period_prices(window: Window, place: int, period: Period) -> Iterator[dict[
 def _price(tariff: Tariff, key: str) -> int | None:
     value: Decimal | None = getattr(tariff, key)
     return None if value is None else int(value * _PRICE_UNITS)
+
+
+def in_all(window: Window, order: Order) -> Iterator[tuple[str, int, int, int]]:
+    """Yield name, energy, price and amount of each product that an order tells, or the only price of its time gives."""
+    clock = window.clock_ms
+    station = window.context.station
+    possible = in_force(station.tariff, order.first_ms - clock, order.last_ms + clock, station.timezone)
+    for name, price_key, amount_key in _PAIRS:
+        for period in order.periods:
+            price, amount = _of(period, price_key), _of(period, amount_key)
+            if price is not None and amount is not None:
+                yield name, period.energy_mwh, price, amount
+        told = order.electricity_amount if name == "electricity" else order.service_amount
+        prices = {_price(tariff, price_key) for tariff in possible}
+        if not order.periods and told is not None and len(prices) == 1 and (price := prices.pop()) is not None:
+            yield name, order.energy_mwh, price, told

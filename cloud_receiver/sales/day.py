@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from cloud_receiver.checks.day import Draft
 from cloud_receiver.checks.model import Context, Kind
 from cloud_receiver.grid.analysis.periods import By, Period, period_of
-from cloud_receiver.sales import again, amounts, history, order_rules, sums_rules, window
+from cloud_receiver.sales import again, amounts, history, order_rules, rounding, sums_rules, window
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.finding import Found, drafts
 from cloud_receiver.sales.window import Window
@@ -52,7 +52,7 @@ def _of_orders(connection: Connection, day: Window) -> Iterator[Found]:
     yield from chain.from_iterable(rule(day) for rule in order_rules.RULES)
     yield from amounts.amounts(day)
     yield from history.changed(connection, day)
-    yield from history.future(connection, day)
+    yield from history.untimely(connection, day)
 
 
 def _of_sums(connection: Connection, day: Window, known: tuple[int, int]) -> Iterator[Found]:
@@ -94,5 +94,6 @@ def _of_month(connection: Connection, day: Window, month: Period, first_ms: int)
         now_ms=day.now_ms,
         coverage_factor=day.coverage_factor,
     )
+    yield from rounding.rounding(whole)
     yield from sums_rules.chargers(whole, Kind.SOLD_MONTH)
     yield from sums_rules.station(whole, Kind.SOLD_MONTH)

@@ -1,7 +1,7 @@
 """What the store says of how orders came: events that are none, orders that were changed, orders of the future."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from cloud_receiver.sales import store
 from cloud_receiver.sales.finding import Found, iso, of_order
 from cloud_receiver.sales.from_gateway import MalformedError, parse
 from cloud_receiver.sales.order import Order
-from cloud_receiver.sales.window import Window
+from cloud_receiver.sales.window import MOST_AGE_MS, Window
 from cloud_receiver.schema import charge_order, event
 from wire.records import EventCode
 
@@ -43,37 +43,41 @@ def malformed(connection: Connection, window: Window) -> Iterator[Found]:
 
 
 def changed(connection: Connection, window: Window) -> Iterator[Found]:
-    """Find orders of the span that were told otherwise before, and say what changed, by whom, and when."""
-    table = charge_order
+    """Find orders of the span that were told otherwise before, and say what changed, by whom, and when.
+
+    Of those whose own day isn't checked any more, what changed is told on the day on which it came.
+    """
+    table = charge_order.c
+    ends = (table.end_ms > window.first_ms) & (table.end_ms <= window.end_ms)
+    came = (table.received_ms >= window.first_ms) & (table.received_ms < window.end_ms)
+    old = table.end_ms < table.received_ms - MOST_AGE_MS
     later = (
-        select(table.c.meter, table.c.number)
-        .where(
-            table.c.station == window.context.number,
-            table.c.end_ms > window.first_ms,
-            table.c.end_ms <= window.end_ms,
-            table.c.version > 1,
-        )
+        select(table.meter, table.number)
+        .where(table.station == window.context.number, table.version > 1, ends | (came & old))
         .distinct()
         .limit(_MOST)
         .subquery()
     )
     rows = connection.execute(
-        select(table)
-        .join(later, (later.c.meter == table.c.meter) & (later.c.number == table.c.number))
-        .where(table.c.station == window.context.number)
-        .order_by(table.c.meter, table.c.number, table.c.version)
+        select(charge_order)
+        .join(later, (later.c.meter == table.meter) & (later.c.number == table.number))
+        .where(table.station == window.context.number)
+        .order_by(table.meter, table.number, table.version)
+        .limit(4 * _MOST)
     ).all()
     for before, row in pairwise(rows):
         if (before.meter, before.number) != (row.meter, row.number):
             continue
         order = store.order_of(row)
-        if not window.first_ms < order.last_ms <= window.end_ms:
+        aged = order.last_ms < row.received_ms - MOST_AGE_MS
+        at_ms = row.received_ms if aged else order.last_ms - 1
+        if not window.first_ms <= at_ms < window.end_ms:
             continue
         detail = {"version": row.version, "changes": changes(store.order_of(before), order)}
         detail |= {"source": row.source, "by": row.made_by, "at": iso(row.received_ms)}
         if row.superseded_ms == row.received_ms:
             detail["late"] = "came after a later record of its journal"
-        yield of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO)
+        yield replace(of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO), time_ms=at_ms)
 
 
 def changes(before: Order, after: Order) -> Mapping[str, Any]:
@@ -91,22 +95,27 @@ def changes(before: Order, after: Order) -> Mapping[str, Any]:
     return found
 
 
-def future(connection: Connection, window: Window) -> Iterator[Found]:
-    """Find orders that came in the span and end after they came."""
-    table = charge_order
+def untimely(connection: Connection, window: Window) -> Iterator[Found]:
+    """Find orders that came in the span and end after they came, or so long before that only a dead clock says so.
+
+    Files and HTTP may well bring orders of years ago.
+    """
+    table = charge_order.c
+    future = table.end_ms > table.received_ms + window.clock_ms
+    ancient = table.journal.is_not(None) & (table.end_ms < table.received_ms - MOST_AGE_MS)
     rows = connection.execute(
-        select(table)
+        select(charge_order)
         .where(
-            table.c.station == window.context.number,
-            table.c.received_ms >= window.first_ms,
-            table.c.received_ms < window.end_ms,
-            table.c.end_ms > table.c.received_ms + window.clock_ms,
-            table.c.superseded_ms.is_(None),
+            table.station == window.context.number,
+            table.received_ms >= window.first_ms,
+            table.received_ms < window.end_ms,
+            table.superseded_ms.is_(None),
+            future | ancient,
         )
         .limit(_MOST)
     )
     for row in rows:
         order = store.order_of(row)
-        detail = {"what": "ends after it came", "came": iso(row.received_ms)}
-        found = of_order(Kind.ORDER_TIMES, row.meter, order, detail)
-        yield Found(found.kind, found.meter, row.received_ms, found.detail, found.severity)
+        what = "ends after it came" if order.end_ms > row.received_ms else "ended long before it came"
+        detail = {"what": what, "came": iso(row.received_ms)}
+        yield replace(of_order(Kind.ORDER_TIMES, row.meter, order, detail), time_ms=row.received_ms)

@@ -17,6 +17,8 @@ _MOST_EARLIER: Final = 5000
 """Superseded versions that are looked at for one statement's orders, the newest first."""
 SLOT_MS: Final = 900_000
 DAY_MS: Final = 86_400_000
+MOST_AGE_MS: Final = 400 * DAY_MS
+"""How old a day is at most that is checked again (RETENTION_MS of cloud_receiver.checks.runner)."""
 MOST_DAYS: Final = 8
 """Days of one order that are checked again; of a longer one its first days and its last."""
 _CONTENT: Final = tuple(each.name for each in fields(Order) if each.name not in {"number", "periods"})
@@ -212,8 +214,14 @@ def _values(item: Told, order: Order) -> dict[str, object]:
 
 
 def tell_checks(connection: Connection, station: int, orders: Iterable[Order], now_ms: int) -> None:
-    """Leave notices, so that the days of these orders are checked again: of one of the future, that of now."""
-    tell(connection, station, (min(time_ms, now_ms) for order in orders for time_ms in _instants(order)))
+    """Leave notices, so that the days of these orders are checked again.
+
+    Of one of the future, or so old that its day isn't checked any more, the day of now.
+    """
+    times = {min(time_ms, now_ms) for order in orders for time_ms in _instants(order)}
+    if times and min(times) < now_ms - MOST_AGE_MS:
+        times = {time_ms for time_ms in times if time_ms >= now_ms - MOST_AGE_MS} | {now_ms}
+    tell(connection, station, times)
 
 
 def tell(connection: Connection, station: int, times: Iterable[int]) -> None:

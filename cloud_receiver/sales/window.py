@@ -12,10 +12,11 @@ from cloud_receiver.registry import Meter, Role
 from cloud_receiver.sales import store
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.curve import Curve, Row
-from cloud_receiver.sales.order import Order
+from cloud_receiver.sales.order import END_MS, Order
 from cloud_receiver.schema import charge_order, interval
 
-DAY_MS: Final = 86_400_000
+DAY_MS: Final = store.DAY_MS
+MOST_AGE_MS: Final = store.MOST_AGE_MS
 BACK_MS: Final = 3 * DAY_MS
 """How far before and after a span the records of an order that reaches beyond it are read."""
 MWH_PER_KWH: Final = 1_000_000
@@ -156,12 +157,16 @@ def _curves(connection: Connection, window: Window) -> dict[int, Curve]:
 def expected(connection: Connection, station: int, now_ms: int) -> tuple[int, int] | None:
     """Return the start of the station's first order and the end of its last; None where it has none.
 
-    Before the first nothing is known of what was sold.
+    Before the first nothing is known of what was sold. An order of a gateway that is older than any log, as by a clock
+    that stood still, begins nothing; one of the future isn't the last.
     """
-    table = charge_order
-    mine = (table.c.station == station, table.c.superseded_ms.is_(None))
-    first = connection.execute(select(func.min(table.c.start_ms)).where(*mine)).scalar()
+    table = charge_order.c
+    mine = (table.station == station, table.superseded_ms.is_(None))
+    timely = table.journal.is_(None) | (table.start_ms >= table.received_ms - MOST_AGE_MS)
+    first = connection.execute(select(func.min(table.start_ms)).where(*mine, timely)).scalar()
     if first is None:
-        return None
-    last = connection.execute(select(func.max(table.c.end_ms)).where(*mine, table.c.end_ms <= now_ms + DAY_MS)).scalar()
+        if connection.execute(select(table.id).where(*mine).limit(1)).scalar() is None:
+            return None
+        first = END_MS
+    last = connection.execute(select(func.max(table.end_ms)).where(*mine, table.end_ms <= now_ms)).scalar()
     return int(first), int(last or first)

@@ -65,9 +65,9 @@ def test_the_total_is_its_parts_within_the_minimum_pay(off: int, *, wrong: bool)
     assert whats(replace(right, amount=right.amount + off)) == (["amount: electricity and service"] if wrong else [])
 
 
-@pytest.mark.parametrize(("off", "wrong"), [(159, False), (161, True), (-161, True)])
+@pytest.mark.parametrize(("off", "wrong"), [(219, False), (221, True), (-221, True)])
 def test_a_periods_amount_is_energy_times_price(off: int, *, wrong: bool) -> None:
-    # 0.01 and half of a step of 0.01 kWh at 1.2: 0.016.
+    # 0.01 and a step of 0.01 kWh at 1.2, as the energy may be cut to it: 0.022.
     changed = replace(TWO[0], amount=TWO[0].amount + off)  # type: ignore[operator]  # it has one
     assert ("electricity amount of period 1" in whats(told(changed, TWO[1]))) is wrong
 
@@ -75,6 +75,22 @@ def test_a_periods_amount_is_energy_times_price(off: int, *, wrong: bool) -> Non
 def test_periods_make_up_the_orders_energy() -> None:
     assert whats(told(*TWO, energy_mwh=20 * KWH + 15_000)) == []
     assert whats(told(*TWO, energy_mwh=20 * KWH + 16_000)) == ["energy of the periods, mWh"]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4, 8])
+def test_periods_whose_energies_are_cut_make_up_the_cut_energy(parts: int) -> None:
+    cut = [period(place, 1, 2, DAY_PRICE) for place in range(parts)]
+    steps = max(parts - 1, 1)
+    assert whats(told(*cut, energy_mwh=(2 * parts) * KWH + steps * 10_000), tariff=False) == []
+    assert whats(told(*cut, energy_mwh=(2 * parts) * KWH + (steps + 1) * 10_000), tariff=False)
+
+
+@pytest.mark.parametrize("name", ["electricity_amount", "service_amount", "amount"])
+def test_an_amount_below_nothing_needs_a_price_below_nothing(name: str) -> None:
+    assert len(whats(order(**{name: -1}), tariff=False)) == 1
+    prices = {"electricity_amount": {"price": -5}, "service_amount": {"service_price": -5}, "amount": {"price": -5}}
+    below = replace(period(10, 1, 20, DAY_PRICE), amount=None, service_amount=None, **prices[name])
+    assert whats(order(kwh=20, periods=(below,), **{name: -1}), tariff=False) == []
 
 
 def test_an_amount_in_all_that_its_periods_do_not_make() -> None:

@@ -7,7 +7,9 @@ from sales_support import DAY_MS, HOUR_MS, KWH, MINUTE_MS, order
 from sqlalchemy import Engine, select
 
 from cloud_receiver import database, findings, meters
+from cloud_receiver.checks.runner import RETENTION_MS
 from cloud_receiver.registry import Registry
+from cloud_receiver.sales import store
 from cloud_receiver.schema import charge_order, dirty, event
 from wire.records import EventRecord
 
@@ -144,3 +146,34 @@ def test_half_of_a_months_orders_missing_are_a_finding_of_the_month(engine: Engi
     assert {kind for kind, _ in centre.check()} == {"sold_month"}
     centre.clock.step_wall(15 * MINUTE_MS)  # a month is added up again when what came late has settled
     assert centre.check() == {}
+
+
+OLD = -24 * 401
+"""Hours: a day that isn't checked any more."""
+
+
+def test_days_that_are_checked_again_are_those_of_the_runner() -> None:
+    assert store.MOST_AGE_MS == RETENTION_MS
+
+
+def test_an_order_by_a_clock_that_stood_still_is_told_on_the_day_it_came_and_begins_nothing(centre: Centre) -> None:
+    centre.take(*intervals(CHARGE), told(order("dead", OLD - 72, 1, 20)))
+    found = centre.check()
+    assert set(found) == {("order_times", "C01")}
+    assert found["order_times", "C01"].day_ms == DAY_MS + 48 * HOUR_MS
+    centre.take(told(order("next", 24, 1, 0)))  # only from here on something is known of what was sold
+    assert set(centre.check()) == {("order_times", "C01")}
+
+
+def test_old_orders_of_a_file_are_nothing_and_what_changes_them_is_told_when_it_comes(centre: Centre) -> None:
+    centre.enter(order("old", OLD - 72, 1, 20))
+    assert centre.check() == {}
+    centre.enter(order("old", OLD - 72, 1, 21))
+    (found,) = centre.check().values()
+    assert (found.kind, found.day_ms) == ("order_changed", DAY_MS + 48 * HOUR_MS)
+
+
+def test_an_order_of_the_future_is_not_the_last_that_may_come(centre: Centre) -> None:
+    early = Centre(centre.engine, centre.gateway, centre.registry, DAY_MS + 25 * HOUR_MS)
+    early.take(*intervals(CHARGE), told(order("z", -3, 1, 0)), told(order("far", 30, 1, 0)))
+    assert {kind for kind, _ in early.check()} == {"order_times"}

@@ -31,7 +31,8 @@ def following_days(connection: Connection, day: Window) -> None:
     """
     if day.end_ms >= day.now_ms or not _has_news(connection, day):
         return
-    orders = store.in_force(connection, day.context.number, day.end_ms - day.clock_ms, day.end_ms + BACK_MS)
+    around = day.end_ms - day.clock_ms, day.end_ms + BACK_MS
+    orders = store.in_force(connection, day.context.number, *around, without=day.crowds)
     spans = idle.open_spans(orders, day.clock_ms)
     open_ms = next((last for first, last in spans if first < day.end_ms < last), day.end_ms)
     at = day.end_ms

@@ -14,6 +14,8 @@ from cloud_receiver.sales.window import Window, milliseconds, mwh
 
 _HOUR_MS: Final = 3_600_000
 _MOST_OTHERS: Final = 64
+_MOST_SHARES: Final = 50_000
+"""Of all orders of a span together: what is beyond accuses nobody, but keeps nobody waiting."""
 _ALL: Final = 1 << 62
 
 
@@ -111,13 +113,14 @@ def energy(window: Window) -> Iterator[Found]:
             continue
         clock = window.clock_ms
         low = curve.bounds(order.first_ms + clock, order.last_ms - clock).low
-        low = max(0, low - others(number, order))
         high = curve.bounds(order.first_ms - clock, order.last_ms + clock).high
         tolerance = step + window.resolution_mwh
         if meter.order_class_percent is not None:
             limit = (meter.accuracy_class + meter.order_class_percent) / 100
             tolerance += int(max(order.energy_mwh, high) * limit)
         own = int(window.settings.own_consumption_w * 1000 * (order.last_ms - order.first_ms + 2 * clock) / _HOUR_MS)
+        if order.energy_mwh < low - tolerance - own:
+            low = max(0, low - others(number, order))
         if low - tolerance - own <= order.energy_mwh <= high + tolerance:
             continue
         detail = {"against": "records", "energy_mwh": order.energy_mwh, "metered_mwh": [low, high]}
@@ -132,17 +135,22 @@ class _Others:
     def __init__(self, window: Window) -> None:
         self._window = window
         self._sorted: dict[int, tuple[list[Order], list[int], list[int]]] = {}
+        self._left = _MOST_SHARES
 
     def __call__(self, number: int, order: Order) -> int:
         """Return the most that they may have, mWh."""
         orders, starts, latest = self._of(number)
+        last = bisect_left(starts, order.last_ms) - 1
+        if last >= _MOST_OTHERS and latest[last - _MOST_OTHERS] > order.first_ms:
+            return _ALL  # nothing can be said of so many at once; that they overlap is told
         most = 0
-        for looked_at, place in enumerate(range(bisect_left(starts, order.last_ms) - 1, -1, -1)):
+        for place in range(last, -1, -1):
             if latest[place] <= order.first_ms:
                 break
-            if looked_at >= _MOST_OTHERS:
-                return _ALL  # nothing can be said of so many at once; that they overlap is told
+            if not self._left:
+                return _ALL
             if orders[place] is not order:
+                self._left -= 1
                 most += share(self._window, number, orders[place], order.first_ms, order.last_ms).high
         return most
 
@@ -154,7 +162,15 @@ class _Others:
         return self._sorted[number]
 
 
+def crowds(window: Window) -> Iterator[Found]:
+    """Find chargers with more orders than anybody can have charged: these are counted, and not looked at."""
+    for number, count in window.crowds.items():
+        detail = {"what": "more orders than a charger can have", "orders": count, "most": window.most_orders}
+        yield Found(Kind.ORDER_OVERLAP, number, window.end_ms - 1, detail, Severity.ALARM)
+
+
 RULES: Final[tuple[Callable[[Window], Iterator[Found]], ...]] = (
+    crowds,
     unknown_charger,
     times,
     overlaps,

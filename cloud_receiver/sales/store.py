@@ -1,11 +1,11 @@
 """Orders in the store: entering them in versions, and reading those in force."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from cloud_receiver.sales.order import Order, Period
 from cloud_receiver.schema import charge_order, dirty
@@ -265,25 +265,43 @@ def order_of(row: Row[Any]) -> Order:
     )
 
 
-def in_force(connection: Connection, station: int, first_ms: int, end_ms: int) -> dict[int, list[Order]]:
+def in_force(
+    connection: Connection, station: int, first_ms: int, end_ms: int, *, without: Collection[int] = ()
+) -> dict[int, list[Order]]:
     """Return the orders in force that overlap [first_ms, end_ms), by the number of their meter, in order of time.
 
-    An order of no duration belongs to the instant at which it ends.
+    An order of no duration belongs to the instant at which it ends. Those of the meters `without` are left out.
     """
-    table = charge_order
-    rows = connection.execute(
-        select(table)
-        .where(
-            table.c.station == station,
-            table.c.end_ms >= first_ms,
-            table.c.start_ms < end_ms,
-            table.c.superseded_ms.is_(None),
-        )
-        .order_by(table.c.meter, table.c.start_ms, table.c.id)
-    )
+    wanted = _overlapping(station, first_ms, end_ms)
+    if without:
+        wanted.append(charge_order.c.meter.not_in(without))
+    table = charge_order.c
+    rows = connection.execute(select(charge_order).where(*wanted).order_by(table.meter, table.start_ms, table.id))
     found: dict[int, list[Order]] = {}
     for row in rows:
         if row.end_ms == first_ms and row.start_ms < first_ms:
             continue
         found.setdefault(row.meter, []).append(order_of(row))
     return found
+
+
+def crowds(connection: Connection, station: int, first_ms: int, end_ms: int, most: int) -> dict[int, int]:
+    """Return the meters of which more orders than `most` overlap [first_ms, end_ms), and how many."""
+    count = func.count().label("orders")
+    rows = connection.execute(
+        select(charge_order.c.meter, count)
+        .where(*_overlapping(station, first_ms, end_ms))
+        .group_by(charge_order.c.meter)
+        .having(count > most)
+    )
+    return {row.meter: row.orders for row in rows}
+
+
+def _overlapping(station: int, first_ms: int, end_ms: int) -> list[ColumnElement[bool]]:
+    table = charge_order.c
+    return [
+        table.station == station,
+        table.end_ms >= first_ms,
+        table.start_ms < end_ms,
+        table.superseded_ms.is_(None),
+    ]

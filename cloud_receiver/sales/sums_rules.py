@@ -76,6 +76,8 @@ def chargers(window: Window, kind: Kind) -> Iterator[Found]:
 
 def station(window: Window, kind: Kind) -> Iterator[Found]:
     """Find a station whose orders, with loss and auxiliaries, are not what its grid side has."""
+    if window.crowds:  # that they are there is told; what they sold isn't known
+        return
     smallest = mwh(window.settings.smallest_kwh)
     found = idle.closed(window, parts=kind is Kind.SOLD_DAY)
     if found is None:

@@ -19,6 +19,8 @@ DAY_MS: Final = store.DAY_MS
 MOST_AGE_MS: Final = store.MOST_AGE_MS
 BACK_MS: Final = 3 * DAY_MS
 """How far before and after a span the records of an order that reaches beyond it are read."""
+MOST_A_DAY: Final = 1440
+"""Orders of a charger, one a minute."""
 MWH_PER_KWH: Final = 1_000_000
 
 
@@ -44,8 +46,15 @@ class Window:
     coverage_factor: float
     orders: dict[int, list[Order]] = field(default_factory=dict)
     """In force, by meter: all that overlap the span and three days before it."""
+    crowds: dict[int, int] = field(default_factory=dict)
+    """Chargers with more orders than any can have, and how many: these are not looked at."""
     curves: dict[int, Curve] = field(default_factory=dict)
     """Of meters that have records; the grid side's and the auxiliaries' energies are net."""
+
+    @property
+    def most_orders(self) -> int:
+        """How many orders of one charger are looked at: bounds the time of a check."""
+        return MOST_A_DAY * (BACK_MS + self.end_ms - self.first_ms) // DAY_MS
 
     @cached_property
     def clock_ms(self) -> int:
@@ -62,8 +71,11 @@ class Window:
         return [
             number
             for number in self.context.numbers(Role.CHARGER)
-            if self.context.meters[number].in_service(self.first_ms)
-            or self.context.meters[number].in_service(self.end_ms - 1)
+            if number not in self.crowds
+            and (
+                self.context.meters[number].in_service(self.first_ms)
+                or self.context.meters[number].in_service(self.end_ms - 1)
+            )
         ]
 
     def power_mw(self, number: int) -> int:
@@ -106,7 +118,9 @@ def read(
     """Read a span's orders, and the records of it and of the orders that reach beyond it."""
     first_ms, end_ms = span
     window = Window(context, first_ms, end_ms, settings, now_ms, coverage_factor)
-    window.orders = store.in_force(connection, context.number, first_ms - BACK_MS, end_ms + window.clock_ms)
+    around = first_ms - BACK_MS, end_ms + window.clock_ms
+    window.crowds = store.crowds(connection, context.number, *around, window.most_orders)
+    window.orders = store.in_force(connection, context.number, *around, without=window.crowds)
     if records:
         window.read_records(connection)
     return window

@@ -177,3 +177,16 @@ def test_an_order_of_the_future_is_not_the_last_that_may_come(centre: Centre) ->
     early = Centre(centre.engine, centre.gateway, centre.registry, DAY_MS + 25 * HOUR_MS)
     early.take(*intervals(CHARGE), told(order("z", -3, 1, 0)), told(order("far", 30, 1, 0)))
     assert {kind for kind, _ in early.check()} == {"order_times"}
+
+
+def test_more_orders_than_a_charger_can_have_are_counted_and_not_looked_at(centre: Centre) -> None:
+    centre.take(*intervals(CHARGE))
+    crowd = [order(f"n{place}", 10 + place / 6000, 1, 20, amount=-1) for place in range(4 * 1440 + 1)]
+    centre.enter(order("z", -3, 1, 0), order("other", 12, 1, 5), meter=2)
+    centre.enter(*crowd)
+    found = centre.check()
+    # The other charger is looked at as ever.
+    assert set(found) == {("order_overlap", "C01"), ("sold_unmetered", "C02"), ("sold_day", "C02")}
+    details = found["order_overlap", "C01"].evidence["details"]
+    assert isinstance(details, list)
+    assert (details[0]["orders"], details[0]["most"]) == (5761, 5760)

@@ -63,6 +63,11 @@ def _measures(value: str) -> str:
     return value
 
 
+DC_EFFICIENCY: Final = Decimal(95)
+DC_EFFICIENCY_UNCERTAINTY: Final = Decimal("3.5")
+"""Project defaults, no standard's: as the prior of error estimation, 5 % lost with a standard uncertainty of 2 %."""
+
+
 class Verified(Section):
     """A certificate or an on-site verification (检定) of a meter: error and standard uncertainty, per cent."""
 
@@ -86,7 +91,7 @@ class Meter(Section):
     """Step of the meter's own carbon register (碳量示数), where it has one."""
     rated_kw: PositiveDecimal
     interval_s: Annotated[Whole, Field(ge=60, le=3600)] = 900
-    """Length of its records; a utility's hourly meter has 3600."""
+    """Length of its records: what divides a slot of 900, or 1200, 1800, 3600 as of a utility's hourly meter."""
     only_orders: Flag = False
     """The charger is known by its charge orders (充电订单) only: no records of it are expected."""
     connectors: Annotated[tuple[PlainName, ...], Field(max_length=64)] = ()
@@ -102,6 +107,10 @@ class Meter(Section):
     """Class of what orders are counted by, where that is another meter than this."""
     dc_output: Flag = False
     """The charger meters its output (直流侧计量): its conversion loss lies before the meter."""
+    dc_efficiency_percent: Annotated[Exact, Field(ge=50, le=100)] = DC_EFFICIENCY
+    """Of its conversion (转换效率), where it meters its output: what comes out of what goes in."""
+    dc_efficiency_uncertainty_percent: Annotated[Exact, Field(ge=0, le=20)] = DC_EFFICIENCY_UNCERTAINTY
+    """Limit of how far that is off, in the same per cent (rectangular distribution)."""
     verified: tuple[Verified, ...] = ()
     since: AwareDatetime | None = None
     """From when the meter belongs to the station and is expected to report."""
@@ -118,9 +127,19 @@ class Meter(Section):
             return Measures("branch", found[3], found[4])
         return Measures(found[1], found[2])
 
+    def turned(self, forward: int, reverse: int) -> tuple[int, int]:
+        """Return (forward, reverse) as they flowed: of a meter that counts the other way round, each for the other."""
+        return (reverse, forward) if self.inverted else (forward, reverse)
+
     def in_service(self, time_ms: int) -> bool:
         """Return whether the meter belongs to the station at an instant."""
         return (self.since is None or _ms(self.since) <= time_ms) and (self.until is None or time_ms < _ms(self.until))
+
+    def service(self, first_ms: int, end_ms: int) -> tuple[int, int]:
+        """Return the part [first, end) of a time in which the meter is in service; of no length where there is none."""
+        first = first_ms if self.since is None else max(first_ms, _ms(self.since))
+        last = end_ms if self.until is None else min(end_ms, _ms(self.until))
+        return first, max(first, last)
 
     def meets(self, other: "Meter") -> bool:
         """Return whether there is an instant at which both are in service."""
@@ -278,11 +297,17 @@ _MEASURED_BY: Final[Mapping[str, Role]] = {
 }
 
 
+_SLOT_S: Final = 900
+_LONGER_S: Final = (1200, 1800, 3600)
+"""Those that divide an hour, over which a station's balance is made then."""
+
+
 def _unfit(key: str, meter: Meter) -> list[str]:
     """Find what does not fit a meter's records."""
     problems = []
-    if 3600 % meter.interval_s:
-        problems.append(f"{key}.meter[{meter.id}].interval_s: expected a divisor of 3600, found {meter.interval_s}")
+    if _SLOT_S % meter.interval_s and meter.interval_s not in _LONGER_S:
+        expected = f"expected a divisor of {_SLOT_S} (a slot of 15 minutes), or {', '.join(map(str, _LONGER_S))}"
+        problems.append(f"{key}.meter[{meter.id}].interval_s: {expected}; found {meter.interval_s}")
     if meter.only_orders and meter.role is not Role.CHARGER:
         problems.append(f"{key}.meter[{meter.id}].only_orders: expected of chargers only, found a {meter.role} meter")
     if (meter.connectors or meter.order_class_percent is not None) and meter.role is not Role.CHARGER:
@@ -306,6 +331,10 @@ def _misplaced(key: str, station: Station) -> list[str]:
                 f"{key}.meter[{meter.id}].verified: expected of chargers and grid-side meters only, "
                 f"found a {meter.role} meter"
             )
+        told = meter.model_fields_set & {"dc_efficiency_percent", "dc_efficiency_uncertainty_percent"}
+        if told and not meter.dc_output:
+            text = f"expected {' and '.join(sorted(told))} with dc_output = true only, found it false"
+            problems.append(f"{key}.meter[{meter.id}]: {text}")
         element = meter.element
         if element is None:
             if meter.role in (Role.GENERATION, Role.FLOW):

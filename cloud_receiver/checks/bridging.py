@@ -79,7 +79,7 @@ def bridge(connection: Connection, context: Context, first_ms: int, end_ms: int)
             if carbon is not None:
                 gained = new.carbon_forward_ug - old.carbon_forward_ug
                 lost = new.carbon_reverse_ug - old.carbon_reverse_ug
-                carbon[number] = gained - lost + changes.get(number, 0)
+                carbon[number] = (-1 if meter.inverted else 1) * (gained - lost + changes.get(number, 0))
         else:
             pair = _over(connection, context.number, number, (before[number], after[number]), end_ms)
             if pair is None:
@@ -89,7 +89,7 @@ def bridge(connection: Connection, context: Context, first_ms: int, end_ms: int)
         counted = (new.forward_mwh - old.forward_mwh, new.reverse_mwh - old.reverse_mwh)
         if not all(0 <= amount <= _most(meter, end_ms - first_ms) for amount in counted):
             return None
-        energy[number] = counted
+        energy[number] = meter.turned(*counted)
     return Bridge(SlotEnergy(first_ms, energy, end_ms - first_ms), carbon)
 
 

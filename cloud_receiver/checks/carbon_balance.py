@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import fsum, hypot, sqrt
 from typing import TypedDict
 
+from cloud_receiver.checks.conversion import of_meters
 from cloud_receiver.checks.model import SLOT_MS, AdjustmentRow, Context, IntervalRow, Slot
 from cloud_receiver.checks.tolerance import Run, SlotEnergy, auxiliary_mwh, joined, loss_bounds, meter_terms
 from cloud_receiver.registry import Role
@@ -53,7 +54,8 @@ def of_slot(
             each.carbon_forward_ug - each.carbon_reverse_ug
             for each in settled.get((row.meter, row.journal, row.start_ms), ())
         )
-        sums[context.meters[row.meter].role] += row.carbon_forward_ug - row.carbon_reverse_ug + more
+        meter = context.meters[row.meter]
+        sums[meter.role] += (-1 if meter.inverted else 1) * (row.carbon_forward_ug - row.carbon_reverse_ug + more)
     return {
         "factor": factor,
         "chargers_ug": sums[Role.CHARGER],
@@ -89,6 +91,10 @@ class CarbonTally:
     spread_ng: float = 0.0
     modelled_ng: float = 0.0
     """Of the auxiliaries' modelled load, where no meter measures it."""
+    conversion_ng: float = 0.0
+    """Of what chargers that meter their output lose before their meter."""
+    conversion_limit_ng: float = 0.0
+    """How far that may be off."""
     throughput_ng: dict[int, int] = field(default_factory=dict)
     """Energy in both directions times factor, by meter."""
     rest_ng: int = 0
@@ -118,6 +124,7 @@ def _one(context: Context, slot: SlotEnergy, carbon: SlotCarbon) -> CarbonTally:
     net_mwh = sum(slot.net(number) for number in (*context.numbers(Role.CHARGER), *metered))
     net_mwh -= sum(slot.net(number) for number in context.numbers(Role.GRID))
     net_ug = carbon["chargers_ug"] + carbon["auxiliary_ug"] - carbon["grid_ug"]
+    conversion = of_meters(context, slot.energy)
     return CarbonTally(
         carbon["chargers_ug"],
         carbon["auxiliary_ug"],
@@ -125,6 +132,8 @@ def _one(context: Context, slot: SlotEnergy, carbon: SlotCarbon) -> CarbonTally:
         loss * factor,
         spread * factor,
         0.0 if metered else auxiliary_mwh(context, slot.duration_ms) * factor,
+        conversion.mwh * factor,
+        conversion.limit_mwh * factor,
         {number: sum(pair) * factor for number, pair in slot.energy.items()},
         net_ug * NG_PER_UG - net_mwh * factor,
         carbon["records"] * NG_PER_UG,
@@ -146,6 +155,8 @@ def total(tallies: Sequence[CarbonTally]) -> CarbonTally:
         fsum(item.loss_ng for item in tallies),
         fsum(item.spread_ng for item in tallies),
         fsum(item.modelled_ng for item in tallies),
+        fsum(item.conversion_ng for item in tallies),
+        fsum(item.conversion_limit_ng for item in tallies),
         throughput,
         sum(item.rest_ng for item in tallies),
         sum(item.rounding_ng for item in tallies),
@@ -161,6 +172,9 @@ class CarbonBalance:
     chargers_ug: int
     auxiliary_ug: int
     loss_ug: int
+    """Modelled: of cables, and of conversion."""
+    conversion_ug: int
+    """Of it that of conversion."""
     grid_ug: int
     tolerance_ug: int
     terms_ug: dict[str, int]
@@ -191,6 +205,7 @@ class CarbonBalance:
             "chargers_ug": self.chargers_ug,
             "auxiliary_ug": self.auxiliary_ug,
             "loss_ug": self.loss_ug,
+            "conversion_ug": self.conversion_ug,
             "grid_ug": self.grid_ug,
             "imbalance_ug": self.imbalance_ug,
             "tolerance_ug": self.tolerance_ug,
@@ -211,11 +226,13 @@ def judge(context: Context, found: CarbonTally, coverage_factor: float) -> Carbo
     model = found.loss_ng * float(context.station.loss.uncertainty_percent) / 100
     terms["loss"] = hypot(model, found.spread_ng) / _SQRT3
     terms["auxiliary"] = found.modelled_ng * float(context.station.auxiliary.uncertainty_percent) / 100 / _SQRT3
+    terms["conversion"] = found.conversion_limit_ng / _SQRT3
     tolerance = coverage_factor * hypot(*terms.values()) + found.rounding_ng
     return CarbonBalance(
         found.chargers_ug,
         found.auxiliary_ug + round(found.modelled_ng / NG_PER_UG),
-        round(found.loss_ng / NG_PER_UG),
+        round((found.loss_ng + found.conversion_ng) / NG_PER_UG),
+        round(found.conversion_ng / NG_PER_UG),
         found.grid_ug,
         round(tolerance / NG_PER_UG),
         {name: round(value / NG_PER_UG) for name, value in terms.items()},

@@ -60,24 +60,20 @@ def _readable(detail: Mapping[str, object], context: Context, zone: ZoneInfo) ->
 def energies(results: Mapping[int, SlotResult], context: Context) -> list[SlotEnergy]:
     """Return the energies of the slots in which every meter of the balance reported.
 
-    A slot that was checked when other meters were registered is left out, and one in which no charger or no grid-side
-    meter was in service.
+    A slot that was checked when other meters were registered, or other ones as inverted, is left out, and one in which
+    no charger or no grid-side meter was in service.
     """
-    found = [
-        SlotEnergy(
-            start,
-            {int(number): (pair[0], pair[1]) for number, pair in result["energy"].items()},
-            result.get("duration_ms", SLOT_MS),
-        )
-        for start, result in sorted(results.items())
-        if result["energy"] is not None
-    ]
     kept = []
-    for slot in found:
-        then = context.at(slot.start_ms)
-        sides = then.numbers(Role.CHARGER) and then.numbers(Role.GRID)
-        if sides and slot.energy.keys() == then.balanced().keys():
-            kept.append(slot)
+    for start, result in sorted(results.items()):
+        if result["energy"] is None:
+            continue
+        then = context.at(start)
+        weighed = then.balanced()
+        energy = {int(number): (pair[0], pair[1]) for number, pair in result["energy"].items()}
+        turned = [number for number, meter in weighed.items() if meter.inverted]
+        alike = energy.keys() == weighed.keys() and result.get("inverted", []) == turned
+        if alike and then.numbers(Role.CHARGER) and then.numbers(Role.GRID):
+            kept.append(SlotEnergy(start, energy, result.get("duration_ms", SLOT_MS)))
     return kept
 
 

@@ -33,18 +33,20 @@ class SlotResult(TypedDict):
     energy: dict[str, tuple[int, int]] | None
     balanced: bool
     duration_ms: NotRequired[int]
+    inverted: NotRequired[list[int]]
+    """Meters of the balance whose energies were turned, where there are any."""
     carbon: NotRequired[SlotCarbon]
     """There where there is energy, and one factor that is everybody's."""
 
 
 def energies(rows: dict[int, list[IntervalRow]], context: Context) -> dict[int, tuple[int, int]]:
-    """Return (forward, reverse) in mWh of each meter of the balance."""
+    """Return (forward, reverse) in mWh of each meter of the balance; of one that counts the other way round, turned."""
     return {
-        number: (
+        number: meter.turned(
             sum(row.forward_mwh for row in rows.get(number, ())),
             sum(row.reverse_mwh for row in rows.get(number, ())),
         )
-        for number in context.balanced()
+        for number, meter in context.balanced().items()
     }
 
 
@@ -57,8 +59,8 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
         *readings.continuity(slot),
         *readings.overlaps(slot, station),
         *readings.spans(slot, station),
-        *readings.unknown_meters(slot, context),
-        *readings.completeness(slot, context),
+        *readings.unknown_meters(slot, station),
+        *readings.completeness(slot, station),
     ]
     block_ms = station.block_ms
     rows = _together(slot, station, block_ms)
@@ -94,6 +96,8 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
         "energy": None if energy is None else {str(number): pair for number, pair in energy.items()},
         "balanced": balanced,
     }
+    if energy is not None and (turned := [number for number, meter in weighed.items() if meter.inverted]):
+        found["inverted"] = turned
     if energy is not None and block_ms != SLOT_MS:
         found["duration_ms"] = block_ms
     if carbon is not None:
@@ -115,13 +119,11 @@ def _together(slot: Slot, station: Context, block_ms: int) -> dict[int, list[Int
 
     Neither are the slots during which a meter came or went, since what it counted is not that of their whole time.
     """
+    if station.changes(slot.start_ms, slot.start_ms + block_ms):
+        return None
     if block_ms == SLOT_MS:
         return {number: without_overlaps(found)[0] for number, found in slot.by_meter().items()}
     if slot.block is None:
-        return None
-    serving = station.at(slot.start_ms).meters.keys()
-    later = range(slot.start_ms + SLOT_MS, slot.start_ms + block_ms, SLOT_MS)
-    if any(station.at(start).meters.keys() != serving for start in later):
         return None
     found: dict[int, list[IntervalRow]] = {}
     for row in sorted(slot.block):

@@ -164,6 +164,11 @@ class Context:
         """
         return lcm(SLOT_MS, *(meter.interval_s * 1000 for meter in self.meters.values()))
 
+    def changes(self, first_ms: int, end_ms: int) -> bool:
+        """Return whether a meter of the balance comes or goes within a time: it counted for a part of it only."""
+        parts = (meter.service(first_ms, end_ms) for meter in self.balanced().values())
+        return any(first < end and (first, end) != (first_ms, end_ms) for first, end in parts)
+
     def balanced(self) -> dict[int, Meter]:
         """Return the meters whose energies are in the station's balance, by their numbers.
 
@@ -214,17 +219,17 @@ class Slot:
         return result
 
 
-def covered_ms(rows: list[IntervalRow], span_ms: int = SLOT_MS, slot_ms: int | None = None) -> int:
+def covered_ms(rows: list[IntervalRow], span_ms: int = SLOT_MS, part: tuple[int, int] | None = None) -> int:
     """Return how much time the rows cover, overlaps counted once, and rows that leave their span not at all.
 
-    With `slot_ms`, of the slot that begins then.
+    With `part`, of that time [first, end).
     """
-    covered, end = 0, slot_ms or 0
+    covered, end = 0, 0 if part is None else part[0]
     for row in rows:
         if not row.within(span_ms):
             continue
         start = max(row.start_ms, end)
-        last = row.end_ms if slot_ms is None else min(row.end_ms, slot_ms + SLOT_MS)
+        last = row.end_ms if part is None else min(row.end_ms, part[1])
         if last > start:
             covered += last - start
             end = last

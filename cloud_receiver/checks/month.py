@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 from cloud_receiver.checks import bridging, carbon_balance, day_sum, load, parties, tolerance
 from cloud_receiver.checks.bridging import Bridge
 from cloud_receiver.checks.carbon_balance import CarbonBalance, CarbonTally
+from cloud_receiver.checks.conversion import of_meters
 from cloud_receiver.checks.day import Draft, local_time
 from cloud_receiver.checks.day_sum import DaySum
 from cloud_receiver.checks.model import SLOT_MS, STATION, Context, Kind, Severity
@@ -184,7 +185,7 @@ def _carbon(connection: Connection, context: Context, bridge: Bridge) -> CarbonT
     counted = sum(sum(pair) for pair in slot.energy.values())
     modelled = 0.0 if context.numbers(Role.AUXILIARY) else tolerance.auxiliary_mwh(context, slot.duration_ms)
     loss, _ = tolerance.loss_bounds(context, slot, context.numbers(Role.CHARGER))
-    found.spread_ng += (loss + modelled) * spread
+    found.spread_ng += (loss + modelled + of_meters(context, slot.energy).mwh) * spread
     found.unexplained_ng += spread * counted
     found.runs = [Run(slot.start_ms, slot.end_ms, mean, mean, (max(factors) - mean) ** 2 + (mean - min(factors)) ** 2)]
     return found

@@ -18,26 +18,42 @@ from wire.domain import EMISSION_END_UG
 from wire.records import Quality
 
 
-def completeness(slot: Slot, context: Context) -> Iterator[Violation]:
-    """Find registered meters that have not reported the whole slot although its deadline has passed."""
+def completeness(slot: Slot, station: Context) -> Iterator[Violation]:
+    """Find registered meters that have not reported the slot although its deadline has passed.
+
+    Of a meter that came or went within it (`since`, `until`), the part in which it was in service.
+    """
     if not (slot.past_deadline and slot.expected):
         return
     rows = slot.by_meter()
-    for number, meter in context.meters.items():
-        if meter.only_orders:
+    for number, meter in station.meters.items():
+        first_ms, end_ms = meter.service(slot.start_ms, slot.start_ms + SLOT_MS)
+        if meter.only_orders or first_ms == end_ms:
             continue
-        span_ms, found = context.span_ms(number), rows.get(number, [])
+        span_ms, found = station.span_ms(number), rows.get(number, [])
         if span_ms > SLOT_MS:
             found = sorted(row for row in (*slot.previous, *slot.rows) if row.meter == number)
-        missing = SLOT_MS - covered_ms(found, span_ms, slot.start_ms)
+        missing = end_ms - first_ms - covered_ms(found, span_ms, (first_ms, end_ms))
         if missing:
             yield violation(Kind.MISSING, number, Severity.WARNING, start_ms=slot.start_ms, missing_s=missing // 1000)
 
 
-def unknown_meters(slot: Slot, context: Context) -> Iterator[Violation]:
-    """Find meters that send but are not in the registry; their records are kept and count in no balance."""
-    for number in sorted({row.meter for row in slot.rows if row.meter not in context.meters}):
-        yield violation(Kind.UNKNOWN_METER, number, Severity.WARNING, start_ms=slot.start_ms, name=context.name(number))
+def unknown_meters(slot: Slot, station: Context) -> Iterator[Violation]:
+    """Find meters that send but are not in the registry, or not in service at any time of what they send.
+
+    Their records are kept and count in no balance.
+    """
+    unknown = {row.meter for row in slot.rows if not _serves(station, row)}
+    for number in sorted(unknown):
+        yield violation(Kind.UNKNOWN_METER, number, Severity.WARNING, start_ms=slot.start_ms, name=station.name(number))
+
+
+def _serves(station: Context, row: IntervalRow) -> bool:
+    meter = station.meters.get(row.meter)
+    if meter is None:
+        return False
+    first_ms, end_ms = meter.service(row.start_ms, row.end_ms)
+    return first_ms < end_ms
 
 
 def spans(slot: Slot, context: Context) -> Iterator[Violation]:

@@ -4,7 +4,8 @@ Bayesian linear regression of the slots' imbalance on the chargers' energies. Pr
 its class as standard deviation (wide, so that one far beyond shows), the modelled auxiliary load and the scale of the
 modelled loss have their stated uncertainties. Slots are weighted by register steps and clocks. An error of the grid
 side or of all chargers alike can't be told apart by a balance: the grid side's class is in the uncertainty, and a
-charger is suspected only when it stands out from the median too.
+charger is suspected only when it stands out from the median too. Nor can a charger's error and its efficiency where it
+meters its output: how far that may be off is in its uncertainty.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from math import hypot, sqrt
 from statistics import median
 from typing import TypedDict
 
+from cloud_receiver.checks.conversion import relative_limit
 from cloud_receiver.checks.model import SLOT_MS, Context
-from cloud_receiver.checks.tolerance import MWH_PER_KWH, SlotEnergy, balance
+from cloud_receiver.checks.tolerance import MWH_PER_KWH, SlotEnergy, balance, drawn_mwh
 from cloud_receiver.registry import Role
 
 PRIOR_CLASSES = 3.0
@@ -50,13 +52,17 @@ def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
         result = balance(context, [slot], 1.0)
         if result is None:
             return []
-        energies = [slot.net(number) / MWH_PER_KWH for number in chargers]
+        energies = [drawn_mwh(context, slot, number) / MWH_PER_KWH for number in chargers]
         noise = hypot(result.terms_mwh["register_step"], result.terms_mwh["time"]) / MWH_PER_KWH
-        columns = [*energies, slot.duration_ms / SLOT_MS, result.loss_mwh / MWH_PER_KWH]
+        columns = [*energies, slot.duration_ms / SLOT_MS, (result.loss_mwh - result.conversion_mwh) / MWH_PER_KWH]
         rows.append((columns, result.imbalance_mwh / MWH_PER_KWH, max(noise, _SMALLEST_NOISE_KWH)))
     if not rows:
         return []
-    priors = [PRIOR_CLASSES * float(context.meters[number].accuracy_class) / 100 for number in chargers]
+    converted = [relative_limit(context.meters[number]) / _SQRT3 for number in chargers]
+    priors = [
+        hypot(PRIOR_CLASSES * float(context.meters[number].accuracy_class) / 100, efficiency)
+        for number, efficiency in zip(chargers, converted, strict=True)
+    ]
     auxiliary = 0.0 if context.numbers(Role.AUXILIARY) else float(context.station.auxiliary.load_w) / 4000
     priors.append(max(auxiliary * float(context.station.auxiliary.uncertainty_percent) / 100 / _SQRT3, 1e-6))
     priors.append(max(float(context.station.loss.uncertainty_percent) / 100 / _SQRT3, 1e-6))
@@ -65,9 +71,14 @@ def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
     return [
         # Errors are relative to the truth: of an indication x the share e/(1 + e) is error.
         Estimate(
-            number, 100 * share / (1 - share), hypot(100 * deviation, grid), sum(bool(row[0][place]) for row in rows)
+            number,
+            100 * share / (1 - share),
+            hypot(100 * deviation, 100 * efficiency, grid),
+            sum(bool(row[0][place]) for row in rows),
         )
-        for place, (number, share, deviation) in enumerate(zip(chargers, shares, deviations, strict=False))
+        for place, (number, share, deviation, efficiency) in enumerate(
+            zip(chargers, shares, deviations, converted, strict=False)
+        )
     ]
 
 

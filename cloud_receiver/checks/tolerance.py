@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum, hypot, sqrt
 
+from cloud_receiver.checks.conversion import of_meter, of_meters
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.registry import Loss, Role
 
@@ -19,7 +20,10 @@ MWH_PER_KWH = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class SlotEnergy:
-    """Energies (forward, reverse) in mWh of every meter in service in one slot, or in several balanced together."""
+    """Energies (forward, reverse) in mWh of every meter in service in one slot, or in several balanced together.
+
+    As they flowed: those of an inverted meter are turned (`Meter.turned`).
+    """
 
     start_ms: int
     energy: dict[int, tuple[int, int]]
@@ -47,6 +51,9 @@ class Balance:
     chargers_mwh: int
     auxiliary_mwh: int
     loss_mwh: int
+    """Modelled: of cables, and of the conversion of chargers that meter their output."""
+    conversion_mwh: int
+    """Of it that of conversion."""
     grid_mwh: int
     tolerance_mwh: int
     terms_mwh: dict[str, int]
@@ -69,6 +76,7 @@ class Balance:
             "chargers_mwh": self.chargers_mwh,
             "auxiliary_mwh": self.auxiliary_mwh,
             "loss_mwh": self.loss_mwh,
+            "conversion_mwh": self.conversion_mwh,
             "grid_mwh": self.grid_mwh,
             "imbalance_mwh": self.imbalance_mwh,
             "tolerance_mwh": self.tolerance_mwh,
@@ -181,13 +189,16 @@ def judge(context: Context, found: Tally, coverage_factor: float) -> Balance | N
     modelled = 0.0 if metered else auxiliary_mwh(context, found.duration_ms)
     throughput = {number: sum(pair) for number, pair in found.energy.items()}
     terms = meter_terms(context, throughput, sum(run.edges for run in found.runs))
+    conversion = of_meters(context, found.energy)
     model = found.loss_mwh * float(context.station.loss.uncertainty_percent) / 100
     terms["loss"] = hypot(model, found.spread_mwh) / _SQRT3
     terms["auxiliary"] = modelled * float(context.station.auxiliary.uncertainty_percent) / 100 / _SQRT3
+    terms["conversion"] = conversion.limit_mwh / _SQRT3
     return Balance(
         found.net(chargers),
         found.net(metered) if metered else round(modelled),
-        round(found.loss_mwh),
+        round(found.loss_mwh + conversion.mwh),
+        round(conversion.mwh),
         found.net(grids),
         round(coverage_factor * hypot(*terms.values())),
         {name: round(value) for name, value in terms.items()},
@@ -219,6 +230,11 @@ def meter_terms(context: Context, throughput: Mapping[int, float], edges: float)
     return {"accuracy_class": hypot(*accuracy), "register_step": hypot(*steps), "time": hypot(*times)}
 
 
+def drawn_mwh(context: Context, slot: SlotEnergy, number: int) -> float:
+    """Return what a charger drew from its cable: what it counted, and what it lost before its meter."""
+    return slot.net(number) + of_meter(context.meters[number], slot.of(number)).mwh
+
+
 def loss_bounds(context: Context, slot: SlotEnergy, chargers: Sequence[int]) -> tuple[float, float]:
     """Return the modelled loss, and how far off it may be because the power within the time is not known.
 
@@ -229,7 +245,7 @@ def loss_bounds(context: Context, slot: SlotEnergy, chargers: Sequence[int]) -> 
         return loss_mwh(context, slot, chargers), 0.0
     loss = context.station.loss
     hours = slot.duration_ms / MS_PER_HOUR
-    powers_w = {number: abs(slot.net(number)) / 1000 / hours for number in chargers}
+    powers_w = {number: abs(drawn_mwh(context, slot, number)) / 1000 / hours for number in chargers}
     rated_w = {number: float(context.meters[number].rated_kw) * 1000 for number in chargers}
     mean_w = fsum(powers_w.values())
     branch, trunk = _ohm_per_v2(loss, branch=True), _ohm_per_v2(loss, branch=False)
@@ -245,7 +261,7 @@ def loss_mwh(context: Context, slot: SlotEnergy, chargers: Sequence[int]) -> flo
     """Return the modelled cable loss (线损) of a slot: mean powers squared, times R/U² and the form factor."""
     loss = context.station.loss
     hours = slot.duration_ms / MS_PER_HOUR
-    powers_w = [slot.net(number) / 1000 / hours for number in chargers]
+    powers_w = [drawn_mwh(context, slot, number) / 1000 / hours for number in chargers]
     branch_w = fsum(power * power for power in powers_w) * _ohm_per_v2(loss, branch=True) * float(loss.branch_form)
     trunk_w = fsum(powers_w) ** 2 * _ohm_per_v2(loss, branch=False) * float(loss.trunk_form)
     return (branch_w + trunk_w + float(loss.fixed_w)) * hours * 1000

@@ -44,9 +44,8 @@ def figures(
             by_meter.setdefault(number, []).append((start_ms, received_ms, end_ms, quality))
     for number, intervals in by_meter.items():
         meter = context.meters[number]
-        serving = [each for each in sorted(intervals) if meter.in_service(each[0])]
-        expected = (max(span[0], begin_ms), span[1])
-        found.setdefault(meter.gateway, Figures()).add(_counted(serving, expected, span[1] + grace_ms))
+        expected = meter.service(max(span[0], begin_ms), span[1])
+        found.setdefault(meter.gateway, Figures()).add(_counted(sorted(intervals), expected, span[1] + grace_ms))
     for number, amount in _substituted(connection, context.number, span).items():
         if (known := context.meters.get(number)) is not None and known.gateway in found:
             found[known.gateway].substituted_ms += amount
@@ -61,7 +60,7 @@ def _counted(intervals: Iterable[tuple[int, int, int, int]], span: tuple[int, in
         amount = min(end_ms, span[1]) - max(start_ms, covered_ms)
         if amount <= 0:
             continue
-        covered_ms = end_ms
+        covered_ms = min(end_ms, span[1])
         found.present_ms += amount
         delay_ms = received_ms - end_ms
         found.in_15_min_ms += amount if delay_ms <= 15 * _MINUTE_MS else 0
@@ -76,9 +75,8 @@ def expected_ms(meter: Meter, first_ms: int, end_ms: int) -> int:
     """Return for how long of [first, end) a meter's intervals are expected."""
     if meter.only_orders:
         return 0
-    since = first_ms if meter.since is None else max(first_ms, int(meter.since.timestamp()) * 1000)
-    until = end_ms if meter.until is None else min(end_ms, int(meter.until.timestamp()) * 1000)
-    return max(0, until - since)
+    first, last = meter.service(first_ms, end_ms)
+    return last - first
 
 
 _Row = tuple[int, int, int, int, int]

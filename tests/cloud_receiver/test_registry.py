@@ -156,3 +156,33 @@ def test_an_element_has_one_meter_at_a_time(tmp_path: Path) -> None:
     followed = second.replace("rated_kw = 600000", "rated_kw = 600000\nsince = 2026-07-01T00:00:00+08:00", 1)
     before = PLANT.replace("rated_kw = 600000", "rated_kw = 600000\nuntil = 2026-07-01T00:00:00+08:00", 1)
     assert len(registry.load(write(tmp_path, before + followed)).station) == 2
+
+
+@pytest.mark.parametrize("interval_s", [60, 75, 300, 450, 900, 1200, 1800, 3600])
+def test_an_interval_fits_slots_or_hours(interval_s: int, tmp_path: Path) -> None:
+    text = STATION.replace("rated_kw = 60", f"rated_kw = 60\ninterval_s = {interval_s}")
+    assert registry.load(write(tmp_path, text)).station[0].meter[0].interval_s == interval_s
+
+
+@pytest.mark.parametrize("interval_s", [72, 120, 360, 400, 600, 720, 901, 2700])
+def test_an_interval_that_cuts_slots_is_refused(interval_s: int, tmp_path: Path) -> None:
+    text = STATION.replace("rated_kw = 60", f"rated_kw = 60\ninterval_s = {interval_s}")
+    with pytest.raises(ConfigError) as caught:
+        registry.load(write(tmp_path, text))
+    (problem,) = caught.value.problems
+    assert problem.endswith(
+        "station[S1].meter[C01].interval_s: expected a divisor of 900 (a slot of 15 minutes), or 1200, 1800, 3600; "
+        f"found {interval_s}"
+    )
+
+
+def test_an_efficiency_is_that_of_a_charger_that_meters_its_output(tmp_path: Path) -> None:
+    told = 'rated_kw = 60\ndc_efficiency_percent = "96.5"\ndc_efficiency_uncertainty_percent = "0.5"'
+    with pytest.raises(ConfigError) as caught:
+        registry.load(write(tmp_path, STATION.replace("rated_kw = 60", told)))
+    (problem,) = caught.value.problems
+    assert (
+        "station[S1].meter[C01]: expected dc_efficiency_percent and dc_efficiency_uncertainty_percent with" in problem
+    )
+    found = registry.load(write(tmp_path, STATION.replace("rated_kw = 60", f"{told}\ndc_output = true")))
+    assert found.station[0].meter[0].dc_efficiency_percent == Decimal("96.5")

@@ -45,6 +45,7 @@ def test_each_term_of_one_slot_is_that_of_energy_times_the_factor() -> None:
         "time": round(60 * kg * 2 / 3600 * sqrt(2) / sqrt(3)),
         "loss": 0,
         "auxiliary": 0,
+        "conversion": 0,
     }
     assert result.tolerance_ug == pytest.approx(2 * sqrt(sum(each**2 for each in result.terms_ug.values())) + 2, abs=3)
     assert (result.imbalance_ug, result.rest_ug, result.within, result.by_energy) == (0, 0, True, True)
@@ -82,6 +83,18 @@ def test_loss_and_auxiliary_have_the_factor_of_their_slot() -> None:
     assert result.auxiliary_ug == 100_000 * 800_000 // 1000
     assert result.terms_ug["loss"] == round(result.loss_ug * 0.30 / sqrt(3))
     assert result.terms_ug["auxiliary"] == round(result.auxiliary_ug * 0.20 / sqrt(3))
+
+
+def test_conversion_has_the_factor_of_its_slot() -> None:
+    known = {"dc_output": True, "dc_efficiency_percent": "96", "dc_efficiency_uncertainty_percent": "1"}
+    charger, grid = station_model(1).meter
+    charger = type(charger).model_validate(charger.model_dump(exclude_unset=True) | known)
+    station = context(station_model(1).model_copy(update={"meter": (charger, grid)}))
+    pairs = [pair(0, 500_000, 9_600_000), pair(1, 400_000, 4_800_000, 5 * KWH)]
+    result = judge(station, of(station, pairs), 2.0)
+    assert result is not None
+    assert (result.conversion_ug, result.imbalance_ug, result.by_energy) == (280_000_000, 0, True)
+    assert result.terms_ug["conversion"] == round((10 * 500_000 + 5 * 400_000) * 1000 / 96 / sqrt(3))
 
 
 def test_what_energy_explains_is_told_apart() -> None:

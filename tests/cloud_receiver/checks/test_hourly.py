@@ -154,8 +154,9 @@ def test_an_hour_covers_each_of_its_slots() -> None:
     assert usable([hour], HOUR_MS, HOUR_MS)
     assert not usable([hour])
     for number in range(4):
-        assert covered_ms([hour], HOUR_MS, DAY_MS + number * SLOT_MS) == SLOT_MS
-    assert covered_ms([hour], HOUR_MS, DAY_MS + HOUR_MS) == 0
+        slot = (DAY_MS + number * SLOT_MS, DAY_MS + (number + 1) * SLOT_MS)
+        assert covered_ms([hour], HOUR_MS, slot) == SLOT_MS
+    assert covered_ms([hour], HOUR_MS, (DAY_MS + HOUR_MS, DAY_MS + HOUR_MS + SLOT_MS)) == 0
     later = Slot(DAY_MS + 2 * SLOT_MS, [], [hour], past_deadline=True)
     assert not list(completeness(later, context(3600)))
     assert list(completeness(later, context(900)))

@@ -48,7 +48,9 @@ def test_a_charger_that_shows_3_percent_too_much(centre: Centre) -> None:
     evidence = first(item)
     assert evidence["imbalance_mwh"] > evidence["tolerance_mwh"]
     assert evidence["imbalance_mwh"] == evidence["chargers_mwh"] - evidence["grid_mwh"]
-    assert set(evidence["standard_uncertainty_mwh"]) == {"accuracy_class", "register_step", "time", "loss", "auxiliary"}
+    assert set(evidence["standard_uncertainty_mwh"]) == {
+        *("accuracy_class", "register_step", "time", "loss", "auxiliary", "conversion")
+    }
     assert "C02" in evidence["active"]
 
 

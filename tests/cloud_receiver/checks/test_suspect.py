@@ -84,3 +84,41 @@ def test_an_auxiliary_load_other_than_modelled_accuses_none() -> None:
 def test_a_charger_that_hardly_charged_is_not_judged() -> None:
     assert suspects(context(station_model(CHARGERS)), day(3, {3: 0.1}), 2.0, 97) == {}
     assert suspects(context(station_model(CHARGERS)), [], 2.0, 5) == {}
+
+
+def at_the_output(slots: list[SlotEnergy], efficiency: float, off: dict[int, float]) -> list[SlotEnergy]:
+    """Return the day with the chargers metered at their output; some convert with another efficiency."""
+
+    def out(number: int, energy: int) -> int:
+        share = 1.0 if number > CHARGERS else efficiency + off.get(number, 0.0)
+        return round(energy * share)
+
+    return [
+        SlotEnergy(slot.start_ms, {number: (out(number, pair[0]), 0) for number, pair in slot.energy.items()})
+        for slot in slots
+    ]
+
+
+def metered_at_the_output(uncertainty: str) -> Station:
+    known = {"dc_output": True, "dc_efficiency_percent": Decimal(96), "dc_efficiency_uncertainty_percent": uncertainty}
+    station = station_model(CHARGERS)
+    meters = (type(meter).model_validate(meter.model_dump(exclude_unset=True) | known) for meter in station.meter[:-1])
+    return station.model_copy(update={"meter": (*meters, station.meter[-1])})
+
+
+def test_the_conversion_of_chargers_accuses_none() -> None:
+    slots = at_the_output(day(1, {}), 0.96, {})
+    assert suspects(context(metered_at_the_output("0.5")), slots, 2.0, 4) == {}
+    assert suspects(context(station_model(CHARGERS)), day(1, {}), 2.0, 4) == {}
+
+
+def test_one_far_beyond_is_found_behind_a_known_efficiency_alone() -> None:
+    slots = at_the_output(day(1, {3: 0.045}), 0.96, {})
+    assert list(suspects(context(metered_at_the_output("0.5")), slots, 2.0, 4)) == [3]
+    # Not known better than to 3.5 %, the efficiency may be what is off.
+    assert suspects(context(metered_at_the_output("3.5")), slots, 2.0, 4) == {}
+
+
+def test_another_efficiency_within_its_limit_accuses_none() -> None:
+    slots = at_the_output(day(1, {}), 0.96, {3: 0.02})
+    assert suspects(context(metered_at_the_output("3.5")), slots, 2.0, 4) == {}

@@ -32,6 +32,7 @@ def test_each_term_of_one_slot() -> None:
         "time": round(60 * KWH * 2 / 3600 * sqrt(2) / sqrt(3)),
         "loss": 0,
         "auxiliary": 0,
+        "conversion": 0,
     }
     combined = sqrt(sum(value**2 for value in result.terms_mwh.values()))
     assert result.tolerance_mwh == pytest.approx(2 * combined, abs=2)
@@ -99,3 +100,58 @@ def test_a_station_without_one_side_has_no_balance(role: Role) -> None:
     station = station_model(1)
     station = station.model_copy(update={"meter": tuple(meter for meter in station.meter if meter.role is not role)})
     assert balance(context(station), [slot(0, KWH)], 2.0) is None
+
+
+def with_output(station: Station, **changes: object) -> Station:
+    """Return the station with its first charger metered at its output."""
+    first, *others = station.meter
+    meter = type(first).model_validate(first.model_dump(exclude_unset=True) | {"dc_output": True} | changes)
+    return station.model_copy(update={"meter": (meter, *others)})
+
+
+def test_what_a_charger_loses_before_its_meter_is_in_the_balance() -> None:
+    station = with_output(station_model(1), dc_efficiency_percent="96", dc_efficiency_uncertainty_percent="1")
+    result = balance(context(station), [slot(0, 9_600_000, 10 * KWH)], 2.0)
+    assert result is not None
+    assert (result.conversion_mwh, result.loss_mwh, result.imbalance_mwh) == (400_000, 400_000, 0)
+    # 9.6 kWh at the output are 10 of the input, which is off by 1/96 of it where the efficiency is by 1 %.
+    assert result.terms_mwh["conversion"] == round(10 * KWH / 96 / sqrt(3))
+    assert result.evidence()["conversion_mwh"] == 400_000
+
+
+def test_an_efficiency_nobody_told_has_the_limits_of_its_default() -> None:
+    station = with_output(station_model(1))
+    result = balance(context(station), [slot(0, 9_500_000, 10 * KWH)], 2.0)
+    assert result is not None
+    assert result.imbalance_mwh == 0
+    assert result.terms_mwh["conversion"] == round(10 * KWH * 3.5 / 95 / sqrt(3))
+
+
+def test_a_vehicle_that_feeds_back_loses_the_other_way() -> None:
+    station = with_output(station_model(1), dc_efficiency_percent="96", dc_efficiency_uncertainty_percent="1")
+    energies = SlotEnergy(DAY_MS, {1: (0, 10 * KWH), 2: (0, 9_600_000)})
+    result = balance(context(station), [energies], 2.0)
+    assert result is not None
+    assert (result.conversion_mwh, result.imbalance_mwh) == (400_000, 0)
+    assert result.terms_mwh["conversion"] == round(100_000 / sqrt(3))
+
+
+def test_the_efficiencies_of_chargers_are_off_alike() -> None:
+    one = with_output(station_model(1), dc_efficiency_uncertainty_percent="1")
+    chargers = [one.meter[0].model_copy(update={"id": f"C{number}"}) for number in range(4)]
+    four = one.model_copy(update={"meter": (*chargers, one.meter[1])})
+    single = balance(context(one), [slot(0, KWH, KWH)], 2.0)
+    several = balance(context(four), [slot(0, KWH, KWH, KWH, KWH, 4 * KWH)], 2.0)
+    assert single is not None
+    assert several is not None
+    assert several.terms_mwh["conversion"] == pytest.approx(4 * single.terms_mwh["conversion"], abs=4)
+
+
+def test_the_cable_carries_what_went_into_the_charger() -> None:
+    loss = Loss(branch_ohm=Decimal("0.05"))
+    into = balance(context(station_model(1, loss=loss)), [slot(0, 10 * KWH, 10 * KWH)], 2.0)
+    station = with_output(station_model(1, loss=loss), dc_efficiency_percent="95")
+    out = balance(context(station), [slot(0, 9_500_000, 10 * KWH)], 2.0)
+    assert into is not None
+    assert out is not None
+    assert out.loss_mwh - out.conversion_mwh == into.loss_mwh > 0

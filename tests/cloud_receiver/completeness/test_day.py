@@ -200,3 +200,21 @@ def test_what_is_not_complete_never_shows_as_a_hundred() -> None:
     assert Figures(10**9, 10**9).percent(10**9) == Decimal("100.00")
     assert Figures().percent(0) is None
     assert Figures().of_present(0) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "moment", "expected_min"),
+    [("until", "2026-07-01T00:07:00+08:00", 7), ("since", "2026-07-01T23:53:00+08:00", 7)],
+)
+def test_a_meter_that_served_for_a_part_of_a_slot_is_complete_and_no_more(
+    key: str, moment: str, expected_min: int, engine: Engine, gateway: FakeGateway
+) -> None:
+    station = station_model(1)
+    meters = tuple(
+        type(meter).model_validate(meter.model_dump(exclude_unset=True) | {key: moment}) for meter in station.meter
+    )
+    registry = Registry(station=(station.model_copy(update={"meter": meters}),))
+    centre = Centre(engine, gateway, registry)
+    centre.store([each for each in day() if each.meter in {"C01", "G"}])
+    found = of(centre)
+    assert found.expected_ms == found.present_ms == 2 * expected_min * 60_000

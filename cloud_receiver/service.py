@@ -36,6 +36,8 @@ from wire.link import Link, LinkSettings, Received
 
 if TYPE_CHECKING:
     from cloud_receiver.api.server import Api
+    from cloud_receiver.metered_import.settling import Settling
+    from cloud_receiver.metered_import.wish import Surroundings as Importing
 
 log = logging.getLogger(__name__)
 
@@ -118,14 +120,31 @@ class Service:
             now_ms=clock.now_ms,
             grid=self._grid,
         )
-        self._api = None if settings.api.port is None else self._make_api(engine, registry)
+        imports = self._imports(engine, registry)
+        self._settling = self._make_settling(imports)
+        self._api = None if settings.api.port is None else self._make_api(engine, registry, imports)
         self._notifier = notifier or Notifier()
         self._stop = asyncio.Event()
 
-    def _make_api(self, engine: Engine, registry: Registry) -> "Api":
+    def _imports(self, engine: Engine, registry: Registry) -> "Importing":
+        # What imports is for receivers that run: commands that prepare the store start sooner.
+        from cloud_receiver.metered_import.wish import Surroundings as Importing  # noqa: PLC0415  # see above
+
+        centre = self._settings.centre
+        return Importing(
+            *(engine, registry, self._clock, self._settings.intake),
+            data_dir=centre.data_dir,
+            key=load_private(centre.key_file),
+        )
+
+    def _make_settling(self, imports: "Importing") -> "Settling":
+        from cloud_receiver.metered_import.settling import Settling  # noqa: PLC0415  # likewise
+
+        return Settling(imports, lambda: self._intake.backlog)
+
+    def _make_api(self, engine: Engine, registry: Registry, imports: "Importing") -> "Api":
         # Its library is for receivers that serve it: all commands start sooner.
         from cloud_receiver.api.server import Api, Surroundings  # noqa: PLC0415  # see above
-        from cloud_receiver.metered_import.wish import Surroundings as Importing  # noqa: PLC0415  # likewise
 
         settings, grid = self._settings, self._settings.grid or Grid()
         around = Surroundings(
@@ -133,11 +152,7 @@ class Service:
             zone=grid.timezone,
             max_factor=float(grid.max_factor),
             registry=registry,
-            imports=Importing(
-                *(engine, registry, self._clock, settings.intake),
-                data_dir=settings.centre.data_dir,
-                key=load_private(settings.centre.key_file),
-            ),
+            imports=imports,
         )
         return Api(settings.api, around)
 
@@ -226,7 +241,7 @@ class Service:
 
     def _parts(self) -> list["asyncio.Task[None]"]:
         """Start the parts that may be ended at once."""
-        parts = {"summary": self._summary(), "outbox": self._outbox.run()}
+        parts = {"summary": self._summary(), "outbox": self._outbox.run(), "settling": self._settling.run()}
         if self._dispatcher is not None:
             parts["dispatch"] = self._dispatcher.run()
         if self._grid is not None:

@@ -77,6 +77,16 @@ def meter_number(connection: Connection, gateway: str, name: str) -> int | None:
     ).scalar()
 
 
+def extent(connection: Connection, station: int, meter: int) -> tuple[int, int] | None:
+    """Return when the first and the last interval of a meter begin; None where there is none."""
+    low, high = connection.execute(
+        select(func.min(interval.c.start_ms), func.max(interval.c.start_ms)).where(
+            interval.c.station == station, interval.c.meter == meter
+        )
+    ).one()
+    return None if low is None else (low, high)
+
+
 def read(connection: Connection, station: int, meter: int, first_ms: int, last_ms: int) -> Known:
     """Return the meter's intervals around [first_ms, last_ms], with the last one before and the first one after."""
     mine = (interval.c.station == station, interval.c.meter == meter)

@@ -6,7 +6,7 @@ factor is applied to an interval; one whose slots have several by now stays as i
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, func, select
 
@@ -20,9 +20,11 @@ from cloud_receiver.registry import Meter, Role, Station
 from cloud_receiver.schema import adjustment, event, gateway, interval, journal, received_range
 from cloud_receiver.schema import factor as factor_table
 from diantan_core import AdjustmentRegister
+from wire.domain import MAX_TIME_MS
 from wire.records import AdjustmentRecord, EventCode
 
-_SPAN_MS = 31 * 86_400_000
+EVER: Final = (0, MAX_TIME_MS + 1)
+_SPAN_MS: Final = 31 * 86_400_000
 """Of what is looked at together."""
 
 _Row: TypeAlias = Any  # a row of SQLAlchemy, whose type parameters are not the same in all its versions
@@ -72,9 +74,18 @@ def meters(
 
 
 async def settle(
-    station: Station, meter: Meter, around: Surroundings, told: Callable[[str], None], *, dry_run: bool = False
+    station: Station,
+    meter: Meter,
+    around: Surroundings,
+    told: Callable[[str], None],
+    *,
+    within: tuple[int, int] = EVER,
+    dry_run: bool = False,
 ) -> Settled:
-    """Adjust what was imported of a meter; EnrolmentError where nobody may sign."""
+    """Adjust what was imported of a meter and begins in [first, end) of `within`; EnrolmentError where nobody may sign.
+
+    ImportBusyError while an import is under way, for longer than `around.pace` waits.
+    """
     result = Settled(station.id, meter.id, meter.gateway)
     async with turn(around.data_dir, around.pace.wait_s):
         with reading(around.engine) as connection:
@@ -84,7 +95,7 @@ async def settle(
                 return result
             found: dict[int, list[AdjustmentRecord]] = {}
             register = AdjustmentRegister()
-            for first_ms, end_ms in _spans(connection, owner.station, number):
+            for first_ms, end_ms in _spans(known.extent(connection, owner.station, number), within):
                 told(f"{meter.id}: looking at {first_ms}")
                 for row, issue in _changes(connection, (owner.station, number), station.node, first_ms, end_ms):
                     if issue is None:
@@ -110,17 +121,13 @@ async def settle(
     return result
 
 
-def _spans(connection: Connection, station: int, meter: int) -> Iterator[tuple[int, int]]:
+def _spans(extent: tuple[int, int] | None, within: tuple[int, int]) -> Iterator[tuple[int, int]]:
     """Yield the parts of the time that the store has of a meter."""
-    low, high = connection.execute(
-        select(func.min(interval.c.start_ms), func.max(interval.c.start_ms)).where(
-            interval.c.station == station, interval.c.meter == meter
-        )
-    ).one()
-    if low is None:
+    if extent is None:
         return
-    for first_ms in range(low, high + 1, _SPAN_MS):
-        yield first_ms, min(first_ms + _SPAN_MS, high + 1)
+    low, end = max(extent[0], within[0]), min(extent[1] + 1, within[1])
+    for first_ms in range(low, end, _SPAN_MS):
+        yield first_ms, min(first_ms + _SPAN_MS, end)
 
 
 def _changes(

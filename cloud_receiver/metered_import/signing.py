@@ -31,6 +31,18 @@ def key_file(data_dir: Path, name: str) -> Path:
     return data_dir / DIRECTORY / f"{name}.key"
 
 
+def ours(engine: Engine, data_dir: Path, centre_key: PrivateKey) -> frozenset[str]:
+    """Return the gateways for which a key is here: what there is of them was imported."""
+    with reading(engine) as connection:
+        found = connection.execute(
+            select(gateway.c.name)
+            .join_from(gateway_key, gateway)
+            .where(gateway_key.c.kid == keys.key_id(centre_key.public_key()))
+        )
+        names = {str(row.name) for row in found}
+    return frozenset(names | {path.stem for path in (data_dir / DIRECTORY).glob("*.key")})
+
+
 def signer(engine: Engine, name: str, data_dir: Path, centre_key: PrivateKey, now_ms: int) -> Signer:
     """Return who signs for a gateway; ImportKeyError when no key that is here is enrolled for it."""
     path = key_file(data_dir, name)

@@ -119,12 +119,15 @@ def energy(window: Window) -> Iterator[Found]:
             limit = (meter.accuracy_class + meter.order_class_percent) / 100
             tolerance += int(max(order.energy_mwh, high) * limit)
         own = int(window.settings.own_consumption_w * 1000 * (order.last_ms - order.first_ms + 2 * clock) / _HOUR_MS)
+        own += window.given_back(
+            number, order.first_ms - clock, order.last_ms + clock
+        )  # an order may have it taken off
         if order.energy_mwh < low - tolerance - own:
             low = max(0, low - others(number, order))
         if low - tolerance - own <= order.energy_mwh <= high + tolerance:
             continue
         detail = {"against": "records", "energy_mwh": order.energy_mwh, "metered_mwh": [low, high]}
-        detail |= {"tolerance_mwh": tolerance, "own_consumption_mwh": own}
+        detail |= {"tolerance_mwh": tolerance, "besides_mwh": own}
         kind = Kind.SOLD_UNMETERED if high <= tolerance and order.energy_mwh > high else Kind.ORDER_ENERGY
         yield of_order(kind, number, order, detail, Severity.ALARM)
 

@@ -131,7 +131,9 @@ def charger(window: Window, number: int, first_ms: int, end_ms: int) -> Total | 
         terms["accuracy_class"] = sold.high * classes / 100 / _SQRT3
     metered = curve.bounds(first_ms, end_ms)
     own = int(window.settings.own_consumption_w * 1000 * (end_ms - first_ms) / MS_PER_HOUR)
-    return _total(window, (first_ms, end_ms), (sold, metered, Bounds(0, own)), (count, terms))
+    # An order may have what was given back (V2G) taken off.
+    more = Bounds(0, own + window.given_back(number, first_ms, end_ms))
+    return _total(window, (first_ms, end_ms), (sold, metered, more), (count, terms))
 
 
 def station(window: Window, first_ms: int, end_ms: int) -> Total | None:
@@ -159,7 +161,9 @@ def station(window: Window, first_ms: int, end_ms: int) -> Total | None:
         "loss": loss_terms,
         "auxiliary": auxiliary_term,
     }
-    more = Bounds(auxiliary.low + loss, auxiliary.high + loss)
+    # What was given back stays at the station, or in its grid: the grid side has that much less, unless orders do.
+    given = sum(window.given_back(number, first_ms, end_ms) for number in chargers)
+    more = Bounds(auxiliary.low + loss - given, auxiliary.high + loss)
     return _total(window, (first_ms, end_ms), (sold, metered, more), (count, terms))
 
 

@@ -1,9 +1,10 @@
 """What the checks of orders look at: a span's orders and the records of its meters, read once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -34,6 +35,36 @@ def milliseconds(seconds: Decimal) -> int:
     return int(seconds * 1000)
 
 
+class _Both(NamedTuple):
+    """A record with both directions."""
+
+    start_ms: int
+    end_ms: int
+    taken: int
+    back: int
+    taken_total: int
+    back_total: int
+    journal: int
+    quality: int
+
+    def turned(self) -> "_Both":
+        """Return it of a meter that counts the other way round."""
+        return self._replace(taken=self.back, back=self.taken, taken_total=self.back_total, back_total=self.taken_total)
+
+    def forward(self) -> Row:
+        """Return what was taken."""
+        return Row(self.start_ms, self.end_ms, self.taken, self.taken_total, self.journal, self.quality)
+
+    def reverse(self) -> Row:
+        """Return what was given back."""
+        return Row(self.start_ms, self.end_ms, self.back, self.back_total, self.journal, self.quality)
+
+    def net(self) -> Row:
+        """Return what was taken less what was given back."""
+        energy, total = self.taken - self.back, self.taken_total - self.back_total
+        return Row(self.start_ms, self.end_ms, energy, total, self.journal, self.quality)
+
+
 @dataclass
 class Window:
     """Orders and records around the span [first_ms, end_ms)."""
@@ -50,6 +81,8 @@ class Window:
     """Chargers with more orders than any can have, and how many: these are not looked at."""
     curves: dict[int, Curve] = field(default_factory=dict)
     """Of meters that have records; the grid side's and the auxiliaries' energies are net."""
+    given: dict[int, Curve] = field(default_factory=dict)
+    """What vehicles gave back (V2G), of chargers that have any."""
 
     @property
     def most_orders(self) -> int:
@@ -82,13 +115,24 @@ class Window:
         """Return the most power that a charger may have, mW."""
         return power_mw(self.context.meters[number], self.settings)
 
+    def given_back(self, number: int, first_ms: int, end_ms: int) -> int:
+        """Return the most that a charger's vehicles may have given back in a time, mWh."""
+        curve = self.given.get(number)
+        return 0 if curve is None else curve.bounds(first_ms, end_ms).high
+
     def most(self, number: int, duration_ms: int) -> int:
         """Return the most energy of a charger in a time, mWh."""
         return -(-self.power_mw(number) * max(duration_ms, 0) // 3_600_000)
 
     def read_records(self, connection: Connection) -> None:
         """Read the records of the span, and of the orders that reach beyond it."""
-        self.curves = _curves(connection, self)
+        rows = _rows(connection, self)
+        powers = {number: power_mw(self.context.meters[number], self.settings) for number in rows}
+        self.curves = {number: Curve(_forward(self, number, found), powers[number]) for number, found in rows.items()}
+        back = [
+            number for number in self.context.numbers(Role.CHARGER) if any(row.back for row in rows.get(number, ()))
+        ]
+        self.given = {number: Curve((row.reverse() for row in rows[number]), powers[number]) for number in back}
 
     def ended(self) -> list[tuple[int, Order]]:
         """Return the orders that belong to the span: that end in it."""
@@ -126,7 +170,8 @@ def read(
     return window
 
 
-def _curves(connection: Connection, window: Window) -> dict[int, Curve]:
+def _rows(connection: Connection, window: Window) -> dict[int, list[_Both]]:
+    """Return the records of chargers, grid side and auxiliaries, as the energy flowed."""
     touching = [
         order
         for orders in window.orders.values()
@@ -143,8 +188,7 @@ def _curves(connection: Connection, window: Window) -> dict[int, Curve]:
         for number, meter in window.context.meters.items()
         if meter.role in (Role.CHARGER, Role.GRID, Role.AUXILIARY) and not meter.only_orders
     ]
-    rows: dict[int, list[Row]] = {number: [] for number in numbers}
-    net = {number for number in numbers if window.context.meters[number].role is not Role.CHARGER}
+    rows: dict[int, list[_Both]] = {number: [] for number in numbers}
     columns = interval.c
     found = connection.execute(
         select(
@@ -160,12 +204,14 @@ def _curves(connection: Connection, window: Window) -> dict[int, Curve]:
         mine = rows.get(meter)
         if mine is None:
             continue
-        if meter in net:
-            forward, total = forward - reverse, total - back  # noqa: PLW2901 - the net of both directions
-        mine.append(Row(start, start + duration, forward, total, journal, quality))
-    return {
-        number: Curve(found, power_mw(window.context.meters[number], window.settings)) for number, found in rows.items()
-    }
+        both = _Both(start, start + duration, forward, reverse, total, back, journal, quality)
+        mine.append(both.turned() if window.context.meters[meter].inverted else both)
+    return rows
+
+
+def _forward(window: Window, number: int, rows: list[_Both]) -> Iterator[Row]:
+    charger = window.context.meters[number].role is Role.CHARGER
+    return (row.forward() if charger else row.net() for row in rows)
 
 
 def expected(connection: Connection, station: int, now_ms: int) -> tuple[int, int] | None:

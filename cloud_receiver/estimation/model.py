@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import ceil, hypot, sqrt
@@ -17,6 +17,8 @@ from cloud_receiver.estimation.windows import chargers_of, serves
 from cloud_receiver.registry import Meter, Role
 from diantan_core import ErrorCharger, ErrorEstimator, ErrorPair
 
+_LEAST_MS = 7 * 86_400_000
+"""Of windows, that exchanges of a charger leave to its station."""
 _QUARTER_MS = 365.25 / 4 * 86_400_000
 _SQRT3 = sqrt(3)
 _SMALLEST_SD = 0.01
@@ -56,6 +58,13 @@ class Setup:
     clear_below: float
     flag_above: float
     master_step_kwh: float
+    anchors: Mapping[int, ErrorPair]
+    """Of each of `anchored`: its error and u; relative."""
+    turns: Mapping[int, Sequence[int]]
+    """When each charger became another one in the time looked at, also before the span: exchanged, or adjusted."""
+    gain: ErrorPair
+    cohort_sd: float
+    """What is known of the masters, and of what all chargers have in common, before any reading; relative."""
 
 
 def limit_percent(meter: Meter) -> float:
@@ -100,11 +109,20 @@ def anchor(number: int, meter: Meter, facts: Facts, settings: Estimation, end_ms
     return error / 100, hypot(u, drift) / 100
 
 
-def setup(context: Context, settings: Estimation, facts: Facts, first_ms: int, end_ms: int) -> Setup:
+def setup(
+    context: Context,
+    settings: Estimation,
+    facts: Facts,
+    first_ms: int,
+    end_ms: int,
+    *,
+    without: Collection[int] = frozenset(),
+) -> Setup:
     """Return the estimator of a station; the span begins where its master is the present one.
 
     Of a charger that became another more than once, what was before the last but one is left out with all windows of
-    that time. EstimationError for what can't be estimated with.
+    that time, as long as a week of them stays: what one charger does must not take every other's judgement. `without`:
+    chargers whose verifications are not believed. EstimationError for what can't be estimated with.
     """
     masters = [number for number in context.numbers(Role.GRID) if serves(context.meters[number], end_ms - 1, end_ms)]
     for number in context.numbers(Role.GRID):
@@ -113,14 +131,18 @@ def setup(context: Context, settings: Estimation, facts: Facts, first_ms: int, e
         first_ms = max([first_ms, *(time for time in (*edges, *epochs_of(number, facts)) if time < end_ms)])
     chargers = chargers_of(context, first_ms, end_ms)
     changes = {number: [time for time in epochs_of(number, facts) if time < end_ms] for number in chargers}
-    first_ms = max([first_ms, *(times[-2] for times in changes.values() if len(times) > 1)])
+    latest_ms = max(first_ms, end_ms - _LEAST_MS)
+    first_ms = max([first_ms, *(time for times in changes.values() for time in times[:-1] if time <= latest_ms)])
     chargers = chargers_of(context, first_ms, end_ms)
     epochs = {number: changes[number][-1] for number in chargers if changes[number] and changes[number][-1] > first_ms}
     loss = context.station.loss
     per_kw = 1000 / float(loss.line_voltage_v) ** 2
     branch = float(loss.branch_ohm) * per_kw or None
     spread = max(float(loss.uncertainty_percent) / 100 / _SQRT3, _SMALLEST_SD)
-    anchors = {number: anchor(number, context.meters[number], facts, settings, end_ms) for number in chargers}
+    anchors = {
+        number: None if number in without else anchor(number, context.meters[number], facts, settings, end_ms)
+        for number in chargers
+    }
     tell: list[dict[str, Any]] = [
         {
             "class_limit": limit_percent(meter) / 100,
@@ -175,6 +197,10 @@ def setup(context: Context, settings: Estimation, facts: Facts, first_ms: int, e
         float(settings.clear_below),
         float(settings.flag_above),
         known["master_step_kwh"],
+        {number: pair for number, pair in anchors.items() if pair is not None},
+        {number: times for number, times in changes.items() if times},
+        gain,
+        float(known["cohort_sd"]),
     )
 
 

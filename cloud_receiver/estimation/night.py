@@ -15,7 +15,7 @@ from clock import Clock
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading, writing
-from cloud_receiver.estimation import store, suspects
+from cloud_receiver.estimation import store, suspects, unjudged
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.run import Done, nightly
 from cloud_receiver.registry import Registry, Role
@@ -107,10 +107,8 @@ class Nights:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         count = 0
-        with reading(self._engine) as connection:
-            accused = suspects.accused(connection, context.number)
-        for done in nightly(self._engine, context, self._settings, midnight_ms, accused):
-            if done is not None and done.result.windows:
+        for done in nightly(self._engine, context, self._settings, midnight_ms):
+            if done is not None:
                 self._keep(context, done)
                 count = 1
             await self._give_way(loop.time() - begun)
@@ -120,10 +118,11 @@ class Nights:
     def _keep(self, context: Context, done: Done) -> None:
         now_ms = self._clock.now_ms()
         with writing(self._engine) as connection:
-            store.keep(connection, context.number, done.result, now_ms)
+            result = unjudged.counted(done.result, store.said_last(connection, context.number), now_ms)
+            store.keep(connection, context.number, result, now_ms)
             if done.state is not None:
                 store.keep_state(connection, context.number, done.state)
-            opened, closed = suspects.update_candidates(connection, context, done.result, now_ms)
+            opened, closed = suspects.update_candidates(connection, context, result, now_ms)
         if opened or closed:
             log.info(
                 "station %s: %d candidates for re-verification opened, %d closed", context.station.id, opened, closed

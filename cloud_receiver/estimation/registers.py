@@ -49,6 +49,8 @@ class History:
     """Boundaries that are not used: not measured, or by a clock that had stepped."""
     imported: bool = False
     """Whether any of it came from a file."""
+    _counted: list[tuple[int, int]] = field(default_factory=list)
+    """What each interval counted, by its start."""
     _segment: int = 0
     _journal: int | None = None
     _last: tuple[int, int, int] | None = None
@@ -74,6 +76,8 @@ class History:
             else:
                 self.unclear += 1
         self._last = (row.end_ms, *closing)
+        if row.forward_mwh or row.reverse_mwh:
+            self._counted.append((row.start_ms, row.forward_mwh - row.reverse_mwh))
 
     def _goes_on(self, row: IntervalRow, opening: tuple[int, int]) -> bool:
         if self._last is None or self._journal != row.journal:
@@ -95,6 +99,10 @@ class History:
             self.known[-1] = found
         else:
             self.known.append(found)
+
+    def counted_mwh(self, first_ms: int, end_ms: int) -> int:
+        """Return what the intervals that begin in [first, end) counted, of whatever quality; forward less reverse."""
+        return sum(energy for start_ms, energy in self._counted if first_ms <= start_ms < end_ms)
 
     def between(self, first_ms: int, last_ms: int) -> list[Known]:
         """Return what is known in [first, last], and one instant before and after for what held still."""

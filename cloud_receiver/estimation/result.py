@@ -1,7 +1,8 @@
 """What is said of a station's chargers, as it is stored and shown: in per cent, and with what no balance can tell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -10,13 +11,18 @@ from cloud_receiver.estimation.completeness import Completeness
 from cloud_receiver.estimation.halves import ODD, Halves, widened
 from cloud_receiver.estimation.missing import MISSING, LeftOut, by_month
 from cloud_receiver.estimation.model import Setup
+from cloud_receiver.estimation.noticed import Noticed, collinear
 from cloud_receiver.estimation.orders import only_orders
 from cloud_receiver.estimation.windows import StationWindows
+from cloud_receiver.estimation.withheld import EXCHANGED, OUTSIDE
 from diantan_core import ErrorEstimate, ErrorEstimation
 
 DAY_MS = 86_400_000
 LONG = "long_windows"
 """What looks like daily readings, where windows are long since some order is open nearly always."""
+_WORSE = frozenset({"station", "implausible", "offset"})
+"""Reasons that say more than that a decision is withdrawn."""
+WITHHELD = "withheld"
 _K = 2.0
 _MAD = 1.4826
 _SUITABLE_SHARE = 3.0
@@ -48,6 +54,8 @@ class ChargerResult:
     verified: bool
     since_ms: int | None
     """When what is said begins, where its meter was exchanged or adjusted in the span."""
+    nights: int = 0
+    """Of what a night says: how many running it was undetermined, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +162,13 @@ def result(
     unsynchronised: int = 0,
     completeness: Completeness | None = None,
     halves: HalvesResult | None = None,
+    noticed: Sequence[Noticed] = (),
     left_out: tuple[LeftOut, ...] = (),
     doubtful: bool = False,
     spread: float | None = None,
 ) -> StationResult:
     """Return what an estimation says, with the names of meters, and its own u as large as halves show it to be."""
-    span = estimation.span_ms or (setup.first_ms, setup.first_ms)
+    span = estimation.span_ms or (setup.first_ms, setup.end_ms)
     long = bool(only_orders(context))
     findings = [
         StationFinding(
@@ -169,6 +178,7 @@ def result(
             blocks,
         )
         for name, about, numbers, blocks in estimation.findings
+        if estimation.windows or name != "never_charged"  # without windows nobody knows
     ]
     if silent:
         findings.insert(0, StationFinding("silent", tuple(context.name(number) for number in silent), {}, blocks=True))
@@ -176,18 +186,33 @@ def result(
         StationFinding(name, (), numbers, blocks=doubtful and name == MISSING)
         for name, numbers in by_month(left_out, context.station.timezone)
     ]
+    findings += [
+        StationFinding(item.name, tuple(map(context.name, item.meters)), item.numbers, item.blocks) for item in noticed
+    ]
+    reasons = dict.fromkeys(collinear(estimation, setup), "collinear")
+    reasons |= {number: WITHHELD for item in noticed if item.name == OUTSIDE for number in item.meters}
+    mixed = {number for item in noticed if item.name == EXCHANGED for number in item.meters}
+    judge = partial(
+        _charger,
+        context,
+        setup,
+        factor=1.0 if halves is None else halves.factor,
+        doubtful=doubtful or not estimation.windows or any(item.blocks for item in findings),
+    )
     if halves is not None and not halves.agree:
         numbers: dict[str, float | str] = {"z_rms": halves.z_rms, "z_limit": halves.z_limit, "factor": halves.factor}
         odd = tuple(name for name, _, change, u in halves.chargers if abs(change) > ODD * u)
         findings.append(StationFinding("halves", odd, numbers, blocks=False))
-    factor = 1.0 if halves is None else halves.factor
     starts, _, kwh, _, _ = estimation.residuals
     return StationResult(
         context.station.id,
         *span,
         full,
-        tuple(_charger(context, setup, one, factor, doubtful=doubtful) for one in estimation.chargers),
-        tuple(_charger(context, setup, one, factor, doubtful=doubtful, earlier=True) for one in estimation.earlier),
+        tuple(judge(one, withdrawn=reasons.get(setup.chargers[one.charger])) for one in estimation.chargers),
+        tuple(
+            judge(one, withdrawn="exchanged" if setup.chargers[one.charger] in mixed else None, earlier=True)
+            for one in estimation.earlier
+        ),
         tuple(findings),
         100 * estimation.u_common,
         (100 * estimation.gain[0], 100 * estimation.gain[1]),
@@ -234,11 +259,22 @@ def named(context: Context, halves: Halves | None, full_ms: int) -> HalvesResult
 
 
 def _charger(
-    context: Context, setup: Setup, one: ErrorEstimate, factor: float, *, doubtful: bool, earlier: bool = False
+    context: Context,
+    setup: Setup,
+    one: ErrorEstimate,
+    *,
+    factor: float,
+    doubtful: bool,
+    withdrawn: str | None,
+    earlier: bool = False,
 ) -> ChargerResult:
+    """Return what is said of a charger; `withdrawn`: why nothing may be decided, whatever the numbers say."""
     number = setup.chargers[one.charger]
     limit = setup.limits[number]
     u, probability, decision, reason = widened(one, factor, limit / 100, (setup.clear_below, setup.flag_above))
+    # What is withheld may be worse than what is shown: of that it can be accused, not cleared.
+    if withdrawn is not None and reason not in _WORSE and not (withdrawn == WITHHELD and decision == "flag"):
+        decision, reason = "undetermined", withdrawn
     if doubtful:
         decision, reason = "undetermined", "station"
     if reason == "daily" and only_orders(context):

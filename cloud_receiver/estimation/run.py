@@ -1,27 +1,38 @@
 """Estimating one station: all its windows, or those since the last night added to what they add up to."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Engine
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
-from cloud_receiver.estimation import load, orders, verification
+from cloud_receiver.estimation import anchors, load, orders, swaps, verification, withheld
 from cloud_receiver.estimation.completeness import completeness
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.halves import compare
 from cloud_receiver.estimation.load import DAY_MS, LOOK_BACK_MS, Reader
 from cloud_receiver.estimation.missing import LeftOut, Screened, over_gaps, screen
 from cloud_receiver.estimation.model import Facts, Setup, setup
+from cloud_receiver.estimation.noticed import LEVEL, Noticed, level
+from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.estimation.result import HalvesResult, StationResult, named, result, spread_of
-from cloud_receiver.estimation.store import State, halves_of, state_of
+from cloud_receiver.estimation.store import State, halves_of, said_last, state_of
 from cloud_receiver.estimation.verification import Verification
 from cloud_receiver.estimation.windows import StationWindows, build
 from diantan_core import EstimationError
 
 _FACTS_MS = 400 * DAY_MS
 """How far before a span exchanges are looked for, as long as gateways keep records."""
+
+SHOWN_BY_SUMS: Final = frozenset(
+    {
+        *("excluded", "few_windows", "daily", "never_charged", "negative", "collinear", "gain"),
+        *("master_register", "charger_register", "halves", LEVEL, "unjudged"),
+    }
+)
+"""Findings that a run of a day makes as well as one over all windows, or carries on from it."""
 
 _SHORT_MS = DAY_MS // 4
 """Before yesterday's windows, likewise: where it is too short for a register, all windows are taken."""
@@ -80,6 +91,8 @@ class Work:
         yield from reader.days()
         found = self._windows(made, reader, made.first_ms)
         yield self.days
+        made, noticed = self._noticed(made, reader.registers, found)
+        yield self.days
         gaps: tuple[LeftOut, ...] = ()
         if found.orders.alone:
             screened = screen(made.estimator, found, made.master_step_kwh)
@@ -103,6 +116,7 @@ class Work:
             unsynchronised=reader.unsynchronised,
             completeness=completeness(self._context, reader.registers, made.first_ms, self._end_ms),
             halves=halves,
+            noticed=(*noticed, *level(made, estimation)),
             left_out=(*screened.left_out, *gaps),
             doubtful=screened.doubtful,
             spread=spread_of(found, estimation),
@@ -121,6 +135,16 @@ class Work:
         with reading(self._engine) as connection:
             sold = orders.read(connection, self._context, first_ms, self._end_ms)
         return build(self._context, reader.registers, first_ms, self._end_ms, made.chargers, orders=sold)
+
+    def _noticed(self, made: Setup, registers: Registers, found: StationWindows) -> tuple[Setup, list[Noticed]]:
+        """Return the estimator less verifications that the balance contradicts, and what else all windows show."""
+
+        def without(numbers: frozenset[int]) -> Setup:
+            return setup(self._context, self._settings, self._facts, self._first_ms, self._end_ms, without=numbers)
+
+        checked = anchors.tested(made, lambda one: one.estimator.estimate(found.windows), without)
+        shown = withheld.noticed(self._context, made, registers, found)
+        return checked.made, [*checked.noticed, *shown, *swaps.swapped(found, registers)]
 
     def _rows(self, first_ms: int, end_ms: int) -> int:
         with reading(self._engine) as connection:
@@ -142,25 +166,26 @@ class Work:
         self.days = len(reader)
         yield from reader.days()
         found = self._windows(made, reader, state.end_ms)
-        if not found.begins:
-            return
+        if not found.begins or self._end_ms - (found.end_ms or state.end_ms) >= DAY_MS:
+            return  # not known, or held up: all windows show by what
         try:
             sums = made.estimator.restore(state.state)
         except EstimationError:  # kept by another version of the core
             return
         sums.push(found.windows)
-        halves = None
+        estimation, halves = sums.estimate(), None
         if self._settings.split_halves:
             with reading(self._engine) as connection:
                 halves = halves_of(connection, self._context)
         said = result(
             self._context,
             made,
-            sums.estimate(),
+            estimation,
             full=False,
             breaks=found.breaks,
             unsynchronised=reader.unsynchronised,
             halves=halves,
+            noticed=level(made, estimation),
         )
         assert sums.end_ms is not None
         rows = state.rows + self._rows(state.through_ms, self._end_ms)
@@ -180,30 +205,27 @@ def estimate(
     return work.done
 
 
-def nightly(
-    engine: Engine,
-    context: Context,
-    settings: Estimation,
-    through_ms: int,
-    accused: Collection[int] = (),
-) -> Iterator[Done | None]:
+def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: int) -> Iterator[Done | None]:
     """Estimate a station up to a midnight, incrementally where that says the same; yields None between steps.
 
-    Sums know nothing of residuals, which may speak against an estimate: a charger that is not yet `accused` is only
-    flagged on all windows.
+    Sums know nothing of residuals, which may speak against an estimate. So they go on saying what was said of a charger
+    the night before, or that it is undetermined; anything else all windows must say, and likewise what to think of a
+    station of which something was found that only windows show.
     """
     with reading(engine) as connection:
         state = state_of(connection, context.number)
+        before = said_last(connection, context.number)
     if state is not None and state.through_ms >= through_ms:
         return
     first_ms = through_ms - days_of(context, settings) * DAY_MS
-    if state is not None and through_ms - state.full_ms < settings.full_every_days * DAY_MS:
+    recent = state is not None and through_ms - state.full_ms < settings.full_every_days * DAY_MS
+    if state is not None and recent and not before.findings - SHOWN_BY_SUMS:
         work = Work(engine, context, settings, state.first_ms, through_ms)
         for _ in work.daily(state):
             yield None
         found = work.done
-        if found is not None and not any(
-            one.decision == "flag" and one.number not in accused for one in found.result.chargers
+        if found is not None and all(
+            one.decision in ("undetermined", before.decisions.get(one.number)) for one in found.result.chargers
         ):
             yield found
             return

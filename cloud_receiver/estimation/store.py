@@ -1,6 +1,7 @@
 """Estimates and the sums they go on from, in the store. Nothing that was said is overwritten."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import hypot
 from typing import Any
@@ -78,6 +79,42 @@ def halves_of(connection: Connection, context: Context) -> HalvesResult | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What was said of a station last, and when: decisions, nights running without one, the names of findings."""
+
+    decisions: Mapping[int, str]
+    nights: Mapping[int, int]
+    findings: frozenset[str]
+    made_ms: int | None
+
+
+def said_last(connection: Connection, station: int) -> Said:
+    """Return what the last night said; nothing where there was none."""
+    table = error_estimate
+    newest = connection.execute(
+        select(table.c.end_ms, table.c.made_ms)
+        .where(table.c.station == station, table.c.meter == STATION)
+        .order_by(table.c.made_ms.desc(), table.c.end_ms.desc())
+        .limit(1)
+    ).first()
+    if newest is None:
+        return Said({}, {}, frozenset(), None)
+    rows = connection.execute(
+        select(table.c.meter, table.c.content).where(
+            table.c.station == station, table.c.end_ms == newest.end_ms, table.c.made_ms == newest.made_ms
+        )
+    ).all()
+    content = {row.meter: json.loads(row.content) for row in rows}
+    about = content.pop(STATION)
+    return Said(
+        {number: one["decision"] for number, one in content.items()},
+        {number: one.get("nights", 0) for number, one in content.items()},
+        frozenset(item["name"] for item in about["findings"]),
+        newest.made_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """What was said of a charger of windows that end at a time; relative errors."""
 
@@ -90,11 +127,15 @@ class Past:
     probability: float
     decision: str
     u_own: float
+    reason: str | None
+    nights: int
+    active_windows: int
 
 
 def history(connection: Connection, station: int, first_ms: int, end_ms: int) -> list[Past]:
     """Return what was said of each charger, the last word on each span, in order of time."""
-    columns = [name for name in Past.__dataclass_fields__ if name != "u_own"]
+    within = ("u_own", "reason", "nights", "active_windows")
+    columns = [name for name in Past.__dataclass_fields__ if name not in within]
     rows = connection.execute(
         select(*(error_estimate.c[name] for name in columns), error_estimate.c.content)
         .where(
@@ -106,10 +147,17 @@ def history(connection: Connection, station: int, first_ms: int, end_ms: int) ->
         .order_by(error_estimate.c.end_ms, error_estimate.c.meter, error_estimate.c.made_ms)
     )
     last = {(row.end_ms, row.meter): row for row in rows}
-    return [
-        Past(**{name: getattr(row, name) for name in columns}, u_own=json.loads(row.content)["u_own"] / 100)
-        for row in last.values()
-    ]
+    return [_past({name: getattr(row, name) for name in columns}, json.loads(row.content)) for row in last.values()]
+
+
+def _past(columns: dict[str, Any], content: dict[str, Any]) -> Past:
+    return Past(
+        **columns,
+        u_own=content["u_own"] / 100,
+        reason=content["reason"],
+        nights=content.get("nights", 0),
+        active_windows=content["active_windows"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +172,14 @@ class Drift:
 
 
 def drifts(found: list[Past]) -> list[Drift]:
-    """Return the change from each charger's first estimate to its last, where no window is in both.
+    """Return the change from each charger's first estimate from data to its last, where no window is in both.
 
     What is common to all is in both, and drops out as long as the master stays the same.
     """
     by_meter: dict[int, list[Past]] = {}
     for item in found:
+        if not item.active_windows:
+            continue
         by_meter.setdefault(item.meter, []).append(item)
     pairs = [(items[0], items[-1]) for _, items in sorted(by_meter.items())]
     return [

@@ -35,6 +35,8 @@ OUT: Final = "out_of_service"
 
 def update_candidates(connection: Connection, context: Context, found: StationResult, now_ms: int) -> tuple[int, int]:
     """Open, renew and close a station's candidates by an estimate; return (opened, closed)."""
+    if not found.windows:
+        return 0, 0  # nothing is known of anyone
     candidates = {row.meter: row for row in connection.execute(_open(context.number))}
     opened = closed = 0
     for one in found.chargers:
@@ -104,11 +106,6 @@ def unsettle(connection: Connection, context: Context, number: int, now_ms: int)
         change = REOPENED if "state" in values else CHANGED
         cause = {"verification_withdrawn": number}
         finding_history.note(connection, row.id, change, row, cause, now_ms=now_ms)
-
-
-def accused(connection: Connection, station: int) -> set[int]:
-    """Return the chargers of a station that are candidates."""
-    return {row.meter for row in connection.execute(_open(station))}
 
 
 def _open(station: int) -> Any:  # noqa: ANN401  # a SELECT of all columns

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 from cloud_receiver.checks.day import local_time
 from cloud_receiver.estimation.result import ChargerResult, StationResult
 from cloud_receiver.estimation.store import Drift, Past
-from cloud_receiver.estimation.words import DECISIONS, FINDINGS, REASONS, both
+from cloud_receiver.estimation.unjudged import NIGHTS
+from cloud_receiver.estimation.words import ADVICE, DECISIONS, FINDINGS, REASONS, both
 from cloud_receiver.report_text import aligned, printable
 
 _HEAD = (
@@ -46,6 +47,8 @@ def report(found: StationResult, zone: ZoneInfo) -> str:
         about = f": {', '.join(printable(name) for name in item.meters)}" if item.meters else ""
         stop = "; no charger can be judged 无法判定各桩" if item.blocks else ""
         lines.append(f"  {both(FINDINGS, item.name)}{about}{_numbers(item.numbers)}{stop}")
+        if item.name in ADVICE:
+            lines += [f"    {words}" for words in ADVICE[item.name]]
     if found.breaks:
         lines.append(f"registers began anew 示数重新开始: {found.breaks}")
     if found.unsynchronised:
@@ -111,6 +114,15 @@ def past(found: Sequence[Past], drifts: Sequence[Drift], names: Mapping[int, str
         for item in found
     ]
     lines = aligned(rows, right={2, 3, 4})
+    last = {item.meter: item for item in found}
+    waiting = [item for item in last.values() if item.nights >= NIGHTS]
+    if waiting:
+        lines.append("not judged 未能判定")
+    lines += [
+        f"  {printable(names.get(item.meter, f'#{item.meter}'))}: {item.nights} nights running 夜: "
+        f"{both(REASONS, item.reason or '')}"
+        for item in waiting
+    ]
     if drifts:
         lines.append("change 变化 %")
     lines += [

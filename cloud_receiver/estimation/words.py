@@ -25,6 +25,8 @@ REASONS: Final = {
     "near_limit": ("near the limit", "接近限值"),
     "halves": ("the halves don't agree", "前后两半不一致"),
     "long_windows": ("some order is open nearly always", "几乎总有订单未结束"),
+    "withheld": ("most of its energy can't be compared", "电量多在可比时段之外"),
+    "exchanged": ("exchanged more than once", "多次换表"),
 }
 
 FINDINGS: Final = {
@@ -51,7 +53,53 @@ FINDINGS: Final = {
     "misfit": ("the model doesn't fit", "模型不符"),
     "master_register": ("master's register too coarse", "总表示数分辨力不足"),
     "charger_register": ("charger's register too coarse", "桩表示数分辨力不足"),
+    "level": ("master and all chargers differ by more than is believed of either", "总表与全部充电桩之差超出预期"),
+    "verification_contradicted": ("verification contradicted, and not used", "与检定结果矛盾，未采用该结果"),
+    "held_up": ("windows lack readings of this meter", "因该表缺数而无时段"),
+    "rarely_read": ("register rarely known, so that windows are long", "示数多不可用，时段过长"),
+    "no_master": ("no grid-side meter in service", "无在运总表"),
+    "outside_windows": ("energy that can't be compared", "可比时段之外的电量"),
+    "began_anew": ("register began anew again and again", "示数屡次重新开始"),
+    "exchanged_often": ("exchanged or adjusted again and again", "屡次换表或调整"),
+    "orders_not_borne_out": ("orders not borne out by the register", "订单与示数不符"),
+    "unjudged": ("not judged for many nights", "连续多夜未能判定"),
 }
+
+
+ADVICE: Final = {
+    "silent": (
+        (
+            "until it reports, nobody can be judged: it may have sold anything. If it is out of service, give it an "
+            "`until` in the registry, if it came later, a `since`; if it has no register, `only_orders = true`"
+        ),
+        "该表恢复上送前无法判定任何桩；若已停运请在台账填 until，若后装请填 since，若仅有订单请设 only_orders = true",
+    ),
+    "held_up": (
+        "see to its gateway; what is said is of the time before. If it went out of service, give it an `until`",
+        "请检查其网关；结论仅及此前；若已停运请填 until",
+    ),
+    "no_master": ("register the grid-side meter that serves now", "请登记现役总表"),
+    "level": (
+        "verify the master, or some chargers, and enter the results with `verification enter`",
+        "请检定总表或部分充电桩，并以 verification enter 录入",
+    ),
+    "gain": (
+        "check the master's transformer ratio and its multiplier",
+        "请核对总表变比与倍率",
+    ),
+    "verification_contradicted": (
+        "it was altered since, or the result is another charger's: verify it again",
+        "检定后可能被改动，或结果属于他桩：请复检",
+    ),
+    "outside_windows": (
+        "go and see: whatever it meters there is hidden from the balance",
+        "请现场核查：该部分电量无法核对",
+    ),
+    "exchanged_often": ("ask what became of its meters", "请核实换表记录"),
+    "swapped": ("whoever verifies one of them must look at both", "复检时须同时核对两桩"),
+    "unjudged": ("visit it: readings will not tell", "请现场检定"),
+}
+"""What to do."""
 
 
 def both(words: dict[str, tuple[str, str]], key: str) -> str:

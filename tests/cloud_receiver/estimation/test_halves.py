@@ -65,6 +65,10 @@ def compared(windows: ErrorWindows, *, anchored: tuple[int, ...] = ()) -> tuple[
         clear_below=0.05,
         flag_above=0.95,
         master_step_kwh=0.01,
+        anchors={},
+        turns={},
+        gain=(0.0, 0.0025),
+        cohort_sd=0.001,
     )
     found = StationWindows(windows, chargers, (), 0, begins=True, orders=Orders())
     return compare(setup, found, lambda part: estimator.estimate(part.windows)), estimator.estimate(windows)
@@ -169,11 +173,7 @@ def test_a_wider_u_withdraws_decisions_and_makes_none(error: float, decision: st
 
 
 def stored(site: Site, settings: Estimation, through_ms: int) -> Done:
-    [done] = [
-        item
-        for item in nightly(site.engine, site.context(), settings, through_ms, site.numbers()[:-1])
-        if item is not None
-    ]
+    [done] = [item for item in nightly(site.engine, site.context(), settings, through_ms) if item is not None]
     with database.writing(site.engine) as connection:
         assert done.state is not None
         store.keep_state(connection, site.context().number, done.state)

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from estimation_support import DAY, LENGTH, Site, rows_of
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from clock import Clock, SystemClock
 from cloud_receiver import database, findings, meters
 from cloud_receiver.config import Centre, Settings
-from cloud_receiver.estimation import night, store
+from cloud_receiver.estimation import night, store, text
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.night import Nights
 from cloud_receiver.estimation.run import nightly
@@ -140,9 +141,35 @@ def test_it_waits_while_the_intake_has_work(site: Site) -> None:
     assert seen[100] == 0, "nothing was kept before the intake had done its work"
 
 
-def test_a_station_without_windows_is_not_spoken_of(site: Site) -> None:
-    assert asyncio.run(nights(site, Hands(DAY + 9_000_000)).round()) == 0
-    assert past(site) == []
+def test_a_station_without_windows_is_spoken_of(site: Site) -> None:
+    hands = Hands(DAY + 9_000_000)
+    assert asyncio.run(nights(site, hands).round()) == 1
+    assert [decision for *_, decision in past(site)] == ["undetermined"] * 3
+    with database.reading(site.engine) as connection:
+        assert "silent" in store.said_last(connection, site.context().number).findings
+        assert findings.listed(connection) == []
+
+
+def test_whoever_is_not_judged_for_two_weeks_is_named(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    rows = rows_of(site.numbers(), 5)
+    site.store([row for row in rows if row.meter != site.numbers()[0]])
+    hands = Hands(DAY + 5 * LENGTH + 9_000_000)
+    for night_number in range(1, 16):
+        assert asyncio.run(nights(site, hands, days=3).round()) == 1
+        # A receiver that starts again within the night counts it once.
+        assert asyncio.run(nights(site, hands, days=3).round()) == 1
+        with database.reading(site.engine) as connection:
+            said = store.said_last(connection, site.context().number)
+        assert set(said.nights.values()) == {night_number}
+        assert ("unjudged" in said.findings) == (night_number >= 14)
+        assert ("C01 not judged for 14 nights: station" in caplog.text) == (night_number >= 14)
+        hands.time_ms += LENGTH
+    with database.reading(site.engine) as connection:
+        history = store.history(connection, site.context().number, 0, DAY + 100 * LENGTH)
+    assert store.drifts(history) == []
+    assert "C01: 15 nights running 夜: a finding about the station" in text.past(
+        history, [], {site.numbers()[0]: "C01"}, ZoneInfo("Asia/Shanghai")
+    )
 
 
 @pytest.mark.parametrize("enabled", [True, False])

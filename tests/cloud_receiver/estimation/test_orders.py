@@ -137,12 +137,13 @@ def test_without_any_order_nobody_is_judged(site: Site) -> None:
 def nights(site: Site, *through: int) -> list[StationResult]:
     done = []
     for through_ms in through:
-        for item in nightly(site.engine, site.context(), SETTINGS, through_ms, site.numbers()[1:2]):
+        for item in nightly(site.engine, site.context(), SETTINGS, through_ms):
             if item is not None:
                 done.append(item.result)
                 assert item.state is not None
                 with database.writing(site.engine) as connection:
                     store.keep_state(connection, site.context().number, item.state)
+                    store.keep(connection, site.context().number, item.result, through_ms)
     return done
 
 

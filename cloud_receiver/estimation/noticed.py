@@ -1,0 +1,51 @@
+"""What the centre notices beside what the core finds in windows: by meter number, before names are known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import hypot, sqrt
+from statistics import median
+
+from cloud_receiver.estimation.model import Setup
+from diantan_core import ErrorEstimation
+
+LEVEL = "level"
+LEAST_IDENTIFIED = 0.2
+"""Of a charger of which data say less, nothing is concluded."""
+_TENSION = 3.5
+"""Standard deviations by which the chargers' median may lie beside what is expected of the master."""
+_FEW = 3
+_OF_MEDIAN = 1.25
+"""Standard deviation of a median by that of a mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A finding about meters or, without any, the station; `blocks`: none can be judged with it."""
+
+    name: str
+    meters: tuple[int, ...] = ()
+    numbers: Mapping[str, float | str] = field(default_factory=dict)
+    blocks: bool = False
+
+
+def level(made: Setup, estimation: ErrorEstimation) -> list[Noticed]:
+    """Return whether most chargers lie further from the master than the u of the master and of theirs allow.
+
+    Either may be wrong, and the balance can't say which. Chargers that were verified can: with them it blocks nothing.
+    """
+    errors = [one.error for one in estimation.chargers if one.active_windows and one.identified >= LEAST_IDENTIFIED]
+    if len(errors) < _FEW:
+        return []
+    gain, u_gain = made.gain
+    # By the master as it was believed to be before any reading: what the estimate has made of it explains nothing.
+    off = median(errors) - (estimation.gain[0] - gain)
+    expected = hypot(u_gain, made.cohort_sd, _OF_MEDIAN * made.sound_sd / sqrt(len(errors)))
+    if abs(off) <= _TENSION * expected:
+        return []
+    numbers: dict[str, float | str] = {"percent": 100 * off, "tension": abs(off) / expected}
+    return [Noticed(LEVEL, (), numbers, blocks=not made.anchored)]
+
+
+def collinear(estimation: ErrorEstimation, made: Setup) -> set[int]:
+    """Return chargers of which only the sum with another is known: nothing may be decided of either."""
+    return {made.chargers[place] for name, about, *_ in estimation.findings if name == "collinear" for place in about}

@@ -1,0 +1,145 @@
+"""What windows don't hold, and on whose account: readings that are missing, or begin anew too often to be compared.
+
+A charger escapes judgement where its energy lies outside windows, and a station where it has none. Neither may pass
+unnoticed: who has something to hide need only see to it that his registers are not known.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from math import isnan
+from zoneinfo import ZoneInfo
+
+from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.estimation.model import Setup
+from cloud_receiver.estimation.noticed import Noticed
+from cloud_receiver.estimation.registers import History, Registers
+from cloud_receiver.estimation.windows import MWH_PER_KWH, StationWindows, serves
+from cloud_receiver.registry import Meter, Role
+
+HELD_UP = "held_up"
+OUTSIDE = "outside_windows"
+ANEW = "began_anew"
+EXCHANGED = "exchanged_often"
+RARELY = "rarely_read"
+NO_MASTER = "no_master"
+DAY_MS = 86_400_000
+_SHARE = 0.1
+"""Of the span without windows on account of a meter."""
+_ENERGY_SHARE = 0.2
+_RARELY = 0.5
+"""Share of the instants at which a register is known, below which windows are long on account of it."""
+_LEAST_KWH = 5.0
+"""Of a charger's energy outside windows."""
+_FEW = 3
+"""Registers that began anew, and exchanges, that nobody need explain."""
+_WEEK_MS = 7 * DAY_MS
+
+Span = tuple[int, int]
+
+
+def noticed(context: Context, made: Setup, registers: Registers, found: StationWindows) -> list[Noticed]:
+    """Return what is to be said of a station's meters."""
+    span = made.first_ms, made.end_ms
+    meters = [
+        number
+        for number, meter in context.balanced().items()
+        if not meter.only_orders and number not in found.silent and registers.of(number).known
+    ]
+    known = {number: _known(registers.of(number)) for number in meters}
+    gaps = list(_gaps(context, found, known, span))
+    held = {number: _account(context, registers, number, known[number], gaps) for number in meters}
+    length = max(span[1] - span[0], 1)
+    result = []
+    if not any(serves(context.meters[number], span[1] - 1, span[1]) for number in context.numbers(Role.GRID)):
+        result.append(Noticed(NO_MASTER, blocks=True))
+    for number, parts in held.items():
+        total = sum(last - first for first, last in parts)
+        late = sum(last - first for first, last in parts if last == span[1])
+        share = _share(context.meters[number], known[number], span)
+        numbers: dict[str, float | str] = {"hours": total / 3.6e6, "share": total / length}
+        if late:
+            numbers["since"] = _local(span[1] - late, context)
+        if total > _SHARE * length or late >= DAY_MS:
+            result.append(Noticed(HELD_UP, (number,), numbers))
+        if share < _RARELY:
+            result.append(Noticed(RARELY, (number,), {"share": share}))
+    result += [
+        Noticed(OUTSIDE, (number,), {"kwh": kwh, "share": share})
+        for number, (kwh, share) in _outside(registers, found, span).items()
+        if held.get(number)
+    ]
+    weeks = length / _WEEK_MS
+    for number in meters:
+        times = [time_ms for time_ms in registers.of(number).breaks if span[0] < time_ms < span[1]]
+        if len(times) >= _FEW and len(times) > weeks:
+            result.append(Noticed(ANEW, (number,), {"times": float(len(times))}))
+    for number, turns in made.turns.items():
+        if len(turns) >= _FEW:
+            numbers = {"times": float(len(turns)), "since": _local(turns[0], context)}
+            result.append(Noticed(EXCHANGED, (number,), numbers))
+    return result
+
+
+def _known(history: History) -> set[int]:
+    """Return the instants at which a register is known, standing still counted."""
+    known = {item.time_ms for item in history.known}
+    for item, after in pairwise(history.known):
+        if item.still(after):
+            known.update(range(item.time_ms, after.time_ms, SLOT_MS))
+    return known
+
+
+def _share(meter: Meter, known: set[int], span: Span) -> float:
+    """Return the share of the instants at which a meter should be known, from its first reading on."""
+    every = max(meter.interval_s * 1000, SLOT_MS)
+    first = max(span[0], min(known))
+    instants = [time_ms for time_ms in range(first + -first % every, span[1] + 1, every) if meter.in_service(time_ms)]
+    return sum(time_ms in known for time_ms in instants) / len(instants) if instants else 1.0
+
+
+def _local(time_ms: int, context: Context) -> str:
+    place = datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(ZoneInfo(context.station.timezone))
+    return place.isoformat(timespec="minutes")
+
+
+def _gaps(context: Context, found: StationWindows, known: Mapping[int, set[int]], span: Span) -> Iterator[Span]:
+    """Yield the parts of a span that no window covers, from when any meter was read."""
+    if not known:
+        return
+    reached = max(span[0], min(map(min, known.values())))
+    for first, last in zip(found.windows.starts_ms, found.windows.ends_ms, strict=True):
+        if first > reached:
+            yield reached, first
+        reached = max(reached, last)
+    if reached < span[1] - span[1] % max(context.meters[number].interval_s * 1000 for number in known):
+        yield reached, span[1]
+
+
+def _account(context: Context, registers: Registers, number: int, known: set[int], gaps: Sequence[Span]) -> list[Span]:
+    """Return the gaps in which a meter was not known all the time, or its register began anew."""
+    meter, breaks = context.meters[number], registers.of(number).breaks
+    every = max(meter.interval_s * 1000, SLOT_MS)
+    result = []
+    for first, last in gaps:
+        anew = any(first < time_ms <= last for time_ms in breaks)
+        instants = range(first + -first % every, last + 1, every)
+        if anew or any(time_ms not in known and meter.in_service(time_ms) for time_ms in instants):
+            result.append((first, last))
+    return result
+
+
+def _outside(registers: Registers, found: StationWindows, span: Span) -> Mapping[int, tuple[float, float]]:
+    """Return by charger the energy that its records counted outside windows, kWh, and its share."""
+    inside = [0.0] * len(found.chargers)
+    for place in range(len(found.windows)):
+        for column, energy in enumerate(found.windows.energies_kwh(place)):
+            if not isnan(energy):  # of a charger in service
+                inside[column] += energy
+    result = {}
+    for number, kwh in zip(found.chargers, inside, strict=True):
+        counted = registers.of(number).counted_mwh(*span) / MWH_PER_KWH
+        outside = abs(counted) - abs(kwh)
+        if outside > _LEAST_KWH and outside > _ENERGY_SHARE * abs(counted):
+            result[number] = (outside, outside / abs(counted))
+    return result

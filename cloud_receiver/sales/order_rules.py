@@ -1,7 +1,7 @@
 """Rules about single orders: times, overlaps, duplicates, power, and energy against registers and records."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, groupby
 from typing import Final
 
@@ -42,21 +42,37 @@ def times(window: Window) -> Iterator[Found]:
 
 def overlaps(window: Window) -> Iterator[Found]:
     """Find orders of one connector that were open at the same time, and charges that are there under two numbers."""
-    step_ms = milliseconds(window.settings.time_resolution_s)
     mine = {id(order) for _, order in window.ended()}
     for number, orders in window.orders.items():
+        meter = window.context.meters.get(number)
+        # Of orders that don't tell their connector as many may be open at once as there are.
+        connectors = max(1, len(meter.connectors)) if meter is not None else 1
         by_connector = sorted(orders, key=lambda order: (order.connector or "", order.first_ms, order.last_ms))
-        for _, group in groupby(by_connector, key=lambda order: order.connector or ""):
-            last: Order | None = None
-            for order in group:
-                if last is not None and order.first_ms < last.last_ms - step_ms:
-                    later = order if order.last_ms >= last.last_ms else last
-                    if id(later) in mine:
-                        yield _overlap(number, later, last if later is order else order)
-                elif last is not None and _same(order, last) and id(order) in mine:
-                    yield _overlap(number, order, last)
-                if last is None or order.last_ms >= last.last_ms:
-                    last = order
+        for connector, group in groupby(by_connector, key=lambda order: order.connector or ""):
+            for order, other in _open_together(window, group, 1 if connector else connectors):
+                later, earlier = (order, other) if order.last_ms >= other.last_ms else (other, order)
+                if id(later) in mine:
+                    yield _overlap(number, later, earlier)
+
+
+def _open_together(window: Window, orders: Iterable[Order], connectors: int) -> Iterator[tuple[Order, Order]]:
+    """Yield orders for which no connector was free, each with the one that was in its way."""
+    step_ms = milliseconds(window.settings.time_resolution_s)
+    last: list[Order] = []  # of each connector, that which ends last
+    for order in orders:
+        same = next((other for other in last if _same(order, other)), None)
+        free = next((place for place, other in enumerate(last) if order.first_ms >= other.last_ms - step_ms), None)
+        if same is not None:
+            yield order, same
+        elif free is not None:
+            last[free] = order
+        elif len(last) < connectors:
+            last.append(order)
+        else:
+            place = min(range(len(last)), key=lambda each: last[each].last_ms)
+            yield order, last[place]
+            if order.last_ms >= last[place].last_ms:
+                last[place] = order
 
 
 def _same(order: Order, other: Order) -> bool:

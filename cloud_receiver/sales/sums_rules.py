@@ -37,7 +37,8 @@ def _own(window: Window, duration_ms: int) -> int:
 def _free(window: Window, number: int) -> Iterator[tuple[int, int]]:
     """Yield the parts of the span in which no order of a charger was open, as the clocks allow."""
     clock = window.clock_ms
-    spans = joined(sorted((order.first_ms - clock, order.last_ms + clock) for order in window.orders.get(number, ())))
+    orders = (*window.orders.get(number, ()), *window.handed_on.get(number, ()))
+    spans = joined(sorted((order.first_ms - clock, order.last_ms + clock) for order in orders))
     at = window.first_ms
     for first, last in spans:
         if first > at:

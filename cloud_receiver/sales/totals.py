@@ -121,6 +121,9 @@ def charger(window: Window, number: int, first_ms: int, end_ms: int) -> Total | 
     if curve is None or not curve.within(first_ms, end_ms):
         return None
     sold, count = _sold(window, (number,), first_ms, end_ms)
+    for order in window.handed_on.get(number, ()):
+        rest = share(window, number, order, first_ms, end_ms).high
+        sold, count = sold.plus(Bounds(0, rest)), count + bool(rest)
     meter = window.context.meters[number]
     terms = {
         "order_step": _step(window.resolution_mwh, count),

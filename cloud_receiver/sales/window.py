@@ -115,6 +115,23 @@ class Window:
         """Return the most power that a charger may have, mW."""
         return power_mw(self.context.meters[number], self.settings)
 
+    @cached_property
+    def handed_on(self) -> dict[int, list[Order]]:
+        """Orders during which a charger's meter was exchanged, by the meter that came: it has the rest of them."""
+        found: dict[int, list[Order]] = {}
+        meters = self.context.meters
+        for number in self.context.numbers(Role.CHARGER):
+            since = meters[number].since
+            if since is None:
+                continue
+            since_ms = int(since.timestamp() * 1000)
+            for before, orders in self.orders.items():
+                gone = meters[before].until if before in meters else None
+                if gone is not None and before != number and gone <= since:
+                    crossing = [item for item in orders if item.first_ms < since_ms < item.last_ms + self.clock_ms]
+                    found.setdefault(number, []).extend(crossing)
+        return found
+
     def given_back(self, number: int, first_ms: int, end_ms: int) -> int:
         """Return the most that a charger's vehicles may have given back in a time, mWh."""
         curve = self.given.get(number)

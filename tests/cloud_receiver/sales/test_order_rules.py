@@ -1,6 +1,7 @@
 """Rules about single orders: each finds its fault and nothing else."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from sales_support import KWH, order
@@ -134,3 +135,18 @@ def test_a_crowd_of_orders_at_once_ends_in_time_and_is_told() -> None:
     crowd = [order(f"n{place}", 10, 1, 20, connector=str(place)) for place in range(3000)]
     found = list(order_rules.energy(window({1: crowd}, {1: rows(HEALTHY)})))
     assert found == []  # any of them may have had the energy: the sum of the day tells
+
+
+def test_orders_that_leave_out_their_connector_may_be_as_many_at_once_as_there_are() -> None:
+    station = context()
+    two = station.meters[1].model_copy(update={"connectors": ("K1", "K2")})
+    station = replace(station, meters={**station.meters, 1: two})
+    both = [order("a", 10, 2, 10), order("b", 10.5, 2, 11)]
+    assert list(order_rules.overlaps(window({1: both}, station=station))) == []
+    (found,) = order_rules.overlaps(window({1: [*both, order("c", 11, 3, 12)]}, station=station))
+    assert (found.kind, found.detail["order"], found.detail["other"]) == (Kind.ORDER_OVERLAP, "c", "a")
+    assert len(list(order_rules.overlaps(window({1: both})))) == 1
+    # The same charge is there twice, however many connectors there are, and whatever lies around it.
+    again = [*both, order("d", 10.5, 2, 11), order("long", 9, 6, 30, connector="K1"), order("e", 9.5, 4, 1)]
+    kinds = [(item.kind, item.detail["order"]) for item in order_rules.overlaps(window({1: again}, station=station))]
+    assert (Kind.ORDER_DUPLICATE, "d") in kinds

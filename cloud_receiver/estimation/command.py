@@ -18,6 +18,7 @@ from cloud_receiver.estimation.model import Facts
 from cloud_receiver.estimation.result import StationResult
 from cloud_receiver.estimation.run import Work, days_of, facts_of
 from cloud_receiver.figures import errors as figure
+from cloud_receiver.figures.style import form_of
 from cloud_receiver.grid.analysis.periods import instant
 from cloud_receiver.orders.waiting import Progress
 from cloud_receiver.registry import Role
@@ -46,20 +47,27 @@ def _number(context: Context, name: str, roles: tuple[Role, ...]) -> int:
     return max(found, key=lambda number: (context.meters[number].until is None, number))
 
 
-def _supposed(context: Context, facts: Facts, given: list[str]) -> Facts:
-    """Return the facts with exchanges that are only supposed (what-if)."""
+def _supposed(context: Context, facts: Facts, given: list[str], span: tuple[int, int]) -> Facts:
+    """Return the facts with exchanges that are only supposed (what-if); outside the span they would change nothing."""
     exchanges = {number: list(times) for number, times in facts.exchanges.items()}
     for item in given:
         name, separator, time = item.rpartition("=")
         if not separator:
             raise ReportError(f"--exchanged {item!r}: expected METER=TIME")
         number = _number(context, name, (Role.CHARGER, Role.GRID))
-        exchanges.setdefault(number, []).append(instant(time, context.station.timezone))
+        at_ms = instant(time, context.station.timezone)
+        if not span[0] < at_ms < span[1]:
+            raise ReportError(f"--exchanged {item!r}: expected a time within the span that is estimated")
+        exchanges.setdefault(number, []).append(at_ms)
     return Facts({number: sorted(times) for number, times in exchanges.items()}, facts.verifications)
 
 
 def estimate(options: argparse.Namespace) -> None:
     """Estimate a station's errors now, from all windows of a span; nothing of it is stored."""
+    if options.history and (options.exchanged or options.figure):
+        raise ReportError("--history: expected neither --exchanged nor --figure with it")
+    if options.figure is not None:
+        form_of(options.figure)  # before half a minute of work
     with opened(options) as at:
         context = at.context(options.station)
         if options.history:
@@ -69,11 +77,13 @@ def estimate(options: argparse.Namespace) -> None:
         first_ms, end_ms = _span(options, context, at.now_ms, days_of(context, settings))
         if not (context.numbers(Role.CHARGER) and context.numbers(Role.GRID)):
             raise ReportError(f"station {context.station.id}: expected chargers and a grid-side meter")
-        facts = _supposed(context, facts_of(at.engine, context, first_ms, end_ms), options.exchanged)
+        facts = _supposed(
+            context, facts_of(at.engine, context, first_ms, end_ms), options.exchanged, (first_ms, end_ms)
+        )
         work = Work(at.engine, context, settings, first_ms, end_ms, facts=facts)
         progress = Progress(lambda: at.seconds.monotonic_ms() / 1000)
         for day in work.full():
-            progress(f"read {day} of {work.days} days")
+            progress(f"read {day} of {work.days} days" if day < work.days else f"estimating from {day} days")
         progress.clear()
         assert work.done is not None
         found = work.done.result

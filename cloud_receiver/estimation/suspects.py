@@ -1,8 +1,9 @@
 """Candidates for re-verification (失准复检): from the flag of an estimate to the result of a verification.
 
 A candidate is one finding for as long as it lasts. A flag opens it; it closes when an estimate says that the charger is
-clear, when a verification finds it within its limit, or when the charger is another one: exchanged, adjusted, gone. One
-that a verification has confirmed stays open whatever estimates say, until the charger is another one.
+clear, when a verification finds it within its limit, or when the charger is another one: adjusted, gone, or exchanged
+and found clear since. One that a verification has confirmed stays open whatever estimates say, until the charger is
+another one.
 """
 
 import json
@@ -31,6 +32,7 @@ CLEARED: Final = "cleared"
 """An estimate says that it is within its limit."""
 ANOTHER: Final = "exchanged_or_adjusted"
 OUT: Final = "out_of_service"
+EARLIER: Final = "not_settled_by_an_earlier_result"
 
 
 def update_candidates(connection: Connection, context: Context, found: StationResult, now_ms: int) -> tuple[int, int]:
@@ -52,7 +54,11 @@ def update_candidates(connection: Connection, context: Context, found: StationRe
         before = json.loads(row.evidence)
         another = one.since_ms is not None and one.since_ms > row.first_ms
         kept = {name: before[name] for name in ("outcome", "verification") if before.get(name) is not None}
-        if another and one.decision != "flag":
+        if one.decision != "flag":
+            # A later night that knows less takes nothing from what it is accused by.
+            kept["flagged"] = before.get("flagged") or before["details"][0]
+        # That it was exchanged, its own gateway says: it ends nothing before the new one is found to be right.
+        if another and one.decision == "clear":
             closed += _close(connection, row, evidence | {"outcome": ANOTHER}, now_ms)
         elif one.decision == "clear" and kept.get("outcome") != CONFIRMED:
             closed += _close(connection, row, evidence | {"outcome": CLEARED}, now_ms)
@@ -64,10 +70,15 @@ def update_candidates(connection: Connection, context: Context, found: StationRe
 
 
 def settle(connection: Connection, context: Context, item: Verification, now_ms: int) -> str | None:
-    """Close or confirm a charger's candidate by a verification; return its outcome, None where there is none."""
+    """Close or confirm a charger's candidate by a verification; return its outcome, None where there is none.
+
+    One from before the windows of the estimate that flagged it says nothing of what became of it since.
+    """
     row = connection.execute(_open(context.number).where(finding.c.meter == item.meter)).first()
     if row is None:
         return None
+    if item.at_ms < row.first_ms:
+        return EARLIER
     evidence = json.loads(row.evidence) | {
         "verification": {
             "id": item.id,

@@ -47,14 +47,14 @@ def shown(site: Site) -> list[tuple[str | None, str, str, Any]]:
     return [(item.meter, item.state, item.severity, item.evidence["outcome"]) for item in found]
 
 
-def verified(site: Site, error: str, left: str | None = None) -> tuple[int, str | None]:
+def verified(site: Site, error: str, left: str | None = None, at_ms: int = END) -> tuple[int, str | None]:
     with database.writing(site.engine) as connection:
         context = site.context()
         item = verification.enter(
             connection,
             context.number,
             site.numbers()[1],
-            at_ms=END,
+            at_ms=at_ms,
             error_percent=Decimal(error),
             u_percent=Decimal("0.1"),
             left_percent=None if left is None else Decimal(left),
@@ -113,6 +113,28 @@ def test_a_verification_beyond_the_limit_confirms_it(site: Site, said: StationRe
     assert shown(site) == [("C02", "open", "alarm", "confirmed")]
     assert told(site, decided(said, "clear", later=2, since_ms=END + LENGTH)) == (0, 1)
     assert shown(site) == [("C02", "closed", "alarm", "exchanged_or_adjusted")]
+
+
+def test_an_exchange_that_a_gateway_tells_of_closes_nothing_by_itself(site: Site, said: StationResult) -> None:
+    told(site, said)
+    since = {"since_ms": END + LENGTH}
+    assert told(site, decided(said, "undetermined", later=2, **since)) == (0, 0)
+    with database.reading(site.engine) as connection:
+        [item] = findings.listed(connection)
+    # What it is accused by stays, whatever later nights do not know.
+    assert (item.evidence["details"][0]["decision"], item.evidence["flagged"]["decision"]) == ("undetermined", "flag")
+    assert told(site, decided(said, "undetermined", later=3, **since)) == (0, 0)
+    with database.reading(site.engine) as connection:
+        [item] = findings.listed(connection)
+    assert item.evidence["flagged"]["decision"] == "flag"
+    assert told(site, decided(said, "clear", later=4, **since)) == (0, 1)
+    assert shown(site) == [("C02", "closed", "warning", "exchanged_or_adjusted")]
+
+
+def test_a_verification_from_before_settles_nothing(site: Site, said: StationResult) -> None:
+    told(site, said)
+    assert verified(site, "0.1", at_ms=DAY - LENGTH)[1] == "not_settled_by_an_earlier_result"
+    assert shown(site) == [("C02", "open", "warning", None)]
 
 
 def test_an_adjustment_closes_it(site: Site, said: StationResult) -> None:

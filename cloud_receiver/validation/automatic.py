@@ -65,15 +65,19 @@ def failed_slots(judgements: Iterable[Judgement]) -> dict[int, list[int]]:
     return {meter: sorted(set(starts)) for meter, starts in result.items()}
 
 
-def heal(connection: Connection, window: Window, failed: dict[int, list[int]], now_ms: int) -> int:
-    """End estimates of slots that are measured now, and the program's own of readings that don't fail any more."""
+def heal(connection: Connection, window: Window, failed: dict[int, list[int]] | None, now_ms: int) -> int:
+    """End estimates of slots that are measured now, and the program's own of readings that don't fail any more.
+
+    `failed` is None where no rule was run: nobody knows then which readings fail.
+    """
     over = []
     for item in estimates.stored(connection, window.context.number, window.first_ms, window.end_ms):
         # Superseded ones too: they would come back into force.
         if item.state not in {State.IN_FORCE, State.SUPERSEDED}:
             continue
         if item.replaces:
-            done = item.made_by.startswith(PROGRAM) and item.part.slot_ms not in failed.get(item.meter, ())
+            made = failed is not None and item.made_by.startswith(PROGRAM)
+            done = made and item.part.slot_ms not in (failed or {}).get(item.meter, ())
         else:
             done = times.uncovered_ms(window, item.meter, item.part.slot_ms) <= 0
         if done:

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Row, select, update
 from cloud_receiver.checks.day import Draft
 from cloud_receiver.checks.model import Context, Severity
 from cloud_receiver.schema import finding
-from cloud_receiver.validation import automatic, load
+from cloud_receiver.validation import automatic, estimates, load
 from cloud_receiver.validation.catalogue import RULES, Judgement, judge
 from cloud_receiver.validation.config import Validation
+from cloud_receiver.validation.estimates import State
 from cloud_receiver.validation.model import Verdict
 from cloud_receiver.validation.proposal import Proposer
 
@@ -25,6 +26,7 @@ _CLOSED: Final = "closed"
 _SEVERITY: Final = {Verdict.SUSPECT: Severity.INFO, Verdict.FAILED: Severity.WARNING}
 _AFTER: Final = frozenset({"prolonged_estimation"})
 """Rules that look at the estimates, and so are run when those are made."""
+_ALIVE: Final = frozenset({State.IN_FORCE, State.SUPERSEDED})
 _KINDS: Final = {rule.kind for rule in RULES}
 
 Evidence = Mapping[str, Any]
@@ -67,6 +69,31 @@ def findings(
     drafts = [draft for item in judgements if (draft := _draft(item, span[0], refused)) is not None]
     _tell_changes(connection, context, span[0], drafts, now_ms)
     return drafts
+
+
+def late(
+    connection: Connection,
+    context: Context,
+    span: tuple[int, int],
+    *,
+    begin_ms: int,
+    deadline_ms: int,
+    coverage_factor: float,
+    now_ms: int,
+) -> None:
+    """End the estimates of a local day that readings have overtaken, and judge nothing: validation is off."""
+    if not any(item.state in _ALIVE for item in estimates.stored(connection, context.number, *span)):
+        return
+    window = load.window(
+        connection,
+        context,
+        span,
+        begin_ms=begin_ms,
+        deadline_ms=deadline_ms,
+        history_days=0,
+        coverage_factor=coverage_factor,
+    )
+    automatic.heal(connection, window, None, now_ms)
 
 
 def _draft(item: Judgement, first_ms: int, refused: Mapping[int, Sequence[str]]) -> Draft | None:

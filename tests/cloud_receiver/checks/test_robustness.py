@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event, insert, select
 
 from clock import ManualClock
 from cloud_receiver import database, findings, meters, report, schema
-from cloud_receiver.checks import runner as runner_module
+from cloud_receiver.checks import deadlines, judging
 from cloud_receiver.checks.evaluate import SlotResult, evaluate
 from cloud_receiver.checks.model import Slot
 from cloud_receiver.checks.runner import Runner, merged
@@ -250,7 +250,7 @@ def test_a_fault_in_a_check_ends_neither_the_others_nor_the_process(
     runner = centre.runner(registry)
     centre.store(gateway, day())
     with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
-        patch.setattr(runner_module, "evaluate", fault)
+        patch.setattr(judging, "evaluate", fault)
         centre.check(runner)
         centre.check(runner)
     assert caplog.text.count("the checks of station S1 failed") == 1
@@ -285,8 +285,8 @@ def test_a_backlog_is_checked_once(
         checked.append(slot.start_ms)
         return evaluate(slot, *rest)
 
-    monkeypatch.setattr(runner_module, "evaluate", note)
-    monkeypatch.setattr(runner_module, "DEADLINES_AT_ONCE", 10)
+    monkeypatch.setattr(judging, "evaluate", note)
+    monkeypatch.setattr(deadlines, "DEADLINES_AT_ONCE", 10)
     centre.store(gateway, day())
     for _ in range(15):
         centre.check(runner)

@@ -9,10 +9,13 @@ from sqlalchemy import Engine
 from store_support import DAY_END_MS, Centre, record, records
 from validation_support import DAY_MS, KWH, SLOT_MS, Bench
 
+from cloud_receiver import database
 from cloud_receiver.findings import Finding
 from cloud_receiver.registry import Registry
+from cloud_receiver.validation import estimates
+from cloud_receiver.validation.automatic import author
 from cloud_receiver.validation.config import Validation
-from cloud_receiver.validation.estimates import State
+from cloud_receiver.validation.estimates import Edit, Part, State
 from wire.records import DetailKey, EventCode, EventRecord
 
 
@@ -100,6 +103,30 @@ def test_rules_that_are_switched_off(
     found = centre.check()
     assert of_rule(found, "high") == []
     assert "register_discontinuity" in {item.kind for item in found}
+
+
+def test_late_readings_end_estimates_where_no_rule_is_run(
+    engine: Engine, gateway: FakeGateway, registry: Registry, bench: Bench
+) -> None:
+    """Of slots that were missing; which readings fail nobody knows then, so that what replaces them stays."""
+    centre = Centre(engine, gateway, registry, Validation(enabled=False))
+    late = bench.rows[2][60:62]
+    bench.rows[2] = [row for row in bench.rows[2] if row not in late]
+    centre.store(records(row for found in bench.rows.values() for row in found))
+    centre.check()
+    missing = Edit(2, "value", tuple(Part(row.start_ms, SLOT_MS, 7, 0) for row in late), {})
+    failing = Edit(1, "register", (Part(DAY_MS + 20 * SLOT_MS, SLOT_MS, 7, 0),), {}, replaces=True)
+    with database.writing(engine) as connection:
+        estimates.enter(connection, 1, missing, made_by="Li Ming", reason="no network", now_ms=1)
+        estimates.enter(connection, 1, failing, made_by=author(), reason="validation failed: high", now_ms=1)
+    centre.store(records(late[:1]))
+    centre.check()
+    found = {(item.meter, item.part.start_ms): item.state for item in centre.estimates()}
+    assert found == {
+        (2, late[0].start_ms): State.MEASURED,
+        (2, late[1].start_ms): State.IN_FORCE,
+        (1, DAY_MS + 20 * SLOT_MS): State.IN_FORCE,
+    }
 
 
 def test_evidence_is_plain_json(centre: Centre, bench: Bench) -> None:

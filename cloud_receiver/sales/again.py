@@ -5,7 +5,8 @@ from typing import Final
 from sqlalchemy import Connection, insert, select
 
 from cloud_receiver.grid.analysis.periods import By, period_of
-from cloud_receiver.sales import idle, store
+from cloud_receiver.sales import store
+from cloud_receiver.sales.spans import open_spans
 from cloud_receiver.sales.window import BACK_MS, Window
 from cloud_receiver.schema import dirty
 
@@ -33,7 +34,7 @@ def following_days(connection: Connection, day: Window) -> None:
         return
     around = day.end_ms - day.clock_ms, day.end_ms + BACK_MS
     orders = store.in_force(connection, day.context.number, *around, without=day.crowds)
-    spans = idle.open_spans(orders, day.clock_ms)
+    spans = open_spans(orders, day.clock_ms)
     open_ms = next((last for first, last in spans if first < day.end_ms < last), day.end_ms)
     at = day.end_ms
     while at < min(open_ms, day.end_ms + BACK_MS, day.now_ms):

@@ -6,7 +6,7 @@ from cloud_receiver.checks.model import STATION, Kind, Severity
 from cloud_receiver.sales import idle, totals
 from cloud_receiver.sales.curve import Curve
 from cloud_receiver.sales.finding import Found, iso
-from cloud_receiver.sales.idle import joined
+from cloud_receiver.sales.spans import joined
 from cloud_receiver.sales.totals import Total
 from cloud_receiver.sales.window import Window, mwh
 

@@ -14,12 +14,14 @@ from cloud_receiver.sales import store
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.curve import Curve, Row
 from cloud_receiver.sales.order import END_MS, Order
+from cloud_receiver.sales.spans import open_spans
 from cloud_receiver.schema import charge_order, interval
 
 DAY_MS: Final = store.DAY_MS
 MOST_AGE_MS: Final = store.MOST_AGE_MS
 BACK_MS: Final = 3 * DAY_MS
 """How far before and after a span the records of an order that reaches beyond it are read."""
+HOUR_MS: Final = 3_600_000
 MOST_A_DAY: Final = 1440
 """Orders of a charger, one a minute."""
 MWH_PER_KWH: Final = 1_000_000
@@ -198,7 +200,10 @@ def _rows(connection: Connection, window: Window) -> dict[int, list[_Both]]:
     first_ms = min((order.first_ms for order in touching), default=window.first_ms)
     last_ms = max((order.last_ms for order in touching), default=window.end_ms)
     # An idle moment before the span may lie days back; records beyond these are gaps, which bounds allow for.
-    first_ms = max(min(first_ms, window.first_ms - DAY_MS), window.first_ms - BACK_MS) - window.clock_ms
+    spans = open_spans(window.orders, window.clock_ms)
+    since_ms = next((first for first, last in spans if first < window.first_ms < last), window.first_ms)
+    first_ms = min(first_ms, since_ms - HOUR_MS, window.first_ms - DAY_MS)
+    first_ms = max(first_ms, window.first_ms - BACK_MS) - window.clock_ms
     last_ms = min(max(last_ms, window.end_ms), window.end_ms + BACK_MS) + window.clock_ms
     numbers = [
         number
@@ -213,7 +218,7 @@ def _rows(connection: Connection, window: Window) -> dict[int, list[_Both]]:
             *(columns.forward_total_mwh, columns.reverse_total_mwh, columns.journal, columns.quality),
         ).where(
             columns.station == window.context.number,
-            columns.start_ms >= first_ms - 3_600_000,
+            columns.start_ms >= first_ms - HOUR_MS,
             columns.start_ms < last_ms,
         )
     )

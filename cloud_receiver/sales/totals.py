@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import hypot, sqrt
 from typing import Final, TypeAlias
 
+from cloud_receiver.checks.conversion import of_meter
 from cloud_receiver.registry import Role
 from cloud_receiver.sales.curve import MS_PER_HOUR, Bounds, Curve
 from cloud_receiver.sales.order import Order
@@ -150,6 +151,11 @@ def station(window: Window, first_ms: int, end_ms: int) -> Total | None:
     parts = {number: _sold(window, (number,), first_ms, end_ms) for number in chargers}
     sold, count = _sum(part for part, _ in parts.values()), sum(number for _, number in parts.values())
     loss, loss_terms = _loss(window, grids, chargers, first_ms, end_ms)
+    lost = [
+        of_meter(context.meters[number], (part.high, window.given_back(number, first_ms, end_ms)))
+        for number, (part, _) in parts.items()
+        if number in context.meters
+    ]
     auxiliary, auxiliary_term = _auxiliary(window, first_ms, end_ms)
     accuracy = [metered.high * _largest(window, Role.GRID) / 100 / _SQRT3]
     for number, (part, _) in parts.items():
@@ -163,10 +169,13 @@ def station(window: Window, first_ms: int, end_ms: int) -> Total | None:
         "register_step": hypot(*steps),
         "loss": loss_terms,
         "auxiliary": auxiliary_term,
+        # Limits of chargers of one make add up: their efficiency is off alike.
+        "conversion": sum(item.limit_mwh for item in lost) / _SQRT3,
     }
     # What was given back stays at the station, or in its grid: the grid side has that much less, unless orders do.
     given = sum(window.given_back(number, first_ms, end_ms) for number in chargers)
-    more = Bounds(auxiliary.low + loss - given, auxiliary.high + loss)
+    conversion = round(sum(item.mwh for item in lost))
+    more = Bounds(auxiliary.low + loss + conversion - given, auxiliary.high + loss + conversion)
     return _total(window, (first_ms, end_ms), (sold, metered, more), (count, terms))
 
 

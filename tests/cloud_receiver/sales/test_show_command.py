@@ -66,6 +66,7 @@ def test_a_day_that_agrees(centre: Centre) -> None:
         "register_step",
         "loss",
         "auxiliary",
+        "conversion",
     }
 
 

@@ -170,21 +170,23 @@ class Proposer:
         context = self.context.at(slot_ms)
         rows = window.kept.get(slot_ms, {})
         energy = {
-            number: (sum(row.forward_mwh for row in found), sum(row.reverse_mwh for row in found))
-            for number in context.balanced()
+            number: other.turned(sum(row.forward_mwh for row in found), sum(row.reverse_mwh for row in found))
+            for number, other in context.balanced().items()
             if number != meter and usable(found := rows.get(number, []))
         }
         found_net = methods.by_balance(context, energy, meter, slot_ms, self.coverage_factor)
         if isinstance(found_net, str):
             return found_net
         net, tolerance = found_net
+        known = context.meters[meter]
         if not replaces:
-            net -= sum(row.forward_mwh - row.reverse_mwh for row in rows.get(meter, []))
-        if abs(net) > limit_mwh(window, context.meters[meter], SLOT_MS, self.settings):
+            sign = -1 if known.inverted else 1
+            net -= sign * sum(row.forward_mwh - row.reverse_mwh for row in rows.get(meter, []))
+        if abs(net) > limit_mwh(window, known, SLOT_MS, self.settings):
             return "the rest of the balance is beyond the meter's rated power"
-        if net < 0 and context.meters[meter].role is not Role.GRID:
+        if net < 0 and known.role is not Role.GRID:
             return (0, 0) if -net <= tolerance else "the other meters count more than the grid side"
-        return max(net, 0), max(-net, 0)
+        return known.turned(max(net, 0), max(-net, 0))
 
     def _like_day(self, meter: int, spans: Sequence[Span]) -> Pairs | str:
         zone = ZoneInfo(self.context.station.timezone)

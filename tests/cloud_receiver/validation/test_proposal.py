@@ -65,6 +65,35 @@ def test_a_second_run_makes_no_second_version(centre: Centre, bench: Bench) -> N
     assert centre.estimates() == first
 
 
+@pytest.mark.parametrize("missing", [1, 2])
+def test_the_balance_knows_which_meter_counts_the_other_way_round(
+    missing: int, engine: Engine, gateway: FakeGateway, registry: Registry, bench: Bench
+) -> None:
+    (station,) = registry.station
+    meters = tuple(meter.model_copy(update={"inverted": meter.id == "C01"}) for meter in station.meter)
+    centre = Centre(engine, gateway, Registry(station=(station.model_copy(update={"meter": meters}),)))
+    bench.change(
+        1,
+        lambda _, row: row._replace(
+            forward_mwh=0,
+            forward_total_mwh=0,
+            reverse_mwh=row.forward_mwh,
+            reverse_total_mwh=row.forward_total_mwh,
+        ),
+    )
+    bench.change(missing, lambda place, row: row if place < GAP.start else None)
+    send(centre, bench)
+    centre.check()
+    found = [item for item in made(centre) if item.part.start_ms < DAY_MS + GAP.stop * SLOT_MS]
+    assert {(item.meter, item.method) for item in found} == {(missing, "balance")}
+    counted = [(item.part.reverse_mwh if missing == 1 else item.part.forward_mwh) for item in found]
+    other = [(item.part.forward_mwh if missing == 1 else item.part.reverse_mwh) for item in found]
+    assert sum(truth(missing, bench)) > KWH
+    assert not any(other)
+    for energy, value in zip(counted, truth(missing, bench), strict=True):
+        assert abs(energy - value) <= 50_000
+
+
 def test_when_all_are_missing_the_register_is_shared_evenly(centre: Centre, bench: Bench) -> None:
     hole(bench, 1, 2, 3, GRID)
     send(centre, bench)

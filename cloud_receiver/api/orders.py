@@ -22,13 +22,14 @@ from cloud_receiver.api.problems import ProblemError, bad_request, mistakes_of
 from cloud_receiver.checks.model import Context
 from cloud_receiver.delimited.times import TimeTextError
 from cloud_receiver.delimited.zone import zone_of
+from cloud_receiver.exact_json import parse_json
 from cloud_receiver.grid.analysis.periods import SpanError, instant
 from cloud_receiver.grid.errors import GridError, Mistake, Problems, quoted
 from cloud_receiver.registry import Registry
 from cloud_receiver.sales import listing, store
 from cloud_receiver.sales.chargers import Chargers, context_of
 from cloud_receiver.sales.order import HTTP
-from cloud_receiver.sales.record import Reading, order_cells, parse_json
+from cloud_receiver.sales.record import Reading, order_cells
 from cloud_receiver.sales.store import Entered, Told
 from cloud_receiver.sales.times import Times
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from cloud_receiver.delimited.numbers import POINT, number
 from cloud_receiver.delimited.times import TimeTextError
+from cloud_receiver.exact_json import parse_json
 from cloud_receiver.grid.errors import Mistake, Problems, quoted
 from cloud_receiver.sales.chargers import Chargers
 from cloud_receiver.sales.order import MOST_PERIODS, Order, Period, beyond
@@ -202,17 +203,6 @@ class _Wrong:
 def _split(found: str) -> tuple[str, str]:
     name, _, text = found.partition(": ")
     return name, text
-
-
-def parse_json(text: str | bytes) -> object:
-    """Return a document with its numbers as their texts: 1e999999 is one of few bytes, until it is computed with.
-
-    ValueError for a text that is none.
-    """
-    try:
-        return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
 
 
 def cells_of(item: object, names: Mapping[str, str], wrong: _Wrong) -> dict[str, str]:

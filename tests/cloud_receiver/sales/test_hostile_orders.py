@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from window_support import context
 
 from cloud_receiver.delimited.zone import zone_of
+from cloud_receiver.exact_json import parse_json
 from cloud_receiver.grid.errors import GridError, Problems
 from cloud_receiver.sales import csv_file
 from cloud_receiver.sales.chargers import Chargers
 from cloud_receiver.sales.csv_file import Form
 from cloud_receiver.sales.from_gateway import MalformedError, parse
 from cloud_receiver.sales.order import beyond
-from cloud_receiver.sales.record import NAMES, Reading, order_cells, parse_json
+from cloud_receiver.sales.record import NAMES, Reading, order_cells
 from cloud_receiver.sales.times import Times
 
 HEAD = "number,charger,start,end,energy_kwh,amount,periods\n"

@@ -81,6 +81,10 @@ class Table:
             except TornError as error:
                 raise self._refused(Mistake.FORM, str(error), error.line) from None
 
+    def place(self, line: int, column: int | None = None) -> str:
+        """Return a line, or a cell of one, as messages name it; `column` from 0."""
+        return f"line {line}" if column is None else f"line {line} column {column + 1}"
+
     def _lines(self, stream: BinaryIO) -> Iterator[str]:
         """Yield lines; one of any length is never held in memory."""
         counted = _Counted(stream, self._on_bytes)
@@ -125,7 +129,7 @@ class Table:
         return self._refused(Mistake.TOO_LARGE, f"expected at most {most}, found more", number)
 
     def _refused(self, mistake: Mistake, text: str, number: int) -> GridError:
-        return refuse(mistake, text, file=self._name, place=f"line {number}")
+        return refuse(mistake, text, file=self._name, place=self.place(number))
 
 
 class _Counted(io.RawIOBase):

@@ -21,6 +21,7 @@ from cloud_receiver.metered_import import signing
 from cloud_receiver.metered_import.journal import Writer, turn
 from cloud_receiver.metered_import.plan import Plan
 from cloud_receiver.metered_import.series import Limits, Reader, Series
+from cloud_receiver.metered_import.source import Source, table
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
 from cloud_receiver.schema import gateway as gateway_table
 
@@ -29,12 +30,19 @@ AHEAD_MS: Final = 900_000
 
 
 async def run(
-    path: Path, wish: Wish, around: Surroundings, progress: Callable[[str], None] = lambda _: None
+    path: Path,
+    wish: Wish,
+    around: Surroundings,
+    progress: Callable[[str], None] = lambda _: None,
+    source: Source | None = None,
 ) -> Outcome:
-    """Import a file. GridError with every mistake, and nothing is stored; EnrolmentError where nobody may sign."""
+    """Import a file. GridError with every mistake, and nothing is stored; EnrolmentError where nobody may sign.
+
+    `source`: its rows, if it is no CSV.
+    """
     told = Told(skip_bad=wish.skip_bad)
     sha256 = digest(path)
-    series = await _read(path, wish, around, told, progress)
+    series = await _read(path, wish, around, told, source=source, progress=progress)
     outcome = Outcome(series, sha256, told=told)
     if not series.steps and series.first is None:
         return outcome
@@ -76,16 +84,26 @@ async def run(
     return outcome
 
 
-async def _read(path: Path, wish: Wish, around: Surroundings, told: Told, progress: Callable[[str], None]) -> Series:
-    limits = Limits(wish.interval_ms, around.clock.now_ms() + AHEAD_MS, wish.most_mwh, wish.rollover_mwh)
-    reader = Reader(path, wish.form, limits, told, wish.name)
+async def _read(
+    path: Path,
+    wish: Wish,
+    around: Surroundings,
+    told: Told,
+    *,
+    source: Source | None,
+    progress: Callable[[str], None],
+) -> Series:
     size = 0
 
     def on_bytes(count: int) -> None:
         nonlocal size
         size += count
 
-    for _ in reader.steps(on_bytes):
+    limits = Limits(wish.interval_ms, around.clock.now_ms() + AHEAD_MS, wish.most_mwh, wish.rollover_mwh)
+    if source is None:
+        source = table(path, wish.form, wish.name, on_bytes)
+    reader = Reader(source, wish.form, limits, told, wish.name)
+    for _ in reader.steps():
         progress(f"reading: {reader.series.lines:,} lines, {size / 1e6:,.1f} MB")
         await asyncio.sleep(0)  # in which an interrupt is heard
     told.raise_any()

@@ -115,7 +115,7 @@ class Plan:
         found = f"{kwh(step.energy[0])} kWh forward, {kwh(step.energy[1])} reverse from {time_text(step.start_ms)}"
         text = f"expected what is stored: {stored} for {duration_ms // 1000} s; found {found} (--correct)"
         if self._outcome.refused <= MOST_KEPT:
-            problem = Problem(Mistake.DUPLICATE, text, self._wish.name, f"line {step.line}")
+            problem = Problem(Mistake.DUPLICATE, text, self._wish.name, self._outcome.series.place(step.line))
             self._outcome.contradictions.append(problem)
 
     def _begin(self, step: Step) -> bool:

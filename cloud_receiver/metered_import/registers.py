@@ -25,12 +25,14 @@ def steps(
     interval_ms: int,
     most_mwh: int,
     rollover_mwh: int | None,
+    *,
     refuse: Callable[[int, str], None],
+    named: Callable[[int], str],
 ) -> list[Step]:
     """Return the intervals between registers that follow each other at their distance; rows are in order of time.
 
     A register that falls is refused, unless it started again from 0 at `rollover_mwh` and at most `most_mwh` were
-    counted since. Cumulative registers go on over a rollover (翻转).
+    counted since. Cumulative registers go on over a rollover (翻转). `named` names a line by its number.
     """
     result = []
     offset = [0, 0]
@@ -45,7 +47,9 @@ def steps(
                 rise += rollover_mwh
             if rise < 0:
                 hint = "" if rollover_mwh else " (--rollover says at which value it starts again)"
-                text = f"{name}: expected at least {kwh(low)} kWh, that of line {before.line}, found {kwh(high)}{hint}"
+                text = (
+                    f"{name}: expected at least {kwh(low)} kWh, that of {named(before.line)}, found {kwh(high)}{hint}"
+                )
                 refuse(after.line, text)
                 break
             energy[place] = rise

@@ -3,12 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
-from typing import Final
 
 from cloud_receiver.delimited.columns import ColumnError
 from cloud_receiver.delimited.numbers import COMMA, POINT
-from cloud_receiver.delimited.table import Bounds, Table
 from cloud_receiver.delimited.times import Stamp, TimeTextError, parse
 from cloud_receiver.delimited.zone import Instants, Zone
 from cloud_receiver.grid.errors import Mistake, quoted
@@ -19,9 +16,8 @@ from cloud_receiver.metered_import.clock_changes import Row
 from cloud_receiver.metered_import.columns import places
 from cloud_receiver.metered_import.form import Column, Form, Lone, Stamps
 from cloud_receiver.metered_import.registers import Step
+from cloud_receiver.metered_import.source import Source
 
-BOUNDS: Final = Bounds(bytes=512 << 20, line=1 << 16, lines=600_000)
-"""A year of minutes of one meter is some 30 MB, in 525,600 lines."""
 _ONE_TURN = 512  # lines
 _TELLING = 2
 """From so many distances on, none of which is the interval's, it isn't gaps that a file has."""
@@ -57,15 +53,17 @@ class Series:
     registers: bool = False
     first: Row | None = None
     """The first register."""
+    place: Callable[[int], str] = "line {}".format
+    """Returns a line, by its number, as messages name it."""
 
 
 class Reader:
     """Reads one file."""
 
-    def __init__(self, path: Path, form: Form, limits: Limits, told: Told, name: str) -> None:
+    def __init__(self, source: Source, form: Form, limits: Limits, told: Told, name: str) -> None:
         """`name`: of the file, in messages."""
-        self.series = Series()
-        self._path = path
+        self.series = Series(place=source.place)
+        self._source = source
         self._form = form
         self._limits = limits
         self._told = told
@@ -75,20 +73,17 @@ class Reader:
         self._headings: list[str] = []
         self._rows: list[Row] = []
 
-    def steps(self, on_bytes: Callable[[int], None] = lambda _: None) -> Iterator[None]:
+    def steps(self) -> Iterator[None]:
         """Read the file, giving way now and then; what it tells is in `series` then. GridError for what is no CSV."""
         form = self._form
-        table = Table(
-            self._path, BOUNDS, name=self._name, separator=form.separator, encoding=form.encoding, on_bytes=on_bytes
-        )
         decimal: str | None = None
-        for number, (line, cells) in enumerate(table.rows()):
+        for number, (line, cells) in enumerate(self._source.rows()):
             if number % _ONE_TURN == 0 or not cells:
                 yield
             if not cells:
                 continue
             if decimal is None:
-                decimal = form.decimal or (COMMA if table.separator == ";" else POINT)
+                decimal = form.decimal or (COMMA if self._source.separator == ";" else POINT)
                 if not self._find_columns(cells):
                     return
                 if form.headings:
@@ -101,7 +96,7 @@ class Reader:
         try:
             self._places = places(self._form, cells)
         except ColumnError as error:
-            self._told.refuse(Mistake.FORM, str(error), file=self._name, place="line 1")
+            self._told.refuse(Mistake.FORM, str(error), file=self._name, place=self._source.place(1))
             return False
         self._headings = [cell.strip() for cell in cells] if self._form.headings else []
         self.series.registers = Column.REGISTER in self._places
@@ -110,7 +105,7 @@ class Reader:
     def _line(self, line: int, cells: list[str], decimal: str) -> None:
         if len(cells) <= max(self._places.values()):
             text = f"expected at least {max(self._places.values()) + 1} cells, found {len(cells)}"
-            self._told.add(Mistake.FORM, text, file=self._name, place=f"line {line}")
+            self._told.add(Mistake.FORM, text, file=self._name, place=self._source.place(line))
             return
         values = self._values(line, cells, decimal)
         if values == ():
@@ -235,7 +230,8 @@ class Reader:
                 self._limits.interval_ms,
                 self._limits.most_mwh,
                 self._limits.rollover_mwh,
-                lambda line, text: self._mistake(Mistake.NUMBER, text, line, Column.REGISTER),
+                refuse=lambda line, text: self._mistake(Mistake.NUMBER, text, line, Column.REGISTER),
+                named=self._source.place,
             )
         else:
             self.series.steps = [Step(row.line, row.time_ms, row.values) for row in kept]
@@ -260,7 +256,8 @@ class Reader:
             elif row.values == kept[-1].values:
                 self.series.repeated += 1
             else:
-                text = f"expected each time once, found {row.stamp.shown} with other values in line {kept[-1].line}"
+                other = f"{row.stamp.shown} with other values in {self._source.place(kept[-1].line)}"
+                text = f"expected each time once, found {other}"
                 self._mistake(Mistake.DUPLICATE, text, row.line, Column.TIME)
         return kept
 
@@ -286,4 +283,4 @@ class Reader:
         place = self._places[column]
         if self._headings and column is not Column.TIME:
             text = f"{quoted(self._headings[place])[1:-1]}: {text}"
-        self._told.add(mistake, text, file=self._name, place=f"line {line} column {place + 1}")
+        self._told.add(mistake, text, file=self._name, place=self._source.place(line, place))

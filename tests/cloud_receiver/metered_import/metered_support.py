@@ -19,6 +19,7 @@ from cloud_receiver.grid.series_told import Told
 from cloud_receiver.metered_import import importing
 from cloud_receiver.metered_import.form import Column, Form
 from cloud_receiver.metered_import.series import Limits, Reader, Series
+from cloud_receiver.metered_import.source import table
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
 from cloud_receiver.registry import Meter, Registry, Role
 from wire.envelope import Signer
@@ -84,7 +85,7 @@ def read(path: Path, wanted: Form, interval_ms: int = HOUR_MS, told: Told | None
     """Read a file; its mistakes are told, and raised at the end unless `told` is given."""
     kept = Told() if told is None else told
     limits = Limits(interval_ms, bounds.pop("latest_ms", NOW_MS), bounds.pop("most_mwh", 10**9), **bounds)
-    reader = Reader(path, wanted, limits, kept, path.name)
+    reader = Reader(table(path, wanted, path.name), wanted, limits, kept, path.name)
     for _ in reader.steps():
         pass
     if told is None:

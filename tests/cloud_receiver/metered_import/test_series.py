@@ -15,8 +15,9 @@ from cloud_receiver.delimited.table import Bounds
 from cloud_receiver.delimited.times import Dates
 from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.series_told import Told
-from cloud_receiver.metered_import import series as reading
+from cloud_receiver.metered_import import source
 from cloud_receiver.metered_import.form import Column, Lone, Stamps, Unit
+from cloud_receiver.metered_import.series import Limits, Reader
 
 OSLO = ZoneInfo("Europe/Oslo")
 CHANGES = {  # when clocks changed, UTC
@@ -194,7 +195,7 @@ def test_other_forms_by_option(tmp_path: Path) -> None:
 
 def test_many_empty_lines_give_others_their_turn(tmp_path: Path) -> None:
     path = write(tmp_path, hours("1") + "\n" * 3000)
-    reader = reading.Reader(path, form(), reading.Limits(HOUR_MS, NOW_LATER, 10**9), Told(), "a.csv")
+    reader = Reader(source.table(path, form(), "a.csv"), form(), Limits(HOUR_MS, NOW_LATER, 10**9), Told(), "a.csv")
     assert sum(1 for _ in reader.steps()) >= 3000 // 256
     assert len(reader.series.steps) == 1
 
@@ -297,13 +298,13 @@ def test_a_damaged_or_endless_compressed_file_is_refused(tmp_path: Path, monkeyp
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(GridError, match="can't be uncompressed"):
         read(path, form())
-    monkeypatch.setattr(reading, "BOUNDS", Bounds(1000, 1000, 1000))
+    monkeypatch.setattr(source, "BOUNDS", Bounds(1000, 1000, 1000))
     with pytest.raises(GridError, match="expected at most 1000 bytes"):
         read(write(tmp_path, hours(*["1"] * 200), "b.csv.gz"), form())
 
 
 def test_lines_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "BOUNDS", Bounds(1000, 1000, 5))
+    monkeypatch.setattr(source, "BOUNDS", Bounds(1000, 1000, 5))
     with pytest.raises(GridError, match="line 6: expected at most 5 lines"):
         read(write(tmp_path, hours(*["1"] * 5)), form())
 

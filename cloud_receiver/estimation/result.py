@@ -9,6 +9,7 @@ from typing import Any
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.completeness import Completeness
 from cloud_receiver.estimation.halves import ODD, Halves, widened
+from cloud_receiver.estimation.mirrors import MIRRORED
 from cloud_receiver.estimation.missing import MISSING, LeftOut, by_month
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed, collinear
@@ -191,6 +192,7 @@ def result(
     ]
     reasons = dict.fromkeys(collinear(estimation, setup), "collinear")
     reasons |= {number: WITHHELD for item in noticed if item.name == OUTSIDE for number in item.meters}
+    reasons |= {item.meters[0]: MIRRORED for item in noticed if item.name == MIRRORED}
     mixed = {number for item in noticed if item.name == EXCHANGED for number in item.meters}
     judge = partial(
         _charger,

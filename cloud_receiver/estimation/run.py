@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
-from cloud_receiver.estimation import anchors, load, orders, swaps, verification, withheld
+from cloud_receiver.estimation import anchors, load, mirrors, orders, swaps, verification, withheld
 from cloud_receiver.estimation.completeness import completeness
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.halves import compare
@@ -116,7 +116,7 @@ class Work:
             unsynchronised=reader.unsynchronised,
             completeness=completeness(self._context, reader.registers, made.first_ms, self._end_ms),
             halves=halves,
-            noticed=(*noticed, *level(made, estimation)),
+            noticed=(*noticed, *level(made, estimation), *mirrors.mirrored(made, found, estimation)),
             left_out=(*screened.left_out, *gaps),
             doubtful=screened.doubtful,
             spread=spread_of(found, estimation),

@@ -27,6 +27,7 @@ REASONS: Final = {
     "long_windows": ("some order is open nearly always", "几乎总有订单未结束"),
     "withheld": ("most of its energy can't be compared", "电量多在可比时段之外"),
     "exchanged": ("exchanged more than once", "多次换表"),
+    "mirrored": ("another charger counts whenever it charges", "他桩随其充电而计量"),
 }
 
 FINDINGS: Final = {
@@ -62,6 +63,7 @@ FINDINGS: Final = {
     "began_anew": ("register began anew again and again", "示数屡次重新开始"),
     "exchanged_often": ("exchanged or adjusted again and again", "屡次换表或调整"),
     "orders_not_borne_out": ("orders not borne out by the register", "订单与示数不符"),
+    "mirrored": ("the second counts a little whenever the first charges", "后者随前者充电而少量计量"),
     "unjudged": ("not judged for many nights", "连续多夜未能判定"),
 }
 
@@ -97,6 +99,10 @@ ADVICE: Final = {
     ),
     "exchanged_often": ("ask what became of its meters", "请核实换表记录"),
     "swapped": ("whoever verifies one of them must look at both", "复检时须同时核对两桩"),
+    "mirrored": (
+        "visit both: the second may invent what the first seems to count too much",
+        "请现场核查两桩：前者的误差可能由后者虚计造成",
+    ),
     "unjudged": ("visit it: readings will not tell", "请现场检定"),
 }
 """What to do."""

@@ -170,6 +170,11 @@ def silent(meter: int, from_day: int = 0) -> Make:
     return made
 
 
+def joining(station: Station) -> Rows:
+    rows = Plant(DAYS).station(station.numbers, ALTERED)
+    return without(rows, station.numbers[2], lambda row: row.start_ms >= DAY + 5 * LENGTH)
+
+
 def restarting(every: int) -> Make:
     """Return a station in which the register of C02 begins again from 0 all the time."""
 
@@ -186,6 +191,24 @@ def restarting(every: int) -> Make:
         return result
 
     return made
+
+
+def inventing(station: Station) -> Rows:
+    """Return a sound station in which C01 counts besides 4 % of what C02 does."""
+    plant, own = Plant(DAYS), station.numbers[0]
+    others = plant.energies(1)
+    invented = [energy + 0.04 * other for energy, other in zip(plant.energies(0), others, strict=True)]
+    return without(plant.station(station.numbers, (0.0,) * 5), own) + plant.rows(own, invented)
+
+
+def discharging(station: Station) -> Rows:
+    """Return a station whose vehicles give energy back in every third session (V2G)."""
+    plant = Plant(DAYS)
+    plant.sessions = [
+        [one._replace(kw=-one.kw) if place % 3 == 0 else one for place, one in enumerate(sessions)]
+        for sessions in plant.sessions
+    ]
+    return plant.station(station.numbers, ALTERED)
 
 
 def exchanges(meter: int, *times: float) -> Make:
@@ -274,6 +297,11 @@ CASES = {
     "estimated intervals while it charges": Case(
         marked(lambda row: not row.forward_mwh, Quality.ESTIMATED, [1]), ALTERED, {}, "cfccc"
     ),
+    "a charger that invents energy when another charges": Case(
+        inventing, (0.0,) * 5, {"mirrored": ("C01", "C02")}, "?u???"
+    ),
+    "vehicles that give energy back": Case(discharging, ALTERED, {"excluded": ()}, "?????"),
+    "a charger that came later, and nobody said when": Case(joining, ALTERED, {"held_up": ("C03",)}, "cfccc"),
     "a charger that is exchanged every night": Case(
         exchanges(1, *range(1, DAYS)), ALTERED, {"exchanged_often": ("C02",)}, "c?ccc"
     ),
@@ -394,6 +422,23 @@ def test_an_hourly_master_two_masters_and_a_metered_load(site: Site) -> None:
     site.store(sorted(rows))
     said = estimate(site.engine, site.context(), Estimation(), DAY, END).result
     assert said.windows == DAYS * 24
+    assert [LETTERS[one.decision] for one in said.chargers] == list("cfccc")
+
+
+def test_chargers_that_join_and_leave(site: Site) -> None:
+    base = station_model(5)
+    first, second, third, *others = base.meter
+    noon = datetime.fromtimestamp((DAY + 5 * LENGTH) / 1000, UTC)
+    joins, leaves = third.model_copy(update={"since": noon}), first.model_copy(update={"until": noon})
+    site.enter(base.model_copy(update={"meter": (leaves, second, joins, *others)}))
+    plant, numbers = Plant(DAYS), site.numbers()
+    plant.sessions[0] = [one for one in plant.sessions[0] if one.last < 5 * 1440]
+    plant.sessions[2] = [one for one in plant.sessions[2] if one.first > 5 * 1440]
+    rows = without(plant.station(numbers, ALTERED), numbers[0], lambda row: row.end_ms <= DAY + 5 * LENGTH)
+    site.store(sorted(without(rows, numbers[2], lambda row: row.start_ms >= DAY + 5 * LENGTH)))
+    said = estimate(site.engine, site.context(), Estimation(), DAY, END).result
+    assert said.windows >= DAYS * 96 - 2
+    assert said.findings == ()
     assert [LETTERS[one.decision] for one in said.chargers] == list("cfccc")
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from profiles.dlt645.moments import to_instant, to_moment
+from profiles.dlt645.moments import to_instant, to_moment, zone
 from profiles.modbus.model import RegisterPoint
 from profiles.model import CodecError, NoValueError
 
@@ -137,6 +138,12 @@ def read_moment(cell: MomentCell, octets: bytes, timezone: str) -> int:
         return to_instant(moment, timezone)
     except (CodecError, OverflowError) as error:
         raise CodecError(f"{cell.name}: expected {''.join(cell.parts)}, got {digits}") from error
+
+
+def read_again(time_ms: int, timezone: str) -> int:
+    """Return when a clock that was put back showed the same a second time; the instant itself where none was."""
+    local = datetime.fromtimestamp(time_ms // 1000, UTC).astimezone(zone(timezone))
+    return int(local.replace(fold=1).timestamp()) * 1000
 
 
 def write_moment(cell: MomentCell, time_ms: int | None, timezone: str) -> bytes:

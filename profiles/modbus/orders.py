@@ -6,7 +6,7 @@ from typing import Final
 
 from profiles.modbus.codec import decode_registers
 from profiles.modbus.model import RegisterPoint
-from profiles.modbus.order_cells import Cell, MomentCell, TextCell, read_moment, read_text
+from profiles.modbus.order_cells import Cell, MomentCell, TextCell, read_again, read_moment, read_text
 from profiles.modbus.plan import ReadBlock
 from profiles.model import Block, CodecError, LoggedOrder, NoValueError
 from profiles.points import ORDER_TEXTS
@@ -139,17 +139,34 @@ class RegisterOrders:
         numbers: dict[str, int] = {}
         for cell in self.fields:
             _read(cell, values.get(cell.name), timezone, texts, numbers)
+        local = {cell.name for cell in self.fields if isinstance(cell, MomentCell)}
+        if "end" in local:
+            _put_after(numbers, "end", numbers.get("start"), timezone)
         periods = []
         for number, cells in enumerate(self.periods, 1):
             found: dict[str, int] = {}
             for cell in cells:
                 _read(cell, values.get(_period_cell(number, cell.name)), timezone, {}, found)
+            local = {cell.name for cell in cells if isinstance(cell, MomentCell)}
+            for name, earliest in (("start", numbers.get("start")), ("end", found.get("start"))):
+                if name in local:
+                    _put_after(found, name, earliest, timezone)
             if "start" in found:
                 periods.append(found)
         index = numbers.pop("index", None)
         if index is not None:
             index = (index + 1 - self.first) % self.wraps_at
         return LoggedOrder(index, texts, numbers, tuple(periods))
+
+
+def _put_after(numbers: dict[str, int], name: str, earliest_ms: int | None, timezone: str) -> None:
+    """Take the later of the two instants of an hour that came twice, where the earlier is before what it follows."""
+    time_ms = numbers.get(name)
+    if time_ms is None or earliest_ms is None or time_ms >= earliest_ms:
+        return
+    later_ms = read_again(time_ms, timezone)
+    if later_ms >= earliest_ms:
+        numbers[name] = later_ms
 
 
 def _period_cell(number: int, name: str) -> str:

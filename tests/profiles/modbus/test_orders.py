@@ -257,3 +257,29 @@ def test_every_key_is_explained(table: str) -> None:
 def test_a_meter_without_the_section_has_no_order_log() -> None:
     assert load("sim-carbon-meter").orders is None
     assert load("dlt645-dc-charger").orders is None
+
+
+def bcd(date: str, time: str) -> bytes:
+    return bytes.fromhex((date + time).replace("-", "").replace(":", ""))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        ("01:00:00", "02:30:00", 1.5),  # nothing says that it is the second time: the first
+        ("01:00:00", "03:30:00", 3.5),
+        ("02:50:00", "02:20:00", 0.5),
+        ("02:20:00", "02:20:00", 0.0),
+        ("03:30:00", "03:10:00", -20 / 60),  # no hour that came twice: the gateway tells that it is none
+    ],
+)
+def test_an_order_over_the_hour_that_came_twice(start: str, end: str, hours: float) -> None:
+    # In Oslo 03:00 on 25 October 2026 was 02:00 once more.
+    log = orders_of(EXAMPLE)
+    row = ROW[:16] + bcd("26-10-25", start) + bcd("26-10-25", end) + ROW[28:]
+    values: dict[str, int] = {}
+    for block in log.order_blocks(1042, 1050, "Europe/Oslo")[:-1]:
+        offset = 2 * (block.address - 0x2028)
+        values |= block.decode(row[offset : offset + 2 * block.count])
+    numbers = log.order(values, "Europe/Oslo").numbers
+    assert numbers["end"] - numbers["start"] == round(hours * 3_600_000)

@@ -117,9 +117,12 @@ def _rated(window: Window, number: int, duration_ms: int) -> int:
 
 
 def charger(window: Window, number: int, first_ms: int, end_ms: int) -> Total | None:
-    """Return a charger's total; None of one that has no records."""
+    """Return a charger's total, in the part of the time in which it was in service; None of one without records."""
     curve = window.curves.get(number)
-    if curve is None or not curve.within(first_ms, end_ms):
+    if curve is None:
+        return None
+    first_ms, end_ms = window.context.meters[number].service(first_ms, end_ms)
+    if not curve.within(first_ms, end_ms):
         return None
     sold, count = _sold(window, (number,), first_ms, end_ms)
     for order in window.handed_on.get(number, ()):

@@ -7,7 +7,7 @@ from sales_support import DAY_MS, HOUR_MS, order
 from window_support import CHARGERS, GRID, context, rows, window
 
 from cloud_receiver.checks.model import Context, Kind
-from cloud_receiver.sales import order_rules, sums_rules
+from cloud_receiver.sales import order_rules, sums_rules, totals
 from cloud_receiver.sales.order import Order
 from cloud_receiver.sales.window import Window
 
@@ -48,3 +48,16 @@ def test_what_the_new_meter_has_without_an_order_is_found() -> None:
         (Kind.SOLD_DAY, NEW),
         (Kind.SOLD_DAY, 0),
     }
+
+
+def test_what_the_old_meter_had_until_it_went_is_judged() -> None:
+    at = day(order("a", 8, 1, 0), days=5)
+    assert (Kind.SOLD_DAY, OLD) in found(at)
+    total = totals.charger(at, OLD, at.first_ms, at.end_ms)
+    assert total is not None
+    assert (total.end_ms, total.determined) == (DAY_MS + 10.5 * HOUR_MS, True)
+
+
+def test_orders_of_what_is_no_charger_have_no_total() -> None:
+    at = day(order("a", 10, 1, 20))
+    assert totals.charger(at, 77, at.first_ms, at.end_ms) is None

@@ -150,3 +150,13 @@ def test_orders_that_leave_out_their_connector_may_be_as_many_at_once_as_there_a
     again = [*both, order("d", 10.5, 2, 11), order("long", 9, 6, 30, connector="K1"), order("e", 9.5, 4, 1)]
     kinds = [(item.kind, item.detail["order"]) for item in order_rules.overlaps(window({1: again}, station=station))]
     assert (Kind.ORDER_DUPLICATE, "d") in kinds
+
+
+def test_two_connectors_with_one_register() -> None:
+    first = order("a", 10, 2, 20, connector="K1", start_total_mwh=0, end_total_mwh=30 * KWH)
+    other = order("b", 11, 2, 30, connector="K2", start_total_mwh=10 * KWH, end_total_mwh=50 * KWH)
+    assert list(order_rules.energy(window({1: [first, other]}))) == []
+    (found,) = order_rules.energy(window({1: [first]}))
+    assert found.detail["registers_mwh"] == 30 * KWH
+    more = replace(first, energy_mwh=31 * KWH)
+    assert [item.detail["order"] for item in order_rules.energy(window({1: [more, other]}))] == ["a"]

@@ -105,6 +105,7 @@ class Settling:
         ]
         if not meters:
             return
+        self._around.data_dir.mkdir(parents=True, exist_ok=True)  # for the lock, where the store is elsewhere
         first = self._turn % len(meters)
         self._turn = first + MOST_METERS
         with reading(self._around.engine) as connection:

@@ -113,6 +113,16 @@ def test_an_import_that_is_under_way_comes_first(around: Surroundings, monkeypat
     assert rounds(task) == [1]
 
 
+def test_a_store_elsewhere_is_settled_where_nothing_was_imported(around: Surroundings, tmp_path: Path) -> None:
+    run(around, hours("1"))
+    dispatch(around, FIRST_MS, *[500_000] * 4)
+    elsewhere = replace(around, data_dir=tmp_path / "elsewhere")
+    assert rounds(Settling(elsewhere)) == [0]  # without the key
+    with database.writing(around.engine) as connection:
+        enrolment.add(connection, "utility", around.key.public_key(), "S1", NOW_MS)
+    assert rounds(Settling(elsewhere)) == [1]
+
+
 def test_what_nobody_may_sign_is_told_once(around: Surroundings, caplog: pytest.LogCaptureFixture) -> None:
     run(around, hours("1"))
     with database.writing(around.engine) as connection:

@@ -33,7 +33,9 @@ from wire.keys import KeyFileError
 PATH: Final = "/v1/readings"
 LARGEST: Final = 4 << 20
 """Bytes of a body, uncompressed: more than a year of quarter hours. The intake waits while it is put in order."""
-_PARAMETERS: Final = frozenset({*choices.FORM, "station", "meter", "file", "base", "by_slot", "skip_bad", "dry_run"})
+_OTHERS: Final = ("station", "meter", "file", "base", "by_slot", "skip_bad", "dry_run")
+_PARAMETERS: Final = frozenset({*choices.FORM, *_OTHERS}) - {"time_format"}
+"""No form as strptime has it: its expressions take long over texts that are made for it."""
 MOST_READINGS: Final = 50_000
 """Of one document of JSON."""
 _JSON: Final = "application/json"

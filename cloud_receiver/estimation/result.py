@@ -23,6 +23,8 @@ LONG = "long_windows"
 """What looks like daily readings, where windows are long since some order is open nearly always."""
 _WORSE = frozenset({"station", "implausible", "offset"})
 """Reasons that say more than that a decision is withdrawn."""
+_FEW = "few_windows"
+"""Fewer than unknowns: decisions would be those of priors."""
 WITHHELD = "withheld"
 _K = 2.0
 _MAD = 1.4826
@@ -190,7 +192,9 @@ def result(
     findings += [
         StationFinding(item.name, tuple(map(context.name, item.meters)), item.numbers, item.blocks) for item in noticed
     ]
-    reasons = dict.fromkeys(collinear(estimation, setup), "collinear")
+    few = any(item.name == _FEW for item in findings)
+    reasons = dict.fromkeys(setup.chargers, _FEW) if few else {}
+    reasons |= dict.fromkeys(collinear(estimation, setup), "collinear")
     reasons |= {number: WITHHELD for item in noticed if item.name == OUTSIDE for number in item.meters}
     reasons |= {item.meters[0]: MIRRORED for item in noticed if item.name == MIRRORED}
     mixed = {number for item in noticed if item.name == EXCHANGED for number in item.meters}
@@ -275,7 +279,8 @@ def _charger(
     limit = setup.limits[number]
     u, probability, decision, reason = widened(one, factor, limit / 100, (setup.clear_below, setup.flag_above))
     # What is withheld may be worse than what is shown: of that it can be accused, not cleared.
-    if withdrawn is not None and reason not in _WORSE and not (withdrawn == WITHHELD and decision == "flag"):
+    stands = (withdrawn, decision) == (WITHHELD, "flag") or (withdrawn, reason) == (_FEW, "never_charged")
+    if withdrawn is not None and reason not in _WORSE and not stands:
         decision, reason = "undetermined", withdrawn
     if doubtful:
         decision, reason = "undetermined", "station"

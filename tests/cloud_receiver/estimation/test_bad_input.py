@@ -247,7 +247,7 @@ class Case(NamedTuple):
 NOBODY = "uuuuu"
 CASES = {
     "nothing wrong": Case(of_plant(), ALTERED, {}, "cfccc"),
-    "fewer windows than unknowns": Case(hours(0, 8), ALTERED, {"few_windows": ()}, "?????"),
+    "fewer windows than unknowns": Case(hours(0, 8), ALTERED, {"few_windows": ()}, NOBODY),
     "a charger that never charged": Case(never, SOUND, {"never_charged": ("C02",)}, "cuccc"),
     "identical patterns": Case(twins(0.0, 0.04), (0, 0.04, 0, 0, 0), {"collinear": ("C01", "C02")}, "uuccc"),
     "identical patterns, errors that cancel": Case(

@@ -165,6 +165,15 @@ def test_meters_of_gateways_that_send_by_themselves_are_left_alone(around: Surro
     assert signing.ours(around.engine, around.data_dir, around.key) == {"utility", "gw9"}
 
 
+def test_what_has_no_key_here_is_nobody_elses_to_settle(around: Surroundings, caplog: pytest.LogCaptureFixture) -> None:
+    run(around, hours("1"))
+    signing.key_file(around.data_dir, "utility").unlink()
+    dispatch(around, FIRST_MS, *[500_000] * 4)
+    with caplog.at_level(logging.WARNING):
+        assert rounds(Settling(around)) == [0]
+    assert (caplog.records, changes(around)) == ([], [])
+
+
 def test_the_intake_comes_first(around: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
     run(around, hours("1", *[""] * (2 * WEEK_H), "1", first_ms=EARLY_MS))
     dispatch(around, EARLY_MS, *[500_000] * (4 * (2 * WEEK_H + 2)))

@@ -84,11 +84,16 @@ impl Table {
         cell.copied().unwrap_or_default()
     }
 
+    fn before(&self, window: usize, charger: usize) -> Shape {
+        let left = window.checked_sub(1);
+        left.map_or_else(Shape::default, |left| self.shape(left, charger))
+    }
+
     /// A window with what is known of its edges.
     pub(super) fn course(&self, window: usize, charger: usize) -> Course {
         let shape = self.shape(window, charger);
         let start = self.at_start(window, charger);
-        let before = self.shape(window.wrapping_sub(1), charger);
+        let before = self.before(window, charger);
         Course {
             shape,
             start,
@@ -106,7 +111,7 @@ impl Table {
         if !self.joined(window) {
             return self.shape(window, charger).power_at_start();
         }
-        let left = self.shape(window.wrapping_sub(1), charger);
+        let left = self.before(window, charger);
         let right = self.shape(window, charger);
         if left.power == 0.0 && right.power == 0.0 {
             return 0.0;

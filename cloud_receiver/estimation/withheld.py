@@ -4,6 +4,7 @@ A charger escapes judgement where its energy lies outside windows, and a station
 unnoticed: who has something to hide need only see to it that his registers are not known.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -122,7 +123,7 @@ def _account(context: Context, registers: Registers, number: int, known: set[int
     every = max(meter.interval_s * 1000, SLOT_MS)
     result = []
     for first, last in gaps:
-        anew = any(first < time_ms <= last for time_ms in breaks)
+        anew = bisect_right(breaks, first) < bisect_right(breaks, last)
         instants = range(first + -first % every, last + 1, every)
         if anew or any(time_ms not in known and meter.in_service(time_ms) for time_ms in instants):
             result.append((first, last))

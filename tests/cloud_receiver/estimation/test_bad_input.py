@@ -290,6 +290,9 @@ CASES = {
     "a register that begins anew with every interval": Case(
         restarting(1), ALTERED, {"outside_windows": ("C02",), "began_anew": ("C02",), "held_up": ("C02",)}, "cuccc"
     ),
+    "a register that begins anew every half an hour": Case(
+        restarting(2), ALTERED, {"outside_windows": ("C02",), "began_anew": ("C02",)}, "cfccc"
+    ),
     "a register that begins anew every day": Case(restarting(96), ALTERED, {"began_anew": ("C02",)}, "cfccc"),
     "intervals without their energy while it charges": Case(
         marked(lambda row: not row.forward_mwh, Quality.PARTIAL, [1]), ALTERED, {"outside_windows": ("C02",)}, "cuccc"

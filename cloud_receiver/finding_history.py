@@ -11,7 +11,8 @@ from cloud_receiver.finding_life import CHANGED, Row
 from cloud_receiver.schema import finding_change
 
 MOST: Final = 200
-"""Rows of a finding: further changes are counted in the last one, which keeps what was before all of them."""
+"""Rows of a finding: further changes of any kind are counted in the last one, which is of the newest of them and keeps
+what was before all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +42,21 @@ def note(
 ) -> None:
     """Keep a change of a finding; of evidence alone while the day is `running`, the changes in a row are one."""
     text = json.dumps(cause, ensure_ascii=False)
-    if change == CHANGED:
-        table = finding_change.c
+    table = finding_change.c
+    if before is not None:
         last = connection.execute(
             select(finding_change).where(table.finding == number).order_by(table.id.desc()).limit(1)
         ).first()
         rows = select(func.count()).select_from(finding_change).where(table.finding == number)
-        if before is not None and last is not None and last.change == CHANGED:
-            same = (
-                running
-                and last.running
-                and last.severity_before == before.severity
-                and last.state_before == before.state
+        if last is not None and (
+            _goes_on(last, change, before, running=running) or connection.execute(rows).scalar_one() >= MOST
+        ):
+            connection.execute(
+                update(finding_change)
+                .where(table.id == last.id)
+                .values(change=change, changed_ms=now_ms, times=last.times + 1, cause=text)
             )
-            if same or connection.execute(rows).scalar_one() >= MOST:
-                connection.execute(
-                    update(finding_change)
-                    .where(table.id == last.id)
-                    .values(changed_ms=now_ms, times=last.times + 1, cause=text)
-                )
-                return
+            return
     old = (
         {}
         if before is None
@@ -76,6 +72,17 @@ def note(
         insert(finding_change).values(
             finding=number, change=change, changed_ms=now_ms, running=int(running), cause=text, **old
         )
+    )
+
+
+def _goes_on(last: Row, change: str, before: Row, *, running: bool) -> bool:
+    """Return whether it is one more change of evidence alone, of a day that runs."""
+    return (
+        running
+        and bool(last.running)
+        and last.change == change == CHANGED
+        and last.severity_before == before.severity
+        and last.state_before == before.state
     )
 
 

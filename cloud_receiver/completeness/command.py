@@ -87,6 +87,8 @@ def _query(contexts: list[Context], options: argparse.Namespace, now_ms: int) ->
             raise ReportError(f"{name} {value}: expected a day of 1970 to 9998")
     if first > last:
         raise ReportError(f"--from {first} is after --to {last}")
+    if first > today:
+        raise ReportError(f"--from {first}: expected no day after today, {today}")
     return Query(contexts, options.gateway, first, min(last, today))
 
 

@@ -13,7 +13,7 @@ from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.completeness import day
 from cloud_receiver.completeness.figures import Figures
 from cloud_receiver.schema import completeness_day
-from diantan_core import next_day_start_ms
+from diantan_core import day_start_ms, next_day_start_ms
 
 _AT_ONCE: Final = 500
 _NAMES: Final = tuple(Figures.__dataclass_fields__)
@@ -94,6 +94,8 @@ def _worked_out(
         if begin_ms is None:
             continue
         begin_ms -= begin_ms % SLOT_MS
+        # Who asks for centuries must not wait for each of their days.
+        first_ms = max(first_ms, day_start_ms(begin_ms, context.station.timezone))
         while first_ms < end_ms:
             next_ms = next_day_start_ms(first_ms, context.station.timezone)
             if first_ms not in known[context.number] and next_ms > begin_ms and next_ms + grace_ms <= now_ms:

@@ -11,9 +11,11 @@ sys.path.insert(0, str(Path(__file__).parent / "checks"))
 
 from checks_support import DAY_END_MS, GRACE_MS, SLOTS, Centre, day, slots_of  # needs the path above
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from cloud_receiver import database, finding_history, findings
+from cloud_receiver import database, finding_history, findings, schema
+from cloud_receiver.checks.day import Draft
+from cloud_receiver.checks.model import Context
 from cloud_receiver.finding_history import Change
 from cloud_receiver.registry import Registry
 
@@ -172,6 +174,27 @@ def test_the_number_of_changes_that_are_kept_is_bounded(centre: Centre, monkeypa
     assert [(change.change, change.times) for change in changes] == [("opened", 1), ("changed", 1), ("changed", 4)]
     assert changes[-1].evidence is not None
     assert len(changes[-1].evidence["slots"]) == SLOTS - 1
+
+
+def test_what_opens_and_closes_again_and_again_is_bounded_too(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding_history, "MOST", 3)
+    centre.store([record for record in day() if record.meter != "C02"])
+    (item,) = centre.check()
+    context = Context(1, centre.registry.station[0], {}, {})
+    draft = Draft("missing_intervals", item_meter(centre, item.id), "warning", [item.first_ms], [], {})
+    for number in range(4):
+        for drafts in ([], [draft]):
+            with database.writing(centre.engine) as connection:
+                findings.synchronise(connection, context, item.day_ms, drafts, 10 + number)
+    changes = history(centre, item.id)
+    assert [(change.change, change.times) for change in changes] == [("opened", 1), ("closed", 1), ("reopened", 7)]
+    assert (changes[-1].state, changes[-1].changed_ms) == ("closed", 13)
+
+
+def item_meter(centre: Centre, number: int) -> int:
+    with database.reading(centre.engine) as connection:
+        found = connection.execute(select(schema.finding.c.meter).where(schema.finding.c.id == number))
+        return int(found.scalar_one())
 
 
 def test_the_newest_change_of_several_findings(centre: Centre) -> None:

@@ -308,6 +308,33 @@ def test_an_interval_that_leaves_its_slot_is_named_and_not_counted(
     assert [row.complete for row in centre.checked()].count(0) == 1
 
 
+def test_two_receivers_that_check_at_once_find_everything_once(
+    centre: Centre, gateway: FakeGateway, registry: Registry
+) -> None:
+    centre.store(gateway, day(names=("C01", "C02", "G")))
+    runners = [centre.runner(registry), centre.runner(registry)]
+
+    async def both() -> None:
+        await asyncio.gather(*(runner.round() for runner in runners))
+        while any(await asyncio.gather(*(runner.round() for runner in runners))):
+            pass
+
+    asyncio.run(both())
+    alone = centre.check(centre.runner(registry))
+    assert ("missing_intervals", "C03") in shown(alone)
+    assert len(set(shown(alone))) == len(alone)
+    assert len(centre.checked()) == SLOTS
+    with database.reading(centre.engine) as connection:
+        assert connection.execute(select(schema.dirty)).all() == []
+        opened = connection.execute(select(schema.finding_change.c.change)).scalars().all()
+    assert opened.count("opened") == len(findings_of(centre))
+
+
+def findings_of(centre: Centre) -> list[Finding]:
+    with database.reading(centre.engine) as connection:
+        return findings.listed(connection, closed=True)
+
+
 def test_spans_that_touch_are_one() -> None:
     assert merged([(50 * SLOT_MS, 51 * SLOT_MS), (0, SLOT_MS), (2 * SLOT_MS, 3 * SLOT_MS)]) == [
         (0, 3 * SLOT_MS),

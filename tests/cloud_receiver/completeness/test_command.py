@@ -147,6 +147,7 @@ def test_the_day_that_runs_is_left_out(store: tuple[str, Engine], capsys: pytest
         (["--operator", "East", "--gateway", "gw1"], "has operator 'East', gateway 'gw1'"),
         (["--from", "2026-07-02", "--to", "2026-07-01"], "--from 2026-07-02 is after --to 2026-07-01"),
         (["--from", "0001-01-01"], "expected a day of 1970 to 9998"),
+        (["--from", "9000-01-01", "--to", "9000-01-02"], "--from 9000-01-01: expected no day after today, "),
     ],
 )
 def test_a_mistake_is_told(

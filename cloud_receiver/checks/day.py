@@ -36,7 +36,7 @@ class Draft:
         starts = sorted(set(self.starts))
         return {
             "slots": [local_time(start, zone) for start in starts],
-            "count": len(self.details),
+            "count": len(self.details) + sum(int(str(detail.get("further", 0))) for detail in self.details),
             "details": [_readable(detail, context, zone) for detail in self.details[:SHOWN_DETAILS]],
         } | self.more
 

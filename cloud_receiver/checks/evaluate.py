@@ -1,5 +1,6 @@
 """One slot through all checks: what is kept in `slot_check` and from which a day's findings are made."""
 
+from collections.abc import Iterable
 from typing import NotRequired, TypedDict
 
 from cloud_receiver.checks import carbon as carbon_checks
@@ -37,6 +38,28 @@ class SlotResult(TypedDict):
     """Meters of the balance whose energies were turned, where there are any."""
     carbon: NotRequired[SlotCarbon]
     """There where there is energy, and one factor that is everybody's."""
+
+
+MOST_VIOLATIONS = 100
+"""Of one kind and meter in a slot that are kept: a gateway that sends crumbs must not fill the store with them."""
+
+
+def bounded(violations: Iterable[Violation]) -> list[Violation]:
+    """Return the first violations of each kind and meter; how many more there are stands in the last (`further`)."""
+    kept: list[Violation] = []
+    groups: dict[tuple[str, int], tuple[int, Violation]] = {}
+    for item in violations:
+        key = item["kind"], item["meter"]
+        count, last = groups.get(key, (0, item))
+        if count < MOST_VIOLATIONS:
+            kept.append(item)
+            groups[key] = count + 1, item
+        else:
+            groups[key] = count + 1, last
+    for count, last in groups.values():
+        if count > MOST_VIOLATIONS:
+            last["detail"]["further"] = count - MOST_VIOLATIONS
+    return kept
 
 
 def energies(rows: dict[int, list[IntervalRow]], context: Context) -> dict[int, tuple[int, int]]:
@@ -92,7 +115,7 @@ def evaluate(slot: Slot, station: Context, settings: Checks) -> SlotResult:
     if energy is not None and carbon is not None and balanced:
         violations += _carbon(context, SlotEnergy(slot.start_ms, energy, block_ms), carbon, settings)
     found: SlotResult = {
-        "violations": violations,
+        "violations": bounded(violations),
         "energy": None if energy is None else {str(number): pair for number, pair in energy.items()},
         "balanced": balanced,
     }

@@ -1,7 +1,9 @@
 """What the checks make of edited registries, wrong clocks and their own faults."""
 
 import asyncio
+import json
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from sqlalchemy import Engine, event, insert, select
 from clock import ManualClock
 from cloud_receiver import database, findings, meters, report, schema
 from cloud_receiver.checks import deadlines, judging
-from cloud_receiver.checks.evaluate import SlotResult, evaluate
+from cloud_receiver.checks.evaluate import MOST_VIOLATIONS, SlotResult, evaluate
 from cloud_receiver.checks.model import Slot
 from cloud_receiver.checks.runner import Runner, merged
 from cloud_receiver.commit import Committer
@@ -306,6 +308,19 @@ def test_an_interval_that_leaves_its_slot_is_named_and_not_counted(
     assert isinstance(details, list)
     assert [detail["missing_s"] for detail in details] == [900]
     assert [row.complete for row in centre.checked()].count(0) == 1
+
+
+def test_crumbs_leave_a_bounded_result(centre: Centre, gateway: FakeGateway, registry: Registry) -> None:
+    whole = interval(3, "C01", energy=1_000_000)
+    crumbs = [replace(whole, start_ms=whole.start_ms + number, duration_ms=2) for number in range(300)]
+    centre.store(gateway, [*day(slots=range(3)), *crumbs])
+    found = centre.check(centre.runner(registry))
+    (item,) = [item for item in found if item.kind == "overlapping_intervals"]
+    # Every second one is left out of those that overlap, and counted.
+    assert item.evidence["count"] == 150
+    results = [json.loads(row.result) for row in centre.checked()]
+    most = Counter((start, each["kind"]) for start, result in enumerate(results) for each in result["violations"])
+    assert max(most.values()) == MOST_VIOLATIONS
 
 
 def test_two_receivers_that_check_at_once_find_everything_once(

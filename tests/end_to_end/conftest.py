@@ -29,6 +29,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 SPEED = 720
 START_UP_S = 6.0
+START_UPS = 5.0
+"""How many times as long as one command the programs take at most to start, one after another or side by side."""
+AN_HOUR_MS = 3_600_000
 
 _INTERVAL = (
     *("sequence", "meter", "start_ms", "duration_ms", "forward_mwh", "reverse_mwh", "forward_total_mwh"),
@@ -64,6 +67,8 @@ class Thread:
     programs: Programs
     broker_port: int
     clock: SimulatedClock
+    start_up_s: float = START_UP_S
+    """How long programs may take to start before the time begins: at this speed a day may be over before they have."""
     agent: Program | None = None
     receiver: Program | None = None
     _starts: int = 0
@@ -208,9 +213,12 @@ def make_thread(tmp_path: Path, algorithm: str) -> Iterator[Callable[[Plan, int]
             demo_files.write_keys(files, algorithm)
             demo_files.write_station(files, plan)
             demo_files.write_receiver(files, plan, Broker(broker_port, "auto"))
-            anchor_ms = time.monotonic_ns() // 1_000_000 + int(START_UP_S * 1000)
-            clock = SimulatedClock(plan.origin_ms, SPEED, anchor_ms, plan.end_ms)
-            demo_files.enrol(files, clock.spec())
-            return Thread(files, plan, programs, broker_port, clock)
+            began_ms = time.monotonic_ns() // 1_000_000
+            demo_files.enrol(files, SimulatedClock(plan.origin_ms, 1, began_ms + AN_HOUR_MS).spec())
+            now_ms = time.monotonic_ns() // 1_000_000
+            # A machine that has much else to do starts programs slowly, and must not miss the first sessions for it.
+            start_up_s = max(START_UP_S, START_UPS * (now_ms - began_ms) / 1000)
+            clock = SimulatedClock(plan.origin_ms, SPEED, now_ms + int(start_up_s * 1000), plan.end_ms)
+            return Thread(files, plan, programs, broker_port, clock, start_up_s)
 
         yield make

@@ -100,7 +100,7 @@ def write_files(thread: "Thread", plan: Plan) -> Path:
 
 def start_plant(thread: "Thread", grid: Path) -> None:
     """Serve the meters, and configure the gateway for them; the time begins anew, when all programs have started."""
-    anchor_ms = time.monotonic_ns() // 1_000_000 + int(START_UP_S * 1000)
+    anchor_ms = time.monotonic_ns() // 1_000_000 + int(max(START_UP_S, thread.start_up_s) * 1000)
     thread.clock = SimulatedClock(thread.plan.origin_ms, SPEED, anchor_ms, thread.plan.end_ms)
     arguments = ("--clock", thread.clock.spec(), "--ready-file", str(thread.files.ready))
     thread.programs.start("plant", "diantan-sim", "grid", str(grid), *arguments)

@@ -70,6 +70,16 @@ class ChargeOrder:
     """枪."""
     periods: tuple[Period, ...] = ()
 
+    @property
+    def first_ms(self) -> int:
+        """Return the earlier of start and end: a clock that was put back may have them the other way round."""
+        return min(self.start_ms, self.end_ms)
+
+    @property
+    def last_ms(self) -> int:
+        """Return the later of start and end."""
+        return max(self.start_ms, self.end_ms)
+
     def to_details(self) -> dict[int, int | str]:
         """Return the details of an event 105, at most 15.
 

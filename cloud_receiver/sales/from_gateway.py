@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from cloud_receiver.sales import store
-from cloud_receiver.sales.order import GATEWAY, Order, Period, beyond
+from cloud_receiver.sales.order import GATEWAY, Order, beyond
 from cloud_receiver.sales.store import Told
-from wire.charge_order import ChargeOrder, ChargeOrderError
+from wire.charge_order import ChargeOrderError
 
 
 class MalformedError(ValueError):
@@ -34,29 +34,9 @@ def parse(meter: int, details: str) -> Order:
     if not meter:
         raise MalformedError("expected an event of a charger, found one of its gateway")
     try:
-        told = ChargeOrder.from_details({int(key): value for key, value in json.loads(details).items()})
+        order = Order.from_details({int(key): value for key, value in json.loads(details).items()})
     except ChargeOrderError as error:
         raise MalformedError(str(error)) from error
-    order = Order(
-        told.number,
-        told.start_ms,
-        told.end_ms,
-        told.energy_mwh,
-        told.amount,
-        told.electricity_amount,
-        told.service_amount,
-        told.start_total_mwh,
-        told.end_total_mwh,
-        told.stop_reason,
-        told.connector,
-        tuple(
-            Period(
-                *(each.start_ms, each.end_ms, each.energy_mwh, each.price, each.service_price),
-                *(each.amount, each.service_amount),
-            )
-            for each in told.periods
-        ),
-    )
     if (found := beyond(order)) is not None:
         raise MalformedError(found)
     return order

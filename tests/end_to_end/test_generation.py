@@ -224,12 +224,12 @@ def test_a_unit_with_a_known_factor_and_a_load_with_the_dispatched_one(
     make_thread: "Callable[[Plan, int], Thread]", mosquitto: "Broker"
 ) -> None:
     """Each its own; the late factors of the node change the load's records alone."""
-    plan = demo_plan.generated(chargers=1, hours=2, seed=1)
+    plan = demo_plan.generated(chargers=1, hours=3, seed=1)  # long enough that a slow centre is in time for the last
     thread = make_thread(plan, mosquitto.port)
     grid = write_files(thread, plan)
     start_plant(thread, grid)
     thread.start_agent()
-    thread.wait_simulated(plan.day_start_ms + HOUR_MS // 2)
+    thread.wait_simulated(plan.day_start_ms)
     thread.start_receiver()  # so late that the first factors are
     thread.wait_simulated(plan.end_ms)
     thread.wait_until("the last interval", lambda: thread.stored_count() > 0 and _is_over(thread, plan))

@@ -15,7 +15,7 @@ from clock import Clock
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading, writing
-from cloud_receiver.estimation import store, suspects, unjudged
+from cloud_receiver.estimation import overlooked, store, suspects, unjudged
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.run import Done, nightly
 from cloud_receiver.registry import Registry, Role
@@ -123,6 +123,7 @@ class Nights:
             if done.state is not None:
                 store.keep_state(connection, context.number, done.state)
             opened, closed = suspects.update_candidates(connection, context, result, now_ms)
+            overlooked.update_unjudged(connection, context, result, now_ms)
         if opened or closed:
             log.info(
                 "station %s: %d candidates for re-verification opened, %d closed", context.station.id, opened, closed

@@ -160,6 +160,8 @@ def test_whoever_is_not_judged_for_two_weeks_is_named(site: Site, caplog: pytest
         assert asyncio.run(nights(site, hands, days=3).round()) == 1
         with database.reading(site.engine) as connection:
             said = store.said_last(connection, site.context().number)
+            kinds = {item.kind for item in findings.listed(connection)}
+        assert kinds == ({"charger_unjudged"} if night_number >= 14 else set())
         assert set(said.nights.values()) == {night_number}
         assert ("unjudged" in said.findings) == (night_number >= 14)
         assert ("C01 not judged for 14 nights: station" in caplog.text) == (night_number >= 14)

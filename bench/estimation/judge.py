@@ -7,7 +7,7 @@ from math import erfc
 
 import numpy as np
 
-from bench.estimation import floor
+from bench.estimation import bound, floor
 from bench.estimation.scenarios import SCENARIOS, Outcome, Scenario
 from bench.estimation.sites import Floats
 
@@ -45,6 +45,7 @@ class Figures:
     findings: dict[str, int]  # in how many stations
     floor: tuple[float, float] = (0.0, 0.0)  # of the RMSE: what all chargers share, and what is their own
     u_own: float = 0.0  # root mean square of what is stated for a charger's own part
+    least: bound.Least | None = None
     expected: float = 1.0  # share found of those beyond, if errors of estimates were normal with this RMSE
 
 
@@ -78,6 +79,7 @@ def figures(outcomes: list[Outcome]) -> Figures:
         squares_false_alarms=_share((np.abs(squares) > LIMIT)[~beyond]),
         findings=dict(Counter(name for each in outcomes for name in sorted(set(each.findings)))),
         floor=(floor.shared(outcomes), floor.own(outcomes)) if outcomes[0].by_load is not None else (0.0, 0.0),
+        least=bound.over([each.least for each in outcomes]),
         u_own=float(np.sqrt(np.maximum(u**2 - np.array([[each.u_common**2] for each in outcomes]), 0.0).mean())),
         expected=_expected(np.abs(true)[beyond], float(np.sqrt((off**2).mean()))),
     )
@@ -147,6 +149,8 @@ def verdict(name: str, found: Figures) -> str:
             f"no reading gets below {100 * (common**2 + rest**2) ** 0.5:.3f} %: {100 * common:.3f} % shared with the "
             f"master's gain, {100 * rest:.3f} % of load and branch"
         )
+    if found.least is not None:
+        parts.append(str(found.least))
     parts.append(f"at this RMSE {100 * found.expected:.1f} % are found")
     if found.largest_missed:
         parts.append(f"largest error not found {100 * found.largest_missed:.2f} %")

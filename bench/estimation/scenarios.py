@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.estimation import least_squares, recorded
+from bench.estimation import bound, least_squares, recorded
 from bench.estimation.readings import Conditions, Shown, Truth, drawn_errors, read
 from bench.estimation.recorded import ACN
-from bench.estimation.sites import AC, DC, Floats, Site, station
+from bench.estimation.sites import AC, DC, Floats, Site, Station, station
 from diantan_core import ErrorCharger, ErrorEstimation, ErrorEstimator, ErrorWindows
 
 SEED = 20261120
@@ -84,6 +84,13 @@ SCENARIOS = {
             certificate=0.0005,
         ),
         Scenario("curve-0.3", "errors change by 0.3 % with load", replace(B, curve=0.003)),
+        # a few days only
+        Scenario("days-3", "3 d", replace(B, days=3)),
+        Scenario("days-7", "7 d", replace(B, days=7)),
+        Scenario("days-3-clocks-60", "3 d, clock offsets of 60 s", replace(B, days=3, offset_sd_s=60.0)),
+        Scenario("days-7-clocks-60", "7 d, clock offsets of 60 s", replace(B, days=7, offset_sd_s=60.0)),
+        Scenario("days-3-jitter-15", "3 d, jitter of 15 s nobody told of", replace(B, days=3, jitter_s=15.0)),
+        Scenario("days-7-jitter-15", "7 d, jitter of 15 s nobody told of", replace(B, days=7, jitter_s=15.0)),
     )
 }
 
@@ -103,6 +110,7 @@ class Outcome:
     gain: float = 0.0
     by_load: Floats | None = None
     by_branch: Floats | None = None
+    least: bound.Bound | None = None
 
 
 def tell(scenario: Scenario, shown: Shown, truth: Truth, dice: np.random.Generator) -> ErrorEstimator:
@@ -150,10 +158,20 @@ def run_station(number: int, names: list[str]) -> dict[str, Outcome]:
         held = recorded.station(days, dice) if site is ACN else station(site, days, dice)
         for row in rows:
             own = np.random.default_rng([SEED, number, zlib.crc32(row.name.encode())])
-            shown, truth = read(held, drawn_errors(site.chargers, own), row.conditions, own)
+            drawn = drawn_errors(site.chargers, own)
+            shown, truth = read(held, drawn, row.conditions, own)
             estimation = tell(row, shown, truth, own).estimate(windows_of(shown))
-            outcomes[row.name] = _outcome(estimation, truth, least_squares.ordinary(shown))
+            outcome = _outcome(estimation, truth, least_squares.ordinary(shown))
+            outcomes[row.name] = replace(outcome, least=_bound(row, held, drawn))
     return outcomes
+
+
+def _bound(row: Scenario, held: Station, drawn: Floats) -> bound.Bound | None:
+    """Return the bound of a row whose readings it models, and where nothing is known but what was drawn."""
+    told = row.certificate is not None or row.verified > 0
+    if told or not bound.applies(row.conditions):
+        return None
+    return bound.of(held, drawn, row.conditions, row.measured)
 
 
 def _outcome(estimation: ErrorEstimation, truth: Truth, squares: Floats) -> Outcome:

@@ -1165,6 +1165,7 @@ class ErrorEstimator:
         sound_sd: float = 0.0035,
         altered_sd: float = 0.03,
         altered_share: float = 0.1,
+        strange_share: float = 0.001,
         curve_sd: float = 0.0008,
         trunk_loss: float | None = None,
         trunk_sd: float = 0.3,
@@ -1193,19 +1194,21 @@ class ErrorEstimator:
     ) -> ErrorEstimator:
         """Say what is known before the readings; EstimationError names a setting out of range.
 
-        `gain`: error of the master and its u, by certificate if it has one. `cohort_sd`: what all chargers may have in
-        common; raise it to 0.003 where a whole make may be off, and feed verified chargers back. `sound_sd`,
-        `altered_sd`, `altered_share`: the mixture of sound and altered chargers. `curve_sd`: how much an error changes
-        between no load and the charger's usual highest power; 0: not at all. `trunk_loss` (1/kW), `trunk_sd`,
-        `branch_sd`, `branch_own_sd`: design loss of the trunk and how well it, the branches' level, and single branches
-        are known, relative; without designs, `loss_share` of the energy is lost in trunk and branches each, known to as
-        much as itself. `offset_sd_s`, `max_offset_s`, `fit_offsets`: clock offsets. `night`: first minute of the night
-        and of the day, local time less UTC in minutes, and the load in kW by night beyond the fixed one, by default
-        (1080, 360, 480, (0.0, 2.0)): from 18 to 6 o'clock in Shanghai; None: no such load. `profile_kw`: how much
-        single hours of the day (of UTC) differ from these two; 0: not at all. `conversion`, `conversion_spread`,
-        `standby_kw`: of chargers that meter their output. `master_step_kwh` (primary side), `jitter_s`, `white`,
-        `floor_kwh`: noise; with `fit_noise` jitter, white noise and the floor are chosen by likelihood.
-        `huber`: from how many standard deviations on a window weighs less. `u_factor` multiplies every u.
+        `gain`: error of the master and its u, by certificate if it has one. `cohort_sd`: what all chargers may have
+        in common; raise it to 0.003 where a whole make may be off, and feed verified chargers back. `sound_sd`,
+        `altered_sd`, `altered_share`: the mixture of sound and altered chargers. `strange_share`: of those whose
+        register is not what it is taken for (turned round, not behind the master), which then pull no other.
+        `curve_sd`: how much an error changes between no load and the charger's usual highest power; 0: not at all.
+        `trunk_loss` (1/kW), `trunk_sd`, `branch_sd`, `branch_own_sd`: design loss of the trunk and how well it, the
+        branches' level, and single branches are known, relative; without designs, `loss_share` of the energy is lost
+        in trunk and branches each, known to as much as itself. `offset_sd_s`, `max_offset_s`, `fit_offsets`: clock
+        offsets. `night`: first minute of the night and of the day, local time less UTC in minutes, and the load in kW
+        by night beyond the fixed one, by default (1080, 360, 480, (0.0, 2.0)): from 18 to 6 o'clock in Shanghai;
+        None: no such load. `profile_kw`: how much single hours of the day (of UTC) differ from these two; 0: not at
+        all. `conversion`, `conversion_spread`, `standby_kw`: of chargers that meter their output. `master_step_kwh`
+        (primary side), `jitter_s`, `white`, `floor_kwh`: noise; with `fit_noise` jitter, white noise and the floor
+        are chosen by likelihood. `huber`: from how many standard deviations on a window weighs less. `u_factor`
+        multiplies every u.
         """
     def estimate(self, windows: ErrorWindows) -> ErrorEstimation:
         """Estimate from all windows. Odd data are findings; EstimationError only where nothing can be computed."""

@@ -65,6 +65,7 @@ fn linear() -> Settings {
     Settings {
         altered_sd: 0.02,
         sound_sd: 0.02,
+        strange_share: 0.0,
         fit_offsets: false,
         fit_noise: false,
         night: None,

@@ -569,3 +569,21 @@ fn what_makes_no_sense_is_refused_by_name() {
         Err(EstimationError::TooMany { .. })
     ));
 }
+
+/// What is not what it is taken for says nothing of the master, and so nothing of the others.
+#[test]
+fn a_reversed_charger_moves_no_other() {
+    let sound = month(|_| {}).estimate();
+    let mut truth = month(|_| {});
+    for kwh in &mut truth.registers[3] {
+        *kwh = -*kwh;
+    }
+    let found = truth.estimate();
+    for (number, (with, without)) in found.chargers.iter().zip(&sound.chargers).enumerate() {
+        if number != 3 {
+            let moved = with.error.value - without.error.value;
+            assert!(moved.abs() < 0.0005, "{number}: {moved}");
+        }
+    }
+    assert!((found.trunk_loss.value / sound.trunk_loss.value - 1.0).abs() < 0.01);
+}

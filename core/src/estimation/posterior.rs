@@ -5,6 +5,7 @@ use super::dense::{Cholesky, Square, dot};
 use super::error::EstimationError;
 use super::priors::Priors;
 use super::rows::Maker;
+use super::settings::Settings;
 
 /// A linear function of the unknowns.
 pub(super) type Function = Vec<(usize, f64)>;
@@ -36,11 +37,16 @@ pub(super) struct Posterior {
     root: Cholesky,
 }
 
-/// Mixture of sound and altered chargers.
+/// Standard deviation of a strange charger's error, relative.
+const STRANGE_SD: f64 = 1.0;
+/// Above this share of strange chargers there are none: it is the master that is strange.
+const MOST_STRANGE: f64 = 0.25;
+
+/// Mixture of sound, altered and strange chargers.
 #[derive(Debug, Clone, Copy)]
 struct Mixture {
-    shares: [f64; 2],
-    variances: [f64; 2],
+    shares: [f64; 3],
+    variances: [f64; 3],
 }
 
 /// A normal distribution times the mixture.
@@ -48,14 +54,40 @@ struct Mixture {
 struct Tilted {
     mean: f64,
     variance: f64,
-    altered: f64,
+    /// Probability of each part.
+    parts: [f64; 3],
+}
+
+impl Tilted {
+    fn altered(&self) -> f64 {
+        let [_, altered, strange] = self.parts;
+        altered + strange
+    }
+
+    fn strange(&self) -> f64 {
+        let [_, _, strange] = self.parts;
+        strange
+    }
 }
 
 impl Mixture {
-    /// Precision of the one normal distribution that stands for the mixture at this probability of being altered.
-    fn precision(&self, altered: f64) -> f64 {
-        let [sound, other] = self.variances;
-        (1.0 - altered) / sound + altered / other
+    fn new(settings: &Settings, strange: f64) -> Self {
+        let altered = settings.altered_share;
+        Self {
+            shares: [1.0 - altered, altered, strange],
+            variances: [settings.sound_sd, settings.altered_sd, STRANGE_SD].map(|sd| sd * sd),
+        }
+    }
+
+    fn knows_strange(&self) -> bool {
+        let [_, _, strange] = self.shares;
+        strange > 0.0
+    }
+
+    /// Precision of the one normal distribution that stands for the mixture at these probabilities of its parts.
+    fn precision(&self, parts: &[f64; 3]) -> f64 {
+        let parts = parts.iter().zip(&self.variances);
+        parts.map(|(share, variance)| share / variance).sum()
     }
 
     fn tilt(&self, mean: f64, variance: f64) -> Tilted {
@@ -73,11 +105,11 @@ impl Mixture {
         let mut tilted = Tilted {
             mean: 0.0,
             variance: 0.0,
-            altered: 0.0,
+            parts: [0.0; 3],
         };
-        for (weight, (_, mean, _)) in weights.iter().zip(&parts) {
+        for ((weight, (_, mean, _)), part) in weights.iter().zip(&parts).zip(&mut tilted.parts) {
             tilted.mean += weight / total * mean;
-            tilted.altered = weight / total;
+            *part = weight / total;
         }
         for (weight, (_, mean, variance)) in weights.iter().zip(&parts) {
             let apart = mean - tilted.mean;
@@ -101,16 +133,18 @@ impl Posterior {
         let mut known = Priors { matrix, side };
         known.add(maker);
         let Priors { matrix, side } = known;
-        let mixture = Mixture {
-            shares: [1.0 - settings.altered_share, settings.altered_share],
-            variances: [settings.sound_sd.powi(2), settings.altered_sd.powi(2)],
-        };
+        let (mut mixture, full) = (
+            Mixture::new(settings, 0.0),
+            Mixture::new(settings, settings.strange_share),
+        );
         let epochs = maker.layout.epochs.len();
         let deviations: Vec<Function> = (0..epochs).map(|epoch| deviation(maker, epoch)).collect();
-        let mut precisions = vec![mixture.precision(settings.altered_share); epochs];
+        let mut precisions = vec![mixture.precision(&mixture.shares); epochs];
+        #[allow(clippy::cast_precision_loss, reason = "a count of chargers")]
+        let most = MOST_STRANGE * epochs as f64;
         let mut tilted = Vec::new();
         let mut solved = None;
-        for _ in 0..rounds {
+        for round in 0..rounds {
             let mut whole = matrix.clone();
             for (function, precision) in deviations.iter().zip(&precisions) {
                 add_form(&mut whole, function, *precision);
@@ -118,21 +152,28 @@ impl Posterior {
             let root = Cholesky::new(&whole).ok_or(EstimationError::Unsolvable)?;
             let values = root.solve(&side);
             tilted.clear();
-            let mut moved = 0.0_f64;
+            let (mut moved, mut strange) = (0.0_f64, 0.0);
             for (function, precision) in deviations.iter().zip(&mut precisions) {
                 let spread = root.root(function);
                 let variance = dot(&spread, &spread);
                 let mean = apply(function, &values);
                 let (alone, alone_variance) = cavity(mean, variance, *precision);
                 let both = mixture.tilt(alone, alone_variance);
-                let next = mixture.precision(both.altered);
+                strange += full.tilt(alone, alone_variance).strange();
+                let next = mixture.precision(&both.parts);
                 moved = moved.max((next / *precision).ln().abs());
                 tilted.push((mean, variance, alone, alone_variance, both, spread));
                 *precision = next;
             }
             solved = Some((root, values));
-            if moved < 1e-9 {
-                break;
+            if moved < 1e-9 || round + 1 == rounds.div_ceil(2) {
+                // None is strange before all else has been settled: two that can't be told apart would share one's error.
+                let few = strange > 0.5 && strange <= most;
+                if few && !mixture.knows_strange() {
+                    mixture = full;
+                } else if moved < 1e-9 {
+                    break;
+                }
             }
         }
         let (root, values) = solved.ok_or(EstimationError::Unsolvable)?;
@@ -153,7 +194,7 @@ impl Posterior {
                 sd: sd2.max(0.0).sqrt(),
                 alone: *alone,
                 alone_sd: alone_variance.sqrt(),
-                altered: both.altered,
+                altered: both.altered(),
             });
             spreads.push(own);
         }

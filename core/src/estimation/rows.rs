@@ -121,6 +121,7 @@ impl Maker<'_> {
         row.end = Boundary::default();
         let (mut sum, mut squares, mut mean_squares, mut standby) = (0.0, 0.0, 0.0, 0.0);
         let (mut power_start, mut power_end) = (0.0, 0.0);
+        let mut through = 0.0;
         let step = self.settings.master_step_kwh;
         row.start.register = step * step / 12.0;
         row.end.register = row.start.register;
@@ -158,6 +159,8 @@ impl Maker<'_> {
                     .push((self.layout.branch + number, own_square * loss));
             }
             sum += energy;
+            let turned = reference.reversed.get(number).is_some_and(|turned| *turned);
+            through += if turned { -energy } else { energy };
             squares += own_square;
             if hours > 0.0 {
                 mean_squares += energy * energy / hours;
@@ -176,8 +179,13 @@ impl Maker<'_> {
         }
         row.start.jitter = (row.start.jitter + power_start * power_start) / 3600.0_f64.powi(2);
         row.end.jitter = (row.end.jitter + power_end * power_end) / 3600.0_f64.powi(2);
-        // Cross terms of the trunk's square are those of the means; each charger's own is known better.
-        let total = if hours > 0.0 { sum * sum / hours } else { 0.0 };
+        // Cross terms of the trunk's square are those of the means; each charger's own is known better. What a reversed
+        // meter counts down flowed all the same.
+        let total = if hours > 0.0 {
+            through * through / hours
+        } else {
+            0.0
+        };
         let trunk = (total + squares - mean_squares).max(0.0) * self.reference.trunk_loss;
         row.cells.push((self.layout.trunk, trunk));
         row.cells.push((self.layout.fixed, hours));

@@ -78,6 +78,10 @@ pub struct Settings {
     pub altered_sd: f64,
     /// Share of such chargers expected (0.1).
     pub altered_share: f64,
+    /// Share of chargers whose register is not what it is taken for (0.001): turned round, of another ratio, not behind
+    /// the master. Their errors are of the order of 1; as merely altered ones they would pull the master's gain, and with
+    /// it every other charger. 0: none.
+    pub strange_share: f64,
     /// How much a charger's error changes between no load and its usual highest power: sd, relative (0.08 %); 0: not at all.
     ///
     /// The balance can't tell such a change from the loss of the charger's branch: it only knows both together.
@@ -145,6 +149,7 @@ impl Default for Settings {
             sound_sd: 0.0035,
             altered_sd: 0.03,
             altered_share: 0.1,
+            strange_share: 0.001,
             curve_sd: 0.0008,
             trunk_loss: None,
             trunk_sd: 0.3,
@@ -228,6 +233,7 @@ impl Settings {
             ("master_step_kwh", self.master_step_kwh),
             ("jitter_s", self.jitter_s),
             ("white", self.white),
+            ("strange_share", self.strange_share),
             ("trunk_loss", self.trunk_loss.unwrap_or(0.0)),
         ];
         let mut zero_too = zero_too.into_iter();

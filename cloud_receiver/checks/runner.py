@@ -17,6 +17,7 @@ from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.config import Checks
 from cloud_receiver.database import reading, writing
 from cloud_receiver.registry import Registry
+from cloud_receiver.rounds import repeat
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.schema import dirty
 from cloud_receiver.validation.config import Validation
@@ -69,18 +70,10 @@ class Runner:
 
     async def run(self) -> None:
         """Check until cancelled."""
-        failed = False
-        while True:
-            try:
-                busy = await self.round()
-            except (SQLAlchemyError, OSError) as error:
-                busy = False
-                if not failed:
-                    log.warning("checks wait for the store: %s", str(error).splitlines()[0])
-                failed = True
-            else:
-                failed = False
-            await asyncio.sleep(0 if busy else self._settings.pause_ms / 1000)
+        await repeat(self._turn, self._settings.pause_ms / 1000, log, "checks wait for the store")
+
+    async def _turn(self) -> float:
+        return 0 if await self.round() else self._settings.pause_ms / 1000
 
     async def round(self) -> bool:
         """Check what is new or due; return whether more waits."""

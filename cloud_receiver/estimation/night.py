@@ -19,6 +19,7 @@ from cloud_receiver.estimation import overlooked, store, suspects, unjudged
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.run import Done, nightly
 from cloud_receiver.registry import Registry, Role
+from cloud_receiver.rounds import repeat
 from diantan_core import EstimationError, day_start_ms
 
 log = logging.getLogger(__name__)
@@ -53,17 +54,11 @@ class Nights:
 
     async def run(self) -> None:
         """Estimate until cancelled."""
-        troubled = False
-        while True:
-            try:
-                await self.round()
-            except (SQLAlchemyError, OSError) as error:
-                if not troubled:
-                    log.warning("error estimation waits for the store: %s", str(error).splitlines()[0])
-                troubled = True
-            else:
-                troubled = False
-            await asyncio.sleep(PAUSE_S)
+        await repeat(self._turn, PAUSE_S, log, "error estimation waits for the store")
+
+    async def _turn(self) -> float:
+        await self.round()
+        return PAUSE_S
 
     def _due(self) -> dict[str, int]:
         """Return the stations whose night has come, with the midnight up to which they are estimated."""

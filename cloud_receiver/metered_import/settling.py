@@ -20,6 +20,7 @@ from cloud_receiver.metered_import import known, settle, signing
 from cloud_receiver.metered_import.journal import BRISK, ImportBusyError, ImportConflictError
 from cloud_receiver.metered_import.wish import Surroundings
 from cloud_receiver.registry import Meter, Role, Station
+from cloud_receiver.rounds import repeat
 from cloud_receiver.schema import factor, factor_message, gateway
 from wire.keys import KeyFileError
 
@@ -65,17 +66,11 @@ class Settling:
 
     async def run(self) -> None:
         """Settle until cancelled."""
-        troubled = False
-        while True:
-            try:
-                await self.round()
-            except (SQLAlchemyError, OSError) as error:
-                if not troubled:
-                    log.warning("settling of imported readings waits: %s", str(error).splitlines()[0])
-                troubled = True
-            else:
-                troubled = False
-            await asyncio.sleep(PAUSE_S)
+        await repeat(self._take_turn, PAUSE_S, log, "settling of imported readings waits")
+
+    async def _take_turn(self) -> float:
+        await self.round()
+        return PAUSE_S
 
     async def round(self) -> int:
         """Look for factors that came, and at some of the parts that they concern; return how many were adjusted."""

@@ -20,6 +20,7 @@ from cloud_receiver.checks.evaluate import SlotResult
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.checks.tolerance import Balance, SlotEnergy, balance
 from cloud_receiver.config import Checks
+from cloud_receiver.local_days import days
 from cloud_receiver.report import ReportError
 from cloud_receiver.report_text import aligned, kg, kwh, percent
 from diantan_core import next_day_start_ms, next_month_start_ms
@@ -42,9 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser, common: Callable[[argparse.Ar
     """Add what the command takes."""
     common(parser)
     parser.add_argument("station")
-    parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True, metavar="DAY")
     parser.add_argument(
-        "--to", dest="last", type=date.fromisoformat, metavar="DAY", help="its last day (default: --from)"
+        "--from",
+        dest="first",
+        type=days,
+        required=True,
+        metavar="DAY",
+        help="a local day (2026-07-01) or month (2026-07)",
+    )
+    parser.add_argument(
+        "--to", dest="last", type=days, metavar="DAY", help="likewise, included (default: what --from names)"
     )
     parser.add_argument("--per", choices=("slot", "day", "month"), default="day")
     parser.add_argument("--json", action="store_true")
@@ -58,15 +66,15 @@ def run(options: argparse.Namespace) -> None:
     station = stations.find(options.station)
     if station is None:
         raise ReportError(f"station {options.station!r} is not in {settings.registry}")
-    last = options.last or options.first
-    if not 0 <= (last - options.first).days < _MOST_DAYS or not _FIRST <= options.first <= last <= _LAST:
-        raise ReportError(f"--from {options.first} --to {last}: expected at most {_MOST_DAYS} days of 1971 to 9997")
+    first, last = options.first.first, (options.last or options.first).last
+    if not 0 <= (last - first).days < _MOST_DAYS or not _FIRST <= first <= last <= _LAST:
+        raise ReportError(f"--from {first} --to {last}: expected at most {_MOST_DAYS} days of 1971 to 9997")
     now_ms = clock.from_spec(options.clock).now_ms()
     engine = service.prepare(settings, stations)
     zone = ZoneInfo(station.timezone)
     span = tuple(
         int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
-        for day in (options.first, last + timedelta(days=1))
+        for day in (first, last + timedelta(days=1))
     )
     with database.reading(engine) as connection:
         context = next(item for item in load.contexts(connection, stations) if item.station.id == station.id)

@@ -2,9 +2,9 @@
 
 import argparse
 from collections.abc import Callable
-from datetime import date
 
 from cloud_receiver.completeness import command
+from cloud_receiver.local_days import days
 
 
 def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -13,8 +13,8 @@ def add(parser: argparse.ArgumentParser, common: Callable[[argparse.ArgumentPars
     parser.add_argument("--station", help="only this station")
     parser.add_argument("--operator", help="only stations of this operator (运营商), as the registry has it")
     parser.add_argument("--gateway", help="only this gateway")
-    parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY", help="YYYY-MM-DD, local")
-    parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DAY", help="its last day, included")
+    parser.add_argument("--from", dest="first", type=days, metavar="DAY", help="a local day or month (2026-07)")
+    parser.add_argument("--to", dest="last", type=days, metavar="DAY", help="likewise, included")
     parser.add_argument("--by", choices=command.GROUPS, default="station", help="what a line is of (default: station)")
     parser.add_argument("--per", choices=command.PERIODS, default="month", help="and of what time (default: month)")
     parser.add_argument("--json", action="store_true")

@@ -80,8 +80,10 @@ def _chosen(contexts: list[Context], options: argparse.Namespace) -> list[Contex
 
 def _query(contexts: list[Context], options: argparse.Namespace, now_ms: int) -> Query:
     today = max((local_day(context, now_ms) for context in contexts), default=date(1970, 1, 1))
-    last = options.last or today - timedelta(days=1)
-    first = options.first or last - timedelta(days=_DEFAULT_DAYS - 1)
+    last = options.last.last if options.last else today - timedelta(days=1)
+    if options.first and not options.last and options.first.last != options.first.first:
+        last = min(last, options.first.last)  # a month alone is that month
+    first = options.first.first if options.first else last - timedelta(days=_DEFAULT_DAYS - 1)
     for name, value in (("--from", first), ("--to", last)):
         if not date(1970, 1, 2) <= value <= date(9998, 12, 30):
             raise ReportError(f"{name} {value}: expected a day of 1970 to 9998")

@@ -61,6 +61,12 @@ def test_slots_days_and_months_have_the_same_sums(config: str, capsys: pytest.Ca
     assert whole["energy"]["within"] == (whole["energy"]["imbalance_mwh"] <= whole["energy"]["tolerance_mwh"])
 
 
+def test_a_month_is_all_its_days(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["balance", "--config", config, "S1", "--from", "2026-07"]) == 0
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == [f"2026-07-{day:02}" for day in range(1, 32)]
+
+
 def test_a_table(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["balance", "--config", config, "S1", "--from", "2026-07-01", "--to", "2026-07-02"]) == 0
     heading, first, second = capsys.readouterr().out.splitlines()

@@ -133,6 +133,21 @@ def test_a_table_by_day(store: tuple[str, Engine], capsys: pytest.CaptureFixture
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        (["--from", "2026-06"], "2026-06-01 to 2026-06-30"),
+        (["--from", "2026-07"], "2026-07-01 to 2026-07-01"),
+        (["--from", "2026-06", "--to", "2026-07-01"], "2026-06-01 to 2026-07-01"),
+    ],
+)
+def test_a_month_is_its_days_that_are_over(
+    store: tuple[str, Engine], capsys: pytest.CaptureFixture[str], asked: list[str], title: str
+) -> None:
+    assert main(["completeness", "--config", store[0], *CLOCK, *asked]) == 0
+    assert capsys.readouterr().out.startswith(f"{title}, in slots")
+
+
 def test_the_day_that_runs_is_left_out(store: tuple[str, Engine], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completeness", "--config", store[0], "--json", *CLOCK, "--per", "day", "--station", "S1"]) == 0
     content = json.loads(capsys.readouterr().out)

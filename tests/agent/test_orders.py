@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from orders_support import CHECK_MS, NOW, Desk
+from order_log_support import CHECK_MS, NOW, Desk
 
 from agent.orders import OVERDUE_MS
 from wire.charge_order import ChargeOrder

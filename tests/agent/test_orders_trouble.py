@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from orders_support import CHECK_MS, NOW, ROWS, Desk, Log
+from order_log_support import CHECK_MS, NOW, ROWS, Desk, Log
 
 from agent.orders import ATTEMPTS, LONGEST_RETRY_MS
 from fieldbus.exchange import NoReplyError, RefusedError

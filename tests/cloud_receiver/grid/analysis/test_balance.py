@@ -54,7 +54,9 @@ def networks(draw: st.DrawFn) -> tuple[Grid, Powers]:
     storages, tanks = [], []
     if draw(st.booleans()):
         storages.append(Storage("s", names[draw(place)]))
-        tanks += [draw(POWER), draw(POWER), 0.9, 0.9, draw(st.floats(0, 1e4)), draw(st.floats(0, 1e4)), 0.0]
+        # What a stock holds came in at some factor; one beyond all factors can't be dispatched.
+        stock = draw(st.floats(0, 1e4))
+        tanks += [draw(POWER), draw(POWER), 0.9, 0.9, stock, stock * draw(FACTOR), 0.0]
     grid = Grid(tuple(map(Node, names)), tuple(branches), tuple(generators), tuple(loads), tuple(storages))
     return grid, Powers(0.25, of(registers), of(sources), of(demands), of(tanks))
 

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,10 @@ def test_a_program_says_which_extra_it_lacks(entry: str, missing: str, extra: st
     assert done.returncode == 1
     assert f"{missing} is not installed: pip install 'diantan[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_modules_beside_the_tests_have_names_of_their_own() -> None:
+    """All folders of tests are on one path: of two with a name, the first that is imported stands for both."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("*.py"))
+    shared = {name for name, count in names.items() if count > 1 and not name.startswith("test_")}
+    assert shared <= {"conftest.py"}

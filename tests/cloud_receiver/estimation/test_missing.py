@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from estimation_support import DAY, ERRORS, LENGTH, Site
-from orders_support import Sold, prepared, store_orders
+from known_orders_support import Sold, prepared, store_orders
 from receiver_support import SLOT_MS
 
 from cloud_receiver.estimation.config import Estimation

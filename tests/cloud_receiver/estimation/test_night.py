@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from estimation_support import DAY, LENGTH, Site, rows_of
-from orders_support import prepared, store_orders
+from known_orders_support import prepared, store_orders
 from sqlalchemy import select
 
 from clock import Clock, SystemClock

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from estimation_support import DAY, ERRORS, LENGTH, Site, rows_of
-from orders_support import Sold, hourly, only_orders, orders_of, prepared, store_orders
+from known_orders_support import Sold, hourly, only_orders, orders_of, prepared, store_orders
 from sqlalchemy import delete, update
 
 from cloud_receiver import database

@@ -111,6 +111,8 @@ class Meter(Section):
     """Of its conversion (转换效率), where it meters its output: what comes out of what goes in."""
     dc_efficiency_uncertainty_percent: Annotated[Exact, Field(ge=0, le=20)] = DC_EFFICIENCY_UNCERTAINTY
     """Limit of how far that is off, in the same per cent (rectangular distribution)."""
+    voltage_drop: Flag = True
+    """The charger's branch is measured by its voltage drop (电压降): not where it shares a sub-feeder with others."""
     verified: tuple[Verified, ...] = ()
     since: AwareDatetime | None = None
     """From when the meter belongs to the station and is expected to report."""

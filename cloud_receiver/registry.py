@@ -105,6 +105,8 @@ class Meter(Section):
     """Maximum permissible error of a charger (充电桩准确度等级), where it is not its meter's class."""
     order_class_percent: Annotated[Exact, Field(gt=0, le=50)] | None = None
     """Class of what orders are counted by, where that is another meter than this."""
+    make: PlainName | None = None
+    """Maker and model of a charger (厂家型号): what its make has in common, stations together tell."""
     dc_output: Flag = False
     """The charger meters its output (直流侧计量): its conversion loss lies before the meter."""
     dc_efficiency_percent: Annotated[Exact, Field(ge=50, le=100)] = DC_EFFICIENCY
@@ -310,6 +312,8 @@ def _unfit(key: str, meter: Meter) -> list[str]:
     if _SLOT_S % meter.interval_s and meter.interval_s not in _LONGER_S:
         expected = f"expected a divisor of {_SLOT_S} (a slot of 15 minutes), or {', '.join(map(str, _LONGER_S))}"
         problems.append(f"{key}.meter[{meter.id}].interval_s: {expected}; found {meter.interval_s}")
+    if meter.make is not None and meter.role is not Role.CHARGER:
+        problems.append(f"{key}.meter[{meter.id}].make: expected of chargers only, found a {meter.role} meter")
     if meter.only_orders and meter.role is not Role.CHARGER:
         problems.append(f"{key}.meter[{meter.id}].only_orders: expected of chargers only, found a {meter.role} meter")
     if (meter.connectors or meter.order_class_percent is not None) and meter.role is not Role.CHARGER:

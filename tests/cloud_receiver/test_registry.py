@@ -186,3 +186,14 @@ def test_an_efficiency_is_that_of_a_charger_that_meters_its_output(tmp_path: Pat
     )
     found = registry.load(write(tmp_path, STATION.replace("rated_kw = 60", f"{told}\ndc_output = true")))
     assert found.station[0].meter[0].dc_efficiency_percent == Decimal("96.5")
+
+
+def test_a_make_is_that_of_a_charger(tmp_path: Path) -> None:
+    text = STATION.replace("rated_kw = 60", 'rated_kw = 60\nmake = "华充 AC7"')
+    found = registry.load(write(tmp_path, text)).find("S1")
+    assert found is not None
+    assert [meter.make for meter in found.meter] == ["华充 AC7", None]
+    with pytest.raises(ConfigError, match=r"meter\[G\].make: expected of chargers only, found a grid meter"):
+        registry.load(write(tmp_path, STATION.replace("rated_kw = 400", 'rated_kw = 400\nmake = "X"')))
+    with pytest.raises(ConfigError, match=r"meter\[C01\].make: expected 1 to 64 bytes"):
+        registry.load(write(tmp_path, STATION.replace("rated_kw = 60", 'rated_kw = 60\nmake = ""')))

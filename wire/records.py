@@ -66,6 +66,7 @@ class EventCode(IntEnum):
     FREEZE_MISSING = 104
     CHARGE_ORDER = 105  # 充电订单: a charge that has ended, as the charger settled it
     CHARGE_ORDERS_MISSED = 106  # that the charger counted, and the gateway never got
+    VOLTAGE_MEANS = 107  # 电压均值: means of voltage and power by quarter of an hour
     CONTEXT_OPENED = 200
     CLOCK_STEPPED = 201
     RECORDS_DROPPED = 202
@@ -111,6 +112,18 @@ class DetailKey(IntEnum):
     PERIODS_2 = 29
     PERIODS_3 = 30
     PERIODS_4 = 31
+    MEANS_START = 32  # of the first quarter of an hour, ms UTC
+    VOLTAGES = 33  # how many each quarter has: 1 or 3
+    VOLTAGE_STEP = 34  # mV: what a voltage is a multiple of
+    POWER_STEP = 35  # mW: what a power is a multiple of
+    MEANS = 36  # by quarter; what one text can't hold goes on in 37 to 43
+    MEANS_2 = 37
+    MEANS_3 = 38
+    MEANS_4 = 39
+    MEANS_5 = 40
+    MEANS_6 = 41
+    MEANS_7 = 42
+    MEANS_8 = 43
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,4 @@
-"""The details of event 107: means of voltage and power (电压均值) by quarter of an hour (docs/wire.md,
-"Voltage means").
+"""The details of event 107: means of voltage and power by quarter of an hour (电压均值; docs/wire.md, "Voltage means").
 
 Nothing is rounded here: a block comes out as it went in. What the writer rounds to, the steps of a block find.
 """

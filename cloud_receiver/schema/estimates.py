@@ -62,7 +62,8 @@ error_estimate = Table(
     sqlite_with_rowid=False,
 )
 
-# The sums of a station's windows, to which the next night adds. `rows`: how many records they rest on.
+# The sums of a station's windows, to which the next night adds. `rows`: how many records they rest on. `branches`: what
+# voltage drops said of branches when all windows were taken, JSON; empty: kept before anything was.
 error_state = Table(
     "error_state",
     metadata,
@@ -74,6 +75,7 @@ error_state = Table(
     Column("digest", String(64), nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
+    Column("branches", Text, nullable=False, server_default=""),
 )
 
 # Results of on-site verification (现场检定), decimal numbers in per cent; a row is never deleted.

@@ -1089,6 +1089,7 @@ class ErrorCharger:
         verified: ErrorPair | None = None,
         step_kwh: float = 0.01,
         max_kw: float = 2000.0,
+        branch_measured: ErrorPair | None = None,
     ) -> ErrorCharger:
         """Say what is known of it.
 
@@ -1097,7 +1098,10 @@ class ErrorCharger:
         `loss_share`. `dc_output`: it meters its output, so that the conversion loss is before its meter. `from_ms`: its
         meter, or its adjustment, is another from then on; what was before has an error of its own (`earlier`).
         `verified`: its error by verification (检定) and the standard uncertainty, from `from_ms` on or always.
-        `step_kwh`: of its register. `max_kw`: a window with more is left out.
+        `step_kwh`: of its register. `max_kw`: a window with more is left out. `branch_measured`: its branch's loss by
+        measurement and the standard uncertainty, in 1/kW, as `voltage_drop` has it: it stands beside the design, and in
+        the place of one that is not known or 0; chargers without either are then guessed to be like those measured.
+        EstimationError names the charger, by the estimator that takes it.
         """
 
 @final

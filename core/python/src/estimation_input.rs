@@ -59,7 +59,7 @@ fn buffer<T: pyo3::buffer::Element>(
 }
 
 /// Floats from a buffer of doubles or any sequence; None is NaN.
-fn floats(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
+pub(crate) fn floats(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
     if let Some(values) = buffer(value, name, ElementType::Float { bytes: 8 }, 0.0)? {
         return Ok(values);
     }
@@ -71,14 +71,14 @@ fn floats(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
 }
 
 /// Times from a buffer of signed 64-bit integers or any sequence.
-fn times(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
+pub(crate) fn times(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
     match buffer(value, name, ElementType::SignedInteger { bytes: 8 }, 0)? {
         Some(values) => Ok(values),
         None => value.extract(),
     }
 }
 
-fn columns(values: &[Bound<'_, PyAny>], name: &str) -> PyResult<Vec<Vec<f64>>> {
+pub(crate) fn columns(values: &[Bound<'_, PyAny>], name: &str) -> PyResult<Vec<Vec<f64>>> {
     values.iter().map(|value| floats(value, name)).collect()
 }
 
@@ -90,7 +90,8 @@ pub(crate) struct ErrorCharger(pub(crate) core::Charger);
 #[pymethods]
 impl ErrorCharger {
     #[new]
-    #[pyo3(signature = (*, class_limit = 0.02, branch_loss = None, dc_output = false, from_ms = None, verified = None, step_kwh = 0.01, max_kw = 2000.0))]
+    #[pyo3(signature = (*, class_limit = 0.02, branch_loss = None, dc_output = false, from_ms = None, verified = None, step_kwh = 0.01, max_kw = 2000.0, branch_measured = None))]
+    #[allow(clippy::too_many_arguments, reason = "each is a keyword in Python")]
     fn new(
         class_limit: f64,
         branch_loss: Option<f64>,
@@ -99,10 +100,12 @@ impl ErrorCharger {
         verified: Option<Pair>,
         step_kwh: f64,
         max_kw: f64,
+        branch_measured: Option<Pair>,
     ) -> Self {
         Self(core::Charger {
             class_limit,
             branch_loss,
+            branch_measured: branch_measured.map(known),
             dc_output,
             from_ms,
             verified: verified.map(known),

@@ -48,10 +48,12 @@ impl Priors {
             guessed(designed.then_some(0.0), settings.branch_sd),
         );
         for number in 0..layout.chargers {
-            let own = layout.branch + number;
-            let mut function = vec![(own, 1.0), (layout.branches, -1.0)];
-            function.extend(curve(maker, number).map(|(column, _, share)| (column, share)));
-            self.know(&function, 0.0, settings.branch_own_sd);
+            // What is known of a branch is known of its true loss, not of what its charger's error makes of that.
+            let mut own = vec![(layout.branch + number, 1.0)];
+            own.extend(curve(maker, number).map(|(column, _, share)| (column, share)));
+            self.measured(maker, number, &own);
+            own.push((layout.branches, -1.0));
+            self.know(&own, 0.0, settings.branch_own_sd);
             if let Some(first) = layout.curve {
                 self.know(&[(first + number, 1.0)], 0.0, settings.curve_sd);
             }
@@ -92,6 +94,17 @@ impl Priors {
                     known.u * share * share,
                 );
             }
+        }
+    }
+
+    /// The loss of a branch as measured, in units of the loss that its column is made with.
+    fn measured(&mut self, maker: &Maker<'_>, number: usize, own: &[(usize, f64)]) {
+        let charger = maker.chargers.get(number);
+        let loss = maker.reference.branch_loss.get(number).copied();
+        if let Some(known) = charger.and_then(|charger| charger.branch_measured)
+            && let Some(loss) = loss.filter(|loss| *loss > 0.0)
+        {
+            self.know(own, known.value / loss, known.u / loss);
         }
     }
 

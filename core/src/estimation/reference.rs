@@ -74,7 +74,8 @@ impl Reference {
                 0.0
             }
         };
-        let (trunk, branch) = (share(trunk_squares), share(own_squares));
+        let trunk = share(trunk_squares);
+        let guess = usual_measured(chargers).unwrap_or_else(|| share(own_squares));
         Self {
             solution: Vec::new(),
             offsets_s: vec![0.0; chargers.len()],
@@ -87,7 +88,7 @@ impl Reference {
             trunk_loss: settings.trunk_loss.unwrap_or(trunk),
             branch_loss: chargers
                 .iter()
-                .map(|charger| charger.branch_loss.unwrap_or(branch))
+                .map(|charger| branch_loss(charger, guess))
                 .collect(),
             typical_kw,
             load,
@@ -142,6 +143,27 @@ impl Reference {
     pub const fn floor_kwh(&self) -> f64 {
         self.noise.floor_kwh
     }
+}
+
+/// The loss that a branch's column is made with: its design; measured, where there is no design or one of 0; or a guess.
+fn branch_loss(charger: &Charger, guess: f64) -> f64 {
+    let measured = charger.branch_measured.map(|known| known.value);
+    let known = [charger.branch_loss, measured];
+    let known = known.into_iter().flatten().find(|loss| *loss > 0.0);
+    known.or(charger.branch_loss).unwrap_or(guess)
+}
+
+/// The middle one of the measured losses of branches without a design: those that are not measured may be like them.
+fn usual_measured(chargers: &[Charger]) -> Option<f64> {
+    let undesigned = chargers
+        .iter()
+        .filter(|charger| charger.branch_loss.is_none());
+    let measured = undesigned.filter_map(|charger| charger.branch_measured);
+    let mut losses: Vec<f64> = measured.map(|known| known.value).collect();
+    losses.retain(|loss| *loss > 0.0);
+    let middle = losses.len() / 2;
+    losses.sort_unstable_by(f64::total_cmp);
+    losses.get(middle).copied()
 }
 
 /// The power that a tenth of the active windows is above; 0 without any.

@@ -22,6 +22,9 @@ pub struct Charger {
     pub class_limit: f64,
     /// Loss of its branch (支路) by design: power lost per power squared, 1/kW. None: from [`Settings::loss_share`].
     pub branch_loss: Option<f64>,
+    /// Loss of its branch by measurement, 1/kW, as [`crate::voltage_drop`] has it from voltages: the branch's own, without
+    /// what conversion loses. It stands beside design and spread, and in the place of a design that is not known or 0.
+    pub branch_measured: Option<Known>,
     /// It meters its output (DC side): the conversion loss lies between the master and its meter.
     pub dc_output: bool,
     /// The meter, or its adjustment, is another from this time on: what was before has an error of its own.
@@ -39,6 +42,7 @@ impl Default for Charger {
         Self {
             class_limit: 0.02,
             branch_loss: None,
+            branch_measured: None,
             dc_output: false,
             from_ms: None,
             verified: None,
@@ -323,6 +327,14 @@ fn check_chargers(chargers: &[Charger]) -> Result<(), EstimationError> {
         for (name, value) in [("branch_loss", loss), ("step_kwh", charger.step_kwh)] {
             if !(0.0..=1e6).contains(&value) {
                 return Err(refuse(name, value, NOT_NEGATIVE));
+            }
+        }
+        if let Some(known) = charger.branch_measured {
+            if !(0.0..=1e6).contains(&known.value) {
+                return Err(refuse("branch_measured", known.value, NOT_NEGATIVE));
+            }
+            if !positive(known.u) {
+                return Err(refuse("branch_measured u", known.u, POSITIVE));
             }
         }
         if let Some(known) = charger.verified {

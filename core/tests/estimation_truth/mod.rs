@@ -123,6 +123,8 @@ pub struct Station {
     pub sessions: Vec<Vec<(i64, i64)>>,
     pub trunk_design: f64,
     pub branch_design: f64,
+    /// True losses of the branches, 1/kW.
+    pub branch_losses: Vec<f64>,
     /// True power by minute and charger, kW, for tests that spoil the station.
     pub power: Vec<Vec<f64>>,
 }
@@ -304,6 +306,7 @@ pub fn build(plan: &Plan) -> Station {
         sessions,
         trunk_design: trunk,
         branch_design: branch,
+        branch_losses: spread.iter().map(|share| branch * share).collect(),
         power,
     }
 }

@@ -42,6 +42,10 @@ class Truth:
     branches: Floats  # I2R loss of each, 1/kW
     by_load: Floats  # what of each error grows in proportion to power
     by_branch: Floats  # loss of each branch beyond the level of all, of its energy: it grows alike
+    registered: Floats  # error of each register at half of the highest power
+    curves: Floats  # and what is added at the highest
+    offsets_s: Floats  # of the chargers' clocks
+    mean_kw: Floats  # of each charger, by energy
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def read(station: Station, errors: Floats, conditions: Conditions, dice: np.rand
     design = (float(station.losses.trunk * known[0]), float(station.losses.level * known[1]))
     told = sessions if conditions.orders else None
     losses, mean_kw = station.losses, (1 + loads) / 2 * station.site.high_kw
-    truth = Truth(true, gain, losses.branches, curves * (1 + loads), (losses.branches - losses.level) * mean_kw)
+    by_load, by_branch = curves * (1 + loads), (losses.branches - losses.level) * mean_kw
+    truth = Truth(true, gain, losses.branches, by_load, by_branch, errors, curves, offsets, mean_kw)
     return Shown(times, master, chargers, told, *design, conditions), truth
 
 

@@ -1165,6 +1165,7 @@ class ErrorEstimator:
         chargers: Sequence[ErrorCharger],
         *,
         gain: ErrorPair = (0.0, 0.0025),
+        cohort_mean: float = 0.0,
         cohort_sd: float = 0.001,
         sound_sd: float = 0.0035,
         altered_sd: float = 0.03,
@@ -1198,8 +1199,9 @@ class ErrorEstimator:
     ) -> ErrorEstimator:
         """Say what is known before the readings; EstimationError names a setting out of range.
 
-        `gain`: error of the master and its u, by certificate if it has one. `cohort_sd`: what all chargers may have
-        in common; raise it to 0.003 where a whole make may be off, and feed verified chargers back. `sound_sd`,
+        `gain`: error of the master and its u, by certificate if it has one. `cohort_mean`: what all chargers are
+        expected to have in common, as other stations tell of their make; `cohort_sd`: by how much they may have more
+        or less. Raise that to 0.003 where a whole make may be off, and feed verified chargers back. `sound_sd`,
         `altered_sd`, `altered_share`: the mixture of sound and altered chargers. `strange_share`: of those whose
         register is not what it is taken for (turned round, not behind the master), which then pull no other.
         `curve_sd`: how much an error changes between no load and the charger's usual highest power; 0: not at all.

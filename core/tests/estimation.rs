@@ -124,7 +124,10 @@ fn the_estimate_is_that_of_a_dense_inverse() {
             .set_sessions(charger, &[(times[0], times[count])])
             .unwrap();
     }
-    let settings = linear();
+    let settings = Settings {
+        cohort_mean: 0.0015,
+        ..linear()
+    };
     let charger = Charger {
         branch_loss: Some(2e-4),
         ..Charger::default()
@@ -189,7 +192,7 @@ fn the_estimate_is_that_of_a_dense_inverse() {
         }
     };
     know(&[(6, 1.0)], 0.0, 0.0025);
-    know(&[(7, 1.0)], 0.0, settings.cohort_sd);
+    know(&[(7, 1.0)], 0.0015, settings.cohort_sd);
     know(&[(2, 1.0)], 1.0, 0.3);
     know(&[(8, 1.0)], 1.0, 0.3);
     know(&[(3, 1.0), (8, -1.0)], 0.0, 0.3);
@@ -346,6 +349,19 @@ fn a_certificate_and_verified_chargers_settle_what_the_balance_can_not() {
         u: 0.0005,
     };
     let certified = estimate(&settings, &truth.chargers(), &truth.windows()).unwrap();
+    let expecting = Settings {
+        cohort_mean: 0.004,
+        cohort_sd: 0.0005,
+        ..truth.settings()
+    };
+    let expecting = estimate(&expecting, &truth.chargers(), &truth.windows()).unwrap();
+    assert!(
+        apart(&expecting) < 0.4 * apart(&plain),
+        "{} {}",
+        apart(&expecting),
+        apart(&plain)
+    );
+    assert!(expecting.u_common < 0.8 * plain.u_common);
     let mut chargers = truth.chargers();
     for number in [2, 7, 13] {
         chargers[number].verified = Some(Known {

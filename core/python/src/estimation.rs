@@ -33,6 +33,7 @@ impl ErrorEstimator {
         chargers,
         *,
         gain = (0.0, 0.0025),
+        cohort_mean = 0.0,
         cohort_sd = 0.001,
         sound_sd = 0.0035,
         altered_sd = 0.03,
@@ -72,6 +73,7 @@ impl ErrorEstimator {
     fn new(
         chargers: Vec<PyRef<'_, ErrorCharger>>,
         gain: Pair,
+        cohort_mean: f64,
         cohort_sd: f64,
         sound_sd: f64,
         altered_sd: f64,
@@ -105,6 +107,7 @@ impl ErrorEstimator {
     ) -> PyResult<Self> {
         let settings = core::Settings {
             gain: known(gain),
+            cohort_mean,
             cohort_sd,
             sound_sd,
             altered_sd,

@@ -184,7 +184,7 @@ fn gain(maker: &Maker<'_>, posterior: &Posterior, estimation: &Estimation) -> Op
     let median = *levels.select_nth_unstable_by(middle, f64::total_cmp).1;
     let settings = maker.settings;
     let mut variance = settings.gain.u.powi(2) + settings.cohort_sd.powi(2);
-    let mut expected = settings.gain.value;
+    let mut expected = settings.gain.value - settings.cohort_mean;
     if maker.layout.conversion.is_some() {
         variance += settings.conversion.u.powi(2);
         expected += settings.conversion.value;

@@ -30,7 +30,11 @@ impl Priors {
     pub(super) fn add(&mut self, maker: &Maker<'_>) {
         let (settings, layout) = (maker.settings, maker.layout);
         self.know(&[(layout.gain, 1.0)], settings.gain.value, settings.gain.u);
-        self.know(&[(layout.cohort, 1.0)], 0.0, settings.cohort_sd);
+        self.know(
+            &[(layout.cohort, 1.0)],
+            settings.cohort_mean,
+            settings.cohort_sd,
+        );
         // Losses by design are known as a factor; guessed ones to as much as they are.
         let guessed = |known: Option<f64>, sd: f64| if known.is_some() { sd } else { sd.max(1.0) };
         self.know(

@@ -70,7 +70,9 @@ pub struct Night {
 pub struct Settings {
     /// Relative error g of the master meter (总表): 0 ± 0.25 % without a certificate, its value and u with one.
     pub gain: Known,
-    /// Mean error of the chargers as a cohort, around 0: sd, relative (0.1 %).
+    /// Mean error expected of the chargers as a cohort, relative (0): what other stations tell of their make.
+    pub cohort_mean: f64,
+    /// Mean error of the chargers as a cohort, around what is expected: sd, relative (0.1 %).
     ///
     /// The balance knows only the difference of the master's error and this one, and shares it out by both sd. The larger
     /// this is, the more of a master's error is blamed on the chargers; the smaller, the surer and the more wrong is what
@@ -149,6 +151,7 @@ impl Default for Settings {
                 value: 0.0,
                 u: 0.0025,
             },
+            cohort_mean: 0.0,
             cohort_sd: 0.001,
             sound_sd: 0.0035,
             altered_sd: 0.03,
@@ -255,6 +258,7 @@ impl Settings {
         }
         let small = [
             ("gain", self.gain.value),
+            ("cohort_mean", self.cohort_mean),
             ("conversion", self.conversion.value),
         ];
         let mut small = small.into_iter();

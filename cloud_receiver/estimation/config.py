@@ -40,6 +40,12 @@ class Estimation(Section):
     """Standard deviation of the chargers' clocks."""
     u_factor: Annotated[Exact, Field(ge=1, le=10)] = Decimal(1)
     """Multiplies every standard uncertainty."""
+    voltage_drop: Flag = True
+    """Measure branches (支路) by their voltage drop, where gateways send means of voltage."""
+    voltage_drop_percent: Annotated[Exact, Field(ge=0, le=100)] = Decimal(5)
+    """Standard uncertainty of the loss that a voltage drop says, relative: power factor, reactance, harmonics."""
+    branch_alarm_factor: Annotated[Exact, Field(ge=1, le=100)] = Decimal(2)
+    """A branch that loses more than so many times what those of its station do is named (接触不良)."""
     split_halves: Flag = True
     """Compare the two halves of every run over all windows, and widen the chargers' own u where they don't agree."""
     flag_above: Annotated[Exact, Field(gt=Decimal("0.5"), lt=1)] = Decimal("0.95")

@@ -10,6 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.model import Context
+from cloud_receiver.estimation.branch_losses import OWN_SD, BranchLoss, losses
+from cloud_receiver.estimation.branches import Branches
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.orders import only_orders
 from cloud_receiver.estimation.verification import Verification
@@ -25,6 +27,9 @@ _SMALLEST_SD = 0.01
 _UNSTEADY_KWH = 0.05
 _NIGHT_KW = (0.0, 2.0)
 _NIGHT_FROM, _NIGHT_TO = 18 * 60, 6 * 60
+_FREE_SD = 3.0
+"""How far single branches lie about their level, where nothing but energies shall say what they lose."""
+_UNMEASURED = Branches()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,11 @@ class Setup:
     gain: ErrorPair
     cohort_sd: float
     """What is known of the masters, and of what all chargers have in common, before any reading; relative."""
+    branches: Branches = _UNMEASURED
+    """What voltage drops said of branches, whether it is used or not."""
+    branch_design: float | None = None
+    branch_losses: tuple[BranchLoss, ...] = ()
+    """What is known of the branch of each of `chargers`; 1/kW."""
 
 
 def limit_percent(meter: Meter) -> float:
@@ -117,12 +127,15 @@ def setup(
     end_ms: int,
     *,
     without: Collection[int] = frozenset(),
+    branches: Branches = _UNMEASURED,
+    free: bool = False,
 ) -> Setup:
     """Return the estimator of a station; the span begins where its master is the present one.
 
     Of a charger that became another more than once, what was before the last but one is left out with all windows of
     that time, as long as a week of them stays: what one charger does must not take every other's judgement. `without`:
-    chargers whose verifications are not believed. EstimationError for what can't be estimated with.
+    chargers whose verifications are not believed. `branches`: as measured; `free`: nothing is taken for known of single
+    branches, so that energies say what they lose. EstimationError for what can't be estimated with.
     """
     masters = [number for number in context.numbers(Role.GRID) if serves(context.meters[number], end_ms - 1, end_ms)]
     for number in context.numbers(Role.GRID):
@@ -143,17 +156,21 @@ def setup(
         number: None if number in without else anchor(number, context.meters[number], facts, settings, end_ms)
         for number in chargers
     }
+    known_losses = losses(context, chargers, _UNMEASURED if free else branches, settings, branch)
     tell: list[dict[str, Any]] = [
         {
             "class_limit": limit_percent(meter) / 100,
-            "branch_loss": branch,
+            "branch_loss": known_loss.design,
+            "branch_measured": known_loss.measured,
             "dc_output": meter.dc_output,
             "from_ms": epochs.get(number),
             "verified": anchors[number],
             "step_kwh": float(meter.resolution_kwh),
             "max_kw": float(meter.rated_kw) * 1.5,
         }
-        for number, meter in ((number, context.meters[number]) for number in chargers)
+        for number, meter, known_loss in zip(
+            chargers, (context.meters[number] for number in chargers), known_losses, strict=True
+        )
     ]
     gain, certified = _gain(context, masters, settings, facts, end_ms)
     cohort = context.station.estimation.cohort_percent
@@ -167,6 +184,7 @@ def setup(
         "trunk_loss": float(loss.trunk_ohm) * per_kw or None,
         "trunk_sd": spread,
         "branch_sd": spread,
+        "branch_own_sd": _FREE_SD if free else OWN_SD,
         "offset_sd_s": float(settings.offset_s),
         "fixed_load_kw": (_fixed_kw(context), 10.0),
         "night": (_NIGHT_FROM, _NIGHT_TO, int(offset.total_seconds() // 60) if offset else 0, _NIGHT_KW),
@@ -186,7 +204,10 @@ def setup(
         first_ms,
         end_ms,
         chargers,
-        ErrorEstimator([ErrorCharger(**one) for one in tell], **known),
+        # What is None has the core's default.
+        ErrorEstimator(
+            [ErrorCharger(**{name: value for name, value in one.items() if value is not None}) for one in tell], **known
+        ),
         hashlib.sha256(json.dumps(content).encode()).hexdigest(),
         {number: limit_percent(context.meters[number]) for number in chargers},
         tuple(number for number in chargers if anchors[number] is not None),
@@ -201,6 +222,9 @@ def setup(
         {number: times for number, times in changes.items() if times},
         gain,
         float(known["cohort_sd"]),
+        branches,
+        branch,
+        tuple(known_losses),
     )
 
 

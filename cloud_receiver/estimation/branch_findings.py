@@ -44,8 +44,6 @@ def contradicted(made: Setup, free: Setup, estimate: Callable[[Setup], ErrorEsti
 
 def noticed(context: Context, made: Setup, settings: Estimation) -> list[Noticed]:
     """Return what is to be said of a station's branches; the same by a day that is added as by all windows."""
-    if not settings.voltage_drop:
-        return []
     used = usable(context, made.chargers, made.branches, settings)
     result = []
     for number in made.chargers:
@@ -54,24 +52,24 @@ def noticed(context: Context, made: Setup, settings: Estimation) -> list[Noticed
         if one is not None and one.reason == CONTRADICTED and one.loss is not None:
             result.append(Noticed(AGAINST, (number,), {"percent": 100 * one.loss * rated}))
         elif number in used:
-            numbers = _hot(used[number], alike(context, number, used), settings, made.branch_design) | _risen(
-                used[number]
-            )
+            numbers = _hot(
+                used[number], alike(context, number, used), made, float(settings.branch_alarm_factor)
+            ) | _risen(used[number])
             if numbers:
                 percents = {name: 100 * value * rated for name, value in numbers.items()}
                 result.append(Noticed(HOT, (number,), {"percent": 100 * (used[number].loss or 0.0) * rated} | percents))
     return result
 
 
-def _hot(one: Branch, others: list[Branch], settings: Estimation, design: float | None) -> dict[str, float]:
+def _hot(one: Branch, others: list[Branch], made: Setup, factor: float) -> dict[str, float]:
     """Return what branches like it lose, where it loses far more than they do and than it was designed for."""
+    design = made.branch_design
     losses = [other.loss for other in others if other.loss is not None]
     if one.loss is None or len(losses) < FEW - 1:
         return {}
     usual = median(losses)
-    u_usual = _OF_MEDIAN * sqrt(sum(uncertainty(other, settings, design) ** 2 for other in others)) / len(losses)
-    u = uncertainty(one, settings, design)
-    factor = float(settings.branch_alarm_factor)
+    u_usual = _OF_MEDIAN * sqrt(sum(uncertainty(other, made.drop_sd, design) ** 2 for other in others)) / len(losses)
+    u = uncertainty(one, made.drop_sd, design)
     if one.loss - factor * usual <= _K * hypot(u, factor * u_usual) or one.loss - (design or 0.0) <= _K * u:
         return {}
     return {"usual_percent": usual}

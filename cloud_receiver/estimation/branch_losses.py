@@ -32,13 +32,17 @@ class BranchLoss(NamedTuple):
     measured: ErrorPair | None
 
 
-def uncertainty(one: Branch, settings: Estimation, design: float | None) -> float:
-    """Return the standard uncertainty of a measured loss: statistical, and of what a drop says of a loss.
+def drop_sd_of(settings: Estimation) -> float:
+    """Return how well a drop says what a branch loses, relative."""
+    return float(settings.voltage_drop_percent) / 100
+
+
+def uncertainty(one: Branch, drop_sd: float, design: float | None) -> float:
+    """Return the standard uncertainty of a measured loss: statistical, and of what a drop says of a loss (`drop_sd`).
 
     The latter is at least that of a branch as designed: of next to no loss nobody is sure without end.
     """
-    share = float(settings.voltage_drop_percent) / 100
-    return hypot(one.u, share * max(abs(one.loss or 0.0), design or 0.0))
+    return hypot(one.u, drop_sd * max(abs(one.loss or 0.0), design or 0.0))
 
 
 def losses(
@@ -46,12 +50,13 @@ def losses(
 ) -> list[BranchLoss]:
     """Return what is known of the branches of `chargers`; `design`: the station's, None where it has none."""
     used = usable(context, chargers, found, settings)
+    drop_sd = drop_sd_of(settings)
     if design is None and len(used) < min(FEW, len(chargers)):
         used = {}  # the others would be taken to be like one or two
     result = []
     for number in chargers:
         one = used.get(number)
-        u = 0.0 if one is None else uncertainty(one, settings, design)
+        u = 0.0 if one is None else uncertainty(one, drop_sd, design)
         if one is None or one.loss is None or not u:
             result.append(BranchLoss(design, None))
             continue

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, true
 
 from cloud_receiver.checks.model import Context, IntervalRow
 from cloud_receiver.database import reading
@@ -92,13 +92,14 @@ def _imported(connection: Connection, station: int, first_ms: int) -> set[int]:
 def rows_between(connection: Connection, station: int, first_ms: int, end_ms: int) -> int:
     """Return how many intervals, events and orders of a span are stored: another number is late data.
 
-    None of their rows changes, but that an order goes out of force.
+    None of their rows changes, but that an order goes out of force. Means of voltage aren't counted: what they measure
+    stays as it is until all windows are taken again.
     """
     count = orders.count(connection, station, first_ms, end_ms)
-    for table, time in ((interval, interval.c.start_ms), (event, event.c.time_ms)):
-        count += connection.execute(
-            select(func.count()).select_from(table).where(table.c.station == station, time >= first_ms, time < end_ms)
-        ).scalar_one()
+    telling = event.c.code != int(EventCode.VOLTAGE_MEANS)
+    for table, time, asked in ((interval, interval.c.start_ms, true()), (event, event.c.time_ms, telling)):
+        of_span = (table.c.station == station, time >= first_ms, time < end_ms, asked)
+        count += connection.execute(select(func.count()).select_from(table).where(*of_span)).scalar_one()
     return count
 
 

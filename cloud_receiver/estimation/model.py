@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.model import Context
-from cloud_receiver.estimation.branch_losses import OWN_SD, BranchLoss, losses
+from cloud_receiver.estimation.branch_losses import OWN_SD, BranchLoss, drop_sd_of, losses
 from cloud_receiver.estimation.branches import Branches
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.orders import only_orders
@@ -73,6 +73,8 @@ class Setup:
     branches: Branches = _UNMEASURED
     """What voltage drops said of branches, whether it is used or not."""
     branch_design: float | None = None
+    drop_sd: float = 0.0
+    """How well a voltage drop says what a branch loses, relative."""
     branch_losses: tuple[BranchLoss, ...] = ()
     """What is known of the branch of each of `chargers`; 1/kW."""
 
@@ -224,6 +226,7 @@ def setup(
         float(known["cohort_sd"]),
         branches,
         branch,
+        drop_sd_of(settings),
         tuple(known_losses),
     )
 

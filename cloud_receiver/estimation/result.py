@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from cloud_receiver.checks.model import Context
+from cloud_receiver.estimation.branch_result import BranchResult, VoltageBlocks, branch_result, voltage_blocks
 from cloud_receiver.estimation.completeness import Completeness
 from cloud_receiver.estimation.halves import ODD, Halves, widened
 from cloud_receiver.estimation.mirrors import MIRRORED
@@ -57,6 +58,8 @@ class ChargerResult:
     verified: bool
     since_ms: int | None
     """When what is said begins, where its meter was exchanged or adjusted in the span."""
+    branch: BranchResult | None = None
+    """What its voltage drop says of its branch."""
     nights: int = 0
     """Of what a night says: how many running it was undetermined, this one included."""
 
@@ -120,6 +123,8 @@ class StationResult:
     """Windows in which orders and the master don't match."""
     spread: float | None = None
     """Robust standard deviation of the residuals of windows in which at least 1 kWh was sold, per cent of that."""
+    voltage_blocks: VoltageBlocks | None = None
+    """What measurements of branches rest on; None where none was asked for."""
 
     @property
     def common_mode(self) -> tuple[str, str]:
@@ -236,6 +241,7 @@ def result(
         halves,
         left_out,
         spread,
+        voltage_blocks(setup),
     )
 
 
@@ -306,4 +312,5 @@ def _charger(
         one.offset_s,
         number in setup.anchored and not earlier,
         None if earlier else setup.epochs.get(number),
+        None if earlier else branch_result(context, setup, number),
     )

@@ -8,7 +8,9 @@ from sqlalchemy import Engine
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
-from cloud_receiver.estimation import anchors, load, mirrors, orders, swaps, verification, withheld
+from cloud_receiver.estimation import anchors, branch_findings, load, mirrors, orders, swaps, verification, withheld
+from cloud_receiver.estimation.branch_findings import AGAINST, HOT
+from cloud_receiver.estimation.branches import Branches, decoded
 from cloud_receiver.estimation.completeness import completeness
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.halves import compare
@@ -29,13 +31,16 @@ _FACTS_MS = 400 * DAY_MS
 SHOWN_BY_SUMS: Final = frozenset(
     {
         *("excluded", "few_windows", "daily", "never_charged", "negative", "collinear", "gain"),
-        *("master_register", "charger_register", "halves", LEVEL, "unjudged"),
+        *("master_register", "charger_register", "halves", LEVEL, "unjudged", HOT, AGAINST),
     }
 )
 """Findings that a run of a day makes as well as one over all windows, or carries on from it."""
 
 _SHORT_MS = DAY_MS // 4
 """Before yesterday's windows, likewise: where it is too short for a register, all windows are taken."""
+
+
+_UNMEASURED: Final = Branches()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +78,23 @@ class Work:
         end_ms: int,
         *,
         facts: Facts | None = None,
+        before: Branches = _UNMEASURED,
     ) -> None:
+        """Begin; `before`: branches as they were measured before, to compare with."""
         self._engine = engine
         self._context = context
         self._settings = settings
         self._first_ms = first_ms
         self._end_ms = end_ms
         self._facts = facts_of(engine, context, first_ms, end_ms) if facts is None else facts
+        self._before = before
+        self._branches = _UNMEASURED
         self.done: Done | None = None
         self.days = 0
 
     def full(self) -> Iterator[int]:
         """Take all windows; EstimationError. Yields how many days are read, of `days`."""
-        made = setup(self._context, self._settings, self._facts, self._first_ms, self._end_ms)
+        made = self._setup()
         reader = Reader(self._engine, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
         self.days = len(reader)
         yield from reader.days()
@@ -116,7 +125,10 @@ class Work:
             unsynchronised=reader.unsynchronised,
             completeness=completeness(self._context, reader.registers, made.first_ms, self._end_ms),
             halves=halves,
-            noticed=(*noticed, *level(made, estimation), *mirrors.mirrored(made, found, estimation)),
+            noticed=(
+                *(*noticed, *level(made, estimation), *mirrors.mirrored(made, found, estimation)),
+                *branch_findings.noticed(self._context, made, self._settings),
+            ),
             left_out=(*screened.left_out, *gaps),
             doubtful=screened.doubtful,
             spread=spread_of(found, estimation),
@@ -128,8 +140,14 @@ class Work:
             sums.push(found.windows)
             assert sums.end_ms is not None
             rows = self._rows(made.first_ms - LOOK_BACK_MS, self._end_ms)
-            state = State(made.first_ms, sums.end_ms, self._end_ms, self._end_ms, made.digest, rows, sums.state)
+            times = (made.first_ms, sums.end_ms, self._end_ms, self._end_ms)
+            state = State(*times, made.digest, rows, sums.state, made.branches.encoded())
         self.done = Done(said, state)
+
+    def _setup(self, *, without: frozenset[int] = frozenset(), free: bool = False) -> Setup:
+        known = (self._context, self._settings, self._facts)
+        span = self._first_ms, self._end_ms
+        return setup(*known, *span, without=without, branches=self._branches, free=free)
 
     def _windows(self, made: Setup, reader: Reader, first_ms: int) -> StationWindows:
         with reading(self._engine) as connection:
@@ -138,11 +156,11 @@ class Work:
 
     def _noticed(self, made: Setup, registers: Registers, found: StationWindows) -> tuple[Setup, list[Noticed]]:
         """Return the estimator less verifications that the balance contradicts, and what else all windows show."""
-
-        def without(numbers: frozenset[int]) -> Setup:
-            return setup(self._context, self._settings, self._facts, self._first_ms, self._end_ms, without=numbers)
-
-        checked = anchors.tested(made, lambda one: one.estimator.estimate(found.windows), without)
+        checked = anchors.tested(
+            made,
+            lambda one: one.estimator.estimate(found.windows),
+            lambda numbers: self._setup(without=numbers),
+        )
         shown = withheld.noticed(self._context, made, registers, found)
         return checked.made, [*checked.noticed, *shown, *swaps.swapped(found, registers)]
 
@@ -157,7 +175,11 @@ class Work:
         """
         if orders.only_orders(self._context):
             return
-        made = setup(self._context, self._settings, self._facts, state.first_ms, self._end_ms)
+        kept = decoded(state.branches)
+        if kept is None:  # by another version
+            return
+        self._branches = kept
+        made = self._setup()
         if made.digest != state.digest or made.first_ms != state.first_ms:
             return
         if self._rows(state.first_ms - LOOK_BACK_MS, state.through_ms) != state.rows:
@@ -185,13 +207,12 @@ class Work:
             breaks=found.breaks,
             unsynchronised=reader.unsynchronised,
             halves=halves,
-            noticed=level(made, estimation),
+            noticed=(*level(made, estimation), *branch_findings.noticed(self._context, made, self._settings)),
         )
         assert sums.end_ms is not None
         rows = state.rows + self._rows(state.through_ms, self._end_ms)
-        self.done = Done(
-            said, State(state.first_ms, sums.end_ms, self._end_ms, state.full_ms, made.digest, rows, sums.state)
-        )
+        times = (state.first_ms, sums.end_ms, self._end_ms, state.full_ms)
+        self.done = Done(said, State(*times, made.digest, rows, sums.state, state.branches))
 
 
 def estimate(
@@ -229,7 +250,8 @@ def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: 
         ):
             yield found
             return
-    work = Work(engine, context, settings, first_ms, through_ms)
+    known = None if state is None else decoded(state.branches)
+    work = Work(engine, context, settings, first_ms, through_ms, before=known or _UNMEASURED)
     for _ in work.full():
         yield None
     yield work.done

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 
 from cloud_receiver.checks.model import STATION, Context
+from cloud_receiver.estimation.branches import Branches, decoded
 from cloud_receiver.estimation.result import HalvesResult, StationResult
 from cloud_receiver.schema import error_estimate, error_state
 
@@ -25,6 +26,8 @@ class State:
     digest: str
     rows: int
     state: bytes
+    branches: str
+    """What voltage drops said when all windows were taken: `Branches.encoded`."""
 
 
 def state_of(connection: Connection, station: int) -> State | None:
@@ -33,6 +36,12 @@ def state_of(connection: Connection, station: int) -> State | None:
         select(*(error_state.c[name] for name in State.__dataclass_fields__)).where(error_state.c.station == station)
     ).first()
     return None if row is None else State(**row._mapping)  # noqa: SLF001  # its public name for rows as mappings
+
+
+def branches_of(connection: Connection, station: int) -> Branches:
+    """Return what voltage drops said of a station's branches when a night took all windows at last."""
+    found = connection.execute(select(error_state.c.branches).where(error_state.c.station == station)).scalar()
+    return decoded(found or "") or Branches()
 
 
 def keep_state(connection: Connection, station: int, state: State) -> None:

@@ -1,13 +1,14 @@
 """A station's estimate as a report in English and Chinese."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.day import local_time
 from cloud_receiver.estimation.result import ChargerResult, StationResult
 from cloud_receiver.estimation.store import Drift, Past
 from cloud_receiver.estimation.unjudged import NIGHTS
-from cloud_receiver.estimation.words import ADVICE, DECISIONS, FINDINGS, REASONS, both
+from cloud_receiver.estimation.words import ADVICE, BRANCHES, DECISIONS, FINDINGS, REASONS, both
 from cloud_receiver.report_text import aligned, printable
 
 _HEAD = (
@@ -40,7 +41,7 @@ def report(found: StationResult, zone: ZoneInfo) -> str:
     if found.earlier:
         lines += ["", "before the exchange or adjustment 换表或调整之前"]
         lines += aligned([_HEAD, *(_row(one) for one in found.earlier)], right={1, 2, 3, 4, 5, 6, 8, 9})
-    lines += _fit(found, zone)
+    lines += [*_fit(found, zone), *_branches(found)]
     if found.findings:
         lines += ["", "findings 发现"]
     for item in found.findings:
@@ -90,6 +91,25 @@ def _fit(found: StationResult, zone: ZoneInfo) -> list[str]:
             f"rms {halves.rms:.3f} %, z rms {halves.z_rms:.2f} (95 %: {halves.z_limit:.2f}), {verdict}"
         ),
     ]
+
+
+def _branches(found: StationResult) -> list[str]:
+    """Return how many branches were measured, how well, and why the others weren't."""
+    if found.voltage_blocks is None:
+        return []
+    told = [(one.meter, one.branch) for one in found.chargers if one.branch is not None]
+    shares = [(one.percent, one.u) for _, one in told if one.reason is None and one.percent is not None]
+    line = f"branches 支路: {len(shares)} of 共 {len(told)} measured by voltage drop 由电压降测得"
+    if shares:
+        percent, u = (median(values) for values in zip(*shares, strict=True))
+        line += f", medians 中位数: loss at rated power 额定功率下损耗 {percent:.2f} %, u {u:.2f} %"
+    lines = ["", line]
+    for reason in dict.fromkeys(one.reason for _, one in told if one.reason is not None):
+        names = ", ".join(printable(meter) for meter, one in told if one.reason == reason)
+        lines.append(f"  {both(BRANCHES, reason)}: {names}")
+    if found.voltage_blocks.left_out:
+        lines.append(f"  blocks of voltages left out 弃用的电压数据块{_numbers(found.voltage_blocks.left_out)}")
+    return lines
 
 
 def _numbers(numbers: Mapping[str, float | str]) -> str:

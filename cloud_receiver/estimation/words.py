@@ -65,7 +65,23 @@ FINDINGS: Final = {
     "orders_not_borne_out": ("orders not borne out by the register", "订单与示数不符"),
     "mirrored": ("the second counts a little whenever the first charges", "后者随前者充电而少量计量"),
     "unjudged": ("not judged for many nights", "连续多夜未能判定"),
+    "hot_branch": ("branch loses far more than it should: loose connection?", "支路损耗异常：接触不良？"),
+    "branch_contradicted": ("voltage drop contradicted by the energies, and not used", "电压降与电量矛盾，未采用"),
 }
+
+
+BRANCHES: Final = {
+    "switched_off": ("switched off in the registry", "台账中关闭"),
+    "dc_output": ("meters its DC output", "直流侧计量"),
+    "no_voltages": ("no voltages", "无电压数据"),
+    "constant_voltage": ("its voltage never changes", "电压恒定不变"),
+    "power_mismatch": ("power and energies don't match", "功率与电量不符"),
+    "negative_drop": ("voltage rises with power", "电压随功率升高"),
+    "implausible_drop": ("drop beyond what is possible", "电压降不可信"),
+    "contradicted": ("contradicted by the energies", "与电量矛盾"),
+    "failed": ("can't be computed", "无法计算"),
+}
+"""Why the drop of a branch isn't used."""
 
 
 ADVICE: Final = {
@@ -104,6 +120,14 @@ ADVICE: Final = {
         "请现场核查两桩：前者的误差可能由后者虚计造成",
     ),
     "unjudged": ("visit it: readings will not tell", "请现场检定"),
+    "hot_branch": (
+        "inspect its connections and cable: what is lost there heats. Its meter may be right",
+        "请检查其接线端子与电缆：损耗会发热；电能表未必有误",
+    ),
+    "branch_contradicted": (
+        "does it share a cable with others? Then give it `voltage_drop = false` in the registry",
+        "是否与他桩共用电缆？若是请在台账设 voltage_drop = false",
+    ),
 }
 """What to do."""
 

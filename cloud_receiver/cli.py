@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cloud_receiver import commands, findings_command, prove_command, quarantine_commands
 from cloud_receiver.api import token_command
-from cloud_receiver.checks import balance_command
+from cloud_receiver.checks import balance_command, recheck_command
 from cloud_receiver.completeness import arguments as completeness_arguments
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
@@ -106,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
         description="Show a station's energy and carbon against its grid side, with their tolerance.",
     )
     balance_command.add_arguments(balance, _store_options)
+    recheck_command.add(sub, _store_options)
     complete = sub.add_parser(
         "completeness",
         help="show completeness and timeliness of readings (完整率、及时率)",

@@ -76,6 +76,8 @@ class Checks(Section):
     """Least completeness (完整率) of a gateway in a day and a month; below it there is a finding. None: no limit."""
     timely_percent: Annotated[Exact, Field(gt=0, le=100)] | None = None
     """Least timeliness (及时率) likewise: the share that came within an hour of the interval's end."""
+    recheck_days: Annotated[Whole, Field(ge=0, le=400)] = 40
+    """Days back that are checked anew by themselves once the registry or these settings are not what they were."""
     pause_ms: Positive = 200
     """Rest between two rounds, in real time, so that the intake is not starved."""
 

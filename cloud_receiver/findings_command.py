@@ -146,6 +146,8 @@ def words(cause: Mapping[str, Any]) -> str:
     ):
         if cause.get(name):
             parts.append(text)
+    if asked := cause.get("asked"):
+        parts.append(f"checked anew for {report_text.printable(str(asked))}")
     if outcome := cause.get("outcome"):
         parts.append(f"its outcome: {str(outcome).replace('_', ' ')}")
     return "; ".join(parts) or "nothing that is known"

@@ -7,11 +7,13 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
 from sqlalchemy import Connection, func, insert, select, update
 
 from cloud_receiver.checks.day import local_time
 from cloud_receiver.checks.model import Context
+from cloud_receiver.config import Checks
+from cloud_receiver.registry import Station
+from cloud_receiver.sales.config import Sales
 from cloud_receiver.schema import (
     adjustment,
     charge_order,
@@ -24,6 +26,7 @@ from cloud_receiver.schema import (
     journal,
     message,
 )
+from cloud_receiver.validation.config import Validation
 
 _MOST_RECORDS: Final = 16_384
 """No message has more, so that one whose first sequence lies further back covers none of what is looked for."""
@@ -46,9 +49,31 @@ class Checked:
     settings: str
 
 
-def digest(*parts: BaseModel) -> str:
-    """Return a digest of settings, or of a station as the registry has it."""
-    return sha256("\n".join(map(repr, parts)).encode()).hexdigest()
+_UNREAD: Final = {"name", "operator", "estimation"}
+_UNREAD_OF_METERS: Final = {"verified", "class_limit_percent", "make", "voltage_drop"}
+"""Keys of the registry that no check of a day reads: a change of them has nothing checked anew."""
+_UNREAD_SETTINGS: Final = {"enabled", "pause_ms", "recheck_days"}
+
+
+def digest(station: Station) -> str:
+    """Return a digest of what the checks read of a station.
+
+    What stands at its default isn't in it: a key that a later program adds leaves the days of this one as they are.
+    """
+    unread = dict.fromkeys(_UNREAD, True) | {"meter": {"__all__": _UNREAD_OF_METERS}}
+    return _hexadecimal(station.model_dump_json(exclude_defaults=True, exclude=unread))
+
+
+def digest_of_settings(checks: Checks, validation: Validation, sales: Sales) -> str:
+    """Return a digest of what of the settings may change a finding, likewise."""
+    return _hexadecimal(
+        checks.model_dump_json(exclude_defaults=True, exclude=_UNREAD_SETTINGS),
+        *(each.model_dump_json(exclude_defaults=True) for each in (validation, sales)),
+    )
+
+
+def _hexadecimal(*parts: str) -> str:
+    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def last_message(connection: Connection) -> int:
@@ -94,10 +119,13 @@ def cause(
     span: tuple[int, int],
     before: Checked | None,
     now: Checked,
+    *,
+    asked: str | None = None,
 ) -> dict[str, Any]:
     """Return what is new of a local span [first, end) since `before`, as JSON takes it; times in the station's zone.
 
-    `first_check`: it was never checked before. `time_passed`: nothing came, but a deadline passed.
+    `first_check`: it was never checked before. `asked`: who wanted it checked anew. `time_passed`: nothing came, but a
+    deadline passed.
     """
     if before is None:
         return {"first_check": True}
@@ -113,6 +141,8 @@ def cause(
         found["registry"] = True
     if now.settings != before.settings:
         found["settings"] = True
+    if asked is not None:
+        found["asked"] = asked
     return found or {"time_passed": True}
 
 

@@ -51,6 +51,10 @@ class Deadlines:
         )
         return set(due).difference(connection.execute(done).scalars())
 
+    def behind(self, context: Context, now_ms: int) -> bool:
+        """Return whether slots of a station wait to be looked at after their deadline, once `due` was asked."""
+        return self.through(context.number) <= self._last_due(context, now_ms)
+
     def done(self, station: int) -> None:
         """Take note that what was due of a station has been checked."""
         if station in self._next:

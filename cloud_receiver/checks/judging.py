@@ -58,7 +58,7 @@ class Judge:
 
     def __post_init__(self) -> None:
         """Work out the digest."""
-        self.digest = causes.digest(self.settings, self.validation)
+        self.digest = causes.digest_of_settings(self.settings, self.validation, self.sales)
 
     def slots(self, connection: Connection, context: Context, starts: Sequence[int], known: Round) -> None:
         """Check slots and keep their results."""
@@ -83,8 +83,10 @@ class Judge:
             ],
         )
 
-    def day(self, connection: Connection, context: Context, day_ms: int, known: Round) -> Checked | None:
-        """Judge a local day; return how far it had been checked before."""
+    def day(
+        self, connection: Connection, context: Context, day_ms: int, known: Round, *, asked: str | None = None
+    ) -> Checked | None:
+        """Judge a local day, for who `asked` for it; return how far it had been checked before."""
         span = day_ms, next_day_start_ms(day_ms, context.station.timezone)
         results = load.results_of_day(connection, context.number, *span)
         over = span[1] - SLOT_MS <= known.deadline_ms
@@ -108,7 +110,7 @@ class Judge:
         drafts += parties.findings(connection, context, span, carbons)
         opened, closed = findings.synchronise(
             *(connection, context, day_ms, drafts, known.now_ms),
-            cause=lambda: causes.cause(connection, context, span, before, checked),
+            cause=lambda: causes.cause(connection, context, span, before, checked, asked=asked),
             running=not over,
         )
         content = day_sum.to_json(day_sum.make(results, context, carbons), registry) if over else "{}"
@@ -117,7 +119,14 @@ class Judge:
         return before
 
     def month(
-        self, connection: Connection, context: Context, month_ms: int, before: Sequence[Checked | None], known: Round
+        self,
+        connection: Connection,
+        context: Context,
+        month_ms: int,
+        before: Sequence[Checked | None],
+        known: Round,
+        *,
+        asked: str | None = None,
     ) -> None:
         """Judge a local month that is over, and whose days have just been judged; `before`: when they were last."""
         span = month_ms, next_month_start_ms(month_ms, context.station.timezone)
@@ -131,7 +140,7 @@ class Judge:
         opened, closed = findings.synchronise(
             *(connection, context, month_ms, drafts, known.now_ms),
             monthly=True,
-            cause=lambda: causes.cause(connection, context, span, causes.earliest(before), checked),
+            cause=lambda: causes.cause(connection, context, span, causes.earliest(before), checked, asked=asked),
         )
         _tell(context, opened, closed)
 

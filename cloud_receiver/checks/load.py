@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select
 
@@ -11,6 +11,9 @@ from cloud_receiver.checks.model import SLOT_MS, AdjustmentRow, Context, Interva
 from cloud_receiver.factor_messages import issued
 from cloud_receiver.registry import Registry
 from cloud_receiver.schema import adjustment, gateway, interval, meter, slot_check, station
+
+RETENTION_MS: Final = 400 * 86_400_000
+"""How long a gateway keeps records: what is older than this before its enrolment can't be a reading."""
 
 
 def contexts(connection: Connection, registry: Registry) -> list[Context]:
@@ -79,13 +82,20 @@ def first_record_ms(connection: Connection, station_number: int, floor_ms: int) 
     ).scalar()
 
 
-def slots(
-    connection: Connection, context: Context, starts: Iterable[int], begin_ms: int, deadline_ms: int
-) -> list[Slot]:
+def begin_ms(connection: Connection, context: Context, enrolled_ms: int, now_ms: int) -> int | None:
+    """Return from when the station's meters are expected to report; None before its first record."""
+    begin = context.station.since_ms
+    if begin is None:
+        # A gateway whose clock began at 1970 must not make decades of slots that everything is missing from.
+        begin = first_record_ms(connection, context.number, min(enrolled_ms, now_ms) - RETENTION_MS)
+    return None if begin is None else begin - begin % SLOT_MS
+
+
+def slots(connection: Connection, context: Context, starts: Iterable[int], begin: int, deadline_ms: int) -> list[Slot]:
     """Return the slots with their records.
 
     Those that began at or before `deadline_ms` are past their deadline, or all of one hour once its last one did where
-    a meter's intervals are as long; nothing is expected before `begin_ms`.
+    a meter's intervals are as long; nothing is expected before `begin` (ms).
     """
     block_ms = context.block_ms
     wanted = sorted(starts)
@@ -122,7 +132,7 @@ def slots(
             {start: frozenset(found.values()) for start, found in issues.items()},
             settled,
             past_deadline=start - start % block_ms + block_ms - SLOT_MS <= deadline_ms,
-            expected=start >= begin_ms,
+            expected=start >= begin,
             block=within(start) if block_ms > SLOT_MS and start % block_ms == 0 else None,
             block_adjustments=[
                 row for each in range(start, start + block_ms, SLOT_MS) for row in adjustments.get(each, ())

@@ -1,18 +1,24 @@
-"""Runs the checks beside the intake: on slots with new records, and on every slot when its deadline has passed."""
+"""Runs the checks beside the intake: on slots with new records, and on every slot when its deadline has passed.
+
+What is to be checked anew follows in small portions between two rounds of these.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
-from cloud_receiver.checks import causes, load, month
+from cloud_receiver.checks import again, causes, load, month
+from cloud_receiver.checks.again import Again
 from cloud_receiver.checks.causes import Checked
 from cloud_receiver.checks.deadlines import Deadlines
 from cloud_receiver.checks.judging import MINUTE_MS, Judge, Round
+from cloud_receiver.checks.load import RETENTION_MS
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.config import Checks
 from cloud_receiver.database import reading, writing
@@ -33,10 +39,21 @@ GIVE_WAY_S = 0.005
 GIVE_WAY_TURNS = 40
 """Up to 0.2 s of intake between two pieces of checking, each of which takes some 10 ms."""
 DAY_MS = 86_400_000
-RETENTION_MS = 400 * DAY_MS
-"""How long a gateway keeps records: what is older than this before its enrolment can't be a reading."""
 FUTURE_MS = DAY_MS
 """How far ahead of the centre's clock a record may be to be checked when it comes; later its deadline checks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What of a station is to be checked."""
+
+    starts: set[int]
+    days: set[int]
+    """Local midnights; the days of the slots are added."""
+    anew: Mapping[int, str | None] = field(default_factory=dict)
+    """Days that are checked whole, and who asked for it."""
+    unfinished: frozenset[int] = frozenset()
+    """Months that are judged later."""
 
 
 class Runner:
@@ -60,6 +77,7 @@ class Runner:
         self._settings = settings
         self._judge = Judge(settings, validation or Validation(), sales or Sales())
         self._deadlines = Deadlines(settings.grace_minutes * MINUTE_MS)
+        self._again = Again(settings.recheck_days)
         self._contexts: dict[int, Context] = {}
         self._begin: dict[int, int] = {}
         """By station: from when its meters are expected to report."""
@@ -73,7 +91,10 @@ class Runner:
         await repeat(self._turn, self._settings.pause_ms / 1000, log, "checks wait for the store")
 
     async def _turn(self) -> float:
-        return 0 if await self.round() else self._settings.pause_ms / 1000
+        if await self.round():
+            return 0
+        await self.again()
+        return self._settings.pause_ms / 1000
 
     async def round(self) -> bool:
         """Check what is new or due; return whether more waits."""
@@ -100,12 +121,35 @@ class Runner:
                     work[station].update(load.slot_starts(connection, self._contexts[station], first_ms, last_ms))
         for number, context in self._contexts.items():
             days[number] |= self._deadlines.forget_hasty(self._engine, context, now_ms)
-            await self._guarded(context, sorted(work[number]), days[number], now_ms)
+            await self._guarded(context, Work(work[number], days[number]), now_ms)
         if notices:
             with writing(self._engine) as connection:
                 # By number: notices that came during the round stay.
                 connection.execute(delete(dirty).where(dirty.c.id.in_([notice.id for notice in notices])))
         return len(notices) == DIRTY_ROWS
+
+    @property
+    def behind(self) -> bool:
+        """Return whether slots wait to be looked at after their deadline."""
+        now_ms = self._clock.now_ms()
+        return any(self._deadlines.behind(self._contexts[number], now_ms) for number in self._begin)
+
+    async def again(self) -> int:
+        """Check a portion of the days that wait to be checked anew, once nothing is behind; return how many."""
+        if not self._contexts or self.behind:
+            return 0
+        now_ms = self._clock.now_ms()
+        with reading(self._engine) as connection:
+            portion = self._again.next(connection, self._contexts, self._begin, self._judge.digest, now_ms)
+            if portion is None:
+                return 0
+            self._through_message = causes.last_message(connection)
+        context = self._contexts[portion.station]
+        await self._guarded(context, Work(set(), set(portion.days), portion.days, portion.unfinished), now_ms)
+        with writing(self._engine) as connection:
+            self._again.done(connection, portion)
+        log.info("station %s: %d days checked anew", context.station.id, len(portion.days))
+        return len(portion.days)
 
     def _refresh(self, connection: Connection, stations: set[int], now_ms: int) -> None:
         self._contexts = {item.number: item for item in load.contexts(connection, self._registry)}
@@ -113,16 +157,9 @@ class Runner:
         for number, context in self._contexts.items():
             if number in self._begin and number not in stations:
                 continue
-            begin = context.station.since_ms
-            if begin is None:
-                begin = load.first_record_ms(connection, number, self._floor(enrolled.get(number, now_ms), now_ms))
+            begin = load.begin_ms(connection, context, enrolled.get(number, now_ms), now_ms)
             if begin is not None:
-                self._begin[number] = begin - begin % SLOT_MS
-
-    @staticmethod
-    def _floor(enrolled_ms: int, now_ms: int) -> int:
-        # A gateway whose clock began at 1970 must not make decades of slots that everything is missing from.
-        return min(enrolled_ms, now_ms) - RETENTION_MS
+                self._begin[number] = begin
 
     def _spans(self, notices: Iterable[Row[Any]], now_ms: int) -> dict[int, list[tuple[int, int]]]:
         """Return the spans of the notices by station, without what can't be: it is kept and not checked."""
@@ -144,9 +181,9 @@ class Runner:
                 spans.setdefault(notice.station, []).append((first, last))
         return spans
 
-    async def _guarded(self, context: Context, starts: list[int], days: set[int], now_ms: int) -> None:
+    async def _guarded(self, context: Context, work: Work, now_ms: int) -> None:
         try:
-            await self._station(context, starts, days, now_ms)
+            await self._station(context, work, now_ms)
         except (SQLAlchemyError, OSError):
             raise
         except Exception:
@@ -166,28 +203,37 @@ class Runner:
             if not self._intake_backlog():
                 return
 
-    async def _station(self, context: Context, starts: list[int], days: set[int], now_ms: int) -> None:
+    async def _station(self, context: Context, work: Work, now_ms: int) -> None:
         number, zone = context.number, context.station.timezone
         newest = self._deadlines.newest(now_ms)
         known = Round(now_ms, newest, self._through_message, self._begin.get(number))
+        days = work.days | {day_start_ms(start, zone) for start in work.starts}
+        with reading(self._engine) as connection:
+            # Of a day that another registry judged no slot may stay as it is: the day is noted as judged by this one.
+            whole = again.outdated(connection, context, days, self._judge.digest).union(work.anew)
+            starts = sorted(work.starts.union(*(self._slots(connection, context, day, known) for day in whole)))
         for place in range(0, len(starts), SLOTS_AT_ONCE):
             chunk = starts[place : place + SLOTS_AT_ONCE]
             with writing(self._engine) as connection:
                 self._judge.slots(connection, context, chunk, known)
-            days.update(day_start_ms(start, zone) for start in chunk)
             await self._give_way()
         months: dict[int, list[Checked | None]] = {}
         for day in sorted(days):
             with writing(self._engine) as connection:
-                before = self._judge.day(connection, context, day, known)
+                before = self._judge.day(connection, context, day, known, asked=work.anew.get(day))
             months.setdefault(month.start_ms(day, zone), []).append(before)
             await self._give_way()
         for start_ms, checked in months.items():
-            if self._deadlines.through(number) < next_month_start_ms(start_ms, zone):
+            if start_ms in work.unfinished or self._deadlines.through(number) < next_month_start_ms(start_ms, zone):
                 continue  # not over, or slots of it are still to be looked at after their deadline
+            asked = next((who for day, who in work.anew.items() if who and month.start_ms(day, zone) == start_ms), None)
             with writing(self._engine) as connection:
-                self._judge.month(connection, context, start_ms, checked, known)
+                self._judge.month(connection, context, start_ms, checked, known, asked=asked)
             await self._give_way()
+
+    @staticmethod
+    def _slots(connection: Connection, context: Context, day_ms: int, known: Round) -> Iterable[int]:
+        return again.slots(connection, context, day_ms, known.begin_ms, known.deadline_ms)
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

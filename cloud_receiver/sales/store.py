@@ -18,7 +18,7 @@ _MOST_EARLIER: Final = 5000
 SLOT_MS: Final = 900_000
 DAY_MS: Final = 86_400_000
 MOST_AGE_MS: Final = 400 * DAY_MS
-"""How old a day is at most that is checked again (RETENTION_MS of cloud_receiver.checks.runner)."""
+"""How old a day is at most that is checked again (RETENTION_MS of cloud_receiver.checks.load)."""
 MOST_DAYS: Final = 8
 """Days of one order that are checked again; of a longer one its first days and its last."""
 _CONTENT: Final = tuple(each.name for each in fields(Order) if each.name not in {"number", "periods"})

@@ -6,7 +6,15 @@ counting twice.
 """
 
 from cloud_receiver.schema.base import metadata
-from cloud_receiver.schema.checks import completeness_day, day_check, dirty, finding, finding_change, slot_check
+from cloud_receiver.schema.checks import (
+    completeness_day,
+    day_check,
+    dirty,
+    finding,
+    finding_change,
+    recheck,
+    slot_check,
+)
 from cloud_receiver.schema.commands import command
 from cloud_receiver.schema.estimates import error_estimate, error_state, error_verification, estimate
 from cloud_receiver.schema.factors import factor, factor_message, factor_reached, factor_unsent
@@ -69,6 +77,7 @@ __all__ = [
     "quarantine",
     "quarantine_dropped",
     "received_range",
+    "recheck",
     "set_aside",
     "slot_check",
     "station",

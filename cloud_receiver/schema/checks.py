@@ -94,6 +94,17 @@ day_check = Table(
     sqlite_with_rowid=False,
 )
 
+# Local days that a person wants checked anew (重新核查), until they are.
+recheck = Table(
+    "recheck",
+    metadata,
+    Column("station", BigInteger, primary_key=True),
+    Column("day_ms", BigInteger, primary_key=True),
+    Column("asked_by", String(64), nullable=False),
+    Column("asked_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Completeness and timeliness (完整率、及时率) of a local day that is over, by gateway: time of intervals, summed over
 # its meters.
 completeness_day = Table(

@@ -99,6 +99,7 @@ def test_there_is_no_history_of_what_is_not_there(config: str, capsys: pytest.Ca
             {"orders": {"count": 1, "received_first": "c", "received_last": "d"}},
             "1 charge orders, received c .. d",
         ),
+        ({"registry": True, "asked": "Li\x1b Na"}, "the registry changed; checked anew for Li\\x1b Na"),
     ],
 )
 def test_a_cause_in_words(cause: dict[str, object], text: str) -> None:

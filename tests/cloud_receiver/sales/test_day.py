@@ -7,7 +7,7 @@ from sales_support import DAY_MS, HOUR_MS, KWH, MINUTE_MS, order
 from sqlalchemy import Engine, select
 
 from cloud_receiver import database, findings, meters
-from cloud_receiver.checks.runner import RETENTION_MS
+from cloud_receiver.checks.load import RETENTION_MS
 from cloud_receiver.registry import Registry
 from cloud_receiver.sales import store
 from cloud_receiver.schema import charge_order, dirty, event

@@ -12,11 +12,11 @@ _PPM: Final = 10**6
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A circuit with constant voltage, frequency and power factor.
+    """A circuit with constant frequency and power factor.
 
-    `voltage_mv` is between phase and neutral; `power_factor` in 10⁻⁶. `shares` says how the power
-    spreads over the phases (unbalanced load 不平衡负载): any weights, one per phase, not all 0. A `capacitive` (容性)
-    load gives reactive power back.
+    `voltage_mv` is between phase and neutral, `voltages_mv` of each phase where they differ; `power_factor` in 10⁻⁶.
+    `shares` says how the power spreads over the phases (unbalanced load 不平衡负载): any weights, one per phase, that
+    add up to more than 0. A `capacitive` (容性) load gives reactive power back.
     """
 
     voltage_mv: int = 220_000
@@ -24,6 +24,7 @@ class Circuit:
     power_factor: int = _PPM
     shares: tuple[int, ...] = (1, 1, 1)
     capacitive: bool = False
+    voltages_mv: tuple[int, ...] | None = None
 
     @property
     def phases(self) -> int:
@@ -40,9 +41,13 @@ class Circuit:
             done = upto
         return tuple(powers)
 
-    def current_ma(self, phase_power_mw: int) -> int:
+    def voltage_of(self, phase: int) -> int:
+        """Return the voltage of a phase, from 0 on, in mV."""
+        return self.voltage_mv if self.voltages_mv is None else self.voltages_mv[phase]
+
+    def current_ma(self, phase_power_mw: int, phase: int = 0) -> int:
         """Return the current of a phase, rounded half to even; it has no sign."""
-        return half_even(abs(phase_power_mw) * 10**9, self.voltage_mv * self.power_factor)
+        return half_even(abs(phase_power_mw) * 10**9, self.voltage_of(phase) * self.power_factor)
 
     def loss_mw(self, power_mw: int, resistance_mohm: Fraction) -> int:
         """Return I²R of all phases of a cable of `resistance_mohm` a conductor, rounded half to even to 1 mW.
@@ -86,6 +91,6 @@ class Circuit:
             values[f"reactive_power_{phase}"] = self.reactive_mvar(phase_mw)
             values[f"apparent_power_{phase}"] = self.apparent_mva(phase_mw)
             values[f"power_factor_{phase}"] = signed if present else 0
-            values[f"voltage_{phase}"] = self.voltage_mv if present else 0
-            values[f"current_{phase}"] = self.current_ma(phase_mw)
+            values[f"voltage_{phase}"] = self.voltage_of(number) if present else 0
+            values[f"current_{phase}"] = self.current_ma(phase_mw, number) if present else 0
         return values

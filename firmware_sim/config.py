@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from firmware_sim.faults.model import Fault
 from firmware_sim.line_config import LineSection, check_turnaround
 from firmware_sim.sections import Milliseconds, whole
+from firmware_sim.supply_config import MilliOhm, SupplySection
 from firmware_sim.tariffs import DEFAULT_HOURS, HOURS_A_DAY
 from settings.errors import ConfigError
 from settings.load import load
@@ -62,6 +63,8 @@ class MeterSection(Section):
     power_factor: Exact = Field(default=Decimal("0.99"), gt=0, le=1)
     phase_shares: tuple[Whole, ...] = (1, 1, 1)
     voltage_v: Exact | None = Field(default=None, gt=0, le=100_000)
+    voltage_error: Exact | Literal["random"] = Decimal(0)
+    phase: Literal["a", "b", "c"] | None = None
     turnaround_ms: Milliseconds | None = None
 
     @field_validator("accuracy_class")
@@ -71,7 +74,7 @@ class MeterSection(Section):
             raise ValueError(f"expected one of {', '.join(CLASS_LIMITS)}")
         return value
 
-    @field_validator("gain_error")
+    @field_validator("gain_error", "voltage_error")
     @classmethod
     def _gain_is_possible(cls, value: Decimal | str) -> Decimal | str:
         if isinstance(value, Decimal) and not -1 < value < 1:
@@ -102,6 +105,14 @@ class MeterSection(Section):
         return self
 
     @model_validator(mode="after")
+    def _phase_is_the_only_one(self) -> "MeterSection":
+        if self.phase is not None and len(self.phase_shares) > 1:
+            raise ValueError(
+                "phase: expected none beside the phase_shares of three phases: it is of a single-phase meter"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _place_is_one(self) -> "MeterSection":
         if self.line is not None and self.port is not None:
             raise ValueError("port: expected none beside line: the line has one")
@@ -125,7 +136,8 @@ class ChargerSection(MeterSection):
     kind: Literal["ac", "dc"] = "ac"
     sessions_per_day: Exact | None = Field(default=None, ge=0, le=200)
     v2g_share: Exact = Field(default=Decimal(0), ge=0, le=1)
-    cable_milliohm: Exact | None = Field(default=None, ge=0, le=10_000)
+    cable_milliohm: MilliOhm | None = None
+    cable_reactance_milliohm: MilliOhm | None = None
 
     @field_validator("rated_kw")
     @classmethod
@@ -191,9 +203,10 @@ class AuxiliarySection(Section):
 
 
 class LossSection(Section):
-    """Resistance of each conductor of the cable to a charger."""
+    """Resistance and reactance of each conductor of the cable to a charger."""
 
-    cable_milliohm: Exact = Field(default=Decimal(0), ge=0, le=10_000)
+    cable_milliohm: MilliOhm = Decimal(0)
+    cable_reactance_milliohm: MilliOhm = Decimal(0)
 
 
 class SessionsSection(Section):
@@ -251,6 +264,7 @@ class StationConfig(Section):
     charger: list[ChargerSection] = Field(min_length=1, max_length=10_000)
     auxiliary: AuxiliarySection = AuxiliarySection()
     loss: LossSection = LossSection()
+    supply: SupplySection | None = None
     sessions: SessionsSection = SessionsSection()
     factor: FactorSection = FactorSection()
     orders: OrdersSection = OrdersSection()

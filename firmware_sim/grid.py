@@ -1,6 +1,6 @@
 """Power plants and loads: generating units and grid meters that follow their profiles, as meters to serve."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
 from fractions import Fraction
@@ -15,8 +15,9 @@ from firmware_sim.meter import Meter, MeterSettings
 from firmware_sim.places import Served, address_of
 from firmware_sim.power_profiles import DailyCurve, DatedCurve, SineCurve, local_ms, step_of
 from firmware_sim.profile_files import DEFAULT_COLUMN, MW_PER, PowerTable, ProfileFileError, milliwatts, read_table
-from firmware_sim.station import gain_error, multi_function, resolution_of
+from firmware_sim.station import gain_error, multi_function, resolution_of, voltage_error
 from firmware_sim.unit import Fuel, GridMeter, UnitMeter
+from firmware_sim.wiring import constant_tap
 from profiles import Profile, ProfileError, load
 from settings.errors import ConfigError
 
@@ -76,13 +77,14 @@ class Grid:
         profile = load(section.profile, section.parameters)
         address = address_of(section, profile.protocol, number)
         curve = self._curve(section)
-        settings = self._settings(section, number, profile, address)
         circuit = Circuit(
             voltage_mv=int((section.voltage_v or self.config.grid.voltage_v) * 1000),
             frequency_mhz=int(self.config.grid.frequency_hz * 1000),
             power_factor=int(section.power_factor * 10**6),
             shares=section.phase_shares,
         )
+        tap = constant_tap(circuit, voltage_error(section, self.config.grid.seed))
+        settings = replace(self._settings(section, number, profile, address), tap=tap)
         meter: Meter
         if isinstance(section, UnitSection):
             fuel = Fuel(int(section.fuel_factor * _MG_PER_KG), int(section.no_load_kg_per_h * _NG_PER_KG))

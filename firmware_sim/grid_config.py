@@ -59,6 +59,13 @@ class GridMeterSection(MeterSection):
     column: str | None = None
     sine: SineSection | None = None
 
+    @field_validator("phase")
+    @classmethod
+    def _there_is_no_phase(cls, value: str | None) -> str | None:
+        if value is not None:
+            raise ValueError("expected none: only a station has a supply with phases")
+        return value
+
     @model_validator(mode="after")
     def _power_is_one(self) -> "GridMeterSection":
         given = [name for name in ("power", "values", "file", "sine") if getattr(self, name) is not None]

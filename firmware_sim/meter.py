@@ -388,8 +388,9 @@ class Meter:
     def _instantaneous(self, now_ms: int) -> Row:
         true = self._measured.power_at(now_ms)  # in parts
         power = half_even(true * self._gain.numerator, self._gain.denominator)
-        shown = self.circuit.shown(power, is_reverse=true < 0)
-        return shown if self._more is None else shown | self._more.instantaneous(now_ms, power)
+        circuit = self.settings.seen(self.circuit, now_ms)
+        shown = circuit.shown(power, is_reverse=true < 0)
+        return shown if self._more is None else shown | self._more.instantaneous(now_ms, power, circuit)
 
 
 def _required(fields: Row, name: str) -> int:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+from firmware_sim.circuit import Circuit
 from firmware_sim.multifunction import MultiFunctionSettings
+from firmware_sim.tap import Tap
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,8 @@ class MeterSettings:
     `gain_error` is ε in indicated = true·(1 + ε). Resolutions are the steps of the registers; below
     `startup_current_ma` (起动电流, mean of the phases) nothing is registered. `multi_function` is for meters that have
     tariffs, demand and quadrants; without it they are not worked out.
+
+    `tap` is where its voltage comes from; without it the circuit's is shown.
 
     `load_parts` is how many units of the load's power make 1 mW. At `rollover_mwh` and `carbon_rollover_ng` the
     registers start again from 0 (翻转; None: never). `pulse_constant` is what the energy pulses follow where that is
@@ -42,6 +46,11 @@ class MeterSettings:
     load_parts: int = 1
     parameters: dict[str, Decimal] = field(default_factory=dict)
     multi_function: MultiFunctionSettings | None = None
+    tap: Tap | None = None
+
+    def seen(self, circuit: Circuit, now_ms: int) -> Circuit:
+        """Return a circuit as the meter sees it at an instant."""
+        return circuit if self.tap is None else self.tap.seen(circuit, now_ms)
 
     def wrapped(self, registers: Mapping[str, int | None]) -> dict[str, int | None]:
         """Return registers as they are shown when they start again from 0 at their end."""

@@ -100,12 +100,12 @@ class MultiFunction:
         values["reactive_energy_reverse"] = quadrants[2] + quadrants[3]
         return values
 
-    def instantaneous(self, now_ms: int, power_mw: int) -> dict[str, int | None]:
-        """Return what the meter shows of an instant."""
-        circuit, demand = self._circuit, self.demand
+    def instantaneous(self, now_ms: int, power_mw: int, circuit: Circuit) -> dict[str, int | None]:
+        """Return what the meter shows of an instant, in a circuit as it is then."""
+        demand = self.demand
         demand.bring(now_ms)
         present = demand.forward.last - demand.reverse.last
-        currents = [circuit.current_ma(phase_mw) for phase_mw in circuit.phase_powers(power_mw)]
+        currents = [circuit.current_ma(mw, phase) for phase, mw in enumerate(circuit.phase_powers(power_mw))]
         return {
             "voltage": circuit.voltage_mv,
             "current": abs(power_mw) * 1000 // circuit.voltage_mv,

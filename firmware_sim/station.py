@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from firmware_sim.charger import Charger, OrderSettings
 from firmware_sim.circuit import Circuit
 from firmware_sim.config import CLASS_LIMITS, ChargerSection, MeterSection, StationConfig
-from firmware_sim.curves import ConstantCurve, Curve, MappedCurve, SumCurve
+from firmware_sim.curves import ConstantCurve, Curve
 from firmware_sim.generated import AC, DC, GeneratedSessions
 from firmware_sim.meter import MEASURED_BY_ALL, Meter, MeterSettings
 from firmware_sim.multifunction import MultiFunctionSettings
@@ -21,14 +21,15 @@ from firmware_sim.orders import Prices
 from firmware_sim.places import Served, address_of
 from firmware_sim.replay import Replay, replay
 from firmware_sim.sessions import Session, SessionCurve
+from firmware_sim.tap import Tap
 from firmware_sim.tariffs import DEFAULT_HOURS
+from firmware_sim.wiring import Wiring, circuit_of
 from profiles import Profile, ProfileError, load
 from profiles.modbus.orders import RegisterOrders
 from settings.errors import ConfigError
 
 _DEFAULT_SESSIONS: Final = {"ac": Decimal(4), "dc": Decimal(10)}
 _MW_PER_KW: Final = 10**6
-_AHEAD_MS: Final = 900_000
 _RESOLUTION_MWH: Final = 1_000
 
 
@@ -62,13 +63,24 @@ class Station:
                 days=config.sessions.days,
             )
         self.charger_loads = [self._charger_load(number, charger) for number, charger in enumerate(config.charger)]
-        self.losses: list[Curve] = [
-            MappedCurve(load, partial(_loss, self._circuit(charger), self._resistance(charger)))
-            for load, charger in zip(self.charger_loads, config.charger, strict=True)
-        ]
         self.auxiliary = ConstantCurve(start_ms, int(config.auxiliary.load_w * 1000))
-        self.grid = SumCurve(start_ms, [*self.charger_loads, *self.losses, self.auxiliary], ahead_ms=_AHEAD_MS)
+        self._wiring = Wiring(config, start_ms, self.charger_loads, self.auxiliary, file=file)
         self.meters = self._meters(file)
+
+    @property
+    def losses(self) -> Sequence[Curve]:
+        """The loss of each charger's cable."""
+        return self._wiring.losses
+
+    @property
+    def trunk_loss(self) -> Curve:
+        """The loss of the trunk."""
+        return self._wiring.trunk_loss
+
+    @property
+    def grid(self) -> Curve:
+        """What flows through the grid-side meter."""
+        return self._wiring.grid
 
     @property
     def served(self) -> list[Served]:
@@ -92,18 +104,6 @@ class Station:
             habits=AC if charger.kind == "ac" else DC,
         )
 
-    def _resistance(self, charger: ChargerSection) -> Fraction:
-        own = charger.cable_milliohm
-        return Fraction(self.config.loss.cable_milliohm if own is None else own)
-
-    def _circuit(self, section: MeterSection) -> Circuit:
-        return Circuit(
-            voltage_mv=int((section.voltage_v or self.config.station.voltage_v) * 1000),
-            frequency_mhz=int(self.config.station.frequency_hz * 1000),
-            power_factor=int(section.power_factor * 10**6),
-            shares=section.phase_shares,
-        )
-
     def _meters(self, file: str) -> list[SimulatedMeter]:
         wanted: list[tuple[MeterSection, str, Curve]] = [
             (charger, "charger", load) for charger, load in zip(self.config.charger, self.charger_loads, strict=True)
@@ -124,8 +124,10 @@ class Station:
             except ValueError as error:
                 problems.append(f"{file}: meter {section.id}: {error}")
                 continue
-            settings = self._settings(section, number, profile, address)
-            meter = self._meter(curve, self._circuit(section), settings, profile)
+            off = voltage_error(section, self.config.station.seed)
+            tap = self._wiring.tap(section, role, number - 1, off)
+            settings = self._settings(section, number, profile, address, tap=tap)
+            meter = self._meter(curve, circuit_of(self.config, section), settings, profile)
             meters.append(SimulatedMeter(section, role, curve, meter, profile, address))
         if problems:
             raise ConfigError(problems)
@@ -139,7 +141,9 @@ class Station:
         orders = OrderSettings(profile.orders, prices, station.tariff_hours, selling.connector)
         return Charger(curve, circuit, settings, orders)
 
-    def _settings(self, section: MeterSection, number: int, profile: Profile, address: str | None) -> MeterSettings:
+    def _settings(
+        self, section: MeterSection, number: int, profile: Profile, address: str | None, *, tap: Tap | None
+    ) -> MeterSettings:
         default = self.config.factor.default
         return MeterSettings(
             timezone=self.config.station.timezone,
@@ -156,15 +160,12 @@ class Station:
             meter_constant=section.meter_constant,
             parameters=dict(section.parameters),
             multi_function=multi_function(profile, address, self.config.station.tariff_hours),
+            tap=tap,
         )
 
 
 def _micro(prices: Sequence[Decimal]) -> tuple[int, ...]:
     return tuple(int(price * 10**6) for price in prices)
-
-
-def _loss(circuit: Circuit, resistance_mohm: Fraction, power_mw: int) -> int:
-    return circuit.loss_mw(power_mw, resistance_mohm)
 
 
 def multi_function(
@@ -191,12 +192,21 @@ def resolution_of(section: MeterSection, profile: Profile) -> int:
 
 def gain_error(section: MeterSection, seed: int) -> Fraction:
     """Return a meter's gain error: as given, or drawn from the seed within half of the limit of its class."""
-    if section.gain_error != "random":
-        return Fraction(section.gain_error)
+    return _error(section.gain_error, section, f"{seed}/{section.id}/gain")
+
+
+def voltage_error(section: MeterSection, seed: int) -> Fraction:
+    """Return the error of the voltage that a meter shows, likewise."""
+    return _error(section.voltage_error, section, f"{seed}/{section.id}/voltage")
+
+
+def _error(given: Decimal | str, section: MeterSection, stream: str) -> Fraction:
+    if given != "random":
+        return Fraction(given)
     half_limit = CLASS_LIMITS[section.accuracy_class] / 200
     # Drawn in steps of 10⁻⁷, so that the error is a short exact number.
     steps = int(half_limit * 10**7)
-    return Fraction(random.Random(f"{seed}/{section.id}/gain").randint(-steps, steps), 10**7)  # noqa: S311
+    return Fraction(random.Random(stream).randint(-steps, steps), 10**7)  # noqa: S311
 
 
 def start_of(config: StationConfig, now_ms: int) -> int:

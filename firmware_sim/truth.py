@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from firmware_sim.charger import Charger
@@ -26,6 +27,24 @@ class MeterTruth:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchTruth:
+    """The cable of a charger over a period: what it lost in µJ, and the time integral of the squared power, mW²·ms.
+
+    The one by the other is the loss per power squared, at unity power factor the relative voltage drop (电压降) per
+    power.
+    """
+
+    charger: str
+    loss_uj: int
+    squares: int
+
+    @property
+    def per_kw(self) -> float | None:
+        """The loss per power squared in 1/kW; None of a charger that did not charge."""
+        return self.loss_uj * 10**6 / self.squares if self.squares else None
+
+
+@dataclass(frozen=True, slots=True)
 class OrderTruth:
     """A charge order (充电订单) as its charger settled it, no fault in the way, and when that truly was."""
 
@@ -36,7 +55,10 @@ class OrderTruth:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A station over a period; `orders` are those settled after its start and up to its end."""
+    """A station over a period; `orders` are those settled after its start and up to its end.
+
+    `losses_uj` are those of all cables and of the trunk (干线).
+    """
 
     from_ms: int
     until_ms: int
@@ -46,6 +68,8 @@ class Truth:
     auxiliary_uj: int
     grid_uj: Flow
     orders: tuple[OrderTruth, ...] = ()
+    trunk_loss_uj: int = 0
+    branches: tuple[BranchTruth, ...] = ()
 
     @property
     def imbalance_uj(self) -> int:
@@ -73,15 +97,22 @@ def truth(station: Station, from_ms: int, until_ms: int) -> Truth:
             )
         )
     chargers = [_flow(load, from_ms, until_ms) for load in station.charger_loads]
+    branches = [
+        BranchTruth(section.id, _flow(loss, from_ms, until_ms)[0], _squares(load, from_ms, until_ms))
+        for section, load, loss in zip(station.config.charger, station.charger_loads, station.losses, strict=True)
+    ]
+    trunk_uj = _flow(station.trunk_loss, from_ms, until_ms)[0]
     return Truth(
         from_ms=from_ms,
         until_ms=until_ms,
         meters=tuple(meters),
         chargers_uj=(sum(flow[0] for flow in chargers), sum(flow[1] for flow in chargers)),
-        losses_uj=sum(_flow(load, from_ms, until_ms)[0] for load in station.losses),
+        losses_uj=sum(branch.loss_uj for branch in branches) + trunk_uj,
         auxiliary_uj=_flow(station.auxiliary, from_ms, until_ms)[0],
         grid_uj=_flow(station.grid, from_ms, until_ms),
         orders=tuple(sorted((order for order in orders if order.settled_ms > from_ms), key=_by_time)),
+        trunk_loss_uj=trunk_uj,
+        branches=tuple(branches),
     )
 
 
@@ -96,6 +127,11 @@ def _by_time(order: OrderTruth) -> tuple[int, str]:
 
 def _flow(curve: Curve, from_ms: int, until_ms: int) -> Flow:
     return _minus(curve.energy_at(until_ms), curve.energy_at(from_ms))
+
+
+def _squares(curve: Curve, from_ms: int, until_ms: int) -> int:
+    steps = [*curve.steps(from_ms, until_ms), (until_ms, 0)]
+    return sum(power * power * (end - start) for (start, power), (end, _) in pairwise(steps))
 
 
 def _minus(later: Flow, earlier: Flow) -> Flow:
@@ -128,6 +164,11 @@ def as_json(result: Truth) -> dict[str, Any]:
         "chargers_forward_uj": result.chargers_uj[0],
         "chargers_reverse_uj": result.chargers_uj[1],
         "losses_uj": result.losses_uj,
+        "trunk_loss_uj": result.trunk_loss_uj,
+        "branches": [
+            {"charger": branch.charger, "loss_uj": branch.loss_uj, "squares_mw2_ms": branch.squares}
+            for branch in result.branches
+        ],
         "auxiliary_uj": result.auxiliary_uj,
         "grid_forward_uj": result.grid_uj[0],
         "grid_reverse_uj": result.grid_uj[1],
@@ -181,6 +222,8 @@ def as_table(result: Truth) -> str:
         f"auxiliary {kwh(result.auxiliary_uj)} kWh",
         f"grid side {kwh(result.grid_uj[0])} kWh forward, {kwh(result.grid_uj[1])} kWh reverse",
     ]
+    if result.trunk_loss_uj:
+        lines.append(f"trunk     {kwh(result.trunk_loss_uj)} kWh of the losses")
     if result.orders:
         sold = Decimal(sum(order.sold.energy_mwh for order in result.orders)).scaleb(-6)
         amount = Decimal(sum(order.sold.amount for order in result.orders)).scaleb(-4)

@@ -32,6 +32,13 @@ def test_loss_is_current_squared_times_resistance(power_mw: int, milliohm: int, 
     assert abs(circuit.loss_mw(power_mw, Fraction(milliohm)) - exact) <= Fraction(1, 2)
 
 
+def test_each_phase_may_have_its_own_voltage() -> None:
+    circuit = Circuit(voltage_mv=220_000, voltages_mv=(200_000, 220_000, 250_000))
+    shown = circuit.shown(6_600_000, is_reverse=False)
+    assert [shown[f"voltage_{phase}"] for phase in "abc"] == [200_000, 220_000, 250_000]
+    assert [shown[f"current_{phase}"] for phase in "abc"] == [11_000, 10_000, 8_800]
+
+
 def test_loss_of_a_known_cable() -> None:
     # 10 A through 15 mOhm in three conductors: 4.5 W.
     assert Circuit().loss_mw(6_600_000, Fraction(15)) == 4_500

@@ -153,11 +153,17 @@ def test_the_command_serves_and_tells_the_truth(tmp_path: Path, capsys: pytest.C
         ({"load": [{"id": "l1", "power": 1, "profile": "nothing"}]}, "grid: meter l1: "),
         ({"load": [{"id": "l1", "power": "1e10"}]}, "less than or equal to"),
         ({"unit": [{**COAL, "fuel_factor": "0.1234567"}]}, "1 mg/kWh"),
+        ({"load": [{"id": "l1", "power": 1, "phase": "a", "phase_shares": [1]}]}, "only a station has a supply"),
         ({"unit": []}, "expected a \\[\\[unit\\]\\] or a \\[\\[load\\]\\]"),
     ],
 )
 def test_every_mistake_is_named(sections: dict[str, Any], problem: str) -> None:
     assert re.search(problem, problems(**sections)), problems(**sections)
+
+
+def test_a_voltage_may_be_shown_with_an_error() -> None:
+    points = Grid(config(load=[{"id": "l1", "power": 1, "voltage_error": "-0.002"}]), START).points
+    assert [point.meter.values(START)["voltage_b"] for point in points] == [63_500_000, 63_373_000]
 
 
 def test_a_bad_file_is_told_once(tmp_path: Path) -> None:

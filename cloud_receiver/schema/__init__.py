@@ -16,7 +16,16 @@ from cloud_receiver.schema.checks import (
     slot_check,
 )
 from cloud_receiver.schema.commands import command
-from cloud_receiver.schema.estimates import error_estimate, error_state, error_verification, estimate
+from cloud_receiver.schema.estimates import (
+    error_estimate,
+    error_state,
+    error_verification,
+    estimate,
+    fleet_make,
+    fleet_night,
+    fleet_prior,
+    fleet_view,
+)
 from cloud_receiver.schema.factors import factor, factor_message, factor_reached, factor_unsent
 from cloud_receiver.schema.intake import (
     journal,
@@ -58,6 +67,10 @@ __all__ = [
     "factor_unsent",
     "finding",
     "finding_change",
+    "fleet_make",
+    "fleet_night",
+    "fleet_prior",
+    "fleet_view",
     "freeze",
     "gateway",
     "gateway_key",

@@ -97,3 +97,45 @@ error_verification = Table(
     Column("withdrawn_reason", Text),
     Index(None, "station", "at_ms"),
 )
+
+# What a station's last run over all windows shows of its chargers alone: JSON, cloud_receiver.estimation.fleet.view.
+fleet_view = Table(
+    "fleet_view",
+    metadata,
+    Column("station", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("content", Text, nullable=False),
+)
+
+# What a station's next run over all windows is told of its chargers' makes: mean error and u, relative.
+fleet_prior = Table(
+    "fleet_prior",
+    metadata,
+    Column("station", BigInteger, primary_key=True, autoincrement=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("error", Double, nullable=False),
+    Column("u", Double, nullable=False),
+)
+
+# What all stations said together in a night (JSON), and of each make (厂家型号), relative; a row is never changed.
+fleet_night = Table(
+    "fleet_night",
+    metadata,
+    Column("made_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", Text, nullable=False),
+)
+fleet_make = Table(
+    "fleet_make",
+    metadata,
+    Column("made_ms", BigInteger, primary_key=True),
+    Column("make", Text, primary_key=True),
+    Column("error", Double, nullable=False),
+    Column("u", Double, nullable=False),
+    Column("stations", Integer, nullable=False),
+    Column("operators", Integer, nullable=False),
+    Column("chargers", Integer, nullable=False),
+    Column("judged", Integer, nullable=False),
+    Column("flagged", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -8,7 +8,6 @@ from typing import Any, Final
 OFF: Final = "switched_off"
 DC: Final = "dc_output"
 NOTHING: Final = "no_voltages"
-CONSTANT: Final = "constant_voltage"
 POWER: Final = "power_mismatch"
 NEGATIVE: Final = "negative_drop"
 IMPLAUSIBLE: Final = "implausible_drop"

@@ -10,7 +10,6 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
-from statistics import median
 from typing import Final
 
 from sqlalchemy import Engine, func, select
@@ -29,8 +28,6 @@ MOST_MS: Final = 90 * DAY_MS
 MOST_BLOCKS: Final = 128
 """Of a meter and day; a gateway makes a dozen. Of more, the last ones count."""
 _PHASES = 3
-_APART = 0.25
-"""How far a voltage may lie beside the meter's median: no supply varies by a quarter."""
 _MV, _MW_PER_KW = 1000.0, 1_000_000.0
 
 MALFORMED: Final = "malformed"
@@ -77,15 +74,7 @@ class MeterVoltages:
                 array("d", (value if whole is three else nan for value, whole in zip(column, threefold, strict=True)))
                 for column in kept
             ]
-        return [_plausible(column) for column in columns]
-
-
-def _plausible(column: "array[float]") -> "array[float]":
-    known = [value for value in column if not isnan(value)]
-    if not known:
-        return column
-    middle = median(known)
-    return array("d", (value if abs(value - middle) <= _APART * middle else nan for value in column))
+        return columns
 
 
 class Voltages:

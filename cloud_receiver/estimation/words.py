@@ -74,7 +74,6 @@ BRANCHES: Final = {
     "switched_off": ("switched off in the registry", "台账中关闭"),
     "dc_output": ("meters its DC output", "直流侧计量"),
     "no_voltages": ("no voltages", "无电压数据"),
-    "constant_voltage": ("its voltage never changes", "电压恒定不变"),
     "power_mismatch": ("power and energies don't match", "功率与电量不符"),
     "negative_drop": ("voltage rises with power", "电压随功率升高"),
     "implausible_drop": ("drop beyond what is possible", "电压降不可信"),

@@ -1,6 +1,7 @@
 """Reading from the store: clocks of the messages that brought intervals, exchanges, and the number of records."""
 
 import pytest
+from drops_support import blocks_of, means_of, sent
 from estimation_support import DAY, LENGTH, Site, rows_of
 from receiver_support import SLOT_MS, enrol
 from sqlalchemy import insert, select
@@ -64,3 +65,9 @@ def test_records_and_events_are_counted(site: Site) -> None:
     with database.reading(site.engine) as connection:
         assert load.rows_between(connection, number, DAY, DAY + LENGTH) == 4 * 96 + 1
         assert load.rows_between(connection, number, DAY + SLOT_MS, DAY + 2 * SLOT_MS) == 4
+
+
+def test_means_of_voltage_are_no_late_data(site: Site) -> None:
+    sent(site, site.numbers()[0], blocks_of(means_of([230.0] * 96, [5.0] * 96)))
+    with database.reading(site.engine) as connection:
+        assert load.rows_between(connection, site.context().number, DAY, DAY + 2 * LENGTH) == 0

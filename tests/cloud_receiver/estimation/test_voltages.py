@@ -1,0 +1,165 @@
+"""Blocks of voltage means onto a grid: which block counts, and that nothing a gateway sends stops the reading."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import isnan
+
+import pytest
+from drops_support import blocks_of, means_of, sent
+from estimation_support import DAY, LENGTH, Site
+from receiver_support import SLOT_MS, enrol
+from sqlalchemy import insert, select, update
+
+from cloud_receiver import database
+from cloud_receiver.estimation.voltages import CROWDED, MALFORMED, MOST_BLOCKS, UNTRUSTED, Voltages
+from cloud_receiver.schema import event, gateway, journal, message
+from wire.records import ClockState
+from wire.voltage_means import VoltageBlock, VoltageMean
+
+DAYS = 2
+END = DAY + DAYS * LENGTH
+
+
+def read(site: Site, numbers: list[int], first_ms: int = DAY, end_ms: int = END) -> Voltages:
+    found = Voltages(site.engine, site.context(), numbers, first_ms, end_ms)
+    for until_ms in range(DAY, END + 2 * LENGTH, LENGTH):
+        found.read(until_ms)
+    return found
+
+
+def shown(found: Voltages, number: int) -> list[tuple[int, float, float]]:
+    """Return the quarters of which a meter's voltage is known, with voltage and power."""
+    own = found.meters[number]
+    [volts] = own.columns()
+    return [(place, one, kw) for place, (one, kw) in enumerate(zip(volts, own.power_kw, strict=True)) if not isnan(one)]
+
+
+def block(first: int, *volts: float | None, kw: float = 5.0) -> VoltageBlock:
+    """Return a block whose first quarter is so many after the beginning."""
+    [*means] = means_of([230.0 if one is None else one for one in volts], [kw] * len(volts))
+    told = tuple(None if one is None else mean for one, mean in zip(volts, means, strict=True))
+    return VoltageBlock(DAY + first * SLOT_MS, told)
+
+
+def test_what_is_told_stands_where_it_belongs(site: Site) -> None:
+    first, second, *_ = site.numbers()
+    sent(site, first, [block(1, 231.0, None, 229.5), block(191, 228.0, 227.0)])
+    sent(site, second, [block(-1, 226.0, 225.0)], first=50)
+    found = read(site, [first, second])
+    assert shown(found, first) == [(1, 231.0, 5.0), (3, 229.5, 5.0), (191, 228.0, 5.0)]
+    assert shown(found, second) == [(0, 225.0, 5.0)]
+    assert (found.blocks, found.left_out.total(), len(found.starts_ms)) == (3, 0, DAYS * 96)
+    assert found.starts_ms[1] == DAY + SLOT_MS
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_fuller_block_counts_and_of_two_alike_the_later(site: Site, *, turned: bool) -> None:
+    number = site.numbers()[0]
+    blocks = [block(0, 1.0, 2.0, 3.0), block(0, 4.0, None, 6.0), block(1, 20.0, 30.0, 40.0)]
+    order = [(place, one) for place, one in enumerate(blocks)]
+    for place, one in reversed(order) if turned else order:
+        sent(site, number, [one], first=10 + place)
+    assert [volts for _, volts, _ in shown(read(site, [number]), number)] == [1.0, 20.0, 30.0, 40.0]
+
+
+def test_a_meter_that_counts_the_other_way_round_is_turned(site: Site) -> None:
+    first, *others = site.station.meter
+    site.enter(site.station.model_copy(update={"meter": (first.model_copy(update={"inverted": True}), *others)}))
+    number = site.numbers()[0]
+    sent(site, number, [block(0, 230.0, kw=-6.0)])
+    assert shown(read(site, [number]), number) == [(0, 230.0, 6.0)]
+
+
+def test_only_quarters_in_service_count(site: Site) -> None:
+    first, *others = site.station.meter
+    begin = datetime.fromtimestamp((DAY + SLOT_MS * 3 // 2) / 1000, UTC)
+    end = datetime.fromtimestamp((DAY + SLOT_MS * 7 // 2) / 1000, UTC)
+    served = first.model_copy(update={"since": begin, "until": end})
+    site.enter(site.station.model_copy(update={"meter": (served, *others)}))
+    number = site.numbers()[0]
+    sent(site, number, [block(0, 1.0, 2.0, 3.0, 4.0, 5.0)])
+    assert [place for place, *_ in shown(read(site, [number]), number)] == [2]
+
+
+def test_the_phases_of_a_master_and_the_mean_of_a_charger(site: Site) -> None:
+    charger, *_, master = site.numbers()
+    three = VoltageBlock(DAY, (VoltageMean((229_000, 230_000, 233_000), 1_000_000),) * 2)
+    sent(site, charger, [three])
+    sent(site, master, [three, block(2, 231.0)], first=50)
+    found = read(site, [charger, master])
+    assert [volts for _, volts, _ in shown(found, charger)] == [pytest.approx(230 + 2 / 3)] * 2
+    columns = found.meters[master].columns()
+    assert [[*column[:2]] for column in columns] == [[229.0] * 2, [230.0] * 2, [233.0] * 2]
+    assert all(isnan(column[2]) for column in columns)
+    sent(site, master, [block(3, *[231.0] * 20)], first=60)
+    [column] = read(site, [charger, master]).meters[master].columns()
+    assert [place for place, value in enumerate(column) if not isnan(value)] == [*range(2, 23)]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda details: {},
+        lambda details: {"x": 1},
+        lambda details: details | {32: "no time"},
+        lambda details: {key: value for key, value in details.items() if key != 33},
+        lambda details: details | {36: "+1" * 100},
+        lambda details: details | {32: details[32] + SLOT_MS},
+    ],
+)
+def test_what_is_no_block_is_left_out_and_counted(
+    site: Site, spoil: Callable[[dict[int, int | str]], dict[object, object]]
+) -> None:
+    number = site.numbers()[0]
+    sent(site, number, [block(0, 230.0, 231.0)])
+    sent(site, number, [block(4, 230.0, 231.0)], first=20, change=spoil)
+    found = read(site, [number])
+    assert (found.blocks, dict(found.left_out)) == (1, {CROWDED: 0, MALFORMED: 1})
+    assert len(shown(found, number)) == 2
+
+
+@pytest.mark.parametrize("details", ["[]", "null", "{", '{"32": {}}', '{"32": null}'])
+def test_nothing_in_the_store_stops_it(site: Site, details: str) -> None:
+    number = site.numbers()[0]
+    sent(site, number, [block(0, 230.0)])
+    with database.writing(site.engine) as connection:
+        connection.execute(update(event).values(details=details))
+    assert read(site, [number]).left_out[MALFORMED] == 1
+
+
+def test_a_flood_from_one_meter_takes_nothing_from_another(site: Site) -> None:
+    first, second, *_ = site.numbers()
+    sent(site, first, [block(0, 230.0)] * (MOST_BLOCKS + 30))
+    sent(site, second, [block(0, 229.0)], first=1000)
+    found = read(site, [first, second])
+    assert (found.left_out[CROWDED], found.blocks) == (30, MOST_BLOCKS + 1)
+    assert len(shown(found, second)) == 1
+
+
+def test_a_block_of_a_clock_that_had_stepped_is_left_out(site: Site) -> None:
+    number = site.numbers()[0]
+    sent(site, number, [block(0, 230.0), block(1, 231.0)])
+    enrol(site.engine, "gw1")
+    with database.writing(site.engine) as connection:
+        gateway_number = connection.execute(select(gateway.c.id)).scalar_one()
+        connection.execute(insert(journal).values(id=1, gateway=gateway_number, context=b"journal1", opened_ms=DAY))
+        told = {"topic": "t", "kid": bytes(8), "created_ms": 0, "received_ms": 0, "envelope": b""}
+        stepped = int(ClockState.STEPPED)
+        connection.execute(insert(message).values(journal=1, first=2, count=1, clock_state=stepped, **told))
+    found = read(site, [number])
+    assert (found.left_out[UNTRUSTED], [place for place, *_ in shown(found, number)]) == (1, [0])
+
+
+def test_other_events_and_other_meters_are_not_asked(site: Site) -> None:
+    first, second, *_ = site.numbers()
+    site.exchanged(first, DAY + SLOT_MS)
+    sent(site, second, blocks_of(means_of([230.0] * 10, [1.0] * 10)))
+    found = read(site, [first])
+    assert (found.blocks, found.left_out.total(), shown(found, first)) == (0, 0, [])
+    assert [*found.meters] == [first]
+
+
+def test_of_a_long_span_the_last_months_count(site: Site) -> None:
+    found = Voltages(site.engine, site.context(), site.numbers(), DAY - 300 * LENGTH, END)
+    assert len(found.starts_ms) == 90 * 96
+    assert found.span_ms == (END - 90 * LENGTH, END)

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from math import ceil, hypot, sqrt
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -77,6 +78,10 @@ class Setup:
     """How well a voltage drop says what a branch loses, relative."""
     branch_losses: tuple[BranchLoss, ...] = ()
     """What is known of the branch of each of `chargers`; 1/kW."""
+    cohort_mean: float = 0.0
+    """What other stations tell of what all chargers have in common; relative."""
+    again: Callable[..., ErrorEstimator] | None = None
+    """Make an estimator that knows of no verification, and is told otherwise what is given."""
 
 
 def limit_percent(meter: Meter) -> float:
@@ -131,13 +136,16 @@ def setup(
     without: Collection[int] = frozenset(),
     branches: Branches = _UNMEASURED,
     free: bool = False,
+    expected: ErrorPair | None = None,
 ) -> Setup:
     """Return the estimator of a station; the span begins where its master is the present one.
 
     Of a charger that became another more than once, what was before the last but one is left out with all windows of
     that time, as long as a week of them stays: what one charger does must not take every other's judgement. `without`:
     chargers whose verifications are not believed. `branches`: as measured; `free`: nothing is taken for known of single
-    branches, so that energies say what they lose. EstimationError for what can't be estimated with.
+    branches, so that energies say what they lose. `expected`: what other stations tell of the error that all chargers
+    have in common, and its u; relative, used where the registry says nothing of it. EstimationError for what can't be
+    estimated with.
     """
     masters = [number for number in context.numbers(Role.GRID) if serves(context.meters[number], end_ms - 1, end_ms)]
     for number in context.numbers(Role.GRID):
@@ -197,6 +205,8 @@ def setup(
         "flag_above": float(settings.flag_above),
         "clear_below": float(settings.clear_below),
     }
+    if expected is not None and cohort is None:
+        known |= {"cohort_mean": expected[0], "cohort_sd": expected[1]}
     alone = only_orders(context)
     if alone:
         # Steps of a small load while nobody charges: between orders that is all the noise there is.
@@ -206,10 +216,7 @@ def setup(
         first_ms,
         end_ms,
         chargers,
-        # What is None has the core's default.
-        ErrorEstimator(
-            [ErrorCharger(**{name: value for name, value in one.items() if value is not None}) for one in tell], **known
-        ),
+        _estimator(tell, known),
         hashlib.sha256(json.dumps(content).encode()).hexdigest(),
         {number: limit_percent(context.meters[number]) for number in chargers},
         tuple(number for number in chargers if anchors[number] is not None),
@@ -228,7 +235,15 @@ def setup(
         branch,
         drop_sd_of(settings),
         tuple(known_losses),
+        known.get("cohort_mean", 0.0),
+        partial(_estimator, [one | {"verified": None} for one in tell], known),
     )
+
+
+def _estimator(tell: Sequence[Mapping[str, Any]], known: Mapping[str, Any], **otherwise: Any) -> ErrorEstimator:  # noqa: ANN401  # as known
+    # What is None has the core's default.
+    chargers = [ErrorCharger(**{name: value for name, value in one.items() if value is not None}) for one in tell]
+    return ErrorEstimator(chargers, **{**known, **otherwise})
 
 
 def _gain(

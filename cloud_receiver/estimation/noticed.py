@@ -38,7 +38,7 @@ def level(made: Setup, estimation: ErrorEstimation) -> list[Noticed]:
         return []
     gain, u_gain = made.gain
     # By the master as it was believed to be before any reading: what the estimate has made of it explains nothing.
-    off = median(errors) - (estimation.gain[0] - gain)
+    off = median(errors) - made.cohort_mean - (estimation.gain[0] - gain)
     expected = hypot(u_gain, made.cohort_sd, _OF_MEDIAN * made.sound_sd / sqrt(len(errors)))
     if abs(off) <= _TENSION * expected:
         return []

@@ -15,6 +15,7 @@ from agent.metering import Metering
 from agent.reading import Reading
 from agent.schedule import phase
 from agent.spare import Errand
+from agent.uplink import UplinkSettings
 from clock import Clock
 from fieldbus.drivers.base import Driver
 from profiles import Point, Profile
@@ -165,4 +166,18 @@ def link_settings(config: AgentConfig) -> LinkSettings:
         tls=broker.tls,
         keepalive_s=broker.keepalive_seconds,
         protocol=broker.protocol,
+    )
+
+
+def uplink_settings(config: AgentConfig) -> UplinkSettings:
+    """Return how records are to travel."""
+    uplink = config.uplink
+    return UplinkSettings(
+        config.gateway.id,
+        uplink.batch,
+        uplink.window,
+        float(1000 * uplink.linger_seconds),
+        1000.0 * uplink.timeout_seconds,
+        1000.0 * uplink.longest_timeout_seconds,
+        uplink.drain_records_per_second,
     )

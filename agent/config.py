@@ -96,12 +96,13 @@ class UplinkConfig(Section):
 
 
 class Reporting(Section):
-    """Messages that may be lost: latest values and health."""
+    """What is told beside energies: latest values and health, which may be lost, and voltage means (电压均值)."""
 
     live_seconds: Whole = Field(default=60, ge=0)  # 0: never
     stale_seconds: Whole = Field(default=180, ge=1)
     status_seconds: Whole = Field(default=300, ge=1)
     overdue_seconds: Whole = Field(default=900, ge=1)  # without a good reading, before a meter is told of by name
+    voltage_means: Flag = True  # event 107, four times a day and meter
 
 
 class Freezes(Section):

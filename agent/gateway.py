@@ -26,7 +26,8 @@ from agent.retention import prune
 from agent.spare import Errand
 from agent.tasks import every, watched
 from agent.timekeeper import INSIST_MS, STEP_MS, Timekeeper, kernel_synchronised
-from agent.uplink import Uplink, UplinkSettings
+from agent.uplink import Uplink
+from agent.voltage_means import TELL_MS, build_means
 from agent.watchdog import LifeSigns
 from agent.writer import JournalWriter
 from clock import Clock, SystemClock
@@ -116,15 +117,7 @@ class Gateway:
             on_connect=self._connected,
         )
         self.uplink = Uplink(
-            UplinkSettings(
-                gateway,
-                config.uplink.batch,
-                config.uplink.window,
-                float(1000 * config.uplink.linger_seconds),
-                1000.0 * config.uplink.timeout_seconds,
-                1000.0 * config.uplink.longest_timeout_seconds,
-                config.uplink.drain_records_per_second,
-            ),
+            build.uplink_settings(config),
             self.writer,
             self.link,
             signer,
@@ -154,6 +147,7 @@ class Gateway:
             factor_at=self.factors.dispatched,
             errand_for=self._errand_for,
         )
+        self.voltage_means = build_means(loaded, self.writer, self.time)
         self.held_back = 0  # readings not used: the disk takes no records, the time is not known, or they are doubtful
         self.health = Health(
             self.lines, self.notes, self.writer, self.uplink, self.factors, held_back=lambda: self.held_back
@@ -248,6 +242,7 @@ class Gateway:
             log.error("the reading can't be used: %s", error, extra={"about": reading.meter})
             return
         self._exchanged.discard(reading.meter)
+        self.voltage_means.take(reading)
         number = self._serial_numbers.pop(reading.meter, None)
         serial = {} if number is None else {reading.meter: number}
         noted = self.notes[reading.meter].take(reading, records)
@@ -293,6 +288,7 @@ class Gateway:
 
     def _clock_stepped(self, step_ms: int) -> None:
         log.warning("the system clock stepped by %d ms", step_ms)
+        self.voltage_means.stepped(step_ms)
         self._event(EventCode.CLOCK_STEPPED, {DetailKey.STEP: step_ms})
 
     def _clock_leapt(self, leap_ms: int) -> None:
@@ -352,6 +348,7 @@ class Gateway:
             ("counters", COUNTERS_MS, 1.0, self.writer.store_counters),
             ("retention", PRUNE_MS, 10.0, self._prune),
             ("backlog", MEASURE_MS, 1.0, self.facts.measure),
+            ("voltage means", TELL_MS, 1.0, self.voltage_means.tell_due),
             ("status", 1000 * config.report.status_seconds, 1.0, self._health),
         ]
         if config.report.live_seconds:

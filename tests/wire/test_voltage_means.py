@@ -1,5 +1,8 @@
 """Voltage means as details of an event."""
 
+import math
+import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -212,3 +215,40 @@ def test_one_block_has_one_form(signs: list[list[str]], voltages: int, voltage_s
     except VoltageMeansError:
         return
     assert block.to_details() == details
+
+
+def idle(_: random.Random, quarter: int) -> int:
+    """Return the power of a charger that nobody uses, W: its own electronics."""
+    return 5 + quarter % 2
+
+
+def busy(chance: random.Random, _: int) -> int:
+    """Return the power of a charger with cars of all kinds, W."""
+    return chance.choice([5, 3_300 + chance.randint(-50, 50), 7_000 + chance.randint(-50, 50)])
+
+
+def station(chance: random.Random, quarter: int) -> int:
+    """Return the power at a station's own meter, in steps of 100 W."""
+    return 100 * round(1500 + 1000 * math.sin(quarter / 15) + chance.gauss(0, 200))
+
+
+@pytest.mark.parametrize(
+    ("phases", "power", "most"),
+    [(1, idle, 700), (1, busy, 950), (3, idle, 1_300), (3, busy, 1_450), (3, station, 1_450)],
+)
+def test_a_day_takes_about_a_kilobyte(phases: int, power: Callable[[random.Random, int], int], most: int) -> None:
+    """Four blocks, with a supply that moves by 0.6 V from quarter to quarter, and each phase by another 0.25 V."""
+    sizes = []
+    for seed in range(20):
+        chance = random.Random(seed)
+        bus, own = 230_000.0, [0.0] * phases
+        means = []
+        for quarter in range(96):
+            bus += 0.045 * (230_000 - bus) + chance.gauss(0, 600)
+            own = [0.95 * value + chance.gauss(0, 250) for value in own]
+            voltages = tuple(10 * round((bus + value) / 10) for value in own)
+            means.append(VoltageMean(voltages, 1000 * power(chance, quarter)))
+        blocks = [VoltageBlock(START + 24 * part * QUARTER_MS, tuple(means[24 * part :][:24])) for part in range(4)]
+        events = [EventRecord("c17", block.end_ms, EventCode.VOLTAGE_MEANS, block.to_details()) for block in blocks]
+        sizes.append(sum(len(to_body(event)) for event in events))
+    assert 0.9 * most < sum(sizes) / len(sizes) <= most

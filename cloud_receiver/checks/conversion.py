@@ -21,8 +21,11 @@ class Conversion(NamedTuple):
 
 def of_meter(meter: Meter, energy: tuple[int, int]) -> Conversion:
     """Return what a charger lost before its meter, of (forward, reverse) in mWh."""
-    if not meter.dc_output:
-        return Conversion(0.0, 0.0)
+    return of_output(meter, energy) if meter.dc_output else Conversion(0.0, 0.0)
+
+
+def of_output(meter: Meter, energy: tuple[int, int]) -> Conversion:
+    """Return what a charger loses, of (forward, reverse) at its output in mWh, whichever side it meters."""
     efficiency = float(meter.dc_efficiency_percent) / 100
     limit = float(meter.dc_efficiency_uncertainty_percent) / 100
     forward, reverse = energy

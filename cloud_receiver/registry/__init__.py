@@ -1,7 +1,15 @@
 """registry.toml: the stations, their meters and what is known of their accuracy and losses (台账)."""
 
 from cloud_receiver.registry.file import load
-from cloud_receiver.registry.meter import DC_EFFICIENCY, DC_EFFICIENCY_UNCERTAINTY, Measures, Meter, Role, Verified
+from cloud_receiver.registry.meter import (
+    DC_EFFICIENCY,
+    DC_EFFICIENCY_UNCERTAINTY,
+    Measures,
+    Meter,
+    Role,
+    Side,
+    Verified,
+)
 from cloud_receiver.registry.station import Auxiliary, Loss, Registry, Station, StationEstimation, Tariff
 
 __all__ = [
@@ -13,6 +21,7 @@ __all__ = [
     "Meter",
     "Registry",
     "Role",
+    "Side",
     "Station",
     "StationEstimation",
     "Tariff",

@@ -22,6 +22,13 @@ class Role(StrEnum):
     FLOW = "flow"  # 电网潮流: a branch's end, a load or a storage of the grid
 
 
+class Side(StrEnum):
+    """Side of a charger's conversion (交直流变换)."""
+
+    INPUT = "input"  # 交流侧
+    OUTPUT = "output"  # 直流侧
+
+
 _LONGEST_MEASURES: Final = 80  # an element's id of 64 bytes and the words about it
 _MEASURES: Final = re.compile(r"(generator|load|storage) (\S.*)|branch (\S.*) (from|to)")
 
@@ -90,9 +97,11 @@ class Meter(Section):
     dc_output: Flag = False
     """The charger meters its output (直流侧计量): its conversion loss lies before the meter."""
     dc_efficiency_percent: Annotated[Exact, Field(ge=50, le=100)] = DC_EFFICIENCY
-    """Of its conversion (转换效率), where it meters its output: what comes out of what goes in."""
+    """Of its conversion (转换效率), where its meter or its orders count its output: what comes out of what goes in."""
     dc_efficiency_uncertainty_percent: Annotated[Exact, Field(ge=0, le=20)] = DC_EFFICIENCY_UNCERTAINTY
     """Limit of how far that is off, in the same per cent (rectangular distribution)."""
+    orders_at: Side | None = None
+    """Which side orders count (订单计量侧), where that is not the side that it meters."""
     voltage_drop: Flag = True
     """The charger's branch is measured by its voltage drop (电压降): not where it shares a sub-feeder with others."""
     verified: tuple[Verified, ...] = ()
@@ -110,6 +119,16 @@ class Meter(Section):
         if found[3] is not None:
             return Measures("branch", found[3], found[4])
         return Measures(found[1], found[2])
+
+    @property
+    def orders_at_output(self) -> bool:
+        """Return whether orders count what leaves the charger's conversion."""
+        return self.dc_output if self.orders_at is None else self.orders_at is Side.OUTPUT
+
+    @property
+    def orders_convert(self) -> bool:
+        """Return whether orders count the other side of the charger's conversion than its meter does."""
+        return self.orders_at_output != self.dc_output
 
     def turned(self, forward: int, reverse: int) -> tuple[int, int]:
         """Return (forward, reverse) as they flowed: of a meter that counts the other way round, each for the other."""

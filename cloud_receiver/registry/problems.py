@@ -64,6 +64,11 @@ def _unfit(key: str, meter: Meter) -> list[str]:
     if (meter.connectors or meter.order_class_percent is not None) and meter.role is not Role.CHARGER:
         expected = "expected connectors and order_class_percent of chargers only"
         problems.append(f"{key}.meter[{meter.id}]: {expected}, found a {meter.role} meter")
+    if meter.orders_at is not None and meter.role is not Role.CHARGER:
+        problems.append(f"{key}.meter[{meter.id}].orders_at: expected of chargers only, found a {meter.role} meter")
+    elif meter.orders_at is not None and meter.only_orders:
+        expected = "expected dc_output to say it of a charger with only_orders"
+        problems.append(f"{key}.meter[{meter.id}].orders_at: {expected}, found {meter.orders_at}")
     return problems
 
 
@@ -83,8 +88,8 @@ def _misplaced(key: str, station: Station) -> list[str]:
                 f"found a {meter.role} meter"
             )
         told = meter.model_fields_set & {"dc_efficiency_percent", "dc_efficiency_uncertainty_percent"}
-        if told and not meter.dc_output:
-            text = f"expected {' and '.join(sorted(told))} with dc_output = true only, found it false"
+        if told and not (meter.dc_output or meter.orders_at_output):
+            text = f'expected {" and ".join(sorted(told))} with dc_output = true or orders_at = "output", found neither'
             problems.append(f"{key}.meter[{meter.id}]: {text}")
         element = meter.element
         if element is None:

@@ -7,6 +7,8 @@ from typing import Final
 
 from cloud_receiver.checks.model import Kind, Severity
 from cloud_receiver.registry import Role
+from cloud_receiver.sales import sides
+from cloud_receiver.sales.curve import Bounds
 from cloud_receiver.sales.finding import Found, iso, of_order
 from cloud_receiver.sales.order import Order
 from cloud_receiver.sales.totals import share
@@ -123,6 +125,10 @@ def energy(window: Window) -> Iterator[Found]:
             tolerance = step + window.resolution_mwh
             # Where connectors have one register together, it has the others' energy too.
             least = counted if order.energy_mwh >= counted - tolerance else counted - others(number, order)
+            if meter.orders_convert and counted > 0:
+                # The registers that it tells may be of either side.
+                told = sides.as_orders(meter, Bounds(max(least, 0), counted))
+                least, counted = min(least, told.low), max(counted, told.high)
             if not least - tolerance <= order.energy_mwh <= counted + tolerance:
                 detail = {"against": "registers", "energy_mwh": order.energy_mwh, "registers_mwh": counted}
                 yield of_order(Kind.ORDER_ENERGY, number, order, detail | {"tolerance_mwh": tolerance})
@@ -132,14 +138,14 @@ def energy(window: Window) -> Iterator[Found]:
         clock = window.clock_ms
         low = curve.bounds(order.first_ms + clock, order.last_ms - clock).low
         high = curve.bounds(order.first_ms - clock, order.last_ms + clock).high
-        tolerance = step + window.resolution_mwh
-        if meter.order_class_percent is not None:
-            limit = (meter.accuracy_class + meter.order_class_percent) / 100
-            tolerance += int(max(order.energy_mwh, high) * limit)
+        low, high, _ = sides.as_orders(meter, Bounds(low, high))
+        tolerance = sides.as_orders(meter, Bounds(0, step)).high + window.resolution_mwh
+        order_class = sides.order_class_percent(meter)
+        if order_class is not None:
+            tolerance += int(max(order.energy_mwh, high) * (meter.accuracy_class + order_class) / 100)
         own = int(window.settings.own_consumption_w * 1000 * (order.last_ms - order.first_ms + 2 * clock) / _HOUR_MS)
-        own += window.given_back(
-            number, order.first_ms - clock, order.last_ms + clock
-        )  # an order may have it taken off
+        given = window.given_back(number, order.first_ms - clock, order.last_ms + clock)
+        own += sides.given_back(meter, given)  # an order may have it taken off
         if order.energy_mwh < low - tolerance - own:
             low = max(0, low - others(number, order))
         if low - tolerance - own <= order.energy_mwh <= high + tolerance:

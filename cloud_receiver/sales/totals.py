@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import hypot, sqrt
 from typing import Final, TypeAlias
 
-from cloud_receiver.checks.conversion import of_meter
 from cloud_receiver.registry import Role
+from cloud_receiver.sales import sides
 from cloud_receiver.sales.curve import MS_PER_HOUR, Bounds, Curve
 from cloud_receiver.sales.order import Order
 from cloud_receiver.sales.window import Window, mwh
@@ -31,7 +31,7 @@ class Total:
     metered: Bounds
     """By the charger's meter, or by the grid side."""
     more: Bounds
-    """What is metered and not sold: own consumption, or loss and auxiliaries."""
+    """What is metered and not sold: own consumption and conversion, or loss and auxiliaries."""
     tolerance_mwh: int
     terms_mwh: dict[str, int]
     """Standard uncertainty by term, before the coverage factor."""
@@ -107,7 +107,9 @@ def _most(window: Window, number: int, first_ms: int, end_ms: int) -> int:
     step = window.resolution_mwh
     if curve is None:
         return _rated(window, number, end_ms - first_ms) + step
-    return curve.bounds(first_ms, end_ms).high + mwh(window.context.meters[number].resolution_kwh) + step
+    meter = window.context.meters[number]
+    metered = curve.bounds(first_ms, end_ms)
+    return sides.as_orders(meter, metered.plus(Bounds(0, mwh(meter.resolution_kwh)))).high + step
 
 
 def _rated(window: Window, number: int, duration_ms: int) -> int:
@@ -133,13 +135,17 @@ def charger(window: Window, number: int, first_ms: int, end_ms: int) -> Total | 
         "order_step": _step(window.resolution_mwh, count),
         "register_step": mwh(meter.resolution_kwh) / _SQRT3,
     }
-    if meter.order_class_percent is not None:
-        classes = hypot(float(meter.accuracy_class), float(meter.order_class_percent))
-        terms["accuracy_class"] = sold.high * classes / 100 / _SQRT3
+    order_class = sides.order_class_percent(meter)
+    if order_class is not None:
+        terms["accuracy_class"] = sold.high * hypot(float(meter.accuracy_class), float(order_class)) / 100 / _SQRT3
+    lost, limit_mwh = sides.between(meter, sold)
+    if meter.orders_convert:
+        terms["conversion"] = limit_mwh / _SQRT3
     metered = curve.bounds(first_ms, end_ms)
     own = int(window.settings.own_consumption_w * 1000 * (end_ms - first_ms) / MS_PER_HOUR)
     # An order may have what was given back (V2G) taken off.
-    more = Bounds(0, own + window.given_back(number, first_ms, end_ms))
+    given = sides.given_back(meter, sides.given_back(meter, window.given_back(number, first_ms, end_ms)))
+    more = Bounds(lost.low, lost.high + own + given)
     return _total(window, (first_ms, end_ms), (sold, metered, more), (count, terms))
 
 
@@ -154,8 +160,9 @@ def station(window: Window, first_ms: int, end_ms: int) -> Total | None:
     parts = {number: _sold(window, (number,), first_ms, end_ms) for number in chargers}
     sold, count = _sum(part for part, _ in parts.values()), sum(number for _, number in parts.values())
     loss, loss_terms = _loss(window, grids, chargers, first_ms, end_ms)
+    given = {number: _given(window, number, first_ms, end_ms) for number in chargers}
     lost = [
-        of_meter(context.meters[number], (part.high, window.given_back(number, first_ms, end_ms)))
+        sides.before(context.meters[number], part.high, given[number])
         for number, (part, _) in parts.items()
         if number in context.meters
     ]
@@ -176,10 +183,16 @@ def station(window: Window, first_ms: int, end_ms: int) -> Total | None:
         "conversion": sum(item.limit_mwh for item in lost) / _SQRT3,
     }
     # What was given back stays at the station, or in its grid: the grid side has that much less, unless orders do.
-    given = sum(window.given_back(number, first_ms, end_ms) for number in chargers)
     conversion = round(sum(item.mwh for item in lost))
-    more = Bounds(auxiliary.low + loss + conversion - given, auxiliary.high + loss + conversion)
+    more = Bounds(auxiliary.low + loss + conversion - sum(given.values()), auxiliary.high + loss + conversion)
     return _total(window, (first_ms, end_ms), (sold, metered, more), (count, terms))
+
+
+def _given(window: Window, number: int, first_ms: int, end_ms: int) -> int:
+    """Return the most that was given back, as orders would count it."""
+    given = window.given_back(number, first_ms, end_ms)
+    meter = window.context.meters.get(number)
+    return given if meter is None else sides.given_back(meter, given)
 
 
 def _total(window: Window, span: tuple[int, int], energies: tuple[Bounds, Bounds, Bounds], terms: _Terms) -> Total:

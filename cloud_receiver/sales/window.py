@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
+from math import ceil
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -29,7 +30,7 @@ MWH_PER_KWH: Final = 1_000_000
 
 def mwh(kwh: Decimal) -> int:
     """Return an energy in mWh, rounded up: these are limits."""
-    return -int(-kwh * MWH_PER_KWH // 1)
+    return ceil(kwh * MWH_PER_KWH)
 
 
 def milliseconds(seconds: Decimal) -> int:

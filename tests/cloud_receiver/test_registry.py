@@ -197,3 +197,40 @@ def test_a_make_is_that_of_a_charger(tmp_path: Path) -> None:
         registry.load(write(tmp_path, STATION.replace("rated_kw = 400", 'rated_kw = 400\nmake = "X"')))
     with pytest.raises(ConfigError, match=r"meter\[C01\].make: expected 1 to 64 bytes"):
         registry.load(write(tmp_path, STATION.replace("rated_kw = 60", 'rated_kw = 60\nmake = ""')))
+
+
+def test_orders_may_count_the_other_side_of_a_conversion(tmp_path: Path) -> None:
+    told = 'rated_kw = 60\norders_at = "output"\ndc_efficiency_percent = "96.5"'
+    path = tmp_path / "registry.toml"
+    path.write_text(STATION.replace("rated_kw = 60", told))
+    charger, grid = registry.load(path).station[0].meter
+    assert charger.orders_at is registry.Side.OUTPUT
+    assert charger.orders_at_output
+    assert charger.orders_convert
+    assert not grid.orders_convert
+
+
+@pytest.mark.parametrize(
+    ("place", "told", "expected"),
+    [
+        ("rated_kw = 400", 'orders_at = "output"', "meter[G].orders_at: expected of chargers only, found a grid meter"),
+        (
+            "rated_kw = 60",
+            'only_orders = true\norders_at = "output"',
+            "meter[C01].orders_at: expected dc_output to say it of a charger with only_orders, found output",
+        ),
+        ("rated_kw = 60", 'orders_at = "both"', "orders_at"),
+        (
+            "rated_kw = 60",
+            'orders_at = "input"\ndc_efficiency_percent = 96',
+            'expected dc_efficiency_percent with dc_output = true or orders_at = "output", found neither',
+        ),
+    ],
+)
+def test_a_side_of_orders_that_cannot_be(place: str, told: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "registry.toml"
+    path.write_text(STATION.replace(place, f"{place}\n{told}"))
+    with pytest.raises(ConfigError) as raised:
+        registry.load(path)
+    (problem,) = raised.value.problems
+    assert expected in problem

@@ -15,7 +15,7 @@ from cloud_receiver.checks import again, causes
 from cloud_receiver.checks import runner as runner_module
 from cloud_receiver.checks.judging import Judge
 from cloud_receiver.config import Checks
-from cloud_receiver.registry import Meter, Registry, Role, Station
+from cloud_receiver.registry import Meter, Registry, Role, Side, Station
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.validation.config import Validation
 from wire.records import IntervalRecord
@@ -311,6 +311,7 @@ OF_METERS: dict[str, object] = {
     "inverted": True,
     "order_class_percent": Decimal(1),
     "dc_output": True,
+    "orders_at": Side.OUTPUT,
     "dc_efficiency_percent": Decimal(90),
     "dc_efficiency_uncertainty_percent": Decimal(1),
     "since": instant(DAY_MS),

@@ -87,6 +87,15 @@ class Centre:
             items = [Told(meter, item) for item in orders]
             store.enter(connection, 1, items, source=CSV, made_by="Li", now_ms=self.clock.now_ms())
 
+    def again(self) -> None:
+        """Check anew the days that wait for it."""
+
+        async def portions() -> None:
+            while await self.runner.again():
+                pass
+
+        asyncio.run(portions())
+
     def check(self) -> dict[tuple[str, str | None], Finding]:
         """Run the checks until nothing waits; return what is open about orders."""
 

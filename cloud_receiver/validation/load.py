@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, or_, select
 
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.freezes import FreezeRow
@@ -43,12 +44,13 @@ def window(
     first_ms, end_ms = span
     slots = checks_load.slots(connection, context, range(first_ms, end_ms, SLOT_MS), begin_ms, deadline_ms)
     past_ms = first_ms - max(1, history_days) * DAY_MS
+    counted = history(connection, context.number, first_ms - history_days * DAY_MS, first_ms) if history_days else None
     return Window(
         context,
         first_ms,
         end_ms,
         slots,
-        history(connection, context.number, first_ms - history_days * DAY_MS, first_ms) if history_days else {},
+        {} if counted is None else counted.forward,
         _own_freezes(connection, context.number, past_ms, end_ms),
         [
             *(_clock_events(connection, context.number, past_ms) if history_days else ()),
@@ -60,6 +62,7 @@ def window(
         coverage_factor,
         _last(connection, context.number, past_ms, first_ms),
         _unmeasured(connection, context.number, past_ms, first_ms),
+        {} if counted is None else counted.reverse,
     )
 
 
@@ -75,19 +78,30 @@ def _slot() -> ColumnElement[int]:
     return interval.c.start_ms - interval.c.start_ms % literal_column(str(SLOT_MS), BigInteger)
 
 
-def history(connection: Connection, station: int, first_ms: int, end_ms: int) -> dict[int, dict[int, int]]:
-    """Return forward energies in mWh by meter and slot, those without energy left out.
+class History(NamedTuple):
+    """Energies in mWh by meter and slot, those without energy left out."""
+
+    forward: dict[int, dict[int, int]]
+    reverse: dict[int, dict[int, int]]
+
+
+def history(connection: Connection, station: int, first_ms: int, end_ms: int) -> History:
+    """Return what was counted in a span.
 
     That of an interval of several slots is shared evenly. Energies that can't be are cut: they are compared only.
     """
     start = _slot()
-    energy = func.sum(case((interval.c.forward_mwh > _MOST_MWH, _MOST_MWH), else_=interval.c.forward_mwh))
+    forward, reverse = (
+        func.sum(case((column > _MOST_MWH, _MOST_MWH), else_=column))
+        for column in (interval.c.forward_mwh, interval.c.reverse_mwh)
+    )
     rows = connection.execute(
         select(
             interval.c.meter,
             start.label("slot"),
             interval.c.journal,
-            energy.label("energy"),
+            forward.label("forward"),
+            reverse.label("reverse"),
             func.max(interval.c.duration_ms).label("longest"),
         )
         .where(
@@ -97,15 +111,18 @@ def history(connection: Connection, station: int, first_ms: int, end_ms: int) ->
             interval.c.quality != int(Quality.PARTIAL),
         )
         .group_by(interval.c.meter, start, interval.c.journal)
-        .having(energy > 0)
+        .having(or_(forward > 0, reverse > 0))
     )
-    result: dict[int, dict[int, int]] = {}
+    result = History({}, {})
     for row in rows:
-        found = result.setdefault(row.meter, {})
         slots = max(1, min(row.longest, LONGEST_PERIOD_MS) // SLOT_MS)
-        for slot in range(row.slot, min(row.slot + slots * SLOT_MS, end_ms), SLOT_MS):
-            # Of two journals with the same time one counts.
-            found[slot] = max(found.get(slot, 0), int(row.energy) // slots)
+        for side, energy in zip(result, (int(row.forward), int(row.reverse)), strict=True):
+            if energy <= 0:
+                continue
+            found = side.setdefault(row.meter, {})
+            for slot in range(row.slot, min(row.slot + slots * SLOT_MS, end_ms), SLOT_MS):
+                # Of two journals with the same time one counts.
+                found[slot] = max(found.get(slot, 0), energy // slots)
     return result
 
 

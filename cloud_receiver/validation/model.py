@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from cloud_receiver.checks import readings
@@ -111,6 +112,8 @@ class Window:
     """The last interval before the span of each meter and journal."""
     unmeasured: Mapping[int, frozenset[int]] = field(default_factory=dict)
     """Slots right before the span of which no interval is measured, by meter."""
+    given_back: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    """Reverse energies of the days before, as `history` has the forward ones."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What a rule works out once for all meters."""
 
@@ -202,16 +205,23 @@ class Window:
 
         That of an interval of several slots is shared evenly: it is compared with the rated power, never summed.
         """
+        return self._by_slot(meter, attrgetter("forward_mwh"))
+
+    def reverse(self, meter: int) -> dict[int, int]:
+        """Return its reverse energy likewise."""
+        return self._by_slot(meter, attrgetter("reverse_mwh"))
+
+    def _by_slot(self, meter: int, energy: Callable[[IntervalRow], int]) -> dict[int, int]:
         result: dict[int, int] = {}
         period = self.period_ms(meter)
         for row in self.rows(meter):
             first = row.start_ms - row.start_ms % SLOT_MS
             if row.start_ms % period + row.duration_ms > period or row.in_slot:
-                result[first] = result.get(first, 0) + row.forward_mwh
+                result[first] = result.get(first, 0) + energy(row)
                 continue
             for start in range(first, min(row.end_ms, self.end_ms), SLOT_MS):
                 shared_ms = min(start + SLOT_MS, row.end_ms) - max(start, row.start_ms)
-                result[start] = result.get(start, 0) + row.forward_mwh * shared_ms // row.duration_ms
+                result[start] = result.get(start, 0) + energy(row) * shared_ms // row.duration_ms
         return result
 
     @cached_property

@@ -1,9 +1,9 @@
 """Energies against the rated power (上下限) and against the meter's own past (突变)."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from cloud_receiver.checks.freezes import energy_mwh
 from cloud_receiver.checks.model import SLOT_MS, Context
@@ -16,6 +16,14 @@ from wire.records import Quality
 GAP: Final = "gap_s"
 """In a detail of `high`: it is of a time without intervals."""
 _THIRD = 2
+
+
+class _Direction(NamedTuple):
+    """What a meter counted, in mWh by slot: in the span, and in the days before it."""
+
+    name: str
+    counted: Mapping[int, int]
+    before: Mapping[int, int]
 
 
 def limit_mwh(window: Window, meter: Meter, duration_ms: int, settings: Validation) -> int:
@@ -106,23 +114,35 @@ def low(window: Window, number: int, settings: Validation) -> Outcome:
 
 
 def spike(window: Window, number: int, settings: Validation) -> Outcome:
-    """Check that no slot lies far above the third highest of the span and the days before.
+    """Check that no slot lies far above the third highest of the span and the days before, of either direction.
 
     Slots in which nothing charges, or more than the rated power allows, are not counted among these. A slot that
     balances is no spike.
     """
+    found = (
+        _Direction("forward", window.forward(number), window.history.get(number, {})),
+        _Direction("reverse", window.reverse(number), window.given_back.get(number, {})),
+    )
+    details: list[dict[str, object]] = []
+    numbers: dict[str, object] = {}
+    most_known = 0
     meter = window.context.meters[number]
     least, most = charging_mwh(meter, settings), limit_mwh(window, meter, SLOT_MS, settings)
-    present = {start: energy for start, energy in window.forward(number).items() if least < energy <= most}
-    past = [energy for energy in window.history.get(number, {}).values() if least < energy <= most]
-    known = sorted([*present.values(), *past], reverse=True)
-    if len(known) < settings.spike.minimum_slots or len(known) <= _THIRD or not present:
-        return not_applicable(f"energy in {len(known)} slots, expected {settings.spike.minimum_slots}")
-    third = known[_THIRD]
     floor = int(energy_mwh(meter, SLOT_MS) * settings.spike.floor_percent / 100)
-    details = [
-        {"start_ms": start, "forward_mwh": energy, "third_highest_mwh": third}
-        for start, energy in sorted(present.items())
-        if energy > settings.spike.ratio * third and energy > floor and not window.closing.get(start, False)
-    ]
-    return judged(Verdict.SUSPECT, details, highest_mwh=max(present.values()), third_highest_mwh=third)
+    for name, counted, before in found:
+        present = {start: energy for start, energy in counted.items() if least < energy <= most}
+        known = sorted([*present.values(), *(each for each in before.values() if least < each <= most)], reverse=True)
+        most_known = max(most_known, len(known))
+        if len(known) < settings.spike.minimum_slots or len(known) <= _THIRD or not present:
+            continue
+        third = known[_THIRD]
+        details += [
+            {"start_ms": start, f"{name}_mwh": energy, "third_highest_mwh": third}
+            for start, energy in sorted(present.items())
+            if energy > settings.spike.ratio * third and energy > floor and not window.closing.get(start, False)
+        ]
+        side = "" if name == "forward" else f"{name}_"
+        numbers |= {f"highest_{side}mwh": max(present.values()), f"third_highest_{side}mwh": third}
+    if not numbers:
+        return not_applicable(f"energy in {most_known} slots, expected {settings.spike.minimum_slots}")
+    return judged(Verdict.SUSPECT, sorted(details, key=lambda detail: int(str(detail["start_ms"]))), **numbers)

@@ -91,6 +91,20 @@ def test_energies_that_no_sum_holds_stop_no_check(centre: Centre, bench: Bench) 
     assert energy == 15 * 2**42
 
 
+def test_the_days_before_have_both_directions(centre: Centre, bench: Bench) -> None:
+    first = bench.rows[1][0]
+    slots = [
+        first._replace(start_ms=first.start_ms - DAY + place * SLOT_MS, forward_mwh=forward, reverse_mwh=reverse)
+        for place, (forward, reverse) in enumerate([(5, 0), (0, 7), (3, LARGEST), (0, 0)])
+    ]
+    centre.store(records(slots))
+    begin = first.start_ms - DAY
+    found = window(centre)
+    assert found.history == {1: {begin: 5, begin + 2 * SLOT_MS: 3}}
+    assert found.given_back == {1: {begin + SLOT_MS: 7, begin + 2 * SLOT_MS: 2**42}}
+    assert window(centre, history_days=0).given_back == {}
+
+
 def test_a_register_that_falls_over_midnight_gaps_or_not(centre: Centre, bench: Bench) -> None:
     before = record(bench.rows[1][0])
     centre.store([replace(before, start_ms=DAY_MS - 10 * SLOT_MS, forward_total_mwh=9000 * KWH)])

@@ -103,6 +103,7 @@ class Bench:
     station: Context = field(default_factory=context)
     rows: dict[int, list[IntervalRow]] = field(default_factory=dict)
     history: dict[int, dict[int, int]] = field(default_factory=dict)
+    given_back: dict[int, dict[int, int]] = field(default_factory=dict)
     events: list[EventRow] = field(default_factory=list)
     freezes: list[FreezeRow] = field(default_factory=list)
     messages: list[MessageRow] = field(default_factory=list)
@@ -169,6 +170,7 @@ class Bench:
             self.estimated,
             before=self.before,
             unmeasured=self.unmeasured,
+            given_back=self.given_back,
         )
 
 

@@ -71,3 +71,40 @@ def test_too_little_is_known_for_a_spike(bench: Bench) -> None:
     bench.history = {}
     bench.recount(1, [0] * 90 + [14 * KWH] * 6)
     assert amounts.spike(bench.window(), 1, PLAIN).verdict is Verdict.NOT_APPLICABLE
+
+
+def giving_back(bench: Bench, values: list[int]) -> None:
+    """Let charger 1 give back what it took in each slot."""
+    bench.recount(1, [-value for value in values])
+    bench.given_back[1] = bench.history.pop(1)
+
+
+def test_a_spike_of_what_is_given_back(bench: Bench) -> None:
+    small = [value // 6 for value in energies(1, bench.station)[1]]
+    giving_back(bench, [*small[:50], 14 * KWH, *small[51:]])
+    assert amounts.spike(bench.window(), 1, PLAIN).verdict is Verdict.PASSED  # the days before had as much
+    bench.given_back[1] = {start: value // 6 for start, value in bench.given_back[1].items()}
+    outcome = amounts.spike(bench.window(), 1, PLAIN)
+    assert (outcome.verdict, outcome.starts) == (Verdict.SUSPECT, [DAY_MS + 50 * SLOT_MS])
+    (detail,) = outcome.details
+    assert int(str(detail["reverse_mwh"])) > 4 * int(str(detail["third_highest_mwh"]))
+    assert "forward_mwh" not in detail
+    assert outcome.numbers["highest_reverse_mwh"] == detail["reverse_mwh"]
+
+
+def test_what_was_taken_says_nothing_of_what_is_given_back(bench: Bench) -> None:
+    # Little is given back, and in one slot as much as is taken elsewhere: each direction has its own past.
+    taken = energies(1, bench.station)[1]
+    small = [-(value // 6) for value in taken]
+    bench.recount(1, [*taken[:48], *small[48:70], -14 * KWH, *small[71:]])
+    bench.given_back[1] = {start: value // 6 for start, value in bench.history[1].items()}
+    outcome = amounts.spike(bench.window(), 1, PLAIN)
+    assert (outcome.verdict, outcome.starts) == (Verdict.SUSPECT, [DAY_MS + 70 * SLOT_MS])
+
+
+def test_a_spike_given_back_that_balances_is_none(bench: Bench) -> None:
+    small = [value // 6 for value in energies(1, bench.station)[1]]
+    giving_back(bench, [*small[:50], 14 * KWH, *small[51:]])
+    bench.given_back[1] = {start: value // 6 for start, value in bench.given_back[1].items()}
+    bench.balance()
+    assert amounts.spike(bench.window(), 1, PLAIN).verdict is Verdict.PASSED

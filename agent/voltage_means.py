@@ -297,7 +297,10 @@ class VoltageMeans:
         if not self._has_room():
             # Statistics must never displace energies.
             self.dropped += 1
-            log.warning("its voltage means are dropped: the journal can't be written", extra={"about": meter})
+            log.warning(
+                "its voltage means are dropped: the journal can't be written",
+                extra={"about": meter, "details": {"dropped": self.dropped}},
+            )
             return
         self._tell(EventRecord(meter, block.end_ms, EventCode.VOLTAGE_MEANS, block.to_details()))
 

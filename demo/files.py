@@ -114,13 +114,15 @@ def write_station(files: Files, plan: Plan) -> None:
         f"[sessions]\n{sessions}\n",
         f'[loss]\ncable_milliohm = "{CABLE_MILLIOHM}"\n',
         f'[auxiliary]\nload_w = "{AUXILIARY_W}"\n',
-        f'[grid]\nid = "{GRID}"\nunit = 100\nclass = "0.5"\ngain_error = "random"\n',
+        "[supply]\n",
+        f'[grid]\nid = "{GRID}"\nunit = 100\nclass = "0.5"\ngain_error = "random"\nvoltage_error = "random"\n',
     ]
     for unit, charger in enumerate(chargers(plan), 1):
         gain = GAIN_ERROR if charger.name == OVER_REGISTERING else "random"
         lines.append(
             f'[[charger]]\nid = "{charger.name}"\nunit = {unit}\nrated_kw = {charger.rated_kw}\n'
             f'kind = "{charger.kind}"\nclass = "1"\ngain_error = "{gain}"\n'
+            'voltage_error = "random"\n'
         )
     files.station.write_text("\n".join(lines))
 

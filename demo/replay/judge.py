@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from demo.files import STATION, Files
 from demo.processes import output_of
-from demo.replay.plan import ReplayPlan, local
+from demo.replay.files import RATED_KW, VOLTAGE_V
+from demo.replay.plan import CABLE_MILLIOHM, ReplayPlan, local
 
 FLAG: Final = "flag"
 CANDIDATE: Final = "charger_suspect"
 K95: Final = 1.96
 DAY_MS: Final = 86_400_000
 _UJ_PER_MWH: Final = 3_600_000
+_MW_PER_KW: Final = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,22 @@ class Judged:
     """Whether it is a candidate for re-verification by the nightly runs."""
     accused: bool
     """Whether it ever was one."""
+    branch_truth: float
+    """What its cable truly loses of rated power, in per cent of that; 0 of one that did not charge."""
+    branch: float | None
+    """Likewise by its voltage drop (电压降), as far as the estimate rests on that."""
+    branch_reason: str | None
+    """Why it does not."""
 
     @property
     def covered(self) -> bool:
         """Whether the truth lies in the 95 % interval."""
         return abs(self.error - self.truth) <= K95 * self.u
+
+    @property
+    def branch_deviation(self) -> float | None:
+        """How far the measured branch is off, in per cent of the truth."""
+        return _off(self.branch, self.branch_truth)
 
     @property
     def right(self) -> bool:
@@ -61,6 +74,8 @@ class Verdict:
     """How many of the nightly runs the centre has made."""
     findings: tuple[str, ...]
     """What the estimate says of the station."""
+    branch_design: float
+    """What every branch loses of rated power by design, in per cent of that."""
 
     @property
     def flagged(self) -> frozenset[str]:
@@ -73,9 +88,25 @@ class Verdict:
         return frozenset(charger.id for charger in self.chargers if charger.accused)
 
     @property
+    def branch_deviations(self) -> tuple[float, ...]:
+        """How far each measured branch is off, in per cent of the truth."""
+        found = (charger.branch_deviation for charger in self.chargers)
+        return tuple(one for one in found if one is not None)
+
+    @property
+    def design_deviations(self) -> tuple[float, ...]:
+        """How far the design of each is off, likewise."""
+        found = (_off(self.branch_design, charger.branch_truth) for charger in self.chargers)
+        return tuple(one for one in found if one is not None)
+
+    @property
     def passed(self) -> bool:
         """Whether exactly the altered chargers are flagged and found, and every record was delivered."""
         return all(charger.right for charger in self.chargers) and not self.unacknowledged
+
+
+def _off(said: float | None, truth: float) -> float | None:
+    return None if said is None or not truth else 100 * (said / truth - 1)
 
 
 def judge(plan: ReplayPlan, files: Files, clock: str) -> Verdict:
@@ -121,11 +152,14 @@ def compare(
     candidates = [item for item in findings if item["kind"] == CANDIDATE]
     accused = {item["meter"] for item in candidates}
     suspected = {item["meter"] for item in candidates if item["state"] != "closed"}
+    branches = {one["charger"]: one for one in truth["branches"]}
     judged = []
     for charger in plan.chargers:
         one = said[charger.id]
         flowed = true[charger.id]["true_forward_uj"]
         registered = true[charger.id]["registered_forward_mwh"] * _UJ_PER_MWH
+        branch = one["branch"] or {"percent": None, "reason": None}
+        lost, squares = (branches[charger.id][name] for name in ("loss_uj", "squares_mw2_ms"))
         judged.append(
             Judged(
                 charger.id,
@@ -141,6 +175,9 @@ def compare(
                 one["reason"],
                 charger.id in suspected,
                 charger.id in accused,
+                100 * RATED_KW * _MW_PER_KW * lost / squares if squares else 0.0,
+                None if branch["reason"] else branch["percent"],
+                branch["reason"],
             )
         )
     shares = [share for meter in estimate["completeness"]["shares"] for share in meter if share is not None]
@@ -152,4 +189,5 @@ def compare(
         journal["unacknowledged"],
         sum(any(night <= made < night + DAY_MS for made in nights) for night in plan.nights_ms),
         tuple(item["name"] for item in estimate["findings"]),
+        100 * RATED_KW * float(CABLE_MILLIOHM) / VOLTAGE_V**2,
     )

@@ -23,6 +23,9 @@ ALTERED: Final = (Decimal("3.5"), Decimal("-3.0"), Decimal("5.0"))
 CABLE_MILLIOHM: Final = 60
 CABLE_SPREAD: Final = 0.3
 """Resistance of a charger's cable: even within this share of what the centre is told."""
+VOLTAGE_SD: Final = Decimal("0.3")
+VOLTAGE_MOST: Final = Decimal(1)
+"""Errors of the voltages that meters show, in per cent, likewise."""
 
 NIGHTLY_MS: Final = 2 * HOUR_MS + HOUR_MS // 2
 """When the nightly run begins, after midnight: half past two by default."""
@@ -39,6 +42,8 @@ class Charger:
     altered_percent: Decimal | None
     """What somebody added to its error; None for a sound one."""
     cable_milliohm: Decimal
+    voltage_percent: Decimal
+    """The error of the voltage that its meter shows."""
 
     @property
     def is_altered(self) -> bool:
@@ -56,6 +61,7 @@ class ReplayPlan:
     timezone: str
     chargers: tuple[Charger, ...]
     master_percent: Decimal
+    master_voltage_percent: Decimal
     seed: int
 
     @property
@@ -123,6 +129,7 @@ def make(
         raise PlanError(f"{sessions}: expected sessions at {chargers} plugs in this time, found {len(found.plugs)}")
     names = [f"c{number:02}" for number in range(1, chargers + 1)]
     chance = random.Random(f"{seed}/errors")  # noqa: S311 - a simulation's, no secret
+    voltage_chance = random.Random(f"{seed}/voltages")  # noqa: S311
     chosen = dict(zip(chance.sample(names, len(altered)), altered, strict=True))
     made = []
     for number, name in enumerate(names):
@@ -130,9 +137,11 @@ def make(
         added = chosen.get(name)
         cable = Decimal(round(CABLE_MILLIOHM * chance.uniform(1 - CABLE_SPREAD, 1 + CABLE_SPREAD)))
         count = sum(len(group) for group in found.by_day[number].values())
-        made.append(Charger(name, found.plugs[number], count, sound + (added or 0), added, cable))
+        voltage = drawn(voltage_chance, VOLTAGE_SD, VOLTAGE_MOST)
+        made.append(Charger(name, found.plugs[number], count, sound + (added or 0), added, cable, voltage))
     master = drawn(chance, MASTER_SD, MASTER_MOST)
-    return ReplayPlan(sessions.resolve(), found.day, days, timezone, tuple(made), master, seed)
+    voltage = drawn(voltage_chance, VOLTAGE_SD, MASTER_MOST)
+    return ReplayPlan(sessions.resolve(), found.day, days, timezone, tuple(made), master, voltage, seed)
 
 
 def drawn(chance: random.Random, deviation: Decimal, most: Decimal) -> Decimal:

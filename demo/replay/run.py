@@ -1,8 +1,9 @@
 """Runs a replay: simulator, gateway, a real Mosquitto and centre as processes of their own, in time that waits.
 
-Each quarter of an hour passes in a few real milliseconds. At its end time is no faster than real until all meters have
-been read, their records have come to the broker, and those before have been acknowledged; at half past two also until
-the centre has estimated the day before. So what comes out depends neither on the machine nor on its load.
+Each quarter of an hour passes in a few real milliseconds. In its middle time is no faster than real until all meters
+have been read for their voltages and powers; at its end until all have been read, their records have come to the
+broker, and those before have been acknowledged; at half past two also until the centre has estimated the day before. So
+what comes out depends neither on the machine nor on its load.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from demo.replay import files as replay_files
 from demo.replay.judge import history, nights_of
 from demo.replay.pace import Pace
 from demo.replay.plan import ReplayPlan, local
+from demo.replay.polls import Polls
 
 FAST: Final = 40_000
 """How many times faster than real time goes on between two readings."""
@@ -29,6 +31,7 @@ ON_THE_WHOLE: Final = 10_000
 """About how fast it goes on with the waiting: by this programs convert durations."""
 READ_MS: Final = 900
 """After the end of an interval all lines of a gateway have had their turn by then (agent.schedule)."""
+POLL_MS: Final = 1000 * replay_files.POLL_SECONDS
 START_UP_S: Final = 60.0
 MOST_MISSED: Final = 30
 LOOK_S: Final = 1.0
@@ -68,9 +71,9 @@ async def _play(
     programs: Programs,
 ) -> None:
     told = ("--clock", clock.spec())
-    station = programs.start(
-        "station", "diantan-sim", "station", str(files.station), *told, "--ready-file", str(files.ready)
-    )
+    control = files.directory / "control"
+    served = ("--ready-file", str(files.ready), "--control", str(control))
+    station = programs.start("station", "diantan-sim", "station", str(files.station), *told, *served)
     receiver = programs.start("receiver", "diantan-receiver", "run", "--config", str(files.receiver), *told)
     programs.wait_until("the station listens", files.ready.exists)
     replay_files.write_agent(files, plan, broker)
@@ -81,7 +84,7 @@ async def _play(
             await _started(pace, "the centre", lambda: pace.centre_is_up, programs)
             agent = programs.start("agent", "diantan-agent", "run", "--config", str(files.agent), *told)
             await _started(pace, "the gateway", lambda: pace.gateway_is_up, programs)
-            await _pass(plan, files, governor, pace, programs=programs, display=display)
+            await _pass(plan, files, governor, pace, Polls(control), programs=programs, display=display)
             await pace.comes(lambda: pace.settled, programs.check)
     for program in (agent, receiver, station):
         program.stop()
@@ -93,15 +96,24 @@ async def _started(pace: Pace, what: str, ready: Callable[[], bool], programs: P
 
 
 async def _pass(
-    plan: ReplayPlan, files: Files, governor: Governor, pace: Pace, *, programs: Programs, display: Display
+    plan: ReplayPlan,
+    files: Files,
+    governor: Governor,
+    pace: Pace,
+    polls: Polls,
+    *,
+    programs: Programs,
+    display: Display,
 ) -> None:
     """Let all quarters of an hour pass; DemoError when nothing comes any more."""
     missed = 0
     for end_ms in range(plan.origin_ms + SLOT_MS, plan.end_ms + 1, SLOT_MS):
+        for poll_ms in range(end_ms - SLOT_MS + POLL_MS, end_ms, POLL_MS):
+            polls.count()
+            await _arrive(governor, poll_ms + READ_MS)
+            await polls.come(programs.check)
         before = pace.written
-        governor.let_go(end_ms + READ_MS)
-        while not governor.arrived:  # noqa: ASYNC110 - time gives no sign
-            await asyncio.sleep(_STEP_S)
+        await _arrive(governor, end_ms + READ_MS)
         # What does not come is not waited for again and again: who was read too late for the first time, or not at all,
         # will be the next time.
         ready = partial(_is_done, pace, end_ms, before)
@@ -111,6 +123,12 @@ async def _pass(
         display.show(governor.now_ms(), f"{pace.written} records written, {pace.acknowledged} acknowledged")
         if end_ms in plan.nights_ms:
             await _night(plan, files, end_ms, pace, programs=programs)
+
+
+async def _arrive(governor: Governor, until_ms: int) -> None:
+    governor.let_go(until_ms)
+    while not governor.arrived:  # noqa: ASYNC110 - time gives no sign
+        await asyncio.sleep(_STEP_S)
 
 
 def _is_done(pace: Pace, end_ms: int, sequence: int) -> bool:

@@ -1,6 +1,7 @@
 """What a replay ends with: the altered and the sound chargers, and what the centre says of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import sqrt
 
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +22,7 @@ def show(plan: ReplayPlan, verdict: Verdict, console: Console) -> None:
         f"records 记录 {verdict.written}, unacknowledged 未确认 {verdict.unacknowledged}; "
         f"nightly runs 夜间估计 {verdict.nights}/{plan.days}"
     )
+    console.print(_branches(verdict))
     if verdict.findings:
         console.print(f"Findings about the station 站级问题: {', '.join(verdict.findings)}")
     console.print(
@@ -32,6 +34,23 @@ def show(plan: ReplayPlan, verdict: Verdict, console: Console) -> None:
         f"found by the nightly runs 夜间发现: {_listed(verdict.suspected)}"
     )
     console.print("PASSED 通过" if verdict.passed else "FAILED 未通过", style="bold")
+
+
+def _branches(verdict: Verdict) -> str:
+    """Return how well branches were measured, and why some were not."""
+    measured = verdict.branch_deviations
+    line = f"Branches 支路: {len(measured)}/{len(verdict.chargers)} measured by voltage drop 由电压降测得"
+    if measured:
+        line += f", off by 偏差 {_spread(measured)}; design 设计值 {_spread(verdict.design_deviations)}"
+    reasons = [charger.branch_reason for charger in verdict.chargers if charger.branch_reason is not None]
+    counted = (f"{reason} {reasons.count(reason)}" for reason in dict.fromkeys(reasons))
+    return f"{line}; not 未测得: {', '.join(counted)}" if reasons else line
+
+
+def _spread(deviations: Sequence[float]) -> str:
+    rms = sqrt(sum(one * one for one in deviations) / len(deviations))
+    mean = sum(deviations) / len(deviations)
+    return f"rms {rms:.1f} %, mean 平均 {mean:+.1f} %, largest 最大 {max(map(abs, deviations)):.1f} %"
 
 
 def _table(plan: ReplayPlan, verdict: Verdict) -> Table:
@@ -46,6 +65,8 @@ def _table(plan: ReplayPlan, verdict: Verdict) -> Table:
         "estimate\n估计 %",
         "95 % interval\n区间 %",
         "P",
+        "branch\n支路真值 %",
+        "measured\n实测 %",
     ):
         table.add_column(heading, justify="right")
     for heading in ("decision\n结论", "candidate\n失准复检", "right\n正确"):
@@ -66,6 +87,8 @@ def _row(charger: Judged) -> tuple[str, ...]:
         f"{charger.error:+.2f}",
         f"{low:+.2f} .. {high:+.2f}",
         f"{charger.probability:.3f}",
+        f"{charger.branch_truth:.3f}",
+        "" if charger.branch is None else f"{charger.branch:.3f}",
         charger.decision + (f" ({charger.reason})" if charger.reason else ""),
         _candidate(charger),
         "yes 是" if charger.right else "NO 否",

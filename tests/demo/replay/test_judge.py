@@ -17,7 +17,7 @@ class Said:
 
     def __init__(self, plan: ReplayPlan) -> None:
         self.plan = plan
-        self.chargers = {
+        self.chargers: dict[str, dict[str, Any]] = {
             charger.id: {
                 "meter": charger.id,
                 "error": float(charger.error_percent) + 0.1,
@@ -26,11 +26,15 @@ class Said:
                 "decision": "flag" if charger.is_altered else "clear",
                 "reason": None,
                 "energy_kwh": 50.0,
+                "branch": {"percent": 0.9, "u": 0.05, "reason": None},
             }
             for charger in plan.chargers
         }
         self.candidates = dict.fromkeys(plan.altered, "open")
         self.unacknowledged = 0
+        # Losses of 1 % of 7 kW, for an hour at that power.
+        squares = 7_000_000**2 * 3_600_000
+        self.branches = {charger.id: (squares // 700_000_000, squares) for charger in plan.chargers}
 
     def verdict(self) -> Verdict:
         estimate: dict[str, Any] = {
@@ -53,7 +57,12 @@ class Said:
         ]
         nights = frozenset({self.plan.first_ms + 9_000_000, *(night + 1000 for night in self.plan.nights_ms)})
         journal = {"next_sequence": 1001, "unacknowledged": self.unacknowledged}
-        return compare(self.plan, estimate, findings, {"meters": meters}, nights=nights, journal=journal)
+        branches = [
+            {"charger": name, "loss_uj": lost, "squares_mw2_ms": squares}
+            for name, (lost, squares) in self.branches.items()
+        ]
+        truth = {"meters": meters, "branches": branches}
+        return compare(self.plan, estimate, findings, truth, nights=nights, journal=journal)
 
 
 @pytest.fixture
@@ -140,3 +149,27 @@ def test_an_interval_that_misses_the_truth_is_counted(said: Said) -> None:
     assert sum(charger.covered for charger in verdict.chargers) == 4
     assert verdict.passed
     assert "4/5" in shown(said)
+
+
+def test_measured_branches_are_compared_with_what_their_cables_lost(said: Said) -> None:
+    first, second = said.plan.chargers[:2]
+    said.chargers[first.id]["branch"] = {"percent": 1.05, "u": 0.05, "reason": None}
+    said.chargers[second.id]["branch"] = {"percent": 3.0, "u": 0.05, "reason": "power_mismatch"}
+    said.chargers[said.plan.chargers[2].id]["branch"] = None
+    said.branches[said.plan.chargers[3].id] = (0, 0)
+    verdict = said.verdict()
+    assert [charger.branch_truth for charger in verdict.chargers] == pytest.approx([1, 1, 1, 0, 1])
+    assert [charger.branch for charger in verdict.chargers] == [1.05, None, None, 0.9, 0.9]
+    assert verdict.branch_deviations == pytest.approx([5, -10])
+    assert verdict.branch_design == pytest.approx(100 * 7 * 60 / 220**2)  # 7 kW through 60 mOhm at 220 V
+    assert verdict.design_deviations == pytest.approx([100 * (verdict.branch_design - 1)] * 4)
+    text = " ".join(shown(said).split())
+    assert "Branches 支路: 2/5 measured by voltage drop 由电压降测得" in text
+    assert "off by 偏差 rms 7.9 %, mean 平均 -2.5 %, largest 最大 10.0 %" in text
+    assert "design 设计值 rms 13.2 %, mean 平均 -13.2 %, largest 最大 13.2 %; not 未测得: power_mismatch 1" in text
+
+
+def test_without_measured_branches_their_reasons_are_told(said: Said) -> None:
+    for charger in said.chargers.values():
+        charger["branch"] = {"percent": None, "u": None, "reason": "no_voltages"}
+    assert "0/5 measured by voltage drop 由电压降测得; not 未测得: no_voltages 5" in shown(said)

@@ -8,7 +8,7 @@ import pytest
 from replay_support import FIRST, HEADER, plan_of, session_file
 
 from demo.plan import SLOT_MS, PlanError
-from demo.replay.plan import MASTER_MOST, SOUND_MOST, ReplayPlan, make
+from demo.replay.plan import MASTER_MOST, SOUND_MOST, VOLTAGE_MOST, ReplayPlan, make
 
 HOUR_MS = 3_600_000
 
@@ -30,7 +30,10 @@ def test_the_altered_are_off_by_what_was_added_and_all_others_within_their_class
         for charger in plan.chargers:
             assert abs(charger.error_percent - (charger.altered_percent or 0)) <= SOUND_MOST
             assert 42 <= charger.cable_milliohm <= 78
+            assert abs(charger.voltage_percent) <= VOLTAGE_MOST
         assert abs(plan.master_percent) <= MASTER_MOST
+        assert abs(plan.master_voltage_percent) <= MASTER_MOST
+        assert len({charger.voltage_percent for charger in plan.chargers}) > 1
 
 
 def test_who_is_altered_changes_nothing_else(sessions: Path, plan: ReplayPlan) -> None:
@@ -38,6 +41,9 @@ def test_who_is_altered_changes_nothing_else(sessions: Path, plan: ReplayPlan) -
     other = plan_of(sessions, altered=("5", "5"))
     sound = [charger.error_percent - (charger.altered_percent or 0) for charger in plan.chargers]
     assert sound == [charger.error_percent - (charger.altered_percent or 0) for charger in other.chargers]
+    assert [charger.cable_milliohm for charger in plan.chargers] == [
+        charger.cable_milliohm for charger in other.chargers
+    ]
     assert plan.altered == other.altered
 
 

@@ -3,7 +3,7 @@
 use super::chain::{BLOCK, Chain, Noisy, Residual, Room};
 use super::error::EstimationError;
 use super::layout::Layout;
-use super::posterior::Posterior;
+use super::posterior::{Effort, Posterior};
 use super::reference::Reference;
 use super::result::Estimation;
 use super::rows::Maker;
@@ -228,7 +228,7 @@ impl Accumulator {
         let mut rows = Rows::new(&self.layout);
         rows.fill(&maker, &self.waiting, range, &sums.tally);
         sums.add(&maker, &mut rows, &mut Room::default(), |_, _, _| {});
-        let posterior = Posterior::new(&maker, &sums.chain, None, self.settings.rounds)?;
+        let posterior = Posterior::new(&maker, &sums.chain, None, Effort::Full)?;
         Ok(Estimation::new(&maker, &sums, &posterior))
     }
 

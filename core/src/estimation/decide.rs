@@ -38,7 +38,7 @@ pub enum Reason {
     Offset,
     /// It charges whenever others do: only their sum is known.
     Collinear,
-    /// Fewer windows than unknowns.
+    /// Fewer windows than unknowns, or few that contradict each other.
     FewWindows,
     /// Windows of half a day or longer.
     Daily,

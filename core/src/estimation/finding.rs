@@ -33,7 +33,8 @@ pub enum Finding {
         /// By cause, in that order.
         windows: [u64; 3],
     },
-    /// Fewer windows than unknowns: what is said rests on priors.
+    /// Fewer windows than unknowns, or fewer than five times as many that contradict each other: what is said rests on
+    /// priors, or on which of them is believed, and nothing is decided.
     FewWindows {
         /// Usable windows.
         windows: u64,

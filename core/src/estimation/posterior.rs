@@ -1,21 +1,25 @@
-//! Data and priors together: expectation and maximisation over which chargers are altered.
+//! Data and priors together: which chargers are altered is first settled one by one, then averaged over.
 
 use super::chain::Chain;
 use super::dense::{Cholesky, Square, dot};
 use super::error::EstimationError;
+use super::mixture::{Kind, Mixture, Part, cavity, moments, shares};
 use super::priors::Priors;
 use super::rows::Maker;
+use super::sets::{self, Joint};
 use super::settings::Settings;
 
 /// A linear function of the unknowns.
 pub(super) type Function = Vec<(usize, f64)>;
 
 /// Posterior of one θ column.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct EpochPosterior {
     /// b = e(1 + g)/(1 + e): mean and standard deviation, the mixture's parts included.
     pub(super) b: f64,
     pub(super) sd: f64,
+    /// b part by part.
+    pub(super) parts: Vec<Part>,
     /// What data and anchors alone say of the difference to the cohort, and how well.
     pub(super) alone: f64,
     pub(super) alone_sd: f64,
@@ -23,10 +27,23 @@ pub(super) struct EpochPosterior {
     pub(super) altered: f64,
 }
 
+/// How much is done about which chargers are altered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// A few rounds: the result only serves the next pass, and says nothing of single chargers.
+    Little,
+    /// All rounds, and the mean over all likely sets.
+    Full,
+}
+
+/// Rounds over the mixture in passes whose result only serves the next.
+const FEW_ROUNDS: u32 = 4;
+
 /// Posterior of all unknowns.
 #[derive(Debug)]
 pub(super) struct Posterior {
     pub(super) values: Vec<f64>,
+    /// Empty after little effort.
     pub(super) epochs: Vec<EpochPosterior>,
     /// Standard uncertainty shared by all chargers.
     pub(super) common: f64,
@@ -37,87 +54,8 @@ pub(super) struct Posterior {
     root: Cholesky,
 }
 
-/// Standard deviation of a strange charger's error, relative.
-const STRANGE_SD: f64 = 1.0;
 /// Above this share of strange chargers there are none: it is the master that is strange.
 const MOST_STRANGE: f64 = 0.25;
-
-/// Mixture of sound, altered and strange chargers.
-#[derive(Debug, Clone, Copy)]
-struct Mixture {
-    shares: [f64; 3],
-    variances: [f64; 3],
-}
-
-/// A normal distribution times the mixture.
-#[derive(Debug, Clone, Copy)]
-struct Tilted {
-    mean: f64,
-    variance: f64,
-    /// Probability of each part.
-    parts: [f64; 3],
-}
-
-impl Tilted {
-    fn altered(&self) -> f64 {
-        let [_, altered, strange] = self.parts;
-        altered + strange
-    }
-
-    fn strange(&self) -> f64 {
-        let [_, _, strange] = self.parts;
-        strange
-    }
-}
-
-impl Mixture {
-    fn new(settings: &Settings, strange: f64) -> Self {
-        let altered = settings.altered_share;
-        Self {
-            shares: [1.0 - altered, altered, strange],
-            variances: [settings.sound_sd, settings.altered_sd, STRANGE_SD].map(|sd| sd * sd),
-        }
-    }
-
-    fn knows_strange(&self) -> bool {
-        let [_, _, strange] = self.shares;
-        strange > 0.0
-    }
-
-    /// Precision of the one normal distribution that stands for the mixture at these probabilities of its parts.
-    fn precision(&self, parts: &[f64; 3]) -> f64 {
-        let parts = parts.iter().zip(&self.variances);
-        parts.map(|(share, variance)| share / variance).sum()
-    }
-
-    fn tilt(&self, mean: f64, variance: f64) -> Tilted {
-        let parts = self.shares.iter().zip(&self.variances).map(|(share, own)| {
-            let total = variance + own;
-            let log = share.ln() - 0.5 * (total.ln() + mean * mean / total);
-            (log, mean * own / total, variance * own / total)
-        });
-        let parts: Vec<(f64, f64, f64)> = parts.collect();
-        let top = parts
-            .iter()
-            .fold(f64::NEG_INFINITY, |top, part| top.max(part.0));
-        let weights: Vec<f64> = parts.iter().map(|part| (part.0 - top).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        let mut tilted = Tilted {
-            mean: 0.0,
-            variance: 0.0,
-            parts: [0.0; 3],
-        };
-        for ((weight, (_, mean, _)), part) in weights.iter().zip(&parts).zip(&mut tilted.parts) {
-            tilted.mean += weight / total * mean;
-            *part = weight / total;
-        }
-        for (weight, (_, mean, variance)) in weights.iter().zip(&parts) {
-            let apart = mean - tilted.mean;
-            tilted.variance += weight / total * (variance + apart * apart);
-        }
-        tilted
-    }
-}
 
 impl Posterior {
     /// `scale` of the residuals; None: from their median.
@@ -125,88 +63,40 @@ impl Posterior {
         maker: &Maker<'_>,
         chain: &Chain,
         scale: Option<f64>,
-        rounds: u32,
+        effort: Effort,
     ) -> Result<Self, EstimationError> {
-        let settings = maker.settings;
         let scale = scale.unwrap_or_else(|| chain.spread.scale());
         let (matrix, side) = data(maker, chain, scale * scale);
         let mut known = Priors { matrix, side };
         known.add(maker);
-        let Priors { matrix, side } = known;
-        let (mut mixture, full) = (
-            Mixture::new(settings, 0.0),
-            Mixture::new(settings, settings.strange_share),
-        );
-        let epochs = maker.layout.epochs.len();
-        let deviations: Vec<Function> = (0..epochs).map(|epoch| deviation(maker, epoch)).collect();
-        let mut precisions = vec![mixture.precision(&mixture.shares); epochs];
-        #[allow(clippy::cast_precision_loss, reason = "a count of chargers")]
-        let most = MOST_STRANGE * epochs as f64;
-        let mut tilted = Vec::new();
-        let mut solved = None;
-        for round in 0..rounds {
-            let mut whole = matrix.clone();
-            for (function, precision) in deviations.iter().zip(&precisions) {
-                add_form(&mut whole, function, *precision);
-            }
-            let root = Cholesky::new(&whole).ok_or(EstimationError::Unsolvable)?;
-            let values = root.solve(&side);
-            tilted.clear();
-            let (mut moved, mut strange) = (0.0_f64, 0.0);
-            for (function, precision) in deviations.iter().zip(&mut precisions) {
-                let spread = root.root(function);
-                let variance = dot(&spread, &spread);
-                let mean = apply(function, &values);
-                let (alone, alone_variance) = cavity(mean, variance, *precision);
-                let both = mixture.tilt(alone, alone_variance);
-                strange += full.tilt(alone, alone_variance).strange();
-                let next = mixture.precision(&both.parts);
-                moved = moved.max((next / *precision).ln().abs());
-                tilted.push((mean, variance, alone, alone_variance, both, spread));
-                *precision = next;
-            }
-            solved = Some((root, values));
-            if moved < 1e-9 || round + 1 == rounds.div_ceil(2) {
-                // None is strange before all else has been settled: two that can't be told apart would share one's error.
-                let few = strange > 0.5 && strange <= most;
-                if few && !mixture.knows_strange() {
-                    mixture = full;
-                } else if moved < 1e-9 {
-                    break;
-                }
-            }
+        let epochs = 0..maker.layout.epochs.len();
+        let equations = Equations {
+            known,
+            deviations: epochs.map(|epoch| deviation(maker, epoch)).collect(),
+        };
+        let (mut solved, mixture) = equations.settle(maker.settings, effort)?;
+        let mut epochs = Vec::new();
+        if effort == Effort::Full {
+            let parts = solved.over_sets(&mixture, maker.layout.cohort);
+            let precisions = parts.iter().map(|own| mixture.precision(shares(own)));
+            solved = equations.solve(precisions.collect())?;
+            let each = solved.singles.iter().zip(parts);
+            epochs = each
+                .map(|(single, parts)| EpochPosterior::new(single, parts))
+                .collect();
         }
-        let (root, values) = solved.ok_or(EstimationError::Unsolvable)?;
-        if !values.iter().all(|value| value.is_finite()) {
-            return Err(EstimationError::Unsolvable);
-        }
-        let mut results = Vec::with_capacity(epochs);
-        let mut spreads = Vec::with_capacity(epochs);
-        for (epoch, (mean, variance, alone, alone_variance, both, spread)) in
-            tilted.iter().enumerate()
-        {
-            let function = error_of(maker, epoch);
-            let own = root.root(&function);
-            let share = dot(&own, spread) / variance;
-            let sd2 = dot(&own, &own) + share * share * (both.variance - variance);
-            results.push(EpochPosterior {
-                b: apply(&function, &values) + share * (both.mean - mean),
-                sd: sd2.max(0.0).sqrt(),
-                alone: *alone,
-                alone_sd: alone_variance.sqrt(),
-                altered: both.altered(),
-            });
-            spreads.push(own);
-        }
-        let common = common(spreads.get(..maker.layout.chargers).unwrap_or(&[]));
-        let mean_square = mean_square(chain, &values);
+        let chargers = 0..maker.layout.chargers;
+        let spreads: Vec<Vec<f64>> = chargers
+            .map(|charger| solved.root.root(&error_of(maker, charger)))
+            .collect();
+        let mean_square = mean_square(chain, &solved.values);
         Ok(Self {
-            values,
-            epochs: results,
-            common,
+            values: solved.values,
+            epochs,
+            common: common(&spreads),
             scale,
             mean_square,
-            root,
+            root: solved.root,
         })
     }
 
@@ -223,6 +113,150 @@ impl Posterior {
     pub(super) fn of(&self, function: &[(usize, f64)]) -> (f64, f64) {
         let root = self.root.root(function);
         (apply(function, &self.values), dot(&root, &root).sqrt())
+    }
+}
+
+impl EpochPosterior {
+    fn new(single: &Single, parts: Vec<Part>) -> Self {
+        let (b, variance) = moments(&parts);
+        let [sound, ..] = shares(&parts);
+        Self {
+            b,
+            sd: variance.max(0.0).sqrt(),
+            parts,
+            alone: single.alone,
+            alone_sd: single.alone_variance.sqrt(),
+            altered: 1.0 - sound,
+        }
+    }
+}
+
+/// Data and all that is known but which chargers are altered, and each one's difference to the cohort.
+#[derive(Debug)]
+struct Equations {
+    known: Priors,
+    deviations: Vec<Function>,
+}
+
+/// One charger's difference to the cohort, with its prior and without.
+#[derive(Debug)]
+struct Single {
+    mean: f64,
+    spread: Vec<f64>,
+    alone: f64,
+    alone_variance: f64,
+}
+
+/// All unknowns with priors of some precisions.
+#[derive(Debug)]
+struct Solved {
+    root: Cholesky,
+    values: Vec<f64>,
+    precisions: Vec<f64>,
+    singles: Vec<Single>,
+}
+
+impl Equations {
+    fn solve(&self, precisions: Vec<f64>) -> Result<Solved, EstimationError> {
+        let mut whole = self.known.matrix.clone();
+        for (function, precision) in self.deviations.iter().zip(&precisions) {
+            add_form(&mut whole, function, *precision);
+        }
+        let root = Cholesky::new(&whole).ok_or(EstimationError::Unsolvable)?;
+        let values = root.solve(&self.known.side);
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(EstimationError::Unsolvable);
+        }
+        let single = |(function, precision): (&Function, &f64)| {
+            let spread = root.root(function);
+            let mean = apply(function, &values);
+            let (alone, alone_variance) = cavity(mean, dot(&spread, &spread), *precision);
+            Single {
+                mean,
+                spread,
+                alone,
+                alone_variance,
+            }
+        };
+        let singles = self.deviations.iter().zip(&precisions);
+        let singles = singles.map(single).collect();
+        Ok(Solved {
+            root,
+            values,
+            precisions,
+            singles,
+        })
+    }
+
+    /// Expectation and maximisation charger by charger.
+    fn settle(
+        &self,
+        settings: &Settings,
+        effort: Effort,
+    ) -> Result<(Solved, Mixture), EstimationError> {
+        let (mut mixture, full) = (
+            Mixture::new(settings, 0.0),
+            Mixture::new(settings, settings.strange_share),
+        );
+        let rounds = match effort {
+            Effort::Little => FEW_ROUNDS.min(settings.rounds),
+            Effort::Full => settings.rounds,
+        };
+        let epochs = self.deviations.len();
+        #[allow(clippy::cast_precision_loss, reason = "a count of chargers")]
+        let most = MOST_STRANGE * epochs as f64;
+        let mut precisions = vec![mixture.precision(mixture.shares); epochs];
+        let mut round = 0;
+        loop {
+            round += 1;
+            let solved = self.solve(precisions.clone())?;
+            let (mut moved, mut strange) = (0.0_f64, 0.0);
+            for (single, precision) in solved.singles.iter().zip(&mut precisions) {
+                let (alone, free) = (single.alone, single.alone_variance);
+                let [_, _, own] = shares(&full.tilt(alone, free));
+                strange += own;
+                let next = mixture.precision(shares(&mixture.tilt(alone, free)));
+                moved = moved.max((next / *precision).ln().abs());
+                *precision = next;
+            }
+            if moved < 1e-9 || round == rounds.div_ceil(2) {
+                // None is strange before all else has been settled: two that can't be told apart would share one's error.
+                let few = strange > 0.5 && strange <= most;
+                if few && !mixture.knows_strange() {
+                    mixture = full;
+                } else if moved < 1e-9 {
+                    return Ok((solved, mixture));
+                }
+            }
+            if round >= rounds {
+                return Ok((solved, mixture));
+            }
+        }
+    }
+}
+
+impl Solved {
+    fn over_sets(&self, mixture: &Mixture, cohort: usize) -> Vec<Vec<Part>> {
+        let alone = self.root.root(&[(cohort, 1.0)]);
+        let spreads = || self.singles.iter().map(|single| &single.spread);
+        let mut covariance = Square::zero(self.singles.len() + 1);
+        for (row, one) in spreads().chain([&alone]).enumerate() {
+            for (column, other) in spreads().chain([&alone]).enumerate() {
+                covariance.add(row, column, dot(one, other));
+            }
+        }
+        let mean = self.singles.iter().map(|single| single.mean);
+        let mean = mean.chain(self.values.get(cohort).copied()).collect();
+        let joint = Joint { mean, covariance };
+        let settled = self.singles.iter().map(|single| {
+            let parts = mixture.tilt(single.alone, single.alone_variance);
+            let likely = parts
+                .into_iter()
+                .max_by(|a, b| a.weight.total_cmp(&b.weight));
+            likely.map_or(Kind::Sound, |part| part.kind)
+        });
+        let settled: Vec<Kind> = settled.collect();
+        sets::mean(mixture, joint, &self.precisions, &settled)
     }
 }
 
@@ -282,16 +316,6 @@ fn mean_square(chain: &Chain, values: &[f64]) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a count of windows")]
     let rows = chain.rows as f64;
     total.max(0.0) / rows
-}
-
-/// The distribution without its own prior: N(0, 1/precision).
-fn cavity(mean: f64, variance: f64, precision: f64) -> (f64, f64) {
-    let rest = 1.0 / variance - precision;
-    // Less than this is rounding: the data say nothing.
-    if rest <= 1e-9 * precision {
-        return (0.0, 1e9 / precision);
-    }
-    (mean / variance / rest, 1.0 / rest)
 }
 
 pub(super) fn apply(function: &[(usize, f64)], values: &[f64]) -> f64 {

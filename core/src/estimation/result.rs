@@ -5,6 +5,7 @@ use super::daytime::{BLOCKS, dark};
 use super::decide::{Decision, Reason, decide, nonconformity};
 use super::diagnose;
 use super::finding::Finding;
+use super::mixture::Part;
 use super::posterior::{Posterior, curve, error_of};
 use super::reference::Reference;
 use super::rows::Maker;
@@ -200,13 +201,8 @@ fn estimate(
     let epoch = layout.epochs.get(number)?;
     let own = posterior.epochs.get(number)?;
     let gain = posterior.values.get(layout.gain).copied()?;
-    // b = β(1 + g) and e = β/(1 − β): what is indicated without need is a share β of what is indicated.
-    let beta = own.b / (1.0 + gain);
-    // Without any true energy the error has no bound: it is implausible long before.
-    let rest = (1.0 - beta).abs().max(1e-3).copysign(1.0 - beta);
-    let slope = 1.0 / ((1.0 + gain) * rest * rest);
+    let (error, slope) = error_by(own.b, gain);
     let u = own.sd * slope.abs() * settings.u_factor;
-    let error = beta / rest;
     let u_common = (posterior.common * slope.abs() * settings.u_factor).min(u);
     let limit = maker.chargers.get(epoch.charger)?.class_limit;
     let counts = sums.tally.chargers.get(epoch.charger)?;
@@ -218,7 +214,7 @@ fn estimate(
         error: Known { value: error, u },
         u_common,
         u_own: (u * u - u_common * u_common).max(0.0).sqrt(),
-        probability: nonconformity(error, u, limit),
+        probability: beyond(&own.parts, gain, settings.u_factor, limit),
         decision: Decision::Undetermined,
         reason: None,
         altered: own.altered,
@@ -233,6 +229,30 @@ fn estimate(
         },
         excluded_windows: counts.excluded,
     })
+}
+
+/// The error that b says, and how it grows with b.
+fn error_by(b: f64, gain: f64) -> (f64, f64) {
+    // b = β(1 + g) and e = β/(1 − β): what is indicated without need is a share β of what is indicated.
+    let beta = b / (1.0 + gain);
+    // Without any true energy the error has no bound: it is implausible long before.
+    let rest = (1.0 - beta).abs().max(1e-3).copysign(1.0 - beta);
+    (beta / rest, 1.0 / ((1.0 + gain) * rest * rest))
+}
+
+/// Probability that the error is beyond its limit, part by part: a charger that is either sound or far off is seldom in
+/// between, where its mean is.
+fn beyond(parts: &[Part], gain: f64, u_factor: f64, limit: f64) -> f64 {
+    let parts = parts.iter().map(|part| {
+        let (error, slope) = error_by(part.mean, gain);
+        let u = part.variance.sqrt() * slope.abs() * u_factor;
+        // Further within than this, what is beyond is less than rounding.
+        if limit - error.abs() > 10.0 * u {
+            return 0.0;
+        }
+        part.weight * nonconformity(error, u, limit)
+    });
+    parts.sum()
 }
 
 /// The loss of a branch: what grows with the square of its power, less what its charger's error has of it.
@@ -252,7 +272,12 @@ fn settle(maker: &Maker<'_>, estimate: &mut ChargerEstimate, findings: &[Finding
     let forbidden = findings
         .iter()
         .any(|finding| finding.forbids(estimate.charger));
-    if forbidden || !estimate.probability.is_finite() || estimate.identified < LEAST_IDENTIFIED {
+    let few = |finding: &Finding| matches!(finding, Finding::FewWindows { .. });
+    if forbidden
+        || findings.iter().any(few)
+        || !estimate.probability.is_finite()
+        || estimate.identified < LEAST_IDENTIFIED
+    {
         decision = Decision::Undetermined;
     }
     // What was verified and not used since is known by that alone.

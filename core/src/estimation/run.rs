@@ -6,15 +6,13 @@ use super::diagnose_series::of_series;
 use super::error::EstimationError;
 use super::layout::Layout;
 use super::noise::{self, Observed};
-use super::posterior::Posterior;
+use super::posterior::{Effort, Posterior};
 use super::reference::Reference;
 use super::result::{Estimation, Residuals};
 use super::rows::Maker;
 use super::settings::{Charger, Settings};
 use super::windows::Windows;
 
-/// Rounds over the mixture in passes whose result only serves the next.
-const FEW_ROUNDS: u32 = 4;
 /// Realignment goes on while an offset moves by more than this, s.
 const STILL_S: f64 = 3.0;
 /// And while the variance of the noise that is chosen changes by more than this factor.
@@ -76,12 +74,12 @@ pub fn estimate(
         });
         // Before there is a solution nothing says how large residuals are.
         let scale = if pass == 0 { Some(1.0) } else { None };
-        let rounds = if pass < 2 {
-            FEW_ROUNDS.min(settings.rounds)
+        let effort = if pass < 2 {
+            Effort::Little
         } else {
-            settings.rounds
+            Effort::Full
         };
-        let posterior = Posterior::new(&maker, &sums.chain, scale, rounds)?;
+        let posterior = Posterior::new(&maker, &sums.chain, scale, effort)?;
         let found = layout
             .offset
             .and_then(|first| posterior.values.get(first..first + layout.chargers))

@@ -9,7 +9,7 @@ from cloud_receiver.api.config import Api
 from cloud_receiver.broker_config import Broker
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.grid.config import Grid
-from cloud_receiver.levels.config import Child, Parent
+from cloud_receiver.levels.config import Child, LevelStore, Parent
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.validation.config import Validation
 from settings.load import load as load_file
@@ -94,6 +94,7 @@ class Settings(Section):
     api: Api = Api()
     parent: Parent | None = None
     child: tuple[Child, ...] = ()
+    levels: LevelStore = LevelStore()
     checks: Checks = Checks()
     validation: Validation = Validation()
     sales: Sales = Sales()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from cloud_receiver.levels.partner import Side
 from cloud_receiver.schema import level_message, level_slot
@@ -267,6 +267,45 @@ def thin(connection: Connection, centre: str, first_ms: int, end_ms: int) -> int
         .values(envelope=b"")
     )
     return result.rowcount
+
+
+def prune(connection: Connection, centre: str, before_ms: int) -> int | None:
+    """Forget the oldest days of what both sides said of slots that began before an instant.
+
+    Returns how many of our statements are given up that the other side never named as heard; None where nothing that
+    old is left. What remains of a statement that speaks of later slots too, and each side's newest, stays.
+    """
+    of_centre = level_slot.c.centre == centre
+    first = connection.execute(select(func.min(level_slot.c.start_ms)).where(of_centre)).scalar()
+    oldest = connection.execute(
+        select(func.min(level_message.c.issued_ms)).where(*_forgettable(connection, centre, before_ms))
+    ).scalar()
+    if oldest is None and (first is None or first >= before_ms):
+        return None
+    if first is not None and first < before_ms:
+        end_ms = min(before_ms, first + _PRUNED_MS)
+        connection.execute(delete(level_slot).where(of_centre, level_slot.c.start_ms < end_ms))
+    if oldest is None:
+        return 0
+    these = (*_forgettable(connection, centre, before_ms), level_message.c.issued_ms < oldest + _PRUNED_MS)
+    lost = (level_message.c.side == int(Side.OURS), level_message.c.heard_ms.is_(None))
+    count = connection.execute(select(func.count()).select_from(level_message).where(*these, *lost)).scalar_one()
+    connection.execute(delete(level_message).where(*these))
+    return count
+
+
+_PRUNED_MS: Final = 10 * _DAY_MS
+"""What one transaction forgets: others wait for it."""
+
+
+def _forgettable(connection: Connection, centre: str, before_ms: int) -> tuple[Any, ...]:
+    newest = [last_issue(connection, centre, side) for side in Side]
+    return (
+        level_message.c.centre == centre,
+        level_message.c.issued_ms < before_ms,
+        level_message.c.last_ms < before_ms,
+        level_message.c.issued_ms.not_in(newest),
+    )
 
 
 def unconfirmed(connection: Connection, centre: str) -> int:

@@ -1,9 +1,19 @@
-"""`[parent]` and `[[child]]` in receiver.toml."""
+"""`[parent]`, `[[child]]` and `[levels]` in receiver.toml."""
 
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from cloud_receiver.broker_config import Broker
-from settings.values import Name, Section
+from settings.values import Name, Section, Whole
+
+
+class LevelStore(Section):
+    """What is kept of the talks with other centres."""
+
+    keep_days: Annotated[Whole, Field(ge=40, le=36_500)] = 1200
+    """How long what both sides said of a slot is kept; what a statement tells is of at most the last 35 days."""
 
 
 class Parent(Section):

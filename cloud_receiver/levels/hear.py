@@ -44,15 +44,26 @@ def verified(partner: Partner, own_name: str, topic: str, envelope: bytes, now_m
 
 
 def take(
-    connection: Connection, partner: Partner, statement: Statement, *, topic: str, envelope: bytes, now_ms: int
+    connection: Connection,
+    partner: Partner,
+    statement: Statement,
+    *,
+    topic: str,
+    envelope: bytes,
+    now_ms: int,
+    kept_ms: int = 0,
 ) -> list[int]:
     """Store a statement; return the slots of which it says something new.
+
+    One that speaks only of slots before `kept_ms` is heard and not kept: it may have been known once.
 
     Its factors go to the grid service, as telemetry: a parent's are those of what comes in over the boundary, a child's
     those of what it feeds back.
     """
     book.note_heard(connection, partner.centre, statement.heard, now_ms)
     if not statement.forward_mwh or book.knows(connection, partner.centre, Side.THEIRS, statement.issued_ms):
+        return []
+    if statement.first_start_ms + (len(statement.forward_mwh) - 1) * SLOT_MS < kept_ms:
         return []
     news = book.enter(connection, partner.centre, Side.THEIRS, statement, topic=topic, envelope=envelope)
     stated = dict(said_in(statement))

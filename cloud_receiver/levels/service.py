@@ -74,6 +74,7 @@ class Levels:
                         intake.quarantine_per_minute, intake.quarantine_rows, intake.quarantine_bytes
                     ),
                     timezone=zone_of(settings),
+                    keep_days=settings.levels.keep_days,
                 )
             )
         self._upward = self._talks[0] if self._parent_link is not None else None

@@ -21,6 +21,7 @@ from cloud_receiver.grid.telemetry import TelemetryError
 from cloud_receiver.levels import book, boundary, hear, speak
 from cloud_receiver.levels.book import Message, Said
 from cloud_receiver.levels.checks import check_day, days_of
+from cloud_receiver.levels.config import LevelStore
 from cloud_receiver.levels.partner import Partner, Side
 from cloud_receiver.levels.solved import SolvedSlots
 from cloud_receiver.levels.state import State
@@ -83,8 +84,10 @@ class Talk:
         *,
         timezone: str,
         quarantine: Quarantine,
+        keep_days: int = LevelStore().keep_days,
     ) -> None:
         """`partners` by name, each with the link to the broker where it listens; days are those of `timezone`."""
+        self._keep_ms = keep_days * DAY_MS
         self._engine = engine
         self._signer = signer
         self._clock = clock
@@ -205,7 +208,11 @@ class Talk:
                         continue
                     with connection.begin_nested():
                         news = hear.take(
-                            connection, partner, statement, topic=message.topic, envelope=message.payload, now_ms=now_ms
+                            *(connection, partner, statement),
+                            topic=message.topic,
+                            envelope=message.payload,
+                            now_ms=now_ms,
+                            kept_ms=self._kept_ms(now_ms),
                         )
                 except RefusalError as error:
                     refused.append(Refused(message.topic, message.payload, error.reason, error.detail))
@@ -244,6 +251,7 @@ class Talk:
             if whole:
                 state.whole_ms = now_ms
                 self._thin(partner, state, now_ms)
+                await self._prune(partner, now_ms)
         if link.connected:
             await self._publish(partner, link, state, now_ms)
 
@@ -254,6 +262,22 @@ class Talk:
             with writing(self._engine) as connection:
                 book.thin(connection, partner.centre, state.thinned_ms, day_ms)
             state.thinned_ms = day_ms
+
+    async def _prune(self, partner: Partner, now_ms: int) -> None:
+        """Forget what is older than it is to be kept; piece by piece, for others have work to do too."""
+        while True:
+            with writing(self._engine) as connection:
+                lost = book.prune(connection, partner.centre, self._kept_ms(now_ms))
+            if lost is None:
+                return
+            if lost:
+                log.warning("centre %s never heard %d statements that are too old to be kept", partner.centre, lost)
+            await asyncio.sleep(0)
+
+    def _kept_ms(self, now_ms: int) -> int:
+        """Return the start of the oldest day UTC that is kept."""
+        oldest_ms = now_ms - self._keep_ms
+        return oldest_ms - oldest_ms % DAY_MS
 
     async def _look(self, partner: Partner, first_ms: int, end_ms: int) -> dict[int, Said]:
         """Return what can be said where something of it is new; piece by piece, for others have work to do too."""

@@ -132,3 +132,47 @@ def test_a_years_statements_are_not_read_to_find_the_few_that_wait(store: Connec
     ).all()
     index = "ix_level_message_centre_side_heard_ms_issued_ms (centre=? AND side=? AND heard_ms=?)"
     assert [row[3] for row in plan] == [f"SEARCH level_message USING INDEX {index}"]
+
+
+def slots_of(connection: Connection, centre: str = "c") -> set[int]:
+    rows = connection.execute(schema.level_slot.select().where(schema.level_slot.c.centre == centre))
+    return {row.start_ms // SLOT_MS for row in rows}
+
+
+def issues_of(connection: Connection) -> dict[int, list[int]]:
+    rows = connection.execute(schema.level_message.select().order_by(schema.level_message.c.issued_ms)).all()
+    return {side: [row.issued_ms // SLOT_MS for row in rows if row.side == side] for side in (0, 1)}
+
+
+def pruned(connection: Connection, before: int) -> list[int]:
+    counts = []
+    while (count := book.prune(connection, "c", before * SLOT_MS)) is not None:
+        counts.append(count)
+    return counts
+
+
+def test_what_is_older_than_it_is_to_be_kept_is_forgotten(store: Connection) -> None:
+    for side in Side:
+        enter(store, *(statement((first + 2) * SLOT_MS, first, 1, 2, 3) for first in range(0, 12, 3)), side=side)
+    book.enter(store, "d", Side.OURS, statement(SLOT_MS, 0, 1), topic="t", envelope=b"e")
+    book.note_heard(store, "c", [2 * SLOT_MS], 5)
+    # Of the second statement on each side slot 5 is left, so that it stays; the first goes.
+    assert pruned(store, 5) == [0]
+    assert slots_of(store) == set(range(5, 12))
+    assert issues_of(store) == {0: [1, 5, 8, 11], 1: [5, 8, 11]}
+    assert slots_of(store, "d") == {0}
+    assert not book.knows(store, "c", Side.THEIRS, 2 * SLOT_MS)
+    # Of ours two more, which nobody has heard, and the newest stays.
+    assert pruned(store, 1000) == [2]
+    assert slots_of(store) == set()
+    assert issues_of(store) == {0: [1, 11], 1: [11]}
+    assert book.last_issue(store, "c", Side.THEIRS) == 11 * SLOT_MS
+    assert pruned(store, 1000) == []
+
+
+def test_years_are_forgotten_in_pieces(store: Connection) -> None:
+    days = 96
+    enter(store, *(statement(day * DAY_MS, day * days, 1) for day in range(1, 40)))
+    assert len(pruned(store, 35 * days)) == 4
+    assert slots_of(store) == {day * days for day in range(35, 40)}
+    assert issues_of(store)[1] == [day * days for day in range(35, 40)]

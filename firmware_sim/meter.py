@@ -379,7 +379,7 @@ class Meter:
         }
         if self._more is not None:
             energy = (totals.energy_forward, totals.energy_reverse)
-            shown |= self._more.shown(energy, self.settings.resolution_mwh)
+            shown |= self._more.shown(energy, self.settings.resolution_mwh, self._now_ms)
         return self.settings.wrapped(shown)
 
     def _step_energy(self, energy_mwh: int) -> int:

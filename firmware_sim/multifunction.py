@@ -6,7 +6,7 @@ from math import isqrt
 from typing import Final
 
 from firmware_sim.circuit import PHASES, Circuit
-from firmware_sim.curves import Curve
+from firmware_sim.curves import UJ_PER_MWH, Curve
 from firmware_sim.demand import DEFAULT_PERIOD_MS, DemandMemory
 from firmware_sim.device_clock import DeviceClock
 from firmware_sim.tariffs import DEFAULT_HOURS, FLAT, TariffRegisters, TariffSchedule
@@ -20,11 +20,15 @@ _QUADRANTS: Final = range(1, 5)
 
 @dataclass(frozen=True, slots=True)
 class MultiFunctionSettings:
-    """The tariff of each local hour, the demand period in ms, and the communication address (通信地址) as a number."""
+    """The tariff of each local hour, the demand period in ms, and the communication address (通信地址) as a number.
+
+    `phase_loads` is what flows through each phase, where that is not by the shares of the circuit.
+    """
 
     tariff_hours: tuple[int, ...] = DEFAULT_HOURS
     demand_period_ms: int = DEFAULT_PERIOD_MS
     communication_address: int | None = None
+    phase_loads: tuple[Curve, ...] = ()
 
 
 class MultiFunction:
@@ -42,6 +46,8 @@ class MultiFunction:
         initial: tuple[int, int],
     ) -> None:
         self._settings = settings
+        self._gain = gain / UJ_PER_MWH
+        self._initial = initial
         self._take(circuit)
         self._since = (0, 0)  # the energy when the circuit became what it is
         self._phases = [[0] * len(PHASES), [0] * len(PHASES)]  # and what each phase had then, forward and reverse
@@ -56,7 +62,7 @@ class MultiFunction:
 
     def set_circuit(self, circuit: Circuit, energy: tuple[int, int]) -> None:
         """Let the circuit be another from a (forward, reverse) energy at full precision on."""
-        self._phases = [list(self._of_phases(direction, energy)) for direction in (0, 1)]
+        self._phases = [list(self._by_shares(direction, energy)) for direction in (0, 1)]
         self._quadrants = self._of_quadrants(energy)
         self._since = energy
         self._take(circuit)
@@ -71,7 +77,15 @@ class MultiFunction:
         ]
         self.tariffs.add(FLAT, shown[0], shown[1])
 
-    def _of_phases(self, direction: int, energy: tuple[int, int]) -> list[int]:
+    def _of_phases(self, direction: int, energy: tuple[int, int], now_ms: int) -> list[int]:
+        """Return each phase's own energy: what one gives back while others draw counts there, and not in the total."""
+        loads = self._settings.phase_loads
+        if not loads:
+            return self._by_shares(direction, energy)
+        flowed = (load.energy_at(now_ms)[direction] * self._gain for load in loads)
+        return [self._initial[direction] // len(loads) + int(amount) for amount in flowed]
+
+    def _by_shares(self, direction: int, energy: tuple[int, int]) -> list[int]:
         shares, total = self._circuit.shares, sum(self._circuit.shares)
         amount = energy[direction] - self._since[direction]
         return [
@@ -87,11 +101,11 @@ class MultiFunction:
         added = [0, 0, second, first] if self._circuit.capacitive else [first, second, 0, 0]
         return [base + more for base, more in zip(self._quadrants, added, strict=True)]
 
-    def shown(self, energy: tuple[int, int], step_mwh: int) -> dict[str, int | None]:
-        """Return the cumulative registers for a forward and a reverse energy at full precision."""
+    def shown(self, energy: tuple[int, int], step_mwh: int, now_ms: int) -> dict[str, int | None]:
+        """Return the cumulative registers for a forward and a reverse energy at full precision, at an instant."""
         values = self.tariffs.shown()
         for direction, name in enumerate(("forward", "reverse")):
-            for phase, part in zip(PHASES, self._of_phases(direction, energy), strict=True):
+            for phase, part in zip(PHASES, self._of_phases(direction, energy, now_ms), strict=True):
                 values[f"energy_{name}_{phase}"] = part - part % step_mwh
         quadrants = [amount - amount % step_mwh for amount in self._of_quadrants(energy)]
         for number, amount in zip(_QUADRANTS, quadrants, strict=True):

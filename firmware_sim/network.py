@@ -154,10 +154,6 @@ class Network:
         branch, busbar = self.branches[number], self.busbar_uv(time_ms)
         return tuple(left_uv(busbar[phase], fall) for phase, _, fall, _ in branch.drawn(branch.load.power_at(time_ms)))
 
-    def powers_mw(self, time_ms: int) -> tuple[int, ...]:
-        """Return the power of each phase upstream of the trunk."""
-        return tuple(phase.power_at(time_ms) for phase in self.phases)
-
     def _state(self, time_ms: int) -> int:
         if time_ms >= self._covered_ms:
             self._cover(time_ms + 1)

@@ -159,7 +159,7 @@ class Station:
             serial_number=number if section.serial_number is None else section.serial_number,
             meter_constant=section.meter_constant,
             parameters=dict(section.parameters),
-            multi_function=multi_function(profile, address, self.config.station.tariff_hours),
+            multi_function=multi_function(profile, address, self.config.station.tariff_hours, tap),
             tap=tap,
         )
 
@@ -169,13 +169,14 @@ def _micro(prices: Sequence[Decimal]) -> tuple[int, ...]:
 
 
 def multi_function(
-    profile: Profile, address: str | None, hours: Sequence[int] = DEFAULT_HOURS
+    profile: Profile, address: str | None, hours: Sequence[int] = DEFAULT_HOURS, tap: Tap | None = None
 ) -> MultiFunctionSettings | None:
     """Return what a multi-function meter needs; None for a model that shows nothing of that, which is quicker."""
     if profile.points.keys() <= MEASURED_BY_ALL:
         return None
     number = int(address) if address is not None and address.isdecimal() else None
-    return MultiFunctionSettings(tuple(hours), communication_address=number)
+    loads = () if tap is None else tap.phase_loads
+    return MultiFunctionSettings(tuple(hours), communication_address=number, phase_loads=loads)
 
 
 def resolution_of(section: MeterSection, profile: Profile) -> int:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 from firmware_sim.circuit import Circuit
+from firmware_sim.curves import Curve
 from profiles.rounding import half_even
 
 _UV_PER_MV: Final = 1000
@@ -15,12 +16,12 @@ _UV_PER_MV: Final = 1000
 class Tap:
     """True voltages in µV at an instant, one for each phase of the meter, and the meter's error ε of voltage.
 
-    Shown is true·(1 + ε). `powers_mw` says how the power spreads over the phases where that changes.
+    Shown is true·(1 + ε). `phase_loads` is what flows through each phase, where that is not by the circuit's shares.
     """
 
     voltages_uv: Callable[[int], Sequence[int]]
     error: Fraction = Fraction(0)
-    powers_mw: Callable[[int], Sequence[int]] | None = None
+    phase_loads: tuple[Curve, ...] = ()
 
     def seen(self, circuit: Circuit, now_ms: int) -> Circuit:
         """Return a circuit as the meter sees it at an instant; its `voltage_mv` is the mean of the phases."""
@@ -30,9 +31,8 @@ class Tap:
         voltages = tuple(half_even(voltage * numerator, denominator) for voltage in true)
         mean = half_even(sum(true) * numerator, denominator * len(voltages))
         shares = circuit.shares
-        if self.powers_mw is not None:
-            powers = self.powers_mw(now_ms)
-            # What one phase feeds back may be all that the others draw: then nothing is shown of any of them.
-            if (total := sum(powers)) != 0:
-                shares = tuple(power if total > 0 else -power for power in powers)
+        powers = [load.power_at(now_ms) for load in self.phase_loads]
+        # What one phase feeds back may be all that the others draw: then nothing is shown of any of them.
+        if (total := sum(powers)) != 0:
+            shares = tuple(power if total > 0 else -power for power in powers)
         return replace(circuit, voltage_mv=mean, voltages_mv=voltages, shares=shares)

@@ -65,7 +65,7 @@ class Wiring:
         if role == "auxiliary":
             return Tap(partial(network.branch_uv, len(self.losses)), error)
         if len(section.phase_shares) == len(PHASES):
-            return Tap(network.source_uv, error, network.powers_mw)
+            return Tap(network.source_uv, error, tuple(network.phases))
         phase = _phase(section, 0)
         return Tap(lambda now_ms: (network.source_uv(now_ms)[phase],), error)
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from firmware_sim.circuit import Circuit
-from firmware_sim.curves import ConstantCurve
+from firmware_sim.curves import ConstantCurve, RepeatedCurve
 from firmware_sim.meter import Meter, MeterSettings
 from firmware_sim.tap import Tap
 
@@ -21,8 +21,9 @@ def test_a_meter_shows_each_voltage_with_its_error() -> None:
 
 
 def test_the_power_spreads_as_it_does_at_the_moment() -> None:
-    powers = {START: (1_000, 0, 3_000), START + 1: (-2_000, 0, -2_000), START + 2: (5_000, -5_000, 0)}
-    tap = Tap(lambda _: (220_000_000,) * 3, powers_mw=lambda now_ms: powers[now_ms])
+    powers = [(1_000, -2_000, 5_000), (0, 0, -5_000), (3_000, -2_000, 0)]
+    loads = tuple(RepeatedCurve(START, [(1, power) for power in phase]) for phase in powers)
+    tap = Tap(lambda _: (220_000_000,) * 3, phase_loads=loads)
     assert tap.seen(Circuit(), START).phase_powers(4_000) == (1_000, 0, 3_000)
     assert tap.seen(Circuit(), START + 1).phase_powers(-4_004) == (-2_002, 0, -2_002)
     assert tap.seen(Circuit(), START + 2).phase_powers(0) == (0, 0, 0)

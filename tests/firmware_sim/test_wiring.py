@@ -176,6 +176,28 @@ def test_a_multi_function_meter_shows_its_mean_voltage_and_the_current_of_it() -
         assert values["current"] == (values["power"] or 0) * 1000 // (values["voltage"] or 1)
 
 
+def test_a_multi_function_meter_counts_the_energy_of_each_phase() -> None:
+    meter = {"id": "g", "line": "bus", "profile": "dlt645-three-phase", "startup_current_ma": 0, "gain_error": "0.01"}
+    chargers = [{"id": f"c{number}", **SINGLE, "phase": "ab"[number % 2]} for number in range(3)]
+    line = {"name": "bus", "transport": "pty"}
+    initial = {"initial_forward_kwh": 30}
+    station = Station(config(grid={**meter, **initial}, charger=chargers, supply={}, line=[line]), START)
+    values = station.meters[-1].meter.values(START + DAY)
+    phases = [values[f"energy_forward_{phase}"] or 0 for phase in "abc"]
+    total = values["energy_forward"] or 0
+    assert total - 30_000 <= sum(phases) <= total
+    for phase, energy in enumerate(phases):
+        flowed = sum(
+            curve.energy_at(START + DAY)[0]
+            for number in range(3)
+            if number % 2 == phase
+            for curve in (station.charger_loads[number], station.losses[number])
+        )
+        own = (flowed + 100_000 * DAY) * 101 // 100 // 3_600_000 + 10_000_000
+        assert energy == pytest.approx(own, abs=10_000)
+    assert phases[2] == 10_000_000 + 2_420_000  # the auxiliary load's third
+
+
 def test_a_station_is_the_same_however_often_it_is_read() -> None:
     one, other = (Station(config(supply={"trunk_milliohm": 5}), START) for _ in range(2))
     for before, after in pairwise(range(START, START + DAY, HOUR // 3)):

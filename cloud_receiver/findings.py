@@ -15,8 +15,8 @@ from cloud_receiver.schema import finding, meter, station
 
 __all__ = ["ACKNOWLEDGED", "CLOSED", "OPEN", "Finding", "acknowledge", "listed", "synchronise"]
 
-LASTING = frozenset({Kind.CHARGER_SUSPECT.value, Kind.CHARGER_UNJUDGED.value})
-"""Kinds that no check of a day opens or closes: cloud_receiver.estimation.suspects and .overlooked."""
+LASTING = frozenset({Kind.CHARGER_SUSPECT.value, Kind.CHARGER_UNJUDGED.value, Kind.MAKE_BIASED.value})
+"""Kinds that no check of a day opens or closes: cloud_receiver.estimation.suspects, .overlooked and .fleet.finding."""
 MONTHLY = frozenset(
     kind.value
     for kind in (Kind.BALANCE_MONTH, Kind.CARBON_BALANCE_MONTH, Kind.CARBON_PARTY_MONTH, Kind.COMPLETENESS_MONTH)

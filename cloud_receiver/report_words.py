@@ -85,6 +85,7 @@ WORDS: Final = {
     "charger_error": ("charger suspected beyond its class", "充电桩疑似超差"),
     "charger_suspect": ("candidate for re-verification", "失准复检候选"),
     "charger_unjudged": ("charger not judged for many nights", "充电桩久未判定"),
+    "make_biased": ("chargers of one make off as a whole: verify three", "同型充电桩整体偏差，请检定三台"),
     "carbon_arithmetic": ("carbon is not energy x factor", "碳量复算不符"),
     "factor_mismatch": ("factor is not the one dispatched", "碳因子与下发不符"),
     "factor_unsettled": ("held or default factor not settled", "沿用或缺省因子未结算"),

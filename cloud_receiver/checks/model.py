@@ -32,6 +32,7 @@ class Kind(StrEnum):
     CHARGER_ERROR = "charger_error"  # 充电桩疑似超差, a candidate for re-verification (失准复检)
     CHARGER_SUSPECT = "charger_suspect"  # 失准复检候选: by remote error estimation; it lasts until it is settled
     CHARGER_UNJUDGED = "charger_unjudged"  # 久未判定: by remote error estimation; it lasts until something is decided
+    MAKE_BIASED = "make_biased"  # 同型充电桩整体偏差: by what stations say together; it lasts until it is settled
     CARBON = "carbon_arithmetic"  # 碳量复算不符
     FACTOR = "factor_mismatch"  # 碳因子与下发不符
     FACTOR_UNSETTLED = "factor_unsettled"  # 沿用或缺省因子未结算

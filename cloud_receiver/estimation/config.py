@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cloud_receiver.estimation.fleet.config import Fleet
 from settings.values import Exact, Flag, Section, Whole
 
 Share = Annotated[Exact, Field(gt=0, le=Decimal("0.5"))]
@@ -53,3 +54,4 @@ class Estimation(Section):
     """Probabilities of nonconformity beyond which a charger is flagged (超差), and below which it is clear (合格)."""
     anchor_drift_percent_per_year: Uncertainty = Decimal("0.1")
     """How much less sure a certificate or verification is for each year of its age; added as a square."""
+    fleet: Fleet = Fleet()

@@ -1,0 +1,113 @@
+"""What one station's readings say of its chargers against its master, before any prior on cohort and master.
+
+The same windows, read as the estimate read them, are solved again with a master that is taken to be right and errors
+of any size: what is left is e − g, by the data alone. Which chargers are sound, the estimate itself has said. Per cent.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from cloud_receiver.checks.model import Context
+from cloud_receiver.estimation.model import Setup
+from cloud_receiver.estimation.noticed import LEVEL
+from cloud_receiver.estimation.result import StationResult
+from diantan_core import ErrorEstimation, ErrorEstimator, ErrorWindows
+
+ALONE: Final[Mapping[str, Any]] = {
+    "gain": (0.0, 1e-5),
+    "cohort_sd": 1.0,
+    "sound_sd": 1.0,
+    "altered_sd": 1.0,
+    "strange_share": 0.0,
+    "rounds": 2,
+    "u_factor": 1.0,
+}
+"""What is told to the estimator instead: nothing of errors. Losses, loads and clocks stay as they are known."""
+
+_LEAST_IDENTIFIED: Final = 0.2
+_MOST_ALTERED: Final = 0.5
+_UNSOUND: Final = frozenset({"implausible", "offset", "collinear", "mirrored", "withheld", "exchanged", "conversion"})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A charger: its error less the master's by the data alone, and its own u."""
+
+    number: int
+    error: float
+    u: float
+    sound: bool
+    """It is none of the altered ones, and enough is known of it."""
+    flagged: bool
+    verified: tuple[float, float] | None = None
+    """Its error by verification, and u."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A station's chargers; `gain`: what is known of its master without them; `u_common`: what all of `error` share."""
+
+    end_ms: int
+    gain: tuple[float, float]
+    certified: bool
+    u_common: float
+    chargers: tuple[Seen, ...]
+
+    def encoded(self) -> str:
+        """Return it as it is stored."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+
+def decoded(text: str) -> View | None:
+    """Return a stored view; None for that of another version."""
+    try:
+        values = json.loads(text)
+        chargers = tuple(
+            Seen(**one | {"verified": None if one["verified"] is None else tuple(one["verified"])})
+            for one in values["chargers"]
+        )
+        return View(**values | {"gain": tuple(values["gain"]), "chargers": chargers})
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def seen(
+    context: Context, made: Setup, windows: ErrorWindows, found: ErrorEstimation, said: StationResult
+) -> View | None:
+    """Return what a run over all windows shows; None where a finding forbids to conclude anything.
+
+    That most chargers lie beside the master (`level`) is none: whose error that is, other stations may tell. Of
+    chargers that meter their output nothing is said: their conversion isn't known well enough to tell it from errors.
+    """
+    if made.again is None or not found.windows or any(item.blocks and item.name != LEVEL for item in said.findings):
+        return None
+    alone = only_data(made.again(**ALONE), windows, found)
+    decisions = {one.number: one.decision for one in said.chargers}
+    reasons = {one.number: one.reason for one in said.chargers}
+    chargers = []
+    for one, plain in zip(found.chargers, alone.chargers, strict=True):
+        number = made.chargers[one.charger]
+        known = one.active_windows > 0 and one.identified >= _LEAST_IDENTIFIED and not context.meters[number].dc_output
+        sound = known and one.altered < _MOST_ALTERED and reasons.get(number) not in _UNSOUND
+        pair = made.anchors.get(number) if known else None
+        chargers.append(
+            Seen(
+                number,
+                100 * plain.error,
+                100 * plain.u_own,
+                sound,
+                decisions.get(number) == "flag",
+                None if pair is None else (100 * pair[0], 100 * pair[1]),
+            )
+        )
+    gain, u = made.gain
+    return View(said.end_ms, (100 * gain, 100 * u), made.certified, 100 * alone.u_common, tuple(chargers))
+
+
+def only_data(estimator: ErrorEstimator, windows: ErrorWindows, found: ErrorEstimation) -> ErrorEstimation:
+    """Return what data alone say: `estimator` was made with `ALONE`, `found` is what the station's own one found."""
+    sums = estimator.begin(found)
+    sums.push(windows)
+    return sums.estimate()

@@ -15,6 +15,7 @@ from cloud_receiver.completeness import arguments as completeness_arguments
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.estimation import command as estimation_command
+from cloud_receiver.estimation.fleet import command as fleet_command
 from cloud_receiver.grid import arguments as grid_arguments
 from cloud_receiver.levels import command as levels_command
 from cloud_receiver.metered_import import arguments as readings_arguments
@@ -257,6 +258,13 @@ def _estimation(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     _store_options(estimate)
     estimation_command.add_estimate(estimate)
+    fleet = sub.add_parser(
+        "fleet",
+        help="show what stations together say of makes of chargers (全网同型误差)",
+        description="Show what the last night said of each make: what its chargers have in common, with uncertainty.",
+    )
+    _store_options(fleet)
+    fleet_command.add_fleet(fleet)
     results = sub.add_parser("verification", help="enter, list and withdraw results of on-site verification (现场检定)")
     estimation_command.add_verification(results, _store_options)
 

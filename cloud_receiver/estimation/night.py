@@ -17,6 +17,8 @@ from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading, writing
 from cloud_receiver.estimation import overlooked, store, suspects, unjudged
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.fleet import night as fleet_night
+from cloud_receiver.estimation.fleet import store as fleet_store
 from cloud_receiver.estimation.run import Done, nightly
 from cloud_receiver.registry import Registry, Role
 from cloud_receiver.rounds import repeat
@@ -29,6 +31,7 @@ GIVE_WAY_S = 0.005
 GIVE_WAY_TURNS = 200
 """Up to a second of intake between two pieces of estimation, each of which takes some 10 ms."""
 _MINUTE_MS = 60_000
+_SAME_NIGHT_MS = 12 * 3_600_000
 
 
 class Nights:
@@ -51,6 +54,7 @@ class Nights:
         self._offset_ms = (60 * int(hours) + int(minutes)) * _MINUTE_MS
         self._through: dict[str, int] = {}
         """By station: the midnight up to which it has been tried."""
+        self._fleet_due = False
 
     async def run(self) -> None:
         """Estimate until cancelled."""
@@ -73,7 +77,8 @@ class Nights:
     async def round(self) -> int:
         """Estimate the stations that are due; return how many were."""
         due = self._due()
-        if not due:
+        self._fleet_due = self._fleet_due or (bool(due) and self._settings.fleet.enabled)
+        if not due and not self._fleet_due:
             return 0
         with reading(self._engine) as connection:
             contexts = {item.station.id: item for item in checks_load.contexts(connection, self._registry)}
@@ -84,7 +89,28 @@ class Nights:
             self._through[name] = midnight
         if count:
             log.info("errors of %d stations estimated", count)
+        if self._fleet_due:
+            await self._fleet([contexts[name] for name in sorted(contexts)])
+            self._fleet_due = False
         return count
+
+    async def _fleet(self, contexts: list[Context]) -> None:
+        """Let stations together say of makes what they can, once a night."""
+        now_ms = self._clock.now_ms()
+        with reading(self._engine) as connection:
+            before = fleet_store.last_night(connection)
+        if before is not None and 0 <= now_ms - before.made_ms < _SAME_NIGHT_MS:
+            return
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            for _ in fleet_night.nightly(self._engine, contexts, self._settings, now_ms):
+                await self._give_way(loop.time() - begun)
+                begun = loop.time()
+        except (SQLAlchemyError, OSError):
+            raise
+        except Exception:
+            log.exception("what stations say of makes could not be solved for; what they are told stays as it was")
 
     async def _guarded(self, context: Context, midnight_ms: int) -> int:
         try:
@@ -117,6 +143,8 @@ class Nights:
             store.keep(connection, context.number, result, now_ms)
             if done.state is not None:
                 store.keep_state(connection, context.number, done.state)
+            if done.result.full:
+                fleet_store.keep_view(connection, context.number, done.view)
             opened, closed = suspects.update_candidates(connection, context, result, now_ms)
             overlooked.update_unjudged(connection, context, result, now_ms)
         if opened or closed:

@@ -125,6 +125,8 @@ class StationResult:
     """Robust standard deviation of the residuals of windows in which at least 1 kWh was sold, per cent of that."""
     voltage_blocks: VoltageBlocks | None = None
     """What measurements of branches rest on; None where none was asked for."""
+    expected: tuple[float, float] | None = None
+    """What other stations tell of the error that all its chargers have in common, and u of that."""
 
     @property
     def common_mode(self) -> tuple[str, str]:
@@ -141,6 +143,10 @@ class StationResult:
         if self.certified:
             english += "The master has a certificate. "
             chinese += "总表有检定证书。"
+        if self.expected is not None:
+            error, u = self.expected
+            english += f"Other stations say of chargers of these makes: {error:+.2f} % ± {_K * u:.2f} % (k = 2). "
+            chinese += f"据其他场站，同型充电桩的平均误差为 {error:+.2f} % ± {_K * u:.2f} %（k = 2）。"
         if self.anchored:
             english += f"Verified: {', '.join(self.anchored)}."
             chinese += f"已检定：{'、'.join(self.anchored)}。"
@@ -242,6 +248,7 @@ def result(
         left_out,
         spread,
         voltage_blocks(setup),
+        (100 * setup.cohort_mean, 100 * setup.cohort_sd) if setup.cohort_mean else None,
     )
 
 

@@ -13,6 +13,8 @@ from cloud_receiver.estimation.branch_findings import AGAINST, HOT
 from cloud_receiver.estimation.branches import Branches, decoded
 from cloud_receiver.estimation.completeness import completeness
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.fleet.store import told_last, told_now
+from cloud_receiver.estimation.fleet.view import View, seen
 from cloud_receiver.estimation.halves import compare
 from cloud_receiver.estimation.load import DAY_MS, LOOK_BACK_MS, Reader
 from cloud_receiver.estimation.missing import LeftOut, Screened, over_gaps, screen
@@ -49,6 +51,8 @@ class Done:
 
     result: StationResult
     state: State | None
+    view: View | None = None
+    """What a run over all windows shows to the fleet."""
 
 
 def facts_of(engine: Engine, context: Context, first_ms: int, end_ms: int) -> Facts:
@@ -89,11 +93,14 @@ class Work:
         self._facts = facts_of(engine, context, first_ms, end_ms) if facts is None else facts
         self._before = before
         self._branches = _UNMEASURED
+        self._expected: tuple[float, float] | None = None
         self.done: Done | None = None
         self.days = 0
 
     def full(self) -> Iterator[int]:
         """Take all windows; EstimationError. Yields how many days are read, of `days`."""
+        with reading(self._engine) as connection:
+            self._expected = told_now(connection, self._context, self._settings)
         made = self._setup()
         reader = Reader(self._engine, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
         self.days = len(reader)
@@ -142,12 +149,14 @@ class Work:
             rows = self._rows(made.first_ms - LOOK_BACK_MS, self._end_ms)
             times = (made.first_ms, sums.end_ms, self._end_ms, self._end_ms)
             state = State(*times, made.digest, rows, sums.state, made.branches.encoded())
-        self.done = Done(said, state)
+        view = seen(self._context, made, found.windows, estimation, said) if self._settings.fleet.enabled else None
+        self.done = Done(said, state, view)
 
     def _setup(self, *, without: frozenset[int] = frozenset(), free: bool = False) -> Setup:
         known = (self._context, self._settings, self._facts)
         span = self._first_ms, self._end_ms
-        return setup(*known, *span, without=without, branches=self._branches, free=free)
+        expected = self._expected
+        return setup(*known, *span, without=without, branches=self._branches, free=free, expected=expected)
 
     def _windows(self, made: Setup, reader: Reader, first_ms: int) -> StationWindows:
         with reading(self._engine) as connection:
@@ -179,6 +188,8 @@ class Work:
         if kept is None:  # by another version
             return
         self._branches = kept
+        with reading(self._engine) as connection:
+            self._expected = told_last(connection, self._context, self._settings)
         made = self._setup()
         if made.digest != state.digest or made.first_ms != state.first_ms:
             return

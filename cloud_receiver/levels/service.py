@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver.broker_config import Broker
@@ -20,6 +19,7 @@ from cloud_receiver.levels.stations import pairs
 from cloud_receiver.levels.talk import LevelLink, Talk
 from cloud_receiver.quarantine import Quarantine
 from cloud_receiver.registry import Registry
+from cloud_receiver.rounds import repeat
 from wire.envelope import Signer
 from wire.link import Link, LinkSettings, Received
 
@@ -126,22 +126,15 @@ class Levels:
                 await self._parent_link.stop()
 
     async def _stations(self) -> None:
-        troubled = False
-        while True:
-            try:
-                await self.check_stations(self._clock.now_ms())
-            except (SQLAlchemyError, OSError) as error:
-                if not troubled:
-                    log.warning("the check of stations' loads waits for the store: %s", str(error).splitlines()[0])
-                troubled = True
-            except Exception:
-                # A fault in a check must end neither the intake nor the talks.
-                if not troubled:
-                    log.exception("the check of stations' loads failed, trying again")
-                troubled = True
-            else:
-                troubled = False
-            await asyncio.sleep(PAUSE_S)
+        async def turn() -> float:
+            await self.check_stations(self._clock.now_ms())
+            return PAUSE_S
+
+        await repeat(
+            *(turn, PAUSE_S, log, "the check of stations' loads waits for the store"),
+            # A fault in a check must end neither the intake nor the talks.
+            fault="the check of stations' loads failed, trying again",
+        )
 
     async def check_stations(self, now_ms: int) -> None:
         """Compare stations with the grid's meters of their loads, once in each slot."""

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver.database import reading, writing
 from cloud_receiver.orders import book
 from cloud_receiver.orders.book import Entry
+from cloud_receiver.rounds import repeat
 from wire import topics
 from wire.commands import Outcome
 from wire.messages import StatusState
@@ -75,7 +75,6 @@ class Outbox:
         self._back: dict[str, int] = {}
         self._lost: set[bytes] = set()
         self._again: set[bytes] = set()
-        self._troubled = False
         self.figures = Figures()
 
     def heard(self, gateway: str, state: StatusState) -> None:
@@ -95,20 +94,17 @@ class Outbox:
 
     async def run(self) -> None:
         """Publish what is due, until cancelled."""
-        while True:
-            await self._link.wait_connected()
-            self._wake.clear()
-            try:
-                await self._round()
-            except (SQLAlchemyError, OSError) as error:
-                # Told once: a store may be away for hours, and the intake tells of it too.
-                if not self._troubled:
-                    log.warning("commands wait for the store: %s", str(error).splitlines()[0])
-                self._troubled = True
-            else:
-                self._troubled = False
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_S)
+        await repeat(self._turn, POLL_S, log, "commands wait for the store", rest=self._rest)
+
+    async def _turn(self) -> float:
+        await self._link.wait_connected()
+        self._wake.clear()
+        await self._round()
+        return POLL_S
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
 
     async def _round(self) -> None:
         now_ms = self._clock.now_ms()

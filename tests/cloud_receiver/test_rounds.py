@@ -62,3 +62,27 @@ def test_another_fault_ends_the_work() -> None:
 
     with pytest.raises(ValueError, match="a mistake of ours"):
         asyncio.run(repeat(turn, 5.0, log, "the work waits"))
+
+
+def test_a_fault_that_is_to_be_survived_is_told_once_until_a_turn_comes_through(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcomes = iter([ValueError("a mistake"), ValueError("again"), OSError("disk"), 2.0, ValueError("later"), None])
+    rests: list[float] = []
+
+    async def turn() -> float:
+        outcome = next(outcomes)
+        if outcome is None:
+            raise asyncio.CancelledError
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(repeat(turn, 5.0, log, "the work waits", fault="the work failed, trying again", rest=rest))
+    assert rests == [5.0, 5.0, 5.0, 2.0, 5.0]
+    told = [(record.getMessage(), str(record.exc_info and record.exc_info[1])) for record in caplog.records]
+    assert told == [("the work failed, trying again", "a mistake"), ("the work failed, trying again", "later")]

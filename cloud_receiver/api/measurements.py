@@ -20,9 +20,9 @@ from cloud_receiver.api.parameters import only
 from cloud_receiver.api.problems import ProblemError, bad_request, mistakes_of
 from cloud_receiver.grid import series, shelf, telemetry
 from cloud_receiver.grid.analysis.periods import utc
-from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.telemetry import TelemetryError
+from cloud_receiver.mistakes import InputError
 
 AHEAD_MS: Final = 86_400_000
 """How far ahead of the centre's clock a slot may be."""
@@ -90,7 +90,7 @@ class Measurements:
                     packed.append(telemetry.packed(*slot))
                 await asyncio.sleep(0)
             told.raise_any()
-        except GridError as error:
+        except InputError as error:
             raise mistakes_of(error) from None
         except TelemetryError as error:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None

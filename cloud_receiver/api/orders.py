@@ -24,7 +24,7 @@ from cloud_receiver.delimited.times import TimeTextError
 from cloud_receiver.delimited.zone import zone_of
 from cloud_receiver.exact_json import parse_json
 from cloud_receiver.grid.analysis.periods import SpanError, instant
-from cloud_receiver.grid.errors import GridError, Mistake, Problems, quoted
+from cloud_receiver.mistakes import InputError, Mistake, Problems, quoted
 from cloud_receiver.registry import Registry
 from cloud_receiver.sales import listing, store
 from cloud_receiver.sales.chargers import Chargers, context_of
@@ -91,7 +91,7 @@ class Orders:
             problems.raise_any()
         except TimeTextError as error:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"zone: {error}") from None
-        except GridError as error:
+        except InputError as error:
             raise mistakes_of(error) from None
         total = Entered()
         for first in range(0, len(told), _ONE_TRANSACTION):

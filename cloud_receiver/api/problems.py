@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from cloud_receiver.grid.errors import GridError, Problem
+from cloud_receiver.mistakes import InputError, Problem
 
 CONTENT_TYPE: Final = "application/problem+json"
 MOST_TOLD: Final = 100
@@ -55,7 +55,7 @@ def bad_request(detail: str) -> ProblemError:
     return ProblemError(HTTPStatus.BAD_REQUEST, detail)
 
 
-def mistakes_of(error: GridError) -> ProblemError:
+def mistakes_of(error: InputError) -> ProblemError:
     """Return the error of measurements that are none."""
     first = error.problems[0]
     count = len(error.problems)

@@ -19,7 +19,6 @@ from cloud_receiver.api.parameters import only
 from cloud_receiver.api.problems import ProblemError, bad_request, mistakes_of
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.exact_json import parse_json
-from cloud_receiver.grid.errors import GridError, quoted
 from cloud_receiver.metered_import import choices, importing, shown
 from cloud_receiver.metered_import.choices import ReadingsError
 from cloud_receiver.metered_import.form import Column
@@ -27,6 +26,7 @@ from cloud_receiver.metered_import.journal import BRISK, ImportBusyError, Import
 from cloud_receiver.metered_import.signing import ImportKeyError
 from cloud_receiver.metered_import.source import Objects
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
+from cloud_receiver.mistakes import InputError, quoted
 from wire.domain import RecordError
 from wire.keys import KeyFileError
 
@@ -84,7 +84,7 @@ class Readings:
     async def _import(self, path: Path, wish: Wish, around: Surroundings, source: Objects | None) -> Outcome:
         try:
             return await importing.run(path, wish, around, source=source)
-        except GridError as error:
+        except InputError as error:
             raise mistakes_of(error) from None
         except (ImportKeyError, KeyFileError) as error:
             raise ProblemError(HTTPStatus.CONFLICT, f"gateway {wish.meter.gateway}: no key signs for it") from error
@@ -120,7 +120,7 @@ def _document(content: bytes) -> tuple[dict[str, str], list[Any]]:
 def _objects(items: list[Any], name: str) -> Objects:
     try:
         return Objects(items, _COLUMNS, name)
-    except GridError as error:
+    except InputError as error:
         raise mistakes_of(error) from None
 
 

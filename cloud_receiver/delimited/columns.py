@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from cloud_receiver.grid.errors import quoted
+from cloud_receiver.mistakes import quoted
 
 _MOST_SHOWN: Final = 20
 _MOST_DIGITS: Final = 4

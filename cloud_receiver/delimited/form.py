@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cloud_receiver.delimited.numbers import COMMA, POINT
-from cloud_receiver.grid.errors import quoted
+from cloud_receiver.mistakes import quoted
 
 ENCODINGS: Final = ("utf-8", "gb18030", "latin-1", "utf-16")
 """UTF-8 with a byte order mark or without one."""

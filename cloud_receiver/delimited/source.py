@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from cloud_receiver.grid.errors import GridError, Mistake, refuse
+from cloud_receiver.mistakes import InputError, Mistake, refuse
 
 _MAGIC: Final = b"\x1f\x8b"
 """With which a gzip file begins (RFC 1952, 2.3.1)."""
@@ -16,7 +16,7 @@ _MAGIC: Final = b"\x1f\x8b"
 
 @contextmanager
 def opened(path: Path, *, looked_into: bool = False) -> Iterator[BinaryIO]:
-    """Open a file; GridError when it can't be read, then or later.
+    """Open a file; InputError when it can't be read, then or later.
 
     It is compressed if its name ends in .gz, or, `looked_into`, if it begins as gzip does. What came from elsewhere is
     not looked into: its size was bounded before, and must not grow.
@@ -39,7 +39,7 @@ def _stream(path: Path, *, looked_into: bool) -> BinaryIO:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file as it is, compressed or not, in hexadecimal; GridError when it can't be read."""
+    """Return the SHA-256 of a file as it is, compressed or not, in hexadecimal; InputError when it can't be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -47,5 +47,5 @@ def digest(path: Path) -> str:
         raise _unreadable(path, error) from None
 
 
-def _unreadable(path: Path, error: OSError) -> GridError:
+def _unreadable(path: Path, error: OSError) -> InputError:
     return refuse(Mistake.FORM, f"can't be read: {error.strerror or error}", file=str(path))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from cloud_receiver.delimited.cells import TornError, cells, separator_of
 from cloud_receiver.delimited.source import opened
-from cloud_receiver.grid.errors import GridError, Mistake, refuse
+from cloud_receiver.mistakes import InputError, Mistake, refuse
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -59,7 +59,7 @@ class Table:
         self._on_bytes = on_bytes
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield each line that isn't empty with its number from 1; GridError for what is no CSV, or too large.
+        """Yield each line that isn't empty with its number from 1; InputError for what is no CSV, or too large.
 
         Where many are empty one comes without cells now and then, so that no reader waits for long.
         """
@@ -121,14 +121,14 @@ class Table:
             # surrogateescape: U+DC80 to U+DCFF stand for bytes that are no text (PEP 383).
             raise self._not_text(number, f"byte {ord(line[error.start]) & 0xFF:#04x}") from None
 
-    def _not_text(self, number: int, found: str) -> GridError:
+    def _not_text(self, number: int, found: str) -> InputError:
         text = f"expected {self._encoding} text, found {found} (--encoding names another one)"
         return self._refused(Mistake.FORM, text, number)
 
-    def _beyond(self, most: str, number: int) -> GridError:
+    def _beyond(self, most: str, number: int) -> InputError:
         return self._refused(Mistake.TOO_LARGE, f"expected at most {most}, found more", number)
 
-    def _refused(self, mistake: Mistake, text: str, number: int) -> GridError:
+    def _refused(self, mistake: Mistake, text: str, number: int) -> InputError:
         return refuse(mistake, text, file=self._name, place=self.place(number))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from cloud_receiver.grid.errors import quoted
+from cloud_receiver.mistakes import quoted
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # what a clock on the wall shows
 _MS: Final = timedelta(milliseconds=1)

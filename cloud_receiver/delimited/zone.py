@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cloud_receiver.delimited.times import Stamp, TimeTextError
-from cloud_receiver.grid.errors import quoted
+from cloud_receiver.mistakes import quoted
 from wire.domain import MAX_TIME_MS
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cloud_receiver.grid.errors import Mistake, Problems, refuse
 from cloud_receiver.grid.model import (
     MOST_ELEMENTS,
     Branch,
@@ -29,6 +28,7 @@ from cloud_receiver.grid.snapshot import (
     Snapshot,
     value_mistakes,
 )
+from cloud_receiver.mistakes import Mistake, Problems, refuse
 
 COLUMNS: Final[Mapping[str, str]] = {
     "from_megawatts": "p_from_mw",
@@ -114,7 +114,7 @@ class Builder:
         self._charge.setdefault(storage.id, value)
 
     def build(self, *, name: str = "", source: str = "", hours: float = 0.25) -> Network:
-        """Return the network; GridError with every mistake."""
+        """Return the network; InputError with every mistake."""
         rows = self._rows
         incomplete = self.problems.has(Mistake.FORM)
         for fault in faults_of(rows.nodes, rows.branches, rows.generators, rows.loads, rows.storages):

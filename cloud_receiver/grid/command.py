@@ -14,7 +14,7 @@ from cloud_receiver.orders.waiting import Progress
 
 
 def solve(options: argparse.Namespace) -> None:
-    """Print a network's nodal carbon factors; GridError for a file that is no network.
+    """Print a network's nodal carbon factors; InputError for a file that is no network.
 
     The figure comes first, if one is asked for: FigureError or OSError where it can't be had, and nothing is printed.
     """
@@ -37,7 +37,7 @@ def draw_told(picture: NetworkPicture, path: Path) -> None:
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print a network and what was measured on it; GridError for a file that is no network."""
+    """Print a network and what was measured on it; InputError for a file that is no network."""
     network = _network(options)
     sys.stdout.write(shown.network_json(network) if options.json else shown.network_text(network))
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from cloud_receiver.delimited.cells import TornError, cells
-from cloud_receiver.grid.errors import Mistake, Problems, quoted
 from cloud_receiver.grid.model import BranchKind, NodeKind
+from cloud_receiver.mistakes import Mistake, Problems, quoted
 
 _Kind = TypeVar("_Kind", NodeKind, BranchKind)
 

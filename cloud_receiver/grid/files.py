@@ -5,17 +5,17 @@ from pathlib import Path
 
 from cloud_receiver.grid import matpower, pandapower_json, reference, tables
 from cloud_receiver.grid.csv_lines import lines
-from cloud_receiver.grid.errors import Mistake, Problems
 from cloud_receiver.grid.model import quoted_id
 from cloud_receiver.grid.pandapower_frames import is_network
 from cloud_receiver.grid.reading import json_of, text_of
 from cloud_receiver.grid.snapshot import MAX_FACTOR, Generation, Network, value_mistakes
+from cloud_receiver.mistakes import Mistake, Problems
 
 
 def read(path: Path, *, max_factor: float = MAX_FACTOR) -> Network:
     """Read a network: a directory of CSV tables, a MATPOWER case (.m), else JSON, pandapower's or our own.
 
-    GridError with every mistake; `max_factor` in kgCO₂/kWh is the largest factor a source may have.
+    InputError with every mistake; `max_factor` in kgCO₂/kWh is the largest factor a source may have.
     """
     if path.is_dir():
         return tables.read(path, max_factor=max_factor)
@@ -33,7 +33,7 @@ def read(path: Path, *, max_factor: float = MAX_FACTOR) -> Network:
 def with_factors(network: Network, path: Path, *, max_factor: float = MAX_FACTOR) -> Network:
     """Return a network with the factors of a CSV table: `generator,factor` in kgCO₂/kWh, in place of what it had.
 
-    GridError names lines whose generator the network doesn't have, and factors out of range.
+    InputError names lines whose generator the network doesn't have, and factors out of range.
     """
     problems = Problems(str(path))
     generators = dict(network.snapshot.generators)

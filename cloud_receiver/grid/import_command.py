@@ -12,20 +12,20 @@ from sqlalchemy import Connection
 import clock
 from cloud_receiver import config, database, registry, service
 from cloud_receiver.grid import files, series_import, shelf, telemetry, topology
-from cloud_receiver.grid.errors import Mistake, refuse
 from cloud_receiver.grid.model import Grid, quoted_id
 from cloud_receiver.grid.series_import import measurements
 from cloud_receiver.grid.series_told import slot_start, time_text
 from cloud_receiver.grid.shelf import KeptGrids
 from cloud_receiver.grid.snapshot import Charge, EndPowers, EndRegisters, Measurement, Network, Snapshot, require
 from cloud_receiver.grid.telemetry import SLOT_MS
+from cloud_receiver.mistakes import Mistake, refuse
 from cloud_receiver.registry import Registry
 
 _MOST_CHANGES: Final = 20
 
 
 def run(options: argparse.Namespace) -> None:
-    """Enter a topology or a time series; GridError, and nothing is entered, where there are mistakes."""
+    """Enter a topology or a time series; InputError, and nothing is entered, where there are mistakes."""
     settings = config.load(Path(options.config))
     stations = registry.load(settings.registry)
     program_clock = clock.from_spec(options.clock)
@@ -96,7 +96,7 @@ def enter_network(
 ) -> list[str]:
     """Enter a network's topology, and what was measured on it in a slot, if one is given; return what to say.
 
-    GridError when the registry's stations don't fit, another topology is valid from the same time, or the slot has
+    InputError when the registry's stations don't fit, another topology is valid from the same time, or the slot has
     another grid.
     """
     topology.stations(network.grid, stations)

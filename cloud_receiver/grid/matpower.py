@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from cloud_receiver.grid.builder import COLUMNS, Builder
-from cloud_receiver.grid.errors import Mistake, quoted, refuse
 from cloud_receiver.grid.matpower_text import Case
 from cloud_receiver.grid.matpower_text import parse as parse_text
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Load, Node, is_plain
 from cloud_receiver.grid.reading import text_of
 from cloud_receiver.grid.snapshot import MAX_FACTOR, Demand, EndPowers, Generation, Network
+from cloud_receiver.mistakes import Mistake, quoted, refuse
 
 _LEAST: Final[Mapping[str, int]] = {"bus": 13, "gen": 8, "branch": 11, "dcline": 5}
 """Columns that a matrix has to have."""
@@ -28,12 +28,12 @@ _NAMES: Final = dict(COLUMNS) | {"from_megawatts": "PF", "to_megawatts": "PT"}
 
 
 def read(path: Path, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Read a case; GridError with every mistake, and for one without flows."""
+    """Read a case; InputError with every mistake, and for one without flows."""
     return parse(text_of(path), str(path), max_factor=max_factor)
 
 
 def parse(text: str, file: str, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Return the text of a case as a network; GridError with every mistake, and for one without flows."""
+    """Return the text of a case as a network; InputError with every mistake, and for one without flows."""
     builder = Builder(file, columns=_NAMES, max_factor=max_factor)
     case = parse_text(text, builder.problems)
     for name in ("bus", "gen", "branch"):

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from cloud_receiver.grid.errors import Mistake, Problems, quoted, refuse
 from cloud_receiver.grid.model import MOST_ELEMENTS
+from cloud_receiver.mistakes import Mistake, Problems, quoted, refuse
 
 Row: TypeAlias = tuple[tuple[float, ...], int]
 """Numbers of a row, and its line."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
-from cloud_receiver.grid.errors import GridError, Mistake, Problem, quoted
+from cloud_receiver.mistakes import InputError, Mistake, Problem, quoted
 from settings.names import NAME_RULE, is_name
 
 MOST_ELEMENTS: Final = 1_000_000
@@ -112,7 +112,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid that was checked: GridError names every element that can't be."""
+    """A grid that was checked: InputError names every element that can't be."""
 
     nodes: tuple[Node, ...]
     branches: tuple[Branch, ...] = ()
@@ -123,7 +123,7 @@ class Grid:
     def __post_init__(self) -> None:
         faults = list(faults_of(self.nodes, self.branches, self.generators, self.loads, self.storages))
         if faults:
-            raise GridError([fault.problem() for fault in faults[:1000]])
+            raise InputError([fault.problem() for fault in faults[:1000]])
 
     @cached_property
     def node_ids(self) -> Mapping[str, str]:

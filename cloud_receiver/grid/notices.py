@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from cloud_receiver.grid import shelf
-from cloud_receiver.grid.errors import GridError
+from cloud_receiver.mistakes import InputError
 from cloud_receiver.registry import Registry, Role
 from cloud_receiver.schema import grid as grid_table
 from cloud_receiver.schema import grid_notice
@@ -34,7 +34,7 @@ class Noticed:
         self._stamp = count, newest
         try:
             grids = shelf.grids(connection).all
-        except GridError as error:
+        except InputError as error:
             # The service says so too; the intake must go on.
             log.warning("the grids of the store can't be read: %s", str(error).splitlines()[0])
             return

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cloud_receiver.grid.errors import Mistake, Problems, quoted, refuse
 from cloud_receiver.grid.reading import json_of
+from cloud_receiver.mistakes import Mistake, Problems, quoted, refuse
 
 _MOST_INDEX: Final = 1 << 63
 _LARGEST_NUMBER: Final = 1e300
@@ -42,7 +42,7 @@ def is_network(document: object) -> bool:
 
 
 def frames(document: Mapping[str, Any], file: str) -> tuple[dict[str, Frame], Mapping[str, Any]]:
-    """Return the tables of a network, and its other values; GridError when it has none."""
+    """Return the tables of a network, and its other values; InputError when it has none."""
     content = document.get("_object")
     if not isinstance(content, dict):
         text = f"expected the tables of a pandapower network, found {quoted(content)}"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloud_receiver.grid.builder import Builder
-from cloud_receiver.grid.errors import Mistake, quoted, refuse
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Load, Node, NodeKind, Storage, is_plain
 from cloud_receiver.grid.pandapower_frames import Cells, Frame, frames, is_network
 from cloud_receiver.grid.reading import json_of, text_of
 from cloud_receiver.grid.snapshot import MAX_FACTOR, Charge, Demand, EndPowers, Generation, Network
+from cloud_receiver.mistakes import Mistake, quoted, refuse
 
 FACTOR_COLUMN: Final = "factor_kg_per_kwh"
 
@@ -41,17 +41,17 @@ _SWITCHED: Final[Mapping[str, str]] = {"l": "line", "t": "trafo", "t3": "trafo3w
 
 
 def read(path: Path, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Read a network; GridError with every mistake, and for one without results."""
+    """Read a network; InputError with every mistake, and for one without results."""
     return parse(text_of(path), str(path), max_factor=max_factor)
 
 
 def parse(text: str, file: str, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Return the text of a network; GridError with every mistake, and for one without results."""
+    """Return the text of a network; InputError with every mistake, and for one without results."""
     return convert(json_of(text, file), file, max_factor=max_factor)
 
 
 def convert(document: object, file: str, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Return a network that was read as JSON; GridError with every mistake, and for one without results."""
+    """Return a network that was read as JSON; InputError with every mistake, and for one without results."""
     if not is_network(document) or not isinstance(document, dict):
         raise refuse(Mistake.FORM, "expected a pandapower network", file=file)
     tables, others = frames(document, file)
@@ -76,7 +76,7 @@ class _Converter:
         self._open_ends: set[tuple[str, str, str]] = set()
 
     def require_results(self, others: Mapping[str, Any], file: str) -> None:
-        """GridError when the network was not solved, or has what would be lost without a word."""
+        """InputError when the network was not solved, or has what would be lost without a word."""
         how = "run pandapower.runpp(net) before pandapower.to_json(net, file)"
         if others.get("converged") is False:
             raise refuse(Mistake.NO_FLOWS, f"its power flow did not converge; {how}", file=file)

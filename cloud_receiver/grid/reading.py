@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from cloud_receiver.grid.errors import Mistake, quoted, refuse
+from cloud_receiver.mistakes import Mistake, quoted, refuse
 from settings.files import ContentError, read_text
 
 LARGEST: Final = 32 << 20
@@ -12,7 +12,7 @@ LARGEST: Final = 32 << 20
 
 
 def text_of(path: Path, largest: int = LARGEST) -> str:
-    """Return the text of a file; GridError when it can't be read, is too large or no UTF-8."""
+    """Return the text of a file; InputError when it can't be read, is too large or no UTF-8."""
     try:
         return read_text(path, largest)
     except OSError as error:
@@ -27,7 +27,7 @@ def _too_large(error: ValueError) -> bool:
 
 
 def json_of(text: str, file: str, place: str = "") -> Any:  # noqa: ANN401 - whatever JSON holds
-    """Return a JSON value; GridError for one that is none, has a key twice or is nested too deep."""
+    """Return a JSON value; InputError for one that is none, has a key twice or is nested too deep."""
     try:
         return json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from cloud_receiver.grid.builder import Builder
-from cloud_receiver.grid.errors import Mistake, quoted, refuse
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Load, Node, NodeKind, Storage
 from cloud_receiver.grid.reading import json_of, text_of
 from cloud_receiver.grid.snapshot import (
@@ -23,6 +22,7 @@ from cloud_receiver.grid.snapshot import (
     Generation,
     Network,
 )
+from cloud_receiver.mistakes import Mistake, quoted, refuse
 
 _Row: TypeAlias = Mapping[str, Any]
 _Kind = TypeVar("_Kind", NodeKind, BranchKind)
@@ -49,17 +49,17 @@ DEFAULT_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def read(path: Path, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Read a network; GridError with every mistake."""
+    """Read a network; InputError with every mistake."""
     return parse(text_of(path), str(path), max_factor=max_factor)
 
 
 def parse(text: str, file: str, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Return a text as a network; GridError with every mistake."""
+    """Return a text as a network; InputError with every mistake."""
     return convert(json_of(text, file), file, max_factor=max_factor)
 
 
 def convert(document: object, file: str, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Return a network that was read as JSON; GridError with every mistake."""
+    """Return a network that was read as JSON; InputError with every mistake."""
     if not isinstance(document, dict):
         raise refuse(Mistake.FORM, f"expected a JSON object, found {quoted(document)}", file=file)
     return _Reader(document, file, max_factor).network()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloud_receiver.delimited.source import opened
-from cloud_receiver.grid.errors import GridError, Mistake, refuse
 from cloud_receiver.grid.model import Element
 from cloud_receiver.grid.reading import LARGEST, json_of
 from cloud_receiver.grid.series_json import slots_of
@@ -20,6 +19,7 @@ from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.series_wide import Piece, Wide
 from cloud_receiver.grid.shelf import KeptGrids
 from cloud_receiver.grid.snapshot import MAX_FACTOR, Snapshot
+from cloud_receiver.mistakes import InputError, Mistake, refuse
 from settings.files import ContentError, decoded
 
 TABLES: Final = {
@@ -36,7 +36,7 @@ def read(path: Path, check: Check, on_bytes: OnBytes = lambda _: None) -> Iterat
     """Yield the slots of a directory of tables, or of one file, in the order of time: start in ms UTC, measurements.
 
     Mistakes are told to `check.told`, which the caller asks (`raise_any`) when all is read, before anything is used;
-    GridError for what can't be read further.
+    InputError for what can't be read further.
     """
     return (slot for slot in steps(path, check, on_bytes) if slot is not None)
 
@@ -63,7 +63,7 @@ def steps(path: Path, check: Check, on_bytes: OnBytes = lambda _: None) -> Itera
 def of_document(
     document: object, grids: KeptGrids, *, name: str = "", max_factor: float = MAX_FACTOR
 ) -> list[tuple[int, Snapshot]]:
-    """Return the slots of JSON that came by other ways than a file, in the order of time; GridError with all mistakes.
+    """Return the slots of JSON that came by other ways than a file, in the order of time; InputError with all mistakes.
 
     `name` is what mistakes call the document.
     """
@@ -159,6 +159,6 @@ def _document(path: Path) -> object:
     return json_of(text, str(path))
 
 
-def _too_large(path: Path) -> GridError:
+def _too_large(path: Path) -> InputError:
     text = f"expected at most {LARGEST} bytes of JSON, found more: tables may be larger"
     return refuse(Mistake.TOO_LARGE, text, file=str(path))

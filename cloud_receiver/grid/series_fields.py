@@ -7,7 +7,6 @@ from operator import gt, lt
 from typing import Any, Final
 
 from cloud_receiver.grid.builder import COLUMNS
-from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.model import Element
 from cloud_receiver.grid.snapshot import (
     MAX_EMISSION,
@@ -22,6 +21,7 @@ from cloud_receiver.grid.snapshot import (
     Measurement,
     value_mistakes,
 )
+from cloud_receiver.mistakes import Mistake
 
 Tell = Callable[[str, Mistake, str], None]
 """Is told of a mistake: field, kind of mistake, what was expected and what came."""

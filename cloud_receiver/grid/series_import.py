@@ -15,9 +15,9 @@ from sqlalchemy.exc import OperationalError
 from clock import Clock
 from cloud_receiver import database
 from cloud_receiver.grid import series, shelf, telemetry
-from cloud_receiver.grid.errors import MOST_SHOWN, GridError
 from cloud_receiver.grid.series_told import Check, Told, time_text
 from cloud_receiver.grid.snapshot import MAX_FACTOR, Snapshot
+from cloud_receiver.mistakes import MOST_SHOWN, InputError
 from cloud_receiver.orders.waiting import Progress
 
 CHUNK_SLOTS: Final = 500
@@ -76,7 +76,7 @@ async def enter(
 ) -> None:
     """Enter the series of a file or directory, and say on standard output what that was.
 
-    GridError with all mistakes, and nothing is stored; if bad cells are to be skipped they are told on standard error.
+    InputError with all mistakes, and nothing is stored; if bad cells are to be skipped they are told on standard error.
     """
     seconds = asyncio.get_running_loop().time
     progress = Progress(seconds)
@@ -159,7 +159,7 @@ def _tell_skipped(told: Told) -> None:
     """Say on standard error what was left out."""
     if not told.count:
         return
-    error = GridError(told.problems)
+    error = InputError(told.problems)
     more = max(told.count - len(told.problems), 0)
     rest = f" ({MOST_SHOWN} of them shown)" if told.count > MOST_SHOWN else ""
     sys.stderr.write(f"{error}\n")

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cloud_receiver.grid import reference
-from cloud_receiver.grid.errors import GridError, Mistake, quoted
 from cloud_receiver.grid.model import Element, Grid
 from cloud_receiver.grid.series_fields import FIELDS, NAMES, OPEN, TYPES, checked, expected, is_number
 from cloud_receiver.grid.series_told import MOST_KEPT, Check, named, slot_start
 from cloud_receiver.grid.snapshot import Charge, Demand, Flow, Generation, Measurement, Snapshot
 from cloud_receiver.grid.telemetry import SLOT_MS
 from cloud_receiver.grid.topology import change
+from cloud_receiver.mistakes import InputError, Mistake, quoted
 
 MOST_SLOTS: Final = 40_000
 """Of one document: a year of slots has 35,136."""
@@ -70,7 +70,7 @@ def _network(document: dict[str, Any], file: str, check: Check) -> list[tuple[in
         return []
     try:
         network = reference.convert(document, file, max_factor=check.max_factor)
-    except GridError as error:
+    except InputError as error:
         for problem in error.problems:
             told.refuse(
                 problem.mistake,

@@ -6,7 +6,7 @@ from typing import BinaryIO, Final
 
 from cloud_receiver.delimited.cells import TornError, cells
 from cloud_receiver.delimited.source import opened
-from cloud_receiver.grid.errors import GridError, Mistake, refuse
+from cloud_receiver.mistakes import InputError, Mistake, refuse
 
 MOST_LINE_BYTES: Final = 4 << 20
 """Of one line: some 400,000 numbers."""
@@ -17,7 +17,7 @@ _EMPTY_LINES: Final = 256
 
 
 def rows(path: Path, on_bytes: Callable[[int], None] = lambda _: None) -> Iterator[tuple[int, list[str]]]:
-    """Yield each line that isn't empty with its number from 1; GridError for what is no CSV.
+    """Yield each line that isn't empty with its number from 1; InputError for what is no CSV.
 
     Where many are empty one comes without cells now and then, so that no reader waits for long. `on_bytes` is told of
     the bytes read.
@@ -51,6 +51,6 @@ def _lines(stream: BinaryIO, file: str, on_bytes: Callable[[int], None]) -> Iter
             raise refuse(Mistake.FORM, text, file=file, place=f"line {number}") from None
 
 
-def _too_large(file: str, number: int, line: bytes) -> GridError:
+def _too_large(file: str, number: int, line: bytes) -> InputError:
     what = f"a line of at most {MOST_LINE_BYTES}" if len(line) > MOST_LINE_BYTES else f"at most {MOST_BYTES}"
     return refuse(Mistake.TOO_LARGE, f"expected {what} bytes, found more", file=file, place=f"line {number}")

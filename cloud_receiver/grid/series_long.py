@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
-from cloud_receiver.grid.errors import Mistake, quoted
 from cloud_receiver.grid.model import Element
 from cloud_receiver.grid.series_fields import (
     FIELDS,
@@ -19,6 +18,7 @@ from cloud_receiver.grid.series_fields import (
 from cloud_receiver.grid.series_told import MOST_KEPT, Check, named, slot_start
 from cloud_receiver.grid.series_wide import FLAGS, Piece
 from cloud_receiver.grid.snapshot import Demand, EndPowers, EndRegisters, Measurement
+from cloud_receiver.mistakes import Mistake, quoted
 
 _TIME, _ID = "time", "id"
 _EACH_BY_ITSELF: Final = {EndPowers, EndRegisters, Demand}

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cloud_receiver.grid.errors import GridError, Mistake, Problem, quoted
 from cloud_receiver.grid.model import Element, Grid, quoted_id
 from cloud_receiver.grid.shelf import KeptGrids
 from cloud_receiver.grid.snapshot import MAX_FACTOR
 from cloud_receiver.grid.telemetry import SLOT_MS
+from cloud_receiver.mistakes import InputError, Mistake, Problem, quoted
 
 MOST_KEPT: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ def slot_start(text: object) -> int:
 class Told:
     """Mistakes, the first thousand of them.
 
-    Unless bad cells are to be skipped, GridError as soon as there are so many that the rest tells nothing.
+    Unless bad cells are to be skipped, InputError as soon as there are so many that the rest tells nothing.
     """
 
     def __init__(self, *, skip_bad: bool = False) -> None:
@@ -56,7 +56,7 @@ class Told:
         if len(self.problems) < MOST_KEPT:
             self.problems.append(Problem(mistake, text, file, place, element))
         elif not self.skip_bad:
-            raise GridError(self.problems)
+            raise InputError(self.problems)
 
     def refuse(self, mistake: Mistake, text: str, *, file: str, place: str = "") -> None:
         """Note a mistake without which nothing of a file can be read."""
@@ -64,14 +64,14 @@ class Told:
         self.add(mistake, text, file=file, place=place)
 
     def raise_fatal(self) -> None:
-        """GridError when there was a mistake that can't be skipped."""
+        """InputError when there was a mistake that can't be skipped."""
         if self._fatal:
-            raise GridError(self.problems)
+            raise InputError(self.problems)
 
     def raise_any(self) -> None:
-        """GridError when there was any mistake, and none may be skipped."""
+        """InputError when there was any mistake, and none may be skipped."""
         if self._fatal or (self.problems and not self.skip_bad):
-            raise GridError(self.problems)
+            raise InputError(self.problems)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from cloud_receiver.grid.errors import Mistake, quoted
 from cloud_receiver.grid.model import Element
 from cloud_receiver.grid.series_fields import (
     FIELDS,
@@ -20,6 +19,7 @@ from cloud_receiver.grid.series_fields import (
 )
 from cloud_receiver.grid.series_told import MOST_KEPT, Check, Known, named, slot_start
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, EndRegisters, Generation, Measurement
+from cloud_receiver.mistakes import Mistake, quoted
 
 FLAGS: Final = {"0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}
 
@@ -92,7 +92,7 @@ class Wide:
                 self._columns.append((place, name, item))
 
     def _refuse_strangers(self, line: int) -> None:
-        """GridError for a table of something else, before much is made of its columns."""
+        """InputError for a table of something else, before much is made of its columns."""
         told = self._check.told
         names = dict.fromkeys([name for _, name, _ in self._columns] + [name for _, name in self._flags])
         first = list(islice(self._check.strangers(self._element, names), MOST_KEPT + 1))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, TypeAlias
 
-from cloud_receiver.grid.errors import GridError, Mistake, Problem, quoted
 from cloud_receiver.grid.model import Element, Grid, quoted_id
+from cloud_receiver.mistakes import InputError, Mistake, Problem, quoted
 
 MAX_MEGAWATTS: Final = 1e9
 """Beyond it a power is no measurement: the solver takes none."""
@@ -192,9 +192,9 @@ def problems_of(grid: Grid, snapshot: Snapshot, max_factor: float = MAX_FACTOR) 
 
 
 def require(grid: Grid, snapshot: Snapshot, max_factor: float = MAX_FACTOR) -> None:
-    """GridError with every measurement that can't be of this grid."""
+    """InputError with every measurement that can't be of this grid."""
     if problems := problems_of(grid, snapshot, max_factor):
-        raise GridError(problems[:1000])
+        raise InputError(problems[:1000])
 
 
 def _ids(grid: Grid) -> dict[Element, frozenset[str]]:

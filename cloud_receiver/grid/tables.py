@@ -10,10 +10,10 @@ from typing import Final
 
 from cloud_receiver.grid.builder import Builder
 from cloud_receiver.grid.csv_lines import Line, lines
-from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Load, Node, NodeKind, Storage
 from cloud_receiver.grid.reading import text_of
 from cloud_receiver.grid.snapshot import MAX_FACTOR, Charge, Demand, EndPowers, EndRegisters, Flow, Generation, Network
+from cloud_receiver.mistakes import Mistake
 
 _NET: Final = ("p_from_mw", "p_to_mw")
 _REGISTERS: Final = ("p_from_in_mw", "p_from_out_mw", "p_to_in_mw", "p_to_out_mw")
@@ -30,7 +30,7 @@ _TANK_DEFAULTS: Final = (1.0, 1.0, 0.0, 0.0, 0.0)
 
 
 def read(directory: Path, *, max_factor: float = MAX_FACTOR) -> Network:
-    """Read the tables of a directory; GridError with every mistake of all of them. Only nodes.csv must be there."""
+    """Read the tables of a directory; InputError with every mistake of all of them. Only nodes.csv must be there."""
     return parse(
         {name: text_of(directory / name) for name in _HEADINGS if name == "nodes.csv" or (directory / name).exists()},
         str(directory),
@@ -39,7 +39,7 @@ def read(directory: Path, *, max_factor: float = MAX_FACTOR) -> Network:
 
 
 def parse(tables: Mapping[str, str], directory: str = "", *, max_factor: float = MAX_FACTOR) -> Network:
-    """Return the texts of tables, by file name, as a network; GridError with every mistake."""
+    """Return the texts of tables, by file name, as a network; InputError with every mistake."""
     builder = Builder(directory, max_factor=max_factor)
     takers: dict[str, Callable[[Builder, Line], None]] = {
         "nodes.csv": _node,

@@ -11,10 +11,10 @@ from typing import Final
 from sqlalchemy import Connection, func, insert, select, text
 
 from cloud_receiver.grid import shelf
-from cloud_receiver.grid.errors import quoted
 from cloud_receiver.grid.model import Element, is_plain
 from cloud_receiver.grid.snapshot import Measurement, Snapshot
 from cloud_receiver.grid.telemetry_content import TelemetryError, pack, unpack
+from cloud_receiver.mistakes import quoted
 from cloud_receiver.schema import grid_telemetry
 from wire.domain import MAX_TIME_MS
 

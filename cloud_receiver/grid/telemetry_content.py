@@ -17,7 +17,6 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from cloud_receiver.grid.errors import quoted
 from cloud_receiver.grid.model import MOST_ELEMENTS, is_plain
 from cloud_receiver.grid.snapshot import (
     Charge,
@@ -29,6 +28,7 @@ from cloud_receiver.grid.snapshot import (
     Measurement,
     Snapshot,
 )
+from cloud_receiver.mistakes import quoted
 from wire import strict
 
 MOST_BYTES: Final = 32 << 20

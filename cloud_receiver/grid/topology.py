@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cloud_receiver.grid.errors import GridError, Mistake, Problem, refuse
 from cloud_receiver.grid.model import Element, Grid, quoted_id
 from cloud_receiver.grid.snapshot import Snapshot
+from cloud_receiver.mistakes import InputError, Mistake, Problem, refuse
 from cloud_receiver.registry import Registry
 
 
@@ -116,7 +116,7 @@ class Topologies:
     """The grids of consecutive times: each slot is solved with the grid that was valid when it began."""
 
     def __init__(self, grids: Sequence[tuple[int, Grid]]) -> None:
-        """Take grids with the time in ms UTC from which each is valid, in order; GridError if they are not."""
+        """Take grids with the time in ms UTC from which each is valid, in order; InputError if they are not."""
         for (earlier, _), (later, _) in pairwise(grids):
             if later <= earlier:
                 text = f"valid from {later} ms follows one from {earlier} ms: expected later ones after earlier ones"
@@ -131,7 +131,7 @@ class Topologies:
 
 
 def stations(grid: Grid, registry: Registry) -> Mapping[str, str]:
-    """Return the node of each station of the registry, by aliases too; GridError names what doesn't fit.
+    """Return the node of each station of the registry, by aliases too; InputError names what doesn't fit.
 
     A load that says which station it is must be at that station's node.
     """
@@ -155,5 +155,5 @@ def stations(grid: Grid, registry: Registry) -> Mapping[str, str]:
             text = f"is at node {load.node}, and the registry has station {load.station} at {places[load.station]}"
             problems.append(Problem(Mistake.UNKNOWN_NODE, text, element=where))
     if problems:
-        raise GridError(problems[:1000])
+        raise InputError(problems[:1000])
     return places

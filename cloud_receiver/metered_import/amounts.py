@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_EVEN
 from typing import Final
 
 from cloud_receiver.delimited.numbers import COMMA, POINT, number
-from cloud_receiver.grid.errors import quoted
+from cloud_receiver.mistakes import quoted
 from wire.domain import MAX_AMOUNT
 
 MISSING: Final = frozenset({"", "-", "--", "na", "n/a", "nan", "null", "none", "#n/a"})

@@ -10,8 +10,8 @@ from cloud_receiver.delimited import form as delimited
 from cloud_receiver.delimited.form import FormError
 from cloud_receiver.delimited.times import Dates, TimeTextError
 from cloud_receiver.delimited.zone import zone_of
-from cloud_receiver.grid.errors import quoted
 from cloud_receiver.metered_import.form import Column, Form, Lone, Stamps, Unit
+from cloud_receiver.mistakes import quoted
 from cloud_receiver.registry import Meter, Registry, Station
 from settings.decimals import exact
 

@@ -15,7 +15,6 @@ from sqlalchemy import select
 from cloud_receiver.database import reading
 from cloud_receiver.delimited.source import digest
 from cloud_receiver.enrolment import GatewayRow
-from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.series_told import Told
 from cloud_receiver.metered_import import signing
 from cloud_receiver.metered_import.journal import Writer, turn
@@ -23,6 +22,7 @@ from cloud_receiver.metered_import.plan import Plan
 from cloud_receiver.metered_import.series import Limits, Reader, Series
 from cloud_receiver.metered_import.source import Source, table
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
+from cloud_receiver.mistakes import Mistake
 from cloud_receiver.schema import gateway as gateway_table
 
 AHEAD_MS: Final = 900_000
@@ -36,7 +36,7 @@ async def run(
     progress: Callable[[str], None] = lambda _: None,
     source: Source | None = None,
 ) -> Outcome:
-    """Import a file. GridError with every mistake, and nothing is stored; EnrolmentError where nobody may sign.
+    """Import a file. InputError with every mistake, and nothing is stored; EnrolmentError where nobody may sign.
 
     `source`: its rows, if it is no CSV.
     """

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, select
 
 from cloud_receiver import factor_messages
 from cloud_receiver.factor_spans import SLOT_MS
-from cloud_receiver.grid.errors import Mistake, Problem
 from cloud_receiver.grid.series_told import MOST_KEPT, time_text
 from cloud_receiver.metered_import import known
 from cloud_receiver.metered_import.journal import Place, newest, opened
@@ -16,6 +15,7 @@ from cloud_receiver.metered_import.known import Found, Known, Totals
 from cloud_receiver.metered_import.records import Maker, Making
 from cloud_receiver.metered_import.registers import Pair, Step, kwh
 from cloud_receiver.metered_import.wish import Outcome, Surroundings, Wish
+from cloud_receiver.mistakes import Mistake, Problem
 from cloud_receiver.registry import Role
 from cloud_receiver.schema import gateway as gateway_table
 from wire.records import DetailKey, EventCode, EventRecord, IntervalRecord, Record

@@ -8,7 +8,6 @@ from cloud_receiver.delimited.columns import ColumnError
 from cloud_receiver.delimited.numbers import COMMA, POINT
 from cloud_receiver.delimited.times import Stamp, TimeTextError, parse
 from cloud_receiver.delimited.zone import Instants, Zone
-from cloud_receiver.grid.errors import Mistake, quoted
 from cloud_receiver.grid.series_told import Told, time_text
 from cloud_receiver.metered_import import clock_changes, registers
 from cloud_receiver.metered_import.amounts import MISSING, AmountError, amount
@@ -17,6 +16,7 @@ from cloud_receiver.metered_import.columns import places
 from cloud_receiver.metered_import.form import Column, Form, Lone, Stamps
 from cloud_receiver.metered_import.registers import Step
 from cloud_receiver.metered_import.source import Source
+from cloud_receiver.mistakes import Mistake, quoted
 
 _ONE_TURN = 512  # lines
 _TELLING = 2
@@ -74,7 +74,7 @@ class Reader:
         self._rows: list[Row] = []
 
     def steps(self) -> Iterator[None]:
-        """Read the file, giving way now and then; what it tells is in `series` then. GridError for what is no CSV."""
+        """Read the file, giving way now and then; what it tells is in `series` then. InputError for what is no CSV."""
         form = self._form
         decimal: str | None = None
         for number, (line, cells) in enumerate(self._source.rows()):

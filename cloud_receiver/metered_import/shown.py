@@ -1,9 +1,9 @@
 """What an import came to, as text and as a document."""
 
-from cloud_receiver.grid.errors import MOST_SHOWN, Problem
 from cloud_receiver.grid.series_told import time_text
 from cloud_receiver.metered_import.registers import kwh
 from cloud_receiver.metered_import.wish import Outcome, Wish
+from cloud_receiver.mistakes import MOST_SHOWN, Problem
 
 MOST_TOLD = 1000
 """Mistakes of a document."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from cloud_receiver.delimited.table import Bounds, Table
-from cloud_receiver.grid.errors import Mistake, Problems, quoted
 from cloud_receiver.metered_import.form import Form
+from cloud_receiver.mistakes import Mistake, Problems, quoted
 
 BOUNDS: Final = Bounds(bytes=512 << 20, line=1 << 16, lines=600_000)
 """A year of minutes of one meter is some 30 MB, in 525,600 lines."""
@@ -37,7 +37,7 @@ class Objects:
     separator = ","
 
     def __init__(self, items: Sequence[object], known: Collection[str], name: str) -> None:
-        """GridError with every object that is none, and every key and value that can't be; null is no value."""
+        """InputError with every object that is none, and every key and value that can't be; null is no value."""
         problems = Problems(name)
         found = [self._texts(item, number, known, problems) for number, item in enumerate(items, 1)]
         self.keys = [key for key in known if any(key in texts for texts in found)]

@@ -9,11 +9,11 @@ from sqlalchemy import Engine
 
 from clock import Clock
 from cloud_receiver.config import Intake
-from cloud_receiver.grid.errors import Problem
 from cloud_receiver.grid.series_told import Told
 from cloud_receiver.metered_import.form import Form
 from cloud_receiver.metered_import.journal import PATIENT, Pace
 from cloud_receiver.metered_import.series import Series
+from cloud_receiver.mistakes import Problem
 from cloud_receiver.registry import Meter, Registry, Station
 from wire.keys import PrivateKey
 

@@ -8,7 +8,7 @@ from typing import Final
 from cloud_receiver.delimited.columns import ColumnError, place_of
 from cloud_receiver.delimited.numbers import EITHER, POINT
 from cloud_receiver.delimited.table import Bounds, Table
-from cloud_receiver.grid.errors import GridError, Mistake, quoted, refuse
+from cloud_receiver.mistakes import InputError, Mistake, quoted, refuse
 from cloud_receiver.sales.record import REQUIRED, Reading, field_of
 from cloud_receiver.sales.store import Told
 
@@ -45,13 +45,13 @@ class Form:
 
 
 def read(path: Path, reading: Reading, form: Form, progress: Callable[[str], None] = lambda _: None) -> File:
-    """Read a file; mistakes go to the problems of `reading`. GridError for a file that is no table of orders."""
+    """Read a file; mistakes go to the problems of `reading`. InputError for a file that is no table of orders."""
     found = File([])
     bounds = Bounds(MOST_BYTES, MOST_LINE, MOST_LINES)
     table = Table(path, bounds, separator=form.separator, encoding=form.encoding, looked_into=True)
     try:
         _read(table, reading, form, found, progress)
-    except GridError as error:
+    except InputError as error:
         if len(error.problems) > 1:
             raise  # so many that the rest tells nothing
         # What follows a torn line can't be told from it; what was wrong before is told all the same.
@@ -105,7 +105,7 @@ def _told(place: int, cells: Sequence[str], names: Sequence[str | None], reading
 
 
 def _named(headings: Sequence[str], form: Form, line: int) -> list[str | None]:
-    """Return our name of each column; GridError where one that is needed isn't there, or is there twice."""
+    """Return our name of each column; InputError where one that is needed isn't there, or is there twice."""
     cells = [cell.strip() for cell in headings]
     try:
         given = {place_of(theirs, cells, f"--column {ours}"): ours for ours, theirs in form.columns.items()}

@@ -12,7 +12,7 @@ from cloud_receiver.delimited.columns import columns_of
 from cloud_receiver.delimited.form import decimal, encoding, separator
 from cloud_receiver.delimited.times import Dates
 from cloud_receiver.delimited.zone import zone_of
-from cloud_receiver.grid.errors import MOST_SHOWN, GridError, Mistake, Problem, Problems
+from cloud_receiver.mistakes import MOST_SHOWN, InputError, Mistake, Problem, Problems
 from cloud_receiver.orders.command_line import login_name
 from cloud_receiver.orders.waiting import Progress
 from cloud_receiver.sales import csv_file, store
@@ -52,9 +52,9 @@ class Counted(Problems):
             self.kept.append(Problem(mistake, text, self.file, place, element))
 
     def raise_any(self) -> None:
-        """GridError with the first mistakes when there is any."""
+        """InputError with the first mistakes when there is any."""
         if self.kept:
-            raise GridError(self.kept)
+            raise InputError(self.kept)
 
 
 def run(options: argparse.Namespace) -> int:

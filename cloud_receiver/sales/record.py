@@ -7,7 +7,7 @@ from typing import Final
 from cloud_receiver.delimited.numbers import POINT, number
 from cloud_receiver.delimited.times import TimeTextError
 from cloud_receiver.exact_json import parse_json
-from cloud_receiver.grid.errors import Mistake, Problems, quoted
+from cloud_receiver.mistakes import Mistake, Problems, quoted
 from cloud_receiver.sales.chargers import Chargers
 from cloud_receiver.sales.order import MOST_PERIODS, Order, Period, beyond
 from cloud_receiver.sales.store import Told

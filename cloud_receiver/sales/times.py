@@ -4,7 +4,7 @@ from datetime import tzinfo
 
 from cloud_receiver.delimited.times import Dates, TimeTextError, parse
 from cloud_receiver.delimited.zone import Zone
-from cloud_receiver.grid.errors import quoted
+from cloud_receiver.mistakes import quoted
 
 
 class Times:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cloud_receiver.delimited.form import ENCODINGS
 from cloud_receiver.delimited.source import digest
 from cloud_receiver.delimited.table import Bounds, Table
-from cloud_receiver.grid.errors import GridError, Mistake
+from cloud_receiver.mistakes import InputError, Mistake
 
 BOUNDS = Bounds(bytes=1 << 20, line=1000, lines=1000)
 TEXT = "时间;电量\n2026-07-01;1,5\n"
@@ -30,7 +30,7 @@ def written(directory: Path, content: bytes, name: str = "a.csv") -> Path:
 
 
 def mistake(path: Path, bounds: Bounds = BOUNDS, **options: Any) -> str:
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         rows(path, bounds, **options)
     (problem,) = refused.value.problems
     return f"{problem.mistake}: {problem}"
@@ -84,7 +84,7 @@ def test_compressed_by_its_name_or_if_it_is_looked_into(tmp_path: Path) -> None:
     assert "can't be uncompressed" in mistake(written(tmp_path, packed[:-9], "c.csv.gz"))
     assert "none.csv: can't be read" in mistake(tmp_path / "none.csv")
     assert "none.csv: can't be read" in mistake(tmp_path / "none.csv", looked_into=True)
-    with pytest.raises(GridError, match="can't be read"):
+    with pytest.raises(InputError, match="can't be read"):
         digest(tmp_path / "none.csv")
 
 
@@ -119,6 +119,6 @@ def test_any_bytes_are_lines_or_a_typed_error(data: bytes, encoding: str, looked
         path = written(Path(directory), data)
         try:
             found = rows(path, encoding=encoding, looked_into=looked_into)
-        except GridError:
+        except InputError:
             return
     assert [number for number, _ in found] == sorted({number for number, _ in found})

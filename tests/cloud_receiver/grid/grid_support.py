@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cloud_receiver.grid.errors import GridError, Problem
 from cloud_receiver.grid.snapshot import Network
+from cloud_receiver.mistakes import InputError, Problem
 
 # A plant feeds a substation, which feeds a load node with its own photovoltaics: 2 and 1 MW of loss on the way.
 NODES = "id,kind,name\nP1,plant,华能一厂\nS1,substation,\nU1,load,充电园区\n"
@@ -105,7 +105,7 @@ def pandapower(**changes: Any) -> str:
 
 def problems(read: Callable[..., Network], *arguments: Any, **named: Any) -> list[Problem]:
     """Return what reading finds wrong."""
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         read(*arguments, **named)
     assert str(refused.value)
     return list(refused.value.problems)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from cloud_receiver.grid import series
-from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.model import Branch, Generator, Grid, Load, Node, Storage
 from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.shelf import KeptGrid, KeptGrids
 from cloud_receiver.grid.snapshot import Snapshot
+from cloud_receiver.mistakes import InputError
 
 SLOT = 900_000
 DAY = 1_782_835_200_000  # 2026-07-01T00:00+08:00
@@ -59,6 +59,6 @@ def skipping(path: Path, *, max_factor: float = 10.0, skip_bad: bool = True) -> 
 
 def mistakes(path: Path, *, max_factor: float = 10.0) -> list[str]:
     """Return the mistakes for which a series is refused, without the directory."""
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         skipping(path, max_factor=max_factor, skip_bad=False)
     return [str(problem).replace(f"{path}: ", "").replace(f"{path}/", "") for problem in refused.value.problems]

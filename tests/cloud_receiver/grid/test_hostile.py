@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_receiver.grid import matpower, pandapower_json, reading, reference, tables
-from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.reference_writing import dumps
 from cloud_receiver.grid.snapshot import Network, require
+from cloud_receiver.mistakes import InputError
 
 TOKENS = (
     """0 -1 1e999 nan inf null true " ' [ ] { } , ; % ... = \\ [[[ - 1.5 "bus" : \\u0000 L1 P1 S1 电 1_0 mpc.gen=["""
@@ -39,7 +39,7 @@ def _is_sound_or_refused(read: Callable[[], Network]) -> None:
     refused = None
     try:
         network = read()
-    except GridError as error:
+    except InputError as error:
         refused = error
     if refused is None:
         require(network.grid, network.snapshot)
@@ -106,14 +106,14 @@ def test_mutated_pandapower_networks(data: st.DataObject) -> None:
 @given(st.text() | st.binary().map(lambda octets: octets.decode("latin-1")))
 def test_any_text(text: str) -> None:
     for parse in (reference.parse, matpower.parse, pandapower_json.parse):
-        with pytest.raises(GridError):
+        with pytest.raises(InputError):
             parse(text, "f")
 
 
 def test_a_file_beyond_the_bound_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "big.json"
     path.write_bytes(b" " * 101)
-    with pytest.raises(GridError, match="expected at most 100 bytes, found more"):
+    with pytest.raises(InputError, match="expected at most 100 bytes, found more"):
         reading.text_of(path, 100)
     assert reading.LARGEST == 32 << 20
 
@@ -135,7 +135,7 @@ def test_rows_and_statements_of_a_case_are_bounded(monkeypatch: pytest.MonkeyPat
 
 def test_so_many_mistakes_that_the_rest_tells_nothing_end_the_reading() -> None:
     document = dict(DOCUMENT) | {"load": [["x", "S1", "y"]] * 5000}
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         reference.parse(json.dumps(document), "f")
     assert len(refused.value.problems) == 1000
 
@@ -143,5 +143,5 @@ def test_so_many_mistakes_that_the_rest_tells_nothing_end_the_reading() -> None:
 def test_a_matrix_without_end_costs_no_more_than_its_size() -> None:
     hostile = ["mpc.bus_name = {" + "'" * 200_001, "mpc.bus(:, [" + "A " * 100_000, "[" * 200_000, "%{\n" * 100_000]
     for text in hostile:
-        with pytest.raises(GridError):
+        with pytest.raises(InputError):
             matpower.parse(text, "f")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from grid_support import CASE, problems, said
 
-from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.matpower import parse, read
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Load, Node
 from cloud_receiver.grid.snapshot import Demand, EndPowers, Generation
+from cloud_receiver.mistakes import Mistake
 
 
 def test_a_solved_case_is_a_network(tmp_path: Path) -> None:

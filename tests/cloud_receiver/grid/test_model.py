@@ -2,8 +2,8 @@
 
 import pytest
 
-from cloud_receiver.grid.errors import GridError, Mistake
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Grid, Load, Node, NodeKind, Storage
+from cloud_receiver.mistakes import InputError, Mistake
 
 A, B = Node("a"), Node("b")
 
@@ -32,7 +32,7 @@ A, B = Node("a"), Node("b")
 )
 def test_what_is_no_grid_is_refused_by_name(grid: object, mistake: Mistake, message: str) -> None:
     assert callable(grid)
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         grid()
     assert [problem.mistake for problem in refused.value.problems] == [mistake]
     assert message in str(refused.value)
@@ -40,7 +40,7 @@ def test_what_is_no_grid_is_refused_by_name(grid: object, mistake: Mistake, mess
 
 def test_every_mistake_is_told_and_a_message_stays_short() -> None:
     branches = tuple(Branch(f"L{number}", "a", "nowhere") for number in range(60))
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         Grid((A,), branches)
     assert len(refused.value.problems) == 60
     lines = str(refused.value).splitlines()

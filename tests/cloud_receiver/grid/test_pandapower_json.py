@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from grid_support import frame, pandapower, problems, said
 
-from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Node, NodeKind
 from cloud_receiver.grid.pandapower_json import parse, read, star_powers
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, Generation
+from cloud_receiver.mistakes import Mistake
 
 SWITCH = ["bus", "element", "et", "closed", "z_ohm"]
 FLOWS = ["p_from_mw", "p_to_mw"]

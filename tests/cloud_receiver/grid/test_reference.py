@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from grid_support import DOCUMENT, problems, said
 
-from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Grid, Load, Node, NodeKind, Storage
 from cloud_receiver.grid.reference import parse, read
 from cloud_receiver.grid.reference_writing import dumps
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, EndRegisters, Generation, Network, Snapshot
+from cloud_receiver.mistakes import Mistake
 
 NETWORKS = ["case14_dc", "case14_ac", "case30_ac", "case39_ac", "case118_dc", "case118_ac", "case1354pegase_ac"]
 EVERYTHING = Network(

@@ -8,9 +8,9 @@ import pytest
 from series_support import DAY, GRIDS, SLOT, mistakes, skipping, slots, time, write
 
 from cloud_receiver.grid import series
-from cloud_receiver.grid.errors import GridError, Mistake
 from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, EndRegisters, Generation, Snapshot
+from cloud_receiver.mistakes import InputError, Mistake
 
 
 def test_wide_tables_of_a_directory_make_slots(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_bad_cells_can_be_left_out(tmp_path: Path) -> None:
         2: Snapshot({}, {"G1": Generation(1.0, 2.0), "PV": Generation(3.0)}, start_ms=DAY + 2 * SLOT),
     }
     assert len(told) == 5
-    with pytest.raises(GridError, match="is there twice, first in column 2"):
+    with pytest.raises(InputError, match="is there twice, first in column 2"):
         skipping(write(tmp_path, "loads.csv", "time,town.p,town.p"))
 
 
@@ -172,7 +172,7 @@ def test_mistakes_are_bounded(form: str, tmp_path: Path) -> None:
 def test_nothing_is_read_before_the_headings_of_all_tables(tmp_path: Path) -> None:
     write(tmp_path, "generators.csv", "time,G1.p", f"{time(0)},1")
     write(tmp_path, "loads.csv", "time,town")
-    with pytest.raises(GridError):
+    with pytest.raises(InputError):
         next(series.read(tmp_path, Check(GRIDS, Told())))
 
 
@@ -192,7 +192,7 @@ def test_hostile_compression_is_a_typed_error(name: str, tmp_path: Path) -> None
     good = gzip.compress(f"time,town.p\n{time(0)},1\n".encode() * 100)
     for content in (b"\x00" * 40, good[:-9], good[:40] + b"\xff" * 30, b"\x1f\x8b"):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(GridError) as refused:
+        with pytest.raises(InputError) as refused:
             skipping(tmp_path / name)
         assert refused.value.problems[0].mistake is Mistake.FORM
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.model import Element
 from cloud_receiver.grid.series_fields import FIELDS, NAMES, TYPES, checked, number, plain_numbers, ranges
 from cloud_receiver.grid.snapshot import Charge, Generation, Measurement, value_mistakes
+from cloud_receiver.mistakes import Mistake
 
 CASES = [(kind, name) for kinds in TYPES.values() for kind in kinds for name in FIELDS[kind]]
 EDGES = [0.0, -0.0, -1e-9, 1.0, 1.0000001, 9.99, 10.0, 10.01, 5.0, -1e9, -1.1e9, 1e9, 1.1e9, 1e12, 1.1e12, -1e12]

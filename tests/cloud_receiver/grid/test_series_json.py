@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from series_support import DAY, GRIDS, SLOT, mistakes, skipping, slots, time
 
 from cloud_receiver.grid import series, series_json
-from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.series_told import Check, Told
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, EndRegisters, Generation, Snapshot
+from cloud_receiver.mistakes import InputError
 
 NETWORK = {
     "start": time(1),
@@ -59,7 +59,7 @@ def test_a_list_of_slots(tmp_path: Path) -> None:
 def test_a_document_without_a_file() -> None:
     item = {"time": time(0), "load": {"town": {"p": 1}}}
     assert series.of_document([item], GRIDS) == [(DAY, Snapshot(loads={"town": Demand(1.0)}, start_ms=DAY))]
-    with pytest.raises(GridError, match=r"^body: \[0\].load: load town: factor: expected 0 to 5 "):
+    with pytest.raises(InputError, match=r"^body: \[0\].load: load town: factor: expected 0 to 5 "):
         series.of_document([{"time": time(0), "load": {"town": {"factor": 6}}}], GRIDS, name="body", max_factor=5)
 
 
@@ -142,7 +142,7 @@ def test_text_that_is_no_json_and_too_much_of_it(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("cloud_receiver.grid.series_json.MOST_SLOTS", 1)
     told = Told()
     assert list(series_json.slots_of([{}, {}], "", Check(GRIDS, told))) == []
-    with pytest.raises(GridError, match="at most 1 slots, found 2"):
+    with pytest.raises(InputError, match="at most 1 slots, found 2"):
         told.raise_any()
 
 

@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from cloud_receiver.grid.errors import GridError, Mistake
 from cloud_receiver.grid.model import Branch, Generator, Grid, Load, Node, Storage
 from cloud_receiver.grid.snapshot import (
     Charge,
@@ -18,6 +17,7 @@ from cloud_receiver.grid.snapshot import (
     require,
     value_mistakes,
 )
+from cloud_receiver.mistakes import InputError, Mistake
 
 GRID = Grid(
     (Node("a"), Node("b")),
@@ -90,5 +90,5 @@ def test_measurements_have_to_be_of_the_grid_of_the_slot() -> None:
         "load x: is measured and is not in the grid of this slot",
         "branch L9: is open and is not in the grid of this slot",
     ]
-    with pytest.raises(GridError, match="branch L2"):
+    with pytest.raises(InputError, match="branch L2"):
         require(GRID, wrong)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from grid_support import BRANCHES, GENERATORS, LOADS, NODES, TABLES, problems, said
 
-from cloud_receiver.grid.errors import Mistake
 from cloud_receiver.grid.model import Branch, BranchKind, Generator, Load, Node, NodeKind
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, EndRegisters, Generation
 from cloud_receiver.grid.tables import parse, read
+from cloud_receiver.mistakes import Mistake
 
 
 def test_tables_are_a_network(tmp_path: Path) -> None:

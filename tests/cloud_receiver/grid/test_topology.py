@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.model import Branch, BranchKind, Element, Generator, Grid, Load, Node, Storage
 from cloud_receiver.grid.snapshot import Charge, Demand, EndPowers, Generation, Snapshot
 from cloud_receiver.grid.topology import Change, Island, Topologies, change, islands, stations
+from cloud_receiver.mistakes import InputError
 from cloud_receiver.registry import load as load_registry
 
 NODES = tuple(Node(name) for name in "abcd")
@@ -72,7 +72,7 @@ def test_each_slot_has_the_grid_that_was_valid_when_it_began() -> None:
     later = Grid(NODES, LINES[:2])
     topologies = Topologies([(1000, GRID), (2000, later)])
     assert [topologies.at(time) for time in (999, 1000, 1999, 2000, 9999)] == [None, GRID, GRID, later, later]
-    with pytest.raises(GridError, match="valid from 1000 ms follows one from 1000 ms"):
+    with pytest.raises(InputError, match="valid from 1000 ms follows one from 1000 ms"):
         Topologies([(1000, GRID), (1000, later)])
 
 
@@ -91,7 +91,7 @@ def test_stations_are_at_nodes_of_the_grid(tmp_path: Path) -> None:
 def test_a_station_that_is_nowhere_is_told(tmp_path: Path) -> None:
     grid = Grid((Node("a"), Node("b")), loads=(Load("D", "a", "S1"), Load("E", "b", "S9")))
     registry = load_registry(_registry(tmp_path, ("S1", "b"), ("S2", "c")))
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         stations(grid, registry)
     assert str(refused.value).splitlines() == [
         "station S2: there is no node c in the grid",

@@ -31,10 +31,10 @@ from cloud_receiver import database, enrolment, schema
 from cloud_receiver.checks import gateways
 from cloud_receiver.checks.load import contexts, slots
 from cloud_receiver.checks.readings import continuity
-from cloud_receiver.grid.errors import GridError
 from cloud_receiver.metered_import import importing, journal, signing
 from cloud_receiver.metered_import.signing import ImportKeyError
 from cloud_receiver.metered_import.wish import Outcome, Surroundings
+from cloud_receiver.mistakes import InputError
 from wire.envelope import KeyRing, open_envelope
 from wire.keys import load_private
 from wire.records import DetailKey, EventCode, EventRecord, FactorQuality, FreezeKind, FreezeSource, Quality
@@ -269,7 +269,7 @@ def test_the_checks_are_told(around: Surroundings) -> None:
 
 def test_a_wrong_line_keeps_all_out_unless_it_may_be_left_out(around: Surroundings) -> None:
     text = hours("1", "x", "3")
-    with pytest.raises(GridError, match="line 3 column 2"):
+    with pytest.raises(InputError, match="line 3 column 2"):
         run(around, text)
     assert intervals(around.engine) == []
     outcome = run(around, text, skip_bad=True)

@@ -13,11 +13,11 @@ from metered_support import FIRST_MS, HOUR_MS, energies_form, form, hours, read,
 
 from cloud_receiver.delimited.table import Bounds
 from cloud_receiver.delimited.times import Dates
-from cloud_receiver.grid.errors import GridError
 from cloud_receiver.grid.series_told import Told
 from cloud_receiver.metered_import import source
 from cloud_receiver.metered_import.form import Column, Lone, Stamps, Unit
 from cloud_receiver.metered_import.series import Limits, Reader
+from cloud_receiver.mistakes import InputError
 
 OSLO = ZoneInfo("Europe/Oslo")
 CHANGES = {  # when clocks changed, UTC
@@ -107,7 +107,7 @@ def test_the_double_hour_is_two(tmp_path: Path) -> None:
 
 def test_the_double_hour_that_is_there_once_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(
-        GridError, match=r"line 3 column 1: expected an hour that clocks showed twice to be there twice"
+        InputError, match=r"line 3 column 1: expected an hour that clocks showed twice to be there twice"
     ):
         oslo(tmp_path, "01:00,1\n02:00,2\n03:00,4")
 
@@ -152,7 +152,7 @@ def test_by_the_ends_too(tmp_path: Path) -> None:
 
 
 def test_energy_in_the_hour_that_was_left_out_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(GridError, match="line 3 column 1: expected nothing in an hour that clocks left out"):
+    with pytest.raises(InputError, match="line 3 column 1: expected nothing in an hour that clocks left out"):
         oslo(tmp_path, "01:00,1\n02:00,7\n03:00,2", "2019-03-31")
 
 
@@ -213,14 +213,14 @@ def test_registers_are_energies_where_two_follow_each_other(tmp_path: Path) -> N
 def test_a_register_that_falls_is_a_mistake_unless_it_rolls_over(tmp_path: Path) -> None:
     text = "time,register_kwh\n2026-07-01 00:00,99998\n2026-07-01 01:00,3\n2026-07-01 02:00,4\n"
     path = write(tmp_path, text)
-    with pytest.raises(GridError, match=r"line 3 column 2: register_kwh: register: expected at least 99998 kWh"):
+    with pytest.raises(InputError, match=r"line 3 column 2: register_kwh: register: expected at least 99998 kWh"):
         read(path, form())
     found = read(path, form(), rollover_mwh=100_000_000_000)
     assert [(item.energy[0], item.before) for item in found.steps] == [
         (5_000_000, (99_998_000_000, 0)),
         (1_000_000, (100_003_000_000, 0)),
     ]
-    with pytest.raises(GridError, match="line 3"):  # 6000 kWh in an hour is no rollover of this meter
+    with pytest.raises(InputError, match="line 3"):  # 6000 kWh in an hour is no rollover of this meter
         read(write(tmp_path, text.replace("99998", "94003")), form(), rollover_mwh=100_000_000_000)
 
 
@@ -245,7 +245,7 @@ def test_a_register_that_falls_is_a_mistake_unless_it_rolls_over(tmp_path: Path)
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
-    with pytest.raises(GridError, match=expected):
+    with pytest.raises(InputError, match=expected):
         read(write(tmp_path, text), form())
 
 
@@ -279,7 +279,7 @@ def test_hostile_bytes_are_a_mistake_or_nothing(tmp_path: Path, data: bytes) -> 
     told = Told()
     try:
         found = read(path, form(), told=told)
-    except GridError:
+    except InputError:
         return
     assert found.steps == []
 
@@ -289,28 +289,28 @@ def test_hostile_bytes_are_a_mistake_or_nothing(tmp_path: Path, data: bytes) -> 
 def test_no_bytes_raise_anything_but_a_mistake(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "any.csv"
     path.write_bytes(data)
-    with contextlib.suppress(GridError):
+    with contextlib.suppress(InputError):
         read(path, form())
 
 
 def test_a_damaged_or_endless_compressed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, hours(*["1"] * 200), "a.csv.gz")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(GridError, match="can't be uncompressed"):
+    with pytest.raises(InputError, match="can't be uncompressed"):
         read(path, form())
     monkeypatch.setattr(source, "BOUNDS", Bounds(1000, 1000, 1000))
-    with pytest.raises(GridError, match="expected at most 1000 bytes"):
+    with pytest.raises(InputError, match="expected at most 1000 bytes"):
         read(write(tmp_path, hours(*["1"] * 200), "b.csv.gz"), form())
 
 
 def test_lines_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "BOUNDS", Bounds(1000, 1000, 5))
-    with pytest.raises(GridError, match="line 6: expected at most 5 lines"):
+    with pytest.raises(InputError, match="line 6: expected at most 5 lines"):
         read(write(tmp_path, hours(*["1"] * 5)), form())
 
 
 def test_nothing_is_taken_from_the_future_of_the_clock(tmp_path: Path) -> None:
     path = write(tmp_path, hours("1", "1", "1"))
     assert len(read(path, form(), latest_ms=FIRST_MS + 3 * HOUR_MS).steps) == 3
-    with pytest.raises(GridError, match="line 4"):
+    with pytest.raises(InputError, match="line 4"):
         read(path, form(), latest_ms=FIRST_MS + 3 * HOUR_MS - 1)

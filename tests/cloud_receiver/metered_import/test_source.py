@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_receiver.grid.errors import GridError
 from cloud_receiver.metered_import.source import Objects
+from cloud_receiver.mistakes import InputError
 
 KNOWN = ("time", "forward", "reverse")
 
@@ -29,7 +29,7 @@ def test_keys_are_headings_in_our_order_whatever_theirs() -> None:
     ],
 )
 def test_what_is_no_reading_is_named(item: object, expected: str) -> None:
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         Objects([{"time": "a", "forward": "1"}, item], KNOWN, "body")
     (problem,) = refused.value.problems
     assert expected in str(problem)
@@ -42,7 +42,7 @@ VALUES = st.none() | st.booleans() | st.text(max_size=5) | st.lists(st.text(max_
 def test_any_list_is_rows_of_one_length_or_a_typed_error(items: list[object]) -> None:
     try:
         found = Objects(items, KNOWN, "body")
-    except GridError:
+    except InputError:
         return
     assert all(len(cells) == len(found.keys) for _, cells in found.rows())
     assert len(list(found.rows())) == len(items) + 1

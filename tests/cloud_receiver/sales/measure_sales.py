@@ -13,7 +13,7 @@ from cloud_receiver import database, meters
 from cloud_receiver.checks import load
 from cloud_receiver.checks.model import Context
 from cloud_receiver.delimited.zone import zone_of
-from cloud_receiver.grid.errors import Problems
+from cloud_receiver.mistakes import Problems
 from cloud_receiver.registry import Auxiliary, Loss, Meter, Registry, Role, Station
 from cloud_receiver.sales import csv_file, day, store
 from cloud_receiver.sales.chargers import Chargers

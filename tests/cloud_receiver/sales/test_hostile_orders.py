@@ -11,7 +11,7 @@ from window_support import context
 
 from cloud_receiver.delimited.zone import zone_of
 from cloud_receiver.exact_json import parse_json
-from cloud_receiver.grid.errors import GridError, Problems
+from cloud_receiver.mistakes import InputError, Problems
 from cloud_receiver.sales import csv_file
 from cloud_receiver.sales.chargers import Chargers
 from cloud_receiver.sales.csv_file import Form
@@ -55,7 +55,7 @@ def test_files(rows: list[list[str]], noise: bytes) -> None:
         at = reading()
         try:
             found = csv_file.read(path, at, Form())
-        except GridError:
+        except InputError:
             return
         assert all(beyond(item.order) is None for item in found.told)
         assert bool(found.wrong) == bool(at.problems)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud_receiver.grid.errors import GridError, Mistake, Problem, Problems, quoted
+from cloud_receiver.mistakes import InputError, Mistake, Problem, Problems, quoted
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,6 @@ def test_mistakes_are_collected_up_to_a_bound() -> None:
         problems.add(Mistake.FACTOR, "text")
     assert problems.has(Mistake.FACTOR)
     assert not problems.has(Mistake.FORM)
-    with pytest.raises(GridError) as refused:
+    with pytest.raises(InputError) as refused:
         problems.add(Mistake.FACTOR, "text")
     assert len(refused.value.problems) == 1000

@@ -1,4 +1,4 @@
-"""What is wrong with a grid or its measurements: each mistake with its file, its place and its element."""
+"""What is wrong with what came in (a file, a body, a grid): each mistake with its file, its place and its element."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,8 +41,8 @@ class Problem:
         return ": ".join(part for part in (self.file, self.place, self.element, self.text) if part)
 
 
-class GridError(ValueError):
-    """A grid, a measurement or a file that can't be used; `problems` has every mistake, the first thousand."""
+class InputError(ValueError):
+    """A file, a body, a grid or a measurement that can't be used; `problems` has every mistake, the first thousand."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -63,24 +63,24 @@ class Problems:
         return bool(self._kept)
 
     def add(self, mistake: Mistake, text: str, *, place: str = "", element: str = "") -> None:
-        """Note a mistake; GridError at once when there are so many that the rest tells nothing."""
+        """Note a mistake; InputError at once when there are so many that the rest tells nothing."""
         self._kept.append(Problem(mistake, text, self.file, place, element))
         if len(self._kept) >= _MOST_KEPT:
-            raise GridError(self._kept)
+            raise InputError(self._kept)
 
     def has(self, mistake: Mistake) -> bool:
         """Return whether there is a mistake of a kind."""
         return any(problem.mistake is mistake for problem in self._kept)
 
     def raise_any(self) -> None:
-        """GridError when there is any mistake."""
+        """InputError when there is any mistake."""
         if self._kept:
-            raise GridError(self._kept)
+            raise InputError(self._kept)
 
 
-def refuse(mistake: Mistake, text: str, *, file: str = "", place: str = "", element: str = "") -> GridError:
+def refuse(mistake: Mistake, text: str, *, file: str = "", place: str = "", element: str = "") -> InputError:
     """Return the error of a single mistake."""
-    return GridError([Problem(mistake, text, file, place, element)])
+    return InputError([Problem(mistake, text, file, place, element)])
 
 
 def quoted(value: object) -> str:

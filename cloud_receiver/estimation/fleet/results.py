@@ -7,10 +7,11 @@ from typing import Any, Final
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.fleet.finding import VERIFY
 from cloud_receiver.estimation.fleet.gather import Fleet, Member, alike
-from cloud_receiver.estimation.fleet.levels import Level
+from cloud_receiver.estimation.fleet.levels import Heard
 from cloud_receiver.estimation.fleet.operators import AT_ONCE
 from cloud_receiver.estimation.fleet.solve import Solution
 from cloud_receiver.estimation.fleet.store import MakeResult
+from cloud_receiver.estimation.fleet.view import View
 
 NAMED: Final = 100
 """Stations that a make's result names."""
@@ -39,8 +40,10 @@ def results(
         if turn % AT_ONCE == 0:
             yield None
         _count(tallies, places, one)
-        if one.station in levels:
-            _consider(tallies, places, one, levels[one.station], wanted)
+        if one.view is not None and one.station in levels:
+            for heard in levels[one.station].makes:
+                if heard.make in wanted:
+                    tallies[heard.make].candidates += _candidates(fleet.makes[heard.make], one, one.view, heard)
     found = []
     for place, tally in enumerate(tallies):
         error, u = solution.make(place)
@@ -89,19 +92,11 @@ def _count(tallies: Sequence[_Tally], places: Mapping[str, int], one: Member) ->
         tallies[place].operators.add(one.operator)
 
 
-def _consider(
-    tallies: Sequence[_Tally], places: Mapping[str, int], one: Member, level: Level, wanted: set[int]
-) -> None:
-    """Note a station's chargers to verify: sound, and near to what its others of that make show."""
-    assert one.view is not None
-    for heard in level.makes:
-        if heard.make not in wanted:
-            continue
-        near = sorted(
-            (abs(item.error - heard.mean), item.number)
-            for item in one.view.chargers
-            if item.sound and item.verified is None and places.get(alike(one.makes.get(item.number, ""))) == heard.make
-        )
-        tallies[heard.make].candidates += [
-            (rank, -heard.precision, one.station, number) for rank, (_, number) in enumerate(near[:VERIFY])
-        ]
+def _candidates(make: str, one: Member, view: View, heard: Heard) -> list[tuple[int, float, int, int]]:
+    """Return a station's chargers to verify: sound, and near to what its others of that make show."""
+    near = sorted(
+        (abs(item.error - heard.mean), item.number)
+        for item in view.chargers
+        if item.sound and item.verified is None and alike(one.makes.get(item.number, "")) == make
+    )
+    return [(rank, -heard.precision, one.station, number) for rank, (_, number) in enumerate(near[:VERIFY])]

@@ -1387,3 +1387,96 @@ class ErrorEstimation:
     @property
     def residuals(self) -> tuple[list[int], list[int], list[float], list[float], list[float]]:
         """By window: start and end in ms, residual in kWh, the same whitened (in standard deviations), and weight."""
+
+@final
+class DropMeter:
+    """Means of one meter over quarters of an hour (时段均值): of the same polls its voltages and its power."""
+
+    def __new__(cls, voltages: Sequence[ErrorColumn], power_kw: ErrorColumn) -> DropMeter:
+        """Take one column of voltages or those of the phases a, b and c, in V, and the power in kW, forward positive.
+
+        None and NaN are what is not known. A charger's three voltages are used as their mean. EstimationError for
+        another number of columns, columns that are not equally long, and more than 40,000 quarters.
+        """
+    def __len__(self) -> int: ...
+
+@final
+class DropBranch:
+    """What voltages say of one charger's branch (支路)."""
+
+    @property
+    def loss(self) -> float | None:
+        """Power lost per power squared, 1/kW: slightly below 0 where chance has it. None: nothing; see `reason`."""
+    @property
+    def u(self) -> float:
+        """Standard uncertainty of that, of statistics alone; `math.inf` where `loss` is None."""
+    @property
+    def reference(self) -> Literal["mean", "a", "b", "c"]:
+        """The voltage of the master that it follows; `mean` without three phases of a master."""
+    @property
+    def quarters(self) -> int:
+        """Quarters in which its voltage and power are known and other meters tell the bus."""
+    @property
+    def reason(
+        self,
+    ) -> (
+        Literal[
+            "few_quarters",
+            "constant_power",
+            "voltage",
+            "frozen",
+            "no_bus",
+            "scatter",
+            "power",
+            "collinear",
+            "negative",
+            "absurd",
+        ]
+        | None
+    ):
+        """Why there is no `loss`; None where there is one.
+
+        `few_quarters`: too few with a believable voltage and power, or so little contrast that the drop is not even
+        known to a tenth of the voltage. `constant_power`: it never charged. `voltage`: it jumps about by a third and
+        more, as of a DC side. `frozen`: it stands still to the last digit. `no_bus`: no other meter is known at the
+        same times. `scatter`: it follows no bus, its residuals are beyond 1 %: a DC side, another transformer.
+        `power`: many times the master's, so in another unit. `collinear`: its power can't be told from that of others
+        or of the trunk. `negative`: the voltage rises with power: wrong sign, or another charger's voltage. `absurd`:
+        a drop beyond 30 %.
+        """
+
+@final
+class DropEstimation:
+    """What voltages say of a station."""
+
+    @property
+    def branches(self) -> list[DropBranch]:
+        """The chargers, in order."""
+    @property
+    def trunk(self) -> ErrorPair | None:
+        """Loss of the trunk (干线) per square of the master's power, 1/kW, and its u; None: nothing is said of it."""
+
+def voltage_drop(
+    times_ms: ErrorTimes,
+    chargers: Sequence[DropMeter],
+    master: DropMeter | None = None,
+    *,
+    utc_offset_minutes: int = 480,
+) -> DropEstimation:
+    """Losses of single branches by voltage drop (电压降): what a charger's own power does to its own voltage.
+
+    By Ohm's law the relative drop RP/V² of a branch is the relative loss in it, so the slope of ln V against the own
+    power is the loss per power squared, whatever the bus does: that is eliminated quarter by quarter, together with the
+    gain of each meter on each local day (`utc_offset_minutes`: local time less UTC). Neither calibrated voltages nor
+    transformer ratios are needed. Where the master has three phases, each charger is laid to the one it follows.
+    Without a master the chargers tell the bus. `times_ms`: of the quarters, rising: all of their starts or all of
+    their ends.
+
+    `u` is of statistics alone, by days (widened by Student's t where they are few). Where the power factor is not 1,
+    loss/drop = (1 + t²)/(1 + rt), t = tan of the phase angle, r = X/R of the branch: some 5 %, to be added by the
+    caller. Of two chargers behind one sub-feeder each slope has the common piece in it, and the other's power is
+    scatter: where they charge at the same times as a rule, a part of the other's drop too.
+
+    EstimationError for columns of other lengths than the times, times that do not rise, more than 512 chargers, 40,000
+    quarters or 5,000,000 quarters of chargers. What is odd in the data is the `reason` of a branch.
+    """

@@ -32,5 +32,6 @@ pub mod split;
 mod state;
 mod step;
 mod trapezoid;
+pub mod voltage_drop;
 
 pub use ledger::{MAX_CLOSED, MAX_SPAN_MS};

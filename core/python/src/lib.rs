@@ -25,6 +25,7 @@ mod power;
 mod quantity;
 mod register;
 mod schedule;
+mod voltage_drop;
 
 /// Exact energy and carbon arithmetic of Diantan.
 #[pymodule]
@@ -76,6 +77,8 @@ mod diantan_core {
     use crate::register::RegisterIntegrator;
     #[pymodule_export]
     use crate::schedule::FactorSchedule;
+    #[pymodule_export]
+    use crate::voltage_drop::{DropBranch, DropEstimation, DropMeter, voltage_drop};
 
     use crate::closed::columns_type;
     use crate::errors;

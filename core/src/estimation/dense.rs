@@ -1,7 +1,7 @@
 //! Dense linear algebra of some hundred unknowns: Cholesky's factor and what is solved with it.
 
 /// Σ aᵢbᵢ, in four sums so that the processor can add them side by side.
-pub(super) fn dot(left: &[f64], right: &[f64]) -> f64 {
+pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let (left, left_rest) = left.as_chunks::<4>();
     let (right, right_rest) = right.as_chunks::<4>();
     let mut sums = [0.0_f64; 4];
@@ -16,7 +16,7 @@ pub(super) fn dot(left: &[f64], right: &[f64]) -> f64 {
 }
 
 /// to += factor · from.
-pub(super) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
+pub(crate) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
     let (to, to_rest) = to.as_chunks_mut::<4>();
     let (from, from_rest) = from.as_chunks::<4>();
     for (to, from) in to.iter_mut().zip(from) {
@@ -31,36 +31,36 @@ pub(super) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
 
 /// A square matrix by rows.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Square {
-    pub(super) size: usize,
-    pub(super) cells: Vec<f64>,
+pub(crate) struct Square {
+    pub(crate) size: usize,
+    pub(crate) cells: Vec<f64>,
 }
 
 impl Square {
-    pub(super) fn zero(size: usize) -> Self {
+    pub(crate) fn zero(size: usize) -> Self {
         Self {
             size,
             cells: vec![0.0; size * size],
         }
     }
 
-    pub(super) fn row(&self, row: usize) -> &[f64] {
+    pub(crate) fn row(&self, row: usize) -> &[f64] {
         let start = row * self.size;
         self.cells.get(start..start + self.size).unwrap_or(&[])
     }
 
-    pub(super) fn row_mut(&mut self, row: usize) -> &mut [f64] {
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f64] {
         let start = row * self.size;
         self.cells
             .get_mut(start..start + self.size)
             .unwrap_or(&mut [])
     }
 
-    pub(super) fn get(&self, row: usize, column: usize) -> f64 {
+    pub(crate) fn get(&self, row: usize, column: usize) -> f64 {
         self.row(row).get(column).copied().unwrap_or(0.0)
     }
 
-    pub(super) fn add(&mut self, row: usize, column: usize, value: f64) {
+    pub(crate) fn add(&mut self, row: usize, column: usize, value: f64) {
         if let Some(cell) = self.row_mut(row).get_mut(column) {
             *cell += value;
         }
@@ -70,14 +70,14 @@ impl Square {
 /// The lower factor of a symmetric positive definite matrix whose diagonal is scaled to 1: the unknowns' units differ by
 /// ten orders of magnitude.
 #[derive(Debug)]
-pub(super) struct Cholesky {
+pub(crate) struct Cholesky {
     lower: Square,
     scale: Vec<f64>,
 }
 
 impl Cholesky {
     /// None where the matrix is not positive definite to working precision.
-    pub(super) fn new(matrix: &Square) -> Option<Self> {
+    pub(crate) fn new(matrix: &Square) -> Option<Self> {
         let size = matrix.size;
         let scale: Vec<f64> = (0..size)
             .map(|row| 1.0 / matrix.get(row, row).sqrt())
@@ -107,7 +107,7 @@ impl Cholesky {
     }
 
     /// w with |w|² = fᵀ A⁻¹ f: the variance of the function f, and the product of two such w the covariance of their functions.
-    pub(super) fn root(&self, function: &[(usize, f64)]) -> Vec<f64> {
+    pub(crate) fn root(&self, function: &[(usize, f64)]) -> Vec<f64> {
         let mut side = vec![0.0; self.lower.size];
         for (place, value) in function {
             if let (Some(cell), Some(scale)) = (side.get_mut(*place), self.scale.get(*place)) {
@@ -134,7 +134,7 @@ impl Cholesky {
     }
 
     /// A⁻¹ side.
-    pub(super) fn solve(&self, side: &[f64]) -> Vec<f64> {
+    pub(crate) fn solve(&self, side: &[f64]) -> Vec<f64> {
         let mut values: Vec<f64> = side.iter().zip(&self.scale).map(|(a, b)| a * b).collect();
         self.forward(&mut values, 0);
         for row in (0..self.lower.size).rev() {

@@ -19,7 +19,7 @@ mod chain;
 mod course;
 mod daytime;
 mod decide;
-mod dense;
+pub(crate) mod dense;
 mod diagnose;
 mod diagnose_series;
 mod error;

@@ -19,6 +19,8 @@ class Deadlines:
         self._cursor: dict[int, int] = {}
         """By station: every slot before it has been checked after its deadline."""
         self._next: dict[int, int] = {}
+        self._behind: set[int] = set()
+        """Stations of which more slots were due than one round looks at."""
         self._hasty: set[int] = set()
         """Stations that may have been checked before their time."""
 
@@ -41,7 +43,9 @@ class Deadlines:
             # At the start, and when a clock that was ahead has been put right: it took the cursor with it.
             self._hasty.add(context.number)
             first = min(coming, self._first_due(connection, context, begin_ms, now_ms))
-        due = range(first, last + 1, SLOT_MS)[:DEADLINES_AT_ONCE]
+        left = range(first, last + 1, SLOT_MS)
+        due = left[:DEADLINES_AT_ONCE]
+        (self._behind.discard if len(due) == len(left) else self._behind.add)(context.number)
         self._next[context.number] = due[-1] + SLOT_MS if due else first
         if not due:
             return set()
@@ -51,9 +55,10 @@ class Deadlines:
         )
         return set(due).difference(connection.execute(done).scalars())
 
-    def behind(self, context: Context, now_ms: int) -> bool:
-        """Return whether slots of a station wait to be looked at after their deadline, once `due` was asked."""
-        return self.through(context.number) <= self._last_due(context, now_ms)
+    @property
+    def behind(self) -> bool:
+        """Return whether slots were left to be looked at after their deadline when `due` was last asked."""
+        return bool(self._behind)
 
     def done(self, station: int) -> None:
         """Take note that what was due of a station has been checked."""

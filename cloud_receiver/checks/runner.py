@@ -130,9 +130,8 @@ class Runner:
 
     @property
     def behind(self) -> bool:
-        """Return whether slots wait to be looked at after their deadline."""
-        now_ms = self._clock.now_ms()
-        return any(self._deadlines.behind(self._contexts[number], now_ms) for number in self._begin)
+        """Return whether the last round left slots to be looked at after their deadline."""
+        return self._deadlines.behind
 
     async def again(self) -> int:
         """Check a portion of the days that wait to be checked anew, once nothing is behind; return how many."""

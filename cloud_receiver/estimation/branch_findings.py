@@ -17,6 +17,9 @@ HOT: Final = "hot_branch"
 AGAINST: Final = "branch_contradicted"
 _FAR = 4.0
 """Standard uncertainties between what energies and what voltages say of a branch."""
+_SHORT_H = 0.3
+"""Of windows whose energies say what a branch loses without others to compare with: a quarter of an hour, mostly."""
+_MAD = 1.4826
 _K = 3.0
 _RISE = 1.3
 """By what a branch's loss may rise from one month to another: copper by 0.4 % for each kelvin, and its load's phase."""
@@ -28,18 +31,25 @@ def contradicted(made: Setup, free: Setup, estimate: Callable[[Setup], ErrorEsti
 
     `free`: the estimator that is told of no measured branch, and of a design that says next to nothing of single ones.
     """
-    if not any(pair.measured for pair in made.branch_losses):
+    if not any(known.measured for known in made.branch_losses):
         return frozenset()
     found = estimate(free)
-    odd = []
+    differing = []
     for one in found.chargers:
         measured = made.branch_losses[one.charger].measured
-        if measured is None or not one.active_windows:
-            continue
-        loss, u = one.branch_loss
-        if abs(loss - measured[0]) > _FAR * hypot(u, measured[1]):
-            odd.append(made.chargers[one.charger])
-    return frozenset(odd)
+        if measured is not None and one.active_windows:
+            loss, u = one.branch_loss
+            differing.append((made.chargers[one.charger], loss - measured[0], hypot(u, measured[1])))
+    changes = [change for _, change, _ in differing]
+    if len(differing) > FEW:
+        # What energies say wrongly of all branches, such as by long windows, they say against none.
+        middle = median(changes)
+        scatter = _MAD * median(abs(change - middle) for change in changes)
+    elif found.hours <= _SHORT_H * found.windows:
+        middle, scatter = 0.0, 0.0
+    else:
+        return frozenset()
+    return frozenset(number for number, change, u in differing if abs(change - middle) > _FAR * max(u, scatter))
 
 
 def noticed(context: Context, made: Setup, settings: Estimation) -> list[Noticed]:

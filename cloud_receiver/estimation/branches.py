@@ -9,11 +9,10 @@ OFF: Final = "switched_off"
 DC: Final = "dc_output"
 NOTHING: Final = "no_voltages"
 POWER: Final = "power_mismatch"
-NEGATIVE: Final = "negative_drop"
-IMPLAUSIBLE: Final = "implausible_drop"
+ABSURD: Final = "absurd"
 CONTRADICTED: Final = "contradicted"
 FAILED: Final = "failed"
-"""Why a branch's measurement isn't there, or isn't used, beside what the core says."""
+"""Why a branch's measurement isn't there, or isn't used, beside the reasons of the core's `DropBranch`."""
 
 
 @dataclass(frozen=True, slots=True)

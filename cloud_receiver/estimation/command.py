@@ -80,7 +80,9 @@ def estimate(options: argparse.Namespace) -> None:
         facts = _supposed(
             context, facts_of(at.engine, context, first_ms, end_ms), options.exchanged, (first_ms, end_ms)
         )
-        work = Work(at.engine, context, settings, first_ms, end_ms, facts=facts)
+        with reading(at.engine) as connection:
+            before = store.branches_of(connection, context.number)
+        work = Work(at.engine, context, settings, first_ms, end_ms, facts=facts, before=before)
         progress = Progress(lambda: at.seconds.monotonic_ms() / 1000)
         for day in work.full():
             progress(f"read {day} of {work.days} days" if day < work.days else f"estimating from {day} days")

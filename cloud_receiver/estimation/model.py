@@ -143,9 +143,9 @@ def setup(
     Of a charger that became another more than once, what was before the last but one is left out with all windows of
     that time, as long as a week of them stays: what one charger does must not take every other's judgement. `without`:
     chargers whose verifications are not believed. `branches`: as measured; `free`: nothing is taken for known of single
-    branches, so that energies say what they lose. `expected`: what other stations tell of the error that all chargers
-    have in common, and its u; relative, used where the registry says nothing of it. EstimationError for what can't be
-    estimated with.
+    branches and errors, so that energies say what branches lose. `expected`: what other stations tell of the error that
+    all chargers have in common, and its u; relative, used where the registry says nothing of it. EstimationError for
+    what can't be estimated with.
     """
     masters = [number for number in context.numbers(Role.GRID) if serves(context.meters[number], end_ms - 1, end_ms)]
     for number in context.numbers(Role.GRID):
@@ -188,7 +188,8 @@ def setup(
     known: dict[str, Any] = {
         "gain": gain,
         "cohort_sd": float(settings.cohort_percent if cohort is None else cohort) / 100,
-        "sound_sd": float(settings.sound_percent) / 100,
+        # A sound charger would lay its branch's loss on its error, an altered one its error on its branch.
+        "sound_sd": float(settings.altered_percent if free else settings.sound_percent) / 100,
         "altered_sd": float(settings.altered_percent) / 100,
         "altered_share": float(settings.altered_share),
         "trunk_loss": float(loss.trunk_ohm) * per_kw or None,

@@ -1,6 +1,6 @@
 """Estimating one station: all its windows, or those since the last night added to what they add up to."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +8,17 @@ from sqlalchemy import Engine
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
-from cloud_receiver.estimation import anchors, branch_findings, load, mirrors, orders, swaps, verification, withheld
+from cloud_receiver.estimation import (
+    anchors,
+    branch_findings,
+    drops,
+    load,
+    mirrors,
+    orders,
+    swaps,
+    verification,
+    withheld,
+)
 from cloud_receiver.estimation.branch_findings import AGAINST, HOT
 from cloud_receiver.estimation.branches import Branches, decoded
 from cloud_receiver.estimation.completeness import completeness
@@ -24,8 +34,9 @@ from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.estimation.result import HalvesResult, StationResult, named, result, spread_of
 from cloud_receiver.estimation.store import State, halves_of, said_last, state_of
 from cloud_receiver.estimation.verification import Verification
+from cloud_receiver.estimation.voltages import Voltages
 from cloud_receiver.estimation.windows import StationWindows, build
-from diantan_core import EstimationError
+from diantan_core import ErrorEstimation, EstimationError
 
 _FACTS_MS = 400 * DAY_MS
 """How far before a span exchanges are looked for, as long as gateways keep records."""
@@ -104,8 +115,14 @@ class Work:
         made = self._setup()
         reader = Reader(self._engine, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
         self.days = len(reader)
-        yield from reader.days()
+        voltages = self._voltages(made)
+        for day in reader.days():
+            voltages.read(made.first_ms - LOOK_BACK_MS + day * DAY_MS)
+            yield day
+        voltages.read(self._end_ms + DAY_MS)
         found = self._windows(made, reader, made.first_ms)
+        yield self.days
+        made = yield from self._measured(made, voltages, reader.registers, found)
         yield self.days
         made, noticed = self._noticed(made, reader.registers, found)
         yield self.days
@@ -157,6 +174,32 @@ class Work:
         span = self._first_ms, self._end_ms
         expected = self._expected
         return setup(*known, *span, without=without, branches=self._branches, free=free, expected=expected)
+
+    def _voltages(self, made: Setup) -> Voltages:
+        asked = drops.measured_meters(self._context, made.chargers, self._end_ms) if self._settings.voltage_drop else []
+        return Voltages(self._engine, self._context, asked, made.first_ms, self._end_ms)
+
+    def _measured(
+        self, made: Setup, voltages: Voltages, registers: Registers, found: StationWindows
+    ) -> Generator[int, None, Setup]:
+        """Return the estimator with the branches that voltages measure, less those that the energies contradict."""
+        if not self._settings.voltage_drop:
+            return made
+        for branches in drops.measure(self._context, made.chargers, voltages, registers, self._before):
+            self._branches = branches or self._branches
+            yield self.days
+        made = self._setup()
+
+        def estimate(one: Setup) -> ErrorEstimation:
+            if found.orders.alone:
+                return screen(one.estimator, found, one.master_step_kwh).estimation
+            return one.estimator.estimate(found.windows)
+
+        odd = branch_findings.contradicted(made, self._setup(free=True), estimate)
+        if not odd:
+            return made
+        self._branches = self._branches.contradicted(odd)
+        return self._setup()
 
     def _windows(self, made: Setup, reader: Reader, first_ms: int) -> StationWindows:
         with reading(self._engine) as connection:

@@ -99,7 +99,7 @@ def _branches(found: StationResult) -> list[str]:
         return []
     told = [(one.meter, one.branch) for one in found.chargers if one.branch is not None]
     shares = [(one.percent, one.u) for _, one in told if one.reason is None and one.percent is not None]
-    line = f"branches 支路: {len(shares)} of 共 {len(told)} measured by voltage drop 由电压降测得"
+    line = f"branches 支路: {len(shares)}/{len(told)} measured by voltage drop 由电压降测得"
     if shares:
         percent, u = (median(values) for values in zip(*shares, strict=True))
         line += f", medians 中位数: loss at rated power 额定功率下损耗 {percent:.2f} %, u {u:.2f} %"

@@ -10,7 +10,8 @@ from math import exp, pi, sin
 from typing import Any
 
 from estimation_support import DAY, Site
-from plant_support import DAY_MINUTES
+from known_orders_support import Sold
+from plant_support import DAY_MINUTES, MINUTE_MS
 from receiver_support import SLOT_MS, station_model
 from sqlalchemy import insert
 
@@ -56,6 +57,8 @@ class Wired:
     shared: Sequence[int] = ()
     """Chargers that have a cable in common before their branches."""
     shared_loss: float = 0.0
+    later: tuple[int, Sequence[float]] | None = None
+    """From a minute on branches lose something else."""
     power: list[list[float]] = field(default_factory=list)
     """By charger and minute, kW."""
     master_kw: list[float] = field(default_factory=list)
@@ -74,13 +77,19 @@ class Wired:
             self.power.append(own)
         self.master_kw = [self._through(minute) for minute in range(minutes)]
 
+    def loss(self, charger: int, minute: int) -> float:
+        """Return what a charger's branch loses, 1/kW."""
+        if self.later is not None and minute >= self.later[0]:
+            return self.later[1][charger]
+        return self.branches[charger]
+
     def common_kw(self, minute: int) -> float:
         """Return the power through the cable that some share."""
         return sum(self.power[charger][minute] for charger in self.shared)
 
     def _through(self, minute: int) -> float:
         power = [own[minute] for own in self.power]
-        through = sum(power) + sum(loss * kw**2 for loss, kw in zip(self.branches, power, strict=True))
+        through = sum(power) + sum(self.loss(charger, minute) * kw**2 for charger, kw in enumerate(power))
         through += self.shared_loss * self.common_kw(minute) ** 2
         return through + TRUNK * through**2 + 0.3
 
@@ -103,11 +112,10 @@ class Wired:
             for minute in (quarter * 15 + place for place in _MEANS):
                 mains = 230 * (1 + 0.01 * sin(2 * pi * minute / 1440) + 0.006 * sin(2 * pi * minute / 131 + seed))
                 if charger < len(self.power):
-                    drop = TRUNK * self.master_kw[minute] + self.branches[charger] * self.power[charger][minute]
-                    drop += self.shared_loss * self.common_kw(minute) if charger in self.shared else 0.0
-                else:
-                    drop = 0.0
-                volts += mains * (1 - drop)
+                    mains /= 1 + TRUNK * self.master_kw[minute]
+                    mains /= 1 + (self.shared_loss * self.common_kw(minute) if charger in self.shared else 0.0)
+                    mains /= 1 + self.loss(charger, minute) * self.power[charger][minute]
+                volts += mains
             found.append(gain * volts / len(_MEANS) * exp(dice.gauss(0, jitter)))
         return found
 
@@ -115,6 +123,19 @@ class Wired:
         """Return a meter's mean power by quarter."""
         power = self.power[charger] if charger < len(self.power) else self.master_kw
         return [sum(power[place : place + 15]) / 15 for place in range(0, len(power), 15)]
+
+    def orders(self, charger: int, error: float) -> list[Sold]:
+        """Return an order for every session of a charger that ended."""
+        found: list[Sold] = []
+        begun = None
+        for minute, kw in enumerate(self.power[charger]):
+            if kw and begun is None:
+                begun = minute
+            elif not kw and begun is not None:
+                mwh = int(sum(self.power[charger][begun:minute]) / 60 * (1 + error) * 100) * _STEP_MWH
+                found.append(Sold(charger, DAY + begun * MINUTE_MS, DAY + minute * MINUTE_MS, mwh))
+                begun = None
+        return found
 
     def means(self, charger: int) -> list[VoltageMean | None]:
         """Return what a meter's gateway makes of both, to 0.01 V and 1 W."""

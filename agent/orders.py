@@ -22,6 +22,10 @@ from wire.records import DetailKey, EventCode, EventRecord, Record
 OVERDUE_MS: Final = 3_600_000  # an errand that its line has not brought back by then is sent again
 LONGEST_RETRY_MS: Final = 1_800_000
 ATTEMPTS: Final = 3  # at an order that is in the log and is none
+# A counter that is lower than before either went round or was reset. It went round when so many orders at most explain
+# it, and no more than an eighth of what it can count: one that was reset seldom stood as close to its end as that.
+MOST_ROUND: Final = 8192
+_ROUND_PART: Final = 8
 _FEWEST_DIGESTS: Final = 64
 _MOST_DIGESTS: Final = 256
 _DIGEST_BYTES: Final = 8
@@ -59,6 +63,7 @@ class MeterOrders:
         self._connector = connector
         self._digests: dict[str, None] = {}  # of the orders told last, oldest first
         self._most_digests = min(max(2 * orders.rows, _FEWEST_DIGESTS), _MOST_DIGESTS)
+        self._most_round = max(orders.rows, min(MOST_ROUND, orders.wraps_at // _ROUND_PART))
         self._asked_ms: int | None = None
         self._looked_ms: int | None = None  # when the wait began
         self._wait_ms = 0
@@ -138,7 +143,7 @@ class MeterOrders:
         """Return how many orders came after the last that was dealt with."""
         if self.seen is not None:
             ahead = self._ahead(count, self.seen)
-            if count >= self.seen or ahead <= self._log.rows:
+            if count >= self.seen or ahead <= self._most_round:
                 return ahead
             log.warning(
                 "its order counter fell from %d to %d: its log is read anew",

@@ -14,12 +14,12 @@ ROWS = 4
 
 
 class Log:
-    """A charger's log of the last orders; its counter has 256 numbers."""
+    """A charger's log of the last orders; its counter has 256 numbers unless told otherwise."""
 
     rows = ROWS
-    wraps_at = 256
 
-    def __init__(self) -> None:
+    def __init__(self, wraps_at: int = 256) -> None:
+        self.wraps_at = wraps_at
         self.count = 0
         self.kept: dict[int, LoggedOrder | Exception] = {}
 
@@ -53,9 +53,9 @@ class Log:
 class Desk:
     """A charger and the gateway beside it; what is stored is stored with what is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, wraps_at: int = 256) -> None:
         self.now_ms = NOW
-        self.log = Log()
+        self.log = Log(wraps_at)
         self.told: list[Any] = []
         self.stored: bytes = b""
         self.asked: list[Any] = []

@@ -4,16 +4,19 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from order_log_support import CHECK_MS, NOW, ROWS, Desk, Log
 
-from agent.orders import ATTEMPTS, LONGEST_RETRY_MS
+from agent.orders import ATTEMPTS, LONGEST_RETRY_MS, MOST_ROUND
 from fieldbus.exchange import NoReplyError, RefusedError
 from profiles.model import CodecError, LoggedOrder
 from wire.charge_order import ChargeOrder
 from wire.records import EventCode
 from wire.row import to_body
+
+MOST_STEPS = 120
+WRAPS_AT = 1024  # more than 8 times as many: a counter that is lower after all of them went round
 
 
 @pytest.fixture
@@ -30,6 +33,42 @@ def test_a_counter_that_goes_round_is_followed(desk: Desk) -> None:
         desk.look()
     assert desk.take() == ["N253", "N254", "N255", "N0", "N1"]
     assert desk.orders.missed == 0
+
+
+def test_of_a_counter_that_went_round_in_an_outage_what_the_log_has_lost_is_counted(desk: Desk) -> None:
+    desk.log.count = desk.orders.seen = 251
+    for _ in range(ROWS + 1):
+        desk.log.settle()
+    desk.look()
+    assert desk.take() == []  # not yet believed
+    desk.look()
+    assert desk.take() == ["-1", "N253", "N254", "N255", "N0"]
+    assert desk.orders.missed == 1
+
+
+@pytest.mark.parametrize(
+    ("wraps_at", "away", "missed"),
+    [
+        (256, 32, 32 - ROWS),
+        (256, 33, 0),
+        (65536, MOST_ROUND, MOST_ROUND - ROWS),
+        (65536, MOST_ROUND + 1, 0),
+        (2**32, MOST_ROUND, MOST_ROUND - ROWS),
+        (2**32, MOST_ROUND + 1, 0),
+    ],
+)
+def test_a_counter_that_is_lower_went_round_if_few_orders_explain_it_and_was_reset_otherwise(
+    wraps_at: int, away: int, missed: int
+) -> None:
+    desk = Desk(wraps_at)
+    desk.orders.seen = wraps_at - 10
+    desk.log.count = away - ROWS - 10
+    for _ in range(ROWS):
+        desk.log.settle()
+    desk.look()
+    desk.look()
+    assert desk.take() == [*([f"-{missed}"] if missed else []), *(f"N{away - 10 - back}" for back in (3, 2, 1, 0))]
+    assert desk.orders.missed == missed
 
 
 def test_a_counter_that_began_anew_brings_the_new_orders_and_none_of_the_old(desk: Desk) -> None:
@@ -242,12 +281,14 @@ def test_what_is_stored_and_can_not_be_used_is_refused(desk: Desk, stored: dict[
 
 
 @given(
-    st.lists(st.sampled_from(["settle", "ask", "ask", "ask", "fail", "restart", "move", "crash"]), max_size=120),
-    st.integers(0, 255),
+    st.lists(st.sampled_from(["settle", "ask", "ask", "ask", "fail", "restart", "move", "crash"]), max_size=MOST_STEPS),
+    st.integers(0, WRAPS_AT - 1) | st.integers(WRAPS_AT - 2 * MOST_STEPS, WRAPS_AT - 1),
 )
+@example(["settle"] * 5, WRAPS_AT - 5)  # it goes round while more orders end than the log keeps
+@example(["settle"] * MOST_STEPS, WRAPS_AT - 1)
 def test_whatever_happens_each_order_is_told_once_or_counted_as_missed(steps: list[str], before: int) -> None:
     """The charger settles, restarts and outages come at any instant, and the counter goes round."""
-    desk = Desk()
+    desk = Desk(WRAPS_AT)
     desk.log.count = desk.orders.seen = before
     desk.tell(None)
     settled: list[str] = []

@@ -10,8 +10,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 
-from bench.estimation import judge, recorded, speed
-from bench.estimation.scenarios import SCENARIOS, SEED, Outcome, run_station
+from bench.estimation import judge, markdown, recorded, speed
+from bench.estimation.judge import Figures
+from bench.estimation.scenarios import MAIN, SCENARIOS, SEED, Outcome, run_station
 
 STATIONS, PROCESSES = 100, 2
 _EVERY_S = 60.0
@@ -23,6 +24,8 @@ def main() -> int:
     parser.add_argument("--stations", type=int, default=STATIONS, help=f"stations of each row (default {STATIONS})")
     parser.add_argument("--first", type=int, default=0, help="number of the first station: other seeds (default 0)")
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="only this row; may be repeated")
+    parser.add_argument("--main", action="store_true", help="only the rows that were asked for")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/estimation.md too")
     parser.add_argument("--processes", type=int, default=PROCESSES, help=f"side by side (default {PROCESSES})")
     parser.add_argument("--no-speed", action="store_true", help="leave the speed out")
     parser.add_argument("--only-speed", action="store_true", help="leave the rows out")
@@ -30,9 +33,12 @@ def main() -> int:
     if asked.stations < 1 or asked.processes < 1 or asked.first < 0:
         parser.error("--stations and --processes: at least 1, --first: at least 0")
     if not asked.only_speed:
-        names = possible(asked.scenario or list(SCENARIOS))
+        names = possible([*(MAIN if asked.main else ()), *(asked.scenario or ())] or list(SCENARIOS))
         outcomes = _outcomes(range(asked.first, asked.first + asked.stations), names, asked.processes)
-        _show(names, outcomes)
+        found = {name: judge.figures(outcomes[name]) for name in names}
+        _show(found)
+        if asked.markdown:
+            print("\n\n".join(markdown.tables(found)), flush=True)
     if not asked.no_speed:
         for text in speed.measure(asked.processes):
             print(text, flush=True)
@@ -65,7 +71,7 @@ def _outcomes(numbers: range, names: list[str], processes: int) -> dict[str, lis
     return {name: [done[number][name] for number in numbers] for name in names}
 
 
-def _show(names: list[str], outcomes: dict[str, list[Outcome]]) -> None:
+def _show(found: dict[str, Figures]) -> None:
     low, high = judge.COVERAGE
     print(
         f"seed {SEED}; found and false: share of |e| > 2 % and of the others estimated beyond 2 %, targets >= "
@@ -74,12 +80,11 @@ def _show(names: list[str], outcomes: dict[str, list[Outcome]]) -> None:
         "square of a station's mean error, and its stated uncertainty. ± is a standard error; ! is a target missed."
     )
     print(judge.HEADER)
-    found = {name: judge.figures(outcomes[name]) for name in names}
-    for name in names:
-        print(judge.line(name, found[name]))
+    for name, each in found.items():
+        print(judge.line(name, each))
     print()
-    for name in names:
-        print(judge.verdict(name, found[name]))
+    for name, each in found.items():
+        print(judge.verdict(name, each))
     print(flush=True)
 
 

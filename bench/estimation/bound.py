@@ -17,8 +17,9 @@ from bench.estimation.sites import DAY_S, STEP_S, Floats, Station
 SOUND_SD, ALTERED_SD, SOUND = 0.0035, 0.03, 0.01
 BRANCH_SD = 0.3
 FIXED_SD_KW = 10.0  # nothing is known of the fixed load
-# of a charger's own error, the master's gain, losses of trunk and branches, change with load, clocks, fixed load, noise
-PARTS = ("own", "gain", "trunk", "level", "branch", "curve", "clock", "fixed", "noise")
+# of a charger's own error, the master's gain, losses of trunk and branches, change with load, clocks, fixed load,
+# what a voltage drop leaves of a branch, noise
+PARTS = ("own", "gain", "trunk", "level", "branch", "curve", "clock", "fixed", "drop", "noise")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Least:
     mae: float
     rmse: float
     parts: Floats  # root mean square by part
+
+    def part(self, name: str) -> float:
+        """Return what one unknown leaves."""
+        return float(self.parts[PARTS.index(name)])
 
     def __str__(self) -> str:
         """Say it in per cent, the parts that matter."""
@@ -116,10 +121,11 @@ def _noise(held: _Windows, conditions: Conditions) -> Floats:
     return band
 
 
-def of(station: Station, errors: Floats, conditions: Conditions, measured: float | None = None) -> Bound:
+def of(station: Station, errors: Floats, conditions: Conditions, measured: Floats | None = None) -> Bound:
     """Return the bound of a station whose chargers were drawn with these errors.
 
-    `measured` says how well each branch is known, None that only their level is.
+    `measured` says how well the loss of each branch is known beside the design, a standard deviation in 1/kW, NaN where
+    it is not; None that none is.
     """
     held = _windows(station, conditions)
     count = held.energy.shape[1]
@@ -130,10 +136,8 @@ def of(station: Station, errors: Floats, conditions: Conditions, measured: float
         (0, -held.energy, np.where(np.abs(errors) > SOUND, ALTERED_SD, SOUND_SD)),
         (1, held.master[:, None], np.array([conditions.gain_sd])),
         (2, losses.trunk * held.trunk[:, None], np.array([conditions.design_sd])),
-        (3, loss.sum(axis=1)[:, None], np.array([conditions.design_sd if measured is None else 0.0])),
-        (4, loss, np.full(count, measured))
-        if measured
-        else (4, held.squares * losses.level, np.full(count, BRANCH_SD)),
+        (3, loss.sum(axis=1)[:, None], np.array([conditions.design_sd])),
+        (4, held.squares * losses.level, np.full(count, BRANCH_SD)),
         (5, -held.by_load, np.full(count, conditions.curve / 2)),
         (6, slope, np.full(count, conditions.offset_sd_s)),
         (7, np.full((len(held.master), 1), QUARTER_S / 3600), np.array([FIXED_SD_KW])),
@@ -144,7 +148,13 @@ def of(station: Station, errors: Floats, conditions: Conditions, measured: float
     which = np.concatenate([np.full(len(sd), number) for number, _, sd in parts])
     scaled = columns * spread
     normal = scaled.T @ solveh_banded(_noise(held, conditions), scaled)
-    covariance = np.linalg.inv(normal + np.eye(len(spread)))
+    drop = np.zeros((count, len(spread)))
+    if measured is not None:
+        known = np.where(np.isfinite(measured), 1 / measured, 0.0)
+        drop[:, which == 3] = (losses.branches * known)[:, None]
+        drop[:, which == 4] = np.diag(losses.level * known)
+        drop *= spread
+    covariance = np.linalg.inv(normal + drop.T @ drop + np.eye(len(spread)))
     # a charger's error is that of its register and what its loads made of the curve
     wanted = np.zeros((count, len(spread)))
     wanted[:, :count] = np.diag(spread[:count])
@@ -154,7 +164,8 @@ def of(station: Station, errors: Floats, conditions: Conditions, measured: float
         wanted[np.arange(count), curve] = load * spread[curve]
     left = wanted @ covariance  # what of each unknown, in its own spread, stays in the estimate
     found = np.zeros((count, len(PARTS)))
-    for number in range(len(PARTS) - 1):
+    for number in range(len(PARTS) - 2):
         found[:, number] = (left[:, which == number] ** 2).sum(axis=1)
+    found[:, -2] = ((left @ drop.T) ** 2).sum(axis=1)
     found[:, -1] = np.einsum("ij,jk,ik->i", left, normal, left)
     return Bound(np.sqrt(np.einsum("ij,ij->i", left, wanted)), found)

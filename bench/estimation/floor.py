@@ -10,7 +10,7 @@ GAIN_SD, SOUND_SD, SOUND = 0.0025, 0.0035, 0.01  # as the truth is drawn
 def holds(scenario: Scenario) -> bool:
     """Return whether a row's truth is drawn as said here, and nothing else is known of it."""
     conditions = scenario.conditions
-    told = scenario.certificate is not None or scenario.verified > 0 or scenario.measured is not None
+    told = scenario.certificate is not None or scenario.verified > 0
     cohort = conditions.cohort != 0 or conditions.cohort_sd != 0
     return not told and not cohort and conditions.gain_sd == GAIN_SD
 
@@ -32,8 +32,9 @@ def shared(outcomes: list[Outcome]) -> float:
 def own(outcomes: list[Outcome]) -> float:
     """Return the root mean square of what is a charger's own.
 
-    A loss of its branch beyond the level of all and an error that grows with power take the same course: readings tell
-    their sum, here exactly, and how much of it is error is a guess by how far each scatters.
+    A loss of its branch beyond the level of all (where voltages are known: beyond what its drop says) and an error that
+    grows with power take the same course: readings tell their sum, here exactly, and how much of it is error is a guess
+    by how far each scatters.
     """
     by_load = np.concatenate([each.by_load for each in outcomes if each.by_load is not None])
     by_branch = np.concatenate([each.by_branch for each in outcomes if each.by_branch is not None])

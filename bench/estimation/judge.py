@@ -7,15 +7,14 @@ from math import erfc
 
 import numpy as np
 
-from bench.estimation import bound, floor
+from bench.estimation import bound, branches, floor
 from bench.estimation.scenarios import SCENARIOS, Outcome, Scenario
 from bench.estimation.sites import Floats
 
 LIMIT = 0.02  # class 2
 DETECTED, FALSE_ALARMS, COVERAGE = 0.98, 0.005, (0.90, 0.98)
-NORMAL_95 = 1.96
 HEADER = (
-    f"{'':20}{'stations':>8} {'MAE % (target)':>22} {'OLS':>6} {'centred':>7} {'RMSE %':>7} {'found %':>13} {'OLS':>5} "
+    f"{'':24}{'stations':>8} {'MAE % (target)':>22} {'OLS':>6} {'centred':>7} {'RMSE %':>7} {'found %':>13} {'OLS':>5} "
     f"{'false %':>8} {'OLS':>5} {'guarded: found, false':>21} {'open':>6} {'coverage %':>14} {'common, stated':>14}"
 )
 
@@ -46,7 +45,13 @@ class Figures:
     floor: tuple[float, float] = (0.0, 0.0)  # of the RMSE: what all chargers share, and what is their own
     u_own: float = 0.0  # root mean square of what is stated for a charger's own part
     least: bound.Least | None = None
+    known: branches.Known | None = None
     expected: float = 1.0  # share found of those beyond, if errors of estimates were normal with this RMSE
+
+    @property
+    def detected_error(self) -> float:
+        """Return the standard error of the share that was detected."""
+        return float((self.detected * (1 - self.detected) / max(self.beyond, 1)) ** 0.5)
 
 
 def figures(outcomes: list[Outcome]) -> Figures:
@@ -56,7 +61,7 @@ def figures(outcomes: list[Outcome]) -> Figures:
     )
     flagged = np.array([each.decision == 2 for each in outcomes])
     off, beyond = error - true, np.abs(true) > LIMIT
-    covered = np.abs(off) <= NORMAL_95 * u
+    covered = np.abs(off) <= branches.NORMAL_95 * u
     centred = squares - np.median(squares, axis=1, keepdims=True)
     return Figures(
         stations=len(outcomes),
@@ -80,6 +85,7 @@ def figures(outcomes: list[Outcome]) -> Figures:
         findings=dict(Counter(name for each in outcomes for name in sorted(set(each.findings)))),
         floor=(floor.shared(outcomes), floor.own(outcomes)) if outcomes[0].by_load is not None else (0.0, 0.0),
         least=bound.over([each.least for each in outcomes]),
+        known=branches.over([each.branches for each in outcomes]),
         u_own=float(np.sqrt(np.maximum(u**2 - np.array([[each.u_common**2] for each in outcomes]), 0.0).mean())),
         expected=_expected(np.abs(true)[beyond], float(np.sqrt((off**2).mean()))),
     )
@@ -121,13 +127,12 @@ def line(name: str, found: Figures) -> str:
         return text + ("!" if rule in broken else " ")
 
     mae = f"{100 * found.mae:.3f} ± {100 * found.mae_error:.3f} ({100 * scenario.mae:.2f})"
-    spread = (found.detected * (1 - found.detected) / max(found.beyond, 1)) ** 0.5
-    detected = f"{100 * found.detected:.2f} ± {100 * spread:.1f}"
+    detected = f"{100 * found.detected:.2f} ± {100 * found.detected_error:.1f}"
     guarded = f"{100 * found.guarded[0]:.1f}, {100 * found.guarded[1]:.2f}"
     coverage = f"{100 * found.coverage:.1f} ± {100 * found.coverage_error:.1f}"
     common = f"{100 * found.common[0]:.3f}, {100 * found.common[1]:.3f}"
     return (
-        f"{name:20}{found.stations:8} {marked('MAE', mae):>22} {100 * found.squares_mae:6.2f} "
+        f"{name:24}{found.stations:8} {marked('MAE', mae):>22} {100 * found.squares_mae:6.2f} "
         f"{100 * found.centred_mae:7.2f} {marked('RMSE', f'{100 * found.rmse:.3f}'):>7} "
         f"{marked('detection', detected):>13} {100 * found.squares_detected:5.1f} "
         f"{marked('false alarms', f'{100 * found.false_alarms:.2f}'):>8} {100 * found.squares_false_alarms:5.2f} "
@@ -151,6 +156,8 @@ def verdict(name: str, found: Figures) -> str:
         )
     if found.least is not None:
         parts.append(str(found.least))
+    if found.known is not None:
+        parts.append(str(found.known))
     parts.append(f"at this RMSE {100 * found.expected:.1f} % are found")
     if found.largest_missed:
         parts.append(f"largest error not found {100 * found.largest_missed:.2f} %")

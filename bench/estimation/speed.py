@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from bench.estimation import least_squares
+from bench.estimation import branches, least_squares, voltages
 from bench.estimation.readings import Conditions, Shown, Truth, drawn_errors, read
 from bench.estimation.scenarios import SCENARIOS, SEED, tell, windows_of
 from bench.estimation.sites import DC, station
-from diantan_core import ErrorWindows
+from diantan_core import DropMeter, ErrorWindows, voltage_drop
 
 ROUNDS = 15
 TARGET_MS, TARGET_S, STATIONS = 50.0, 600.0, 50_000
@@ -24,6 +24,8 @@ T = TypeVar("T")
 def measure(processes: int) -> list[str]:
     """Measure and return the lines to print."""
     shown, truth = _station(0, 90)
+    meters, master, times_ms = _meters(shown, truth)
+    drops, _ = _timed(lambda: voltage_drop(times_ms, meters, master))
     estimator = tell(SCENARIOS["B90"], shown, truth, np.random.default_rng(SEED))
     windows = windows_of(shown)
     ours, found = _timed(lambda: estimator.estimate(windows))
@@ -42,6 +44,7 @@ def measure(processes: int) -> list[str]:
         f"speed, 20 chargers, 90 d, {len(windows)} windows, one core, CPU time of {ROUNDS} runs:",
         f"  estimate: {_text(ours)}, mean error {off[0]:.3f} %; target {TARGET_MS:.0f} ms: {_verdict(best, TARGET_MS)}",
         f"  windows from registers and orders: {_text(building)}",
+        f"  branches from voltages of chargers and master: {_text(drops)}",
         f"  numpy and scipy, one build and solution of the same equations: {_text(peer)}, mean error {off[1]:.3f} %",
         f"daily update after {HISTORY_DAYS} d: state in, push of {_DAY_ROWS} windows, estimate, state out:",
         f"  {days} of them in {processes} processes: {cpu:.1f} ms CPU each; one in {wall:.1f} ms by the wall clock",
@@ -57,6 +60,14 @@ def _station(number: int, days: int) -> tuple[Shown, Truth]:
     dice = np.random.default_rng([SEED, number])
     errors = drawn_errors(DC.chargers, dice)
     return read(station(DC, days, dice), errors, Conditions(days=days), dice)
+
+
+def _meters(shown: Shown, truth: Truth) -> tuple[list[DropMeter], DropMeter, list[int]]:
+    dice = np.random.default_rng([SEED, 0])
+    drawn_errors(DC.chargers, dice)
+    mains = voltages.mains(station(DC, shown.conditions.days, dice), dice)
+    means = voltages.show(mains, shown, truth, dice)
+    return [branches.meter(each) for each in means.chargers], branches.meter(means.master), means.times_ms
 
 
 def _daily(number: int) -> tuple[int, float, float]:

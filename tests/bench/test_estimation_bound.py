@@ -20,7 +20,8 @@ def site() -> Station:
 
 def _rmse(site: Station, conditions: Conditions, measured: float | None = None) -> float:
     errors = drawn_errors(len(site.chargings), np.random.default_rng(4))
-    found = bound.of(site, errors, conditions, measured)
+    sd = None if measured is None else measured * site.losses.branches
+    found = bound.of(site, errors, conditions, sd)
     # what is left is the sum of what each unknown leaves
     assert found.sd**2 == pytest.approx(found.parts.sum(axis=1), rel=1e-6)
     return float(np.sqrt((found.sd**2).mean()))
@@ -44,6 +45,22 @@ def test_whatever_is_known_better_lowers_it(site: Station) -> None:
     assert all(each > least for each in worse)
 
 
+def test_a_branch_is_known_no_better_than_it_was_measured(site: Station) -> None:
+    silent, coarse, fine, exact = (_rmse(site, WEEK, measured=each) for each in (1e3, 0.3, 0.1, 1e-6))
+    assert silent == pytest.approx(_rmse(site, WEEK), rel=1e-4)
+    assert silent > coarse > fine > exact
+    errors = np.zeros(20)
+    sd = 0.1 * site.losses.branches
+    some = bound.of(site, errors, WEEK, np.where(np.arange(20) < 10, sd, np.nan)).sd ** 2
+    every, none = (bound.of(site, errors, WEEK, each).sd ** 2 for each in (sd, None))
+    # those that were measured gain most, the others by the level and by what stays to be told of them
+    assert (every[:10] <= some[:10] * (1 + 1e-9)).all()
+    assert (some <= none * (1 + 1e-9)).all()
+    assert (none - some)[:10].mean() > 2 * (none - some)[10:].mean()
+    parts = bound.of(site, errors, WEEK, sd).parts
+    assert (parts[:, bound.PARTS.index("drop")] > 0).all()
+
+
 def test_without_noise_and_curves_only_the_gain_is_left(site: Station) -> None:
     errors = np.zeros(20)
     clean = replace(WEEK, curve=0.0, jitter_s=0.0, white=0.0, master_step=1e-6, charger_step=1e-6)
@@ -62,8 +79,8 @@ def test_estimates_are_not_better_than_it() -> None:
 
 def test_it_is_told_where_it_models_the_readings() -> None:
     assert {name for name, each in SCENARIOS.items() if not bound.applies(each.conditions)} == {
-        "A30", "gross", "missing", "auxiliary", "dc-output-0.2", "dc-output-0.4", "cohort", "cohort-verified",
-        "cohort-0.1",
+        "A30", "A30-no-voltages", "gross", "missing", "auxiliary", "dc-output-0.2", "dc-output-0.4", "cohort",
+        "cohort-verified", "cohort-0.1",
     }  # fmt: skip
     assert run_station(0, ["fine-certified"])["fine-certified"].least is None
     assert bound.over([]) is None

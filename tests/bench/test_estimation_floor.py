@@ -47,8 +47,7 @@ def test_what_is_own_is_what_load_and_branch_leave_open() -> None:
 
 def test_a_floor_is_told_where_the_truth_is_drawn_so() -> None:
     assert {name for name, each in SCENARIOS.items() if not floor.holds(each)} == {
-        "A30", "fine-certified", "certified-even", "cohort", "cohort-verified", "cohort-0.1", "C30-measured",
-        "F30-measured",
+        "A30", "A30-no-voltages", "fine-certified", "certified-even", "cohort", "cohort-verified", "cohort-0.1",
     }  # fmt: skip
     true = np.array([0.03, *[0.001] * 19])
     found = judge.figures([_outcome(true, 0.001, np.full(20, 0.0004), np.full(20, 0.0003))] * 3)

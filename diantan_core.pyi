@@ -1442,7 +1442,7 @@ class DropBranch:
         same times. `scatter`: it follows no bus, its residuals are beyond 1 %: a DC side, another transformer.
         `power`: many times the master's, so in another unit. `collinear`: its power can't be told from that of others
         or of the trunk. `negative`: the voltage rises with power: wrong sign, or another charger's voltage. `absurd`:
-        a drop beyond 30 %.
+        a drop beyond a fifth of the voltage.
         """
 
 @final

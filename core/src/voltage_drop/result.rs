@@ -15,7 +15,7 @@ const MOST_SCATTER: f64 = 0.01;
 /// What a slope's variance may grow by for what else is fitted; beyond it the slopes can't be told apart.
 const MOST_INFLATION: f64 = 100.0;
 /// A drop at the charger's highest power beyond this share of the voltage is none of a cable.
-const MOST_DROP: f64 = 0.3;
+const MOST_DROP: f64 = 0.2;
 /// Nothing is said where the drop at its highest power is not even known to this share of the voltage.
 const LEAST_KNOWN: f64 = 0.1;
 /// Below zero by more than so many u.
@@ -162,13 +162,6 @@ pub fn voltage_drop(
         .iter()
         .map(|meter| Series::new(&logs(&meter.voltages), &meter.power_kw, &days))
         .collect();
-    if let Some(master) = master {
-        for (series, meter) in series.iter_mut().zip(chargers) {
-            if series.fault.is_none() && other_unit(&meter.power_kw, &master.power_kw) {
-                series.fault = Some(Reason::Power);
-            }
-        }
-    }
     let voltages: Vec<Series> = master.map_or_else(Vec::new, |master| {
         let power = &master.power_kw;
         let phases = master.voltages.iter().map(std::slice::from_ref);
@@ -177,6 +170,13 @@ pub fn voltage_drop(
         all.map(|voltages| Series::new(&logs(voltages), power, &days))
             .collect()
     });
+    if let Some(mean) = voltages.first() {
+        for series in series.iter_mut().filter(|series| series.fault.is_none()) {
+            if other_unit(&series.kw, &mean.kw) {
+                series.fault = Some(Reason::Power);
+            }
+        }
+    }
     let own = follows(&series, &voltages, &days);
     let kw = voltages.first().map_or(&[][..], |mean| &mean.kw);
     let flows = flows(kw, &series, &own);
@@ -265,7 +265,7 @@ fn branch(fit: &Fit, number: usize, series: &Series, follows: Follows, u: f64) -
         Some(Reason::FewQuarters)
     } else if slope < -BELOW * u {
         Some(Reason::Negative)
-    } else if slope * series.top > MOST_DROP {
+    } else if slope * series.factor * series.top > MOST_DROP {
         Some(Reason::Absurd)
     } else {
         None

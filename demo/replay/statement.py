@@ -22,7 +22,8 @@ def show(plan: ReplayPlan, verdict: Verdict, console: Console) -> None:
         f"records 记录 {verdict.written}, unacknowledged 未确认 {verdict.unacknowledged}; "
         f"nightly runs 夜间估计 {verdict.nights}/{plan.days}"
     )
-    console.print(_branches(verdict))
+    for line in _branches(verdict):
+        console.print(line)
     if verdict.findings:
         console.print(f"Findings about the station 站级问题: {', '.join(verdict.findings)}")
     console.print(
@@ -36,15 +37,17 @@ def show(plan: ReplayPlan, verdict: Verdict, console: Console) -> None:
     console.print("PASSED 通过" if verdict.passed else "FAILED 未通过", style="bold")
 
 
-def _branches(verdict: Verdict) -> str:
-    """Return how well branches were measured, and why some were not."""
+def _branches(verdict: Verdict) -> list[str]:
+    """Return how well branches were measured, beside their design, and why some were not."""
     measured = verdict.branch_deviations
     line = f"Branches 支路: {len(measured)}/{len(verdict.chargers)} measured by voltage drop 由电压降测得"
-    if measured:
-        line += f", off by 偏差 {_spread(measured)}; design 设计值 {_spread(verdict.design_deviations)}"
     reasons = [charger.branch_reason for charger in verdict.chargers if charger.branch_reason is not None]
-    counted = (f"{reason} {reasons.count(reason)}" for reason in dict.fromkeys(reasons))
-    return f"{line}; not 未测得: {', '.join(counted)}" if reasons else line
+    if reasons:
+        counted = (f"{reason} {reasons.count(reason)}" for reason in dict.fromkeys(reasons))
+        line += f"; not 未测得: {', '.join(counted)}"
+    if not measured:
+        return [line]
+    return [line, f"  off by 偏差 {_spread(measured)}; their design 设计值 by {_spread(verdict.design_deviations)}"]
 
 
 def _spread(deviations: Sequence[float]) -> str:

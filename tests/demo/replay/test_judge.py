@@ -164,9 +164,9 @@ def test_measured_branches_are_compared_with_what_their_cables_lost(said: Said) 
     assert verdict.branch_design == pytest.approx(100 * 7 * 60 / 220**2)  # 7 kW through 60 mOhm at 220 V
     assert verdict.design_deviations == pytest.approx([100 * (verdict.branch_design - 1)] * 4)
     text = " ".join(shown(said).split())
-    assert "Branches 支路: 2/5 measured by voltage drop 由电压降测得" in text
+    assert "Branches 支路: 2/5 measured by voltage drop 由电压降测得; not 未测得: power_mismatch 1" in text
     assert "off by 偏差 rms 7.9 %, mean 平均 -2.5 %, largest 最大 10.0 %" in text
-    assert "design 设计值 rms 13.2 %, mean 平均 -13.2 %, largest 最大 13.2 %; not 未测得: power_mismatch 1" in text
+    assert "their design 设计值 by rms 13.2 %, mean 平均 -13.2 %, largest 最大 13.2 %" in text
 
 
 def test_without_measured_branches_their_reasons_are_told(said: Said) -> None:

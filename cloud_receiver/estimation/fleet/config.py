@@ -23,5 +23,7 @@ class Fleet(Section):
     """Standard uncertainty of the mean error of all masters (总表) without a certificate: no fleet lowers it."""
     operator_percent: Percent = Decimal("0.05")
     """What the chargers of one make have in common at one operator (运营商) beyond their make: standard deviation."""
+    station_percent: Annotated[Exact, Field(ge=0, le=10)] = Decimal("0.1")
+    """What they have in common at one station beyond that: standard deviation. No fleet tells it from the master."""
     biased_percent: Percent = Decimal("0.2")
     """A make is named whose error is beyond this by two standard uncertainties."""

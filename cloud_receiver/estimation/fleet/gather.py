@@ -55,11 +55,16 @@ def member(context: Context, view: View | None, now_ms: int) -> Member:
     return Member(context.number, context.station.operator.strip(), makes, len(serving), view)
 
 
-def gathering(members: Sequence[Member], sound: float) -> Iterator[Fleet | None]:
-    """Yield None between steps, and what is to be solved at the end.
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Standard deviations, per cent: of sound chargers' errors, and of what those of a make share at one station."""
 
-    `sound`: standard deviation of sound chargers' errors, per cent.
-    """
+    sound: float
+    station: float
+
+
+def gathering(members: Sequence[Member], spread: Spread) -> Iterator[Fleet | None]:
+    """Yield None between steps, and what is to be solved at the end."""
     names: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for turn, one in enumerate(members):
@@ -76,13 +81,13 @@ def gathering(members: Sequence[Member], sound: float) -> Iterator[Fleet | None]
     for turn, one in enumerate(members):
         if turn % AT_ONCE == 0:
             yield None
-        found = level(one, places, sound)
+        found = level(one, places, spread)
         if found is not None:
             levels.append(found)
     yield Fleet(makes, tuple(levels), tuple(sorted(known[MAX_MAKES:])), names)
 
 
-def level(one: Member, places: Mapping[str, int], sound: float) -> Level | None:
+def level(one: Member, places: Mapping[str, int], spread: Spread) -> Level | None:
     """Return what a station says of its makes, and which it has of which it says nothing; None where it has none.
 
     A charger that was verified says how far the station's level is off, and nothing of its make: who verifies
@@ -97,13 +102,13 @@ def level(one: Member, places: Mapping[str, int], sound: float) -> Level | None:
     for item in _usable(one):
         place = places.get(alike(one.makes[item.number]))
         if place is not None:
-            by_make.setdefault(place, []).append((item.error, 1 / (sound**2 + item.u**2)))
+            by_make.setdefault(place, []).append((item.error, 1 / (spread.sound**2 + item.u**2)))
     gain, u = one.view.gain
     return Level(
         one.station,
         one.operator,
         tuple(
-            Heard(make, *_mean(by_make[make]), len(by_make[make])) if make in by_make else Heard(make, *_NOTHING)
+            _heard(make, by_make[make], spread.station) if make in by_make else Heard(make, *_NOTHING)
             for make in sorted(own)
         ),
         (gain, max(hypot(u, one.view.u_common), _LEAST_U)),
@@ -121,6 +126,11 @@ def counts_of(one: Member, places: Mapping[str, int]) -> tuple[dict[int, int], i
 def _usable(one: Member) -> Iterable[Seen]:
     assert one.view is not None
     return (item for item in one.view.chargers if item.sound and item.verified is None and item.number in one.makes)
+
+
+def _heard(make: int, chargers: Sequence[tuple[float, float]], station: float) -> Heard:
+    mean, precision = _mean(chargers)
+    return Heard(make, mean, 1 / (1 / precision + station**2), len(chargers))
 
 
 def _verified(chargers: Sequence[Seen]) -> tuple[float, float] | None:

@@ -11,12 +11,12 @@ from cloud_receiver.database import reading, writing
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet import store
 from cloud_receiver.estimation.fleet.finding import update_makes
-from cloud_receiver.estimation.fleet.gather import Fleet, Member, counts_of, gathering, member
+from cloud_receiver.estimation.fleet.gather import Fleet, Member, Spread, counts_of, gathering, member
 from cloud_receiver.estimation.fleet.results import NAMED, results
 from cloud_receiver.estimation.fleet.solve import Known, Solution, solving
 from cloud_receiver.estimation.fleet.steps import last
 from cloud_receiver.estimation.fleet.store import Pair
-from cloud_receiver.estimation.fleet.told import expected, told
+from cloud_receiver.estimation.fleet.told import Told, expected, told
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +31,17 @@ def nightly(engine: Engine, contexts: Sequence[Context], settings: Estimation, n
 
     ArithmeticError for what can't be solved: then all stays as it was.
     """
-    members = yield from _members(engine, contexts, settings.fleet.days, now_ms)
-    fleet = yield from last(gathering(members, float(settings.sound_percent)))
+    ours = settings.fleet
+    members = yield from _members(engine, contexts, ours.days, now_ms)
+    spread = Spread(float(settings.sound_percent), float(ours.station_percent))
+    fleet = yield from last(gathering(members, spread))
     if not fleet.makes:
         return
-    ours = settings.fleet
     known = Known(
         max(float(settings.cohort_percent), _SMALLEST), float(ours.operator_percent), float(ours.master_bias_percent)
     )
     solution = yield from last(solving(fleet.levels, len(fleet.makes), known))
-    heard = yield from _heard(fleet, solution, members, ours.stations)
+    heard = yield from _heard(fleet, members, solution, told(solution, ours.stations, spread.station))
     limit = float(ours.biased_percent)
     makes = yield from last(results(fleet, solution, members, {item.number: item for item in contexts}, limit))
     speaking = sum(level.speaks for level in fleet.levels)
@@ -80,13 +81,13 @@ def _members(
 
 
 def _heard(
-    fleet: Fleet, solution: Solution, members: Sequence[Member], least: int
+    fleet: Fleet, members: Sequence[Member], solution: Solution, each: Iterator[Told | None]
 ) -> Generator[None, None, dict[int, Pair]]:
     """Return what each station is told of the mean error of its chargers."""
     places = {make: place for place, make in enumerate(fleet.makes)}
     by_number = {one.station: one for one in members}
     heard: dict[int, Pair] = {}
-    for turn, found in enumerate(told(solution, least)):
+    for turn, found in enumerate(each):
         if turn % _AT_ONCE == 0:
             yield
         if found is None:

@@ -18,7 +18,9 @@ from cloud_receiver.estimation.fleet.steps import last
 
 MAX_MAKES = 1000
 _PRIOR_COUNT = 2.0
-_ROUNDS = 30
+_ROUNDS, _ROUNDS_OF_MANY = 30, 10
+_MANY = 300
+"""Makes of which a round takes seconds."""
 _SETTLED = 0.01
 _LEAST_ROUNDS = 3
 _SMALLEST = 1e-3
@@ -64,7 +66,8 @@ def solving(levels: Sequence[Level], makes: int, known: Known) -> Iterator[Solut
         grouped.setdefault(level.operator, []).append(level)
     operators = [Operator(name, grouped[name]) for name in sorted(grouped)]
     learning = _Learning(known, known.cohort**2, known.operator**2, several=len(operators) > 1)
-    for turn in range(1, _ROUNDS + 1):
+    rounds = _ROUNDS if makes <= _MANY else _ROUNDS_OF_MANY
+    for turn in range(1, rounds + 1):
         parts: list[Summed] = []
         for item in operators:
             one = yield from last(summing(item, makes, learning.own(item)))
@@ -74,7 +77,7 @@ def solving(levels: Sequence[Level], makes: int, known: Known) -> Iterator[Solut
         errors = times(covariance, side)
         now = Solution(errors, covariance, learning.cohort**0.5, learning.operator**0.5, parts, turn)
         moved = learning.learn(now)
-        if (moved < _SETTLED and turn >= _LEAST_ROUNDS) or turn == _ROUNDS:
+        if (moved < _SETTLED and turn >= _LEAST_ROUNDS) or turn == rounds:
             yield now
             return
         for part in parts:

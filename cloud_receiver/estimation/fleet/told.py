@@ -5,6 +5,7 @@ Where other operators have a make, nothing of its own operator's is in it; else 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot
 
 from cloud_receiver.estimation.fleet.dense import inverse, less, part, times
 from cloud_receiver.estimation.fleet.levels import Level
@@ -22,8 +23,11 @@ class Told:
     makes: Mapping[int, Pair]
 
 
-def told(solution: Solution, least: int) -> Iterator[Told | None]:
-    """Yield what each station is told, None between; of makes known of `least` other stations at least."""
+def told(solution: Solution, least: int, station: float) -> Iterator[Told | None]:
+    """Yield what each station is told, None between; of makes known of `least` other stations at least.
+
+    `station`: standard deviation of what chargers have in common at one station beyond make and operator, per cent.
+    """
     everywhere: dict[int, int] = {}
     for one in solution.summed:
         for make, count in one.operator.stations.items():
@@ -47,7 +51,7 @@ def told(solution: Solution, least: int) -> Iterator[Told | None]:
                 known = [mean[place] for place in places], part(covariance, places)
                 without = _without_station(level, weight, *known)
                 makes |= {make: pair for make, pair in without.items() if make in alone}
-            yield Told(level.station, makes)
+            yield Told(level.station, {make: (error, hypot(u, station)) for make, (error, u) in makes.items()})
 
 
 def expected(found: Told, counts: Mapping[int, int], unheard: int, cohort: float) -> Pair | None:

@@ -61,8 +61,8 @@ def solved(levels: Sequence[Level], makes: int, known: Known = KNOWN) -> Solutio
     return at_once(solving(levels, makes, known))
 
 
-def told_by(solution: Solution, least: int = 3) -> dict[int, Told]:
-    return {item.station: item for item in told(solution, least) if item is not None}
+def told_by(solution: Solution, least: int = 3, station: float = 0.0) -> dict[int, Told]:
+    return {item.station: item for item in told(solution, least, station) if item is not None}
 
 
 def rms(values: Sequence[float]) -> float:

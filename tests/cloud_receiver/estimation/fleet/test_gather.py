@@ -6,12 +6,12 @@ from sqlalchemy import Engine
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.fleet import gather
-from cloud_receiver.estimation.fleet.gather import Fleet, Member, alike, counts_of, gathering, level, member
+from cloud_receiver.estimation.fleet.gather import Fleet, Member, Spread, alike, counts_of, gathering, level, member
 from cloud_receiver.estimation.fleet.steps import at_once
 from cloud_receiver.estimation.fleet.view import Seen, View
 from cloud_receiver.registry import Role
 
-SOUND = 0.35
+SPREAD = Spread(0.35, 0.07)
 
 
 def view(*chargers: Seen, certified: bool = False, gain: float = 0.0) -> View:
@@ -19,7 +19,7 @@ def view(*chargers: Seen, certified: bool = False, gain: float = 0.0) -> View:
 
 
 def gathered(*members: Member) -> Fleet:
-    return at_once(gathering(members, SOUND))
+    return at_once(gathering(members, SPREAD))
 
 
 def seen(number: int, error: float, *, sound: bool = True, verified: tuple[float, float] | None = None) -> Seen:
@@ -55,14 +55,14 @@ def test_a_level_is_the_mean_of_the_sound_chargers_of_each_make() -> None:
         (0, pytest.approx(0.3), 2),
         (1, pytest.approx(-1), 1),
     ]
-    assert found.makes[0].precision == pytest.approx(2 / (SOUND**2 + 0.05**2))
+    assert found.makes[0].precision == pytest.approx(1 / ((0.35**2 + 0.05**2) / 2 + 0.07**2))
     assert found.gain == pytest.approx((0, 0.2508), abs=1e-4)
     assert counts_of(one, {"x": 0, "y": 1}) == ({0: 3, 1: 1}, 1)
 
 
 def test_a_verified_charger_tells_the_level_and_nothing_of_its_make() -> None:
     found = level(
-        Member(7, "A", {1: "X", 2: "X"}, 2, view(seen(1, 0.2), seen(2, 0.1, verified=(0.5, 0.12)))), {"x": 0}, SOUND
+        Member(7, "A", {1: "X", 2: "X"}, 2, view(seen(1, 0.2), seen(2, 0.1, verified=(0.5, 0.12)))), {"x": 0}, SPREAD
     )
     assert found is not None
     assert (found.makes[0].mean, found.makes[0].chargers) == (pytest.approx(0.2), 1)

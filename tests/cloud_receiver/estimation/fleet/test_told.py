@@ -92,6 +92,12 @@ def test_the_mean_of_all_chargers_counts_those_of_which_nothing_is_told() -> Non
     assert expected(Told(1, {}), {1: 3}, 0, 0.1) is None
 
 
+def test_what_chargers_share_at_one_station_is_in_u() -> None:
+    solution = solved(drawn(7, 40, [0.3], bias_sd=0).levels, 1)
+    (plain, wide) = (told_by(solution, station=station)[3].makes[0] for station in (0.0, 0.07))
+    assert wide == pytest.approx((plain[0], (plain[1] ** 2 + 0.07**2) ** 0.5))
+
+
 def test_work_is_done_in_steps() -> None:
     truth = drawn(1, 500, [0.0] * 30, operators=2)
     steps = list(solving(truth.levels, 30, KNOWN))

@@ -107,25 +107,20 @@ impl Series {
     }
 }
 
-/// Logarithm of a voltage, NaN for what is none.
-fn log(volts: f64) -> f64 {
-    if volts > 0.0 && volts <= MOST {
-        volts.ln()
-    } else {
-        f64::NAN
-    }
-}
-
-/// Logarithms of one voltage, or their mean over three where all are there: with fewer it would be another one.
+/// Logarithms of one voltage, or of the mean of three where all are there: with fewer it would be another one.
+///
+/// A charger's meter sends the mean of its phases, and the bus is to be the same kind of mean: phases that differ by several
+/// per cent have another mean of their logarithms.
 pub(super) fn logs(voltages: &[Vec<f64>]) -> Vec<f64> {
-    let mut sums: Vec<f64> = Vec::new();
+    let mut sums = vec![0.0; voltages.first().map_or(0, Vec::len)];
     for column in voltages {
-        if sums.is_empty() {
-            sums = vec![0.0; column.len()];
-        }
         for (sum, volts) in sums.iter_mut().zip(column) {
-            *sum += log(*volts) / float(voltages.len());
+            let believed = *volts > 0.0 && *volts <= MOST;
+            *sum += if believed { *volts } else { f64::NAN };
         }
+    }
+    for sum in &mut sums {
+        *sum = (*sum / float(voltages.len())).ln();
     }
     sums
 }

@@ -35,14 +35,18 @@ def nightly(engine: Engine, contexts: Sequence[Context], settings: Estimation, n
     members = yield from _members(engine, contexts, ours.days, now_ms)
     spread = Spread(float(settings.sound_percent), float(ours.station_percent))
     fleet = yield from last(gathering(members, spread))
+    zones = {item.number: item.station.timezone for item in contexts}
+    limit = float(ours.biased_percent)
     if not fleet.makes:
+        with writing(engine) as connection:
+            store.keep_told(connection, {}, now_ms)
+            update_makes(connection, [], zones, limit / 100, now_ms)
         return
     known = Known(
         max(float(settings.cohort_percent), _SMALLEST), float(ours.operator_percent), float(ours.master_bias_percent)
     )
     solution = yield from last(solving(fleet.levels, len(fleet.makes), known))
     heard = yield from _heard(fleet, members, solution, told(solution, ours.stations, spread.station))
-    limit = float(ours.biased_percent)
     makes = yield from last(results(fleet, solution, members, {item.number: item for item in contexts}, limit))
     speaking = sum(level.speaks for level in fleet.levels)
     content = {
@@ -55,7 +59,6 @@ def nightly(engine: Engine, contexts: Sequence[Context], settings: Estimation, n
         "rounds": solution.rounds,
         "told": len(heard),
     }
-    zones = {item.number: item.station.timezone for item in contexts}
     with writing(engine) as connection:
         store.keep_told(connection, heard, now_ms)
         store.keep_night(connection, store.Night(now_ms, content), makes)

@@ -7,13 +7,14 @@ of any size: what is left is e − g, by the data alone. Which chargers are soun
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any, Final
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import LEVEL
 from cloud_receiver.estimation.result import StationResult
-from diantan_core import ErrorEstimation, ErrorEstimator, ErrorWindows
+from diantan_core import ErrorEstimation, ErrorEstimator, ErrorWindows, EstimationError
 
 ALONE: Final[Mapping[str, Any]] = {
     "gain": (0.0, 1e-5),
@@ -83,25 +84,31 @@ def seen(
     """
     if made.again is None or not found.windows or any(item.blocks and item.name != LEVEL for item in said.findings):
         return None
-    alone = only_data(made.again(**ALONE), windows, found)
+    try:
+        alone = only_data(made.again(**ALONE), windows, found)
+    except EstimationError:  # priors may be all that makes a station's equations solvable
+        return None
     decisions = {one.number: one.decision for one in said.chargers}
     reasons = {one.number: one.reason for one in said.chargers}
     chargers = []
     for one, plain in zip(found.chargers, alone.chargers, strict=True):
         number = made.chargers[one.charger]
-        known = one.active_windows > 0 and one.identified >= _LEAST_IDENTIFIED and not context.meters[number].dc_output
+        known = one.active_windows > 0 and one.identified >= _LEAST_IDENTIFIED and isfinite(plain.error + plain.u_own)
+        known = known and not context.meters[number].dc_output
         sound = known and one.altered < _MOST_ALTERED and reasons.get(number) not in _UNSOUND
         pair = made.anchors.get(number) if known else None
         chargers.append(
             Seen(
                 number,
-                100 * plain.error,
-                100 * plain.u_own,
+                100 * plain.error if known else 0.0,
+                100 * plain.u_own if known else 0.0,
                 sound,
                 decisions.get(number) == "flag",
                 None if pair is None else (100 * pair[0], 100 * pair[1]),
             )
         )
+    if not isfinite(alone.u_common):
+        return None
     gain, u = made.gain
     return View(said.end_ms, (100 * gain, 100 * u), made.certified, 100 * alone.u_common, tuple(chargers))
 

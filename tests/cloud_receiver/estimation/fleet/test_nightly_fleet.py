@@ -121,6 +121,11 @@ def test_what_is_too_old_is_not_heard(fleet: Stations) -> None:
     assert night(fleet, NIGHT_MS + 40 * LENGTH) == []
     assert told(fleet, "S01") is None
     assert len(night(fleet, NIGHT_MS + 30 * LENGTH)) == 2
+    assert told(fleet, "S01") is not None
+    assert [item.state for item in listed(fleet)] == ["open"]
+    night(fleet, NIGHT_MS + 41 * LENGTH)
+    assert told(fleet, "S01") is None
+    assert "open" not in [item.state for item in listed(fleet)]
 
 
 def test_a_view_takes_the_place_of_the_one_before(fleet: Stations) -> None:

@@ -91,7 +91,12 @@ def test_the_second_time_a_make_that_is_off_is_known(engine: Engine) -> None:
     assert before > 0.0025
     assert after < 0.6 * before
     assert covered_after > max(covered_before, 0.85)
-    assert all('"expected": [' in content for content in fleet.contents()[COUNT:])
+    contents = [json.loads(content) for content in fleet.contents()]
+    assert all(item["expected"] is None for item in contents[:COUNT])
+    assert all(
+        "Other stations say of chargers of these makes" in item["common_mode"]["en"] for item in contents[COUNT:]
+    )
+    assert all("同型充电桩" in item["common_mode"]["zh"] for item in contents[COUNT:])
 
 
 def test_what_is_told_is_taken_up_when_all_windows_are_and_kept_until_then(engine: Engine) -> None:

@@ -1475,7 +1475,8 @@ def voltage_drop(
     `u` is of statistics alone, by days (widened by Student's t where they are few). Where the power factor is not 1,
     loss/drop = (1 + t²)/(1 + rt), t = tan of the phase angle, r = X/R of the branch: some 5 %, to be added by the
     caller. Of two chargers behind one sub-feeder each slope has the common piece in it, and the other's power is
-    scatter: where they charge at the same times as a rule, a part of the other's drop too.
+    scatter: where they charge at the same times as a rule, a part of the other's drop too. A charger for three phases
+    that charges vehicles on one loses more than the mean of its phases shows.
 
     EstimationError for columns of other lengths than the times, times that do not rise, more than 512 chargers, 40,000
     quarters or 5,000,000 quarters of chargers. What is odd in the data is the `reason` of a branch.

@@ -12,13 +12,16 @@
 //! loss. R/V² is taken at the usual voltage, and the result at the voltage while it charged.
 //!
 //! Where the power factor is not 1, drop and loss differ: loss/drop = (1 + t²)/(1 + ρt), t = tan φ, ρ = X/R of the branch.
-//! Chargers with t within ±0.2 on cables with ρ below 0.3 keep it within some 5 %. That, harmonics and meters whose gain
+//! Chargers with t within ±0.15 on cables with ρ below 0.2 keep it within some 5 %. That, harmonics and meters whose gain
 //! depends on their load are for the caller to add to u, which is of statistics alone.
 //!
 //! Two chargers behind one sub-feeder: the voltage of each follows the power of both. Its slope then has the common piece
 //! in it, as its own power loses there, and what the other's power does is noise of this charger: u grows with it, and where
 //! both charge at the same times as a rule the slope has a part of the other's. A charger with a load behind the same branch
 //! that its meter doesn't see, likewise.
+//!
+//! The mean of three phases knows nothing of how they share the load: a charger for three phases that charges vehicles on one
+//! loses more than it shows, up to six times as much with a neutral like its lines.
 //!
 //! u(t) and the gains are eliminated exactly, day by day; what is left is a system with one unknown per charger. Each meter
 //! weighs by its own scatter, residuals beyond 2.5 of it weigh less (Huber), and so do days that contradict all others.

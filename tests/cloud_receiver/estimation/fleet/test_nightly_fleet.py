@@ -152,6 +152,11 @@ def test_a_make_that_is_off_is_a_finding_until_it_is_not(fleet: Stations) -> Non
     show_all(fleet, seed=5)
     night(fleet, NIGHT_MS + LENGTH)
     assert [(item.id, item.meter) for item in listed(fleet)] == [(found.id, found.meter)]
+    # It stays while the make is beyond the limit, be it not surely so.
+    show_all(fleet, 0.3, seed=2)
+    doubtful = night(fleet, NIGHT_MS + LENGTH + 1)[1]
+    assert 0.002 < doubtful.error < 0.002 + 2 * doubtful.u
+    assert [(item.id, item.state) for item in listed(fleet)] == [(found.id, "open")]
     show_all(fleet, 0.0, seed=6)
     night(fleet, NIGHT_MS + 2 * LENGTH)
     assert [item for item in listed(fleet) if item.state == "open"] == []

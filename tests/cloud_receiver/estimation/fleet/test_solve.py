@@ -7,7 +7,7 @@ from statistics import mean
 
 import numpy as np
 import pytest
-from levels_support import GAIN, KNOWN, drawn, rms, solved
+from levels_support import GAIN, by_brute_force, drawn, rms, solved
 
 from cloud_receiver.estimation.fleet.levels import Heard, Level
 from cloud_receiver.estimation.fleet.solve import Known
@@ -82,29 +82,8 @@ def test_it_is_what_generalised_least_squares_say() -> None:
         *truth.levels[2:],
     ]
     solution = solved(levels, 3)
-    # By brute force, every station's level an unknown of its own: makes, masters' mean, all makes' mean, levels.
-    size = 5 + len(levels)
-    matrix, side = np.zeros((size, size)), np.zeros(size)
-
-    def know(places: list[int], factors: list[float], value: float, precision: float) -> None:
-        row = np.zeros(size)
-        row[places] = factors
-        matrix[:] += precision * np.outer(row, row)
-        side[:] += precision * value * row
-
-    for place, level in enumerate(levels):
-        own = 5 + place
-        for one in level.makes:
-            know([one.make, own], [1, -1], one.mean, one.precision)
-        know([own, 3], [1, 0 if level.certified else -1], level.gain[0], level.gain[1] ** -2)
-        if level.verified is not None:
-            know([own], [1], *level.verified)
-    for make in range(3):
-        know([make, 4], [1, -1], 0, solution.cohort**-2)
-    know([3], [1], 0, KNOWN.bias**-2)
-    know([4], [1], 0, KNOWN.cohort**-2)
-    covariance = np.linalg.inv(matrix)
-    assert solution.errors == pytest.approx(list((covariance @ side)[:5]), abs=1e-9)
+    errors, covariance = by_brute_force(levels, 3, solution)
+    assert solution.errors == pytest.approx(list(errors[:5]), abs=1e-9)
     assert np.array(solution.covariance) == pytest.approx(covariance[:5, :5], abs=1e-9)
 
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from levels_support import KNOWN, drawn, rms, solved, told_by
+from levels_support import KNOWN, by_brute_force, drawn, rms, solved, told_by
 
 from cloud_receiver.estimation.fleet.levels import Heard, Level
 from cloud_receiver.estimation.fleet.solve import solving
@@ -22,6 +22,37 @@ def test_without_one_station_is_what_the_others_say() -> None:
         assert without.cohort == pytest.approx(variance, rel=0.25)
         for make, (error, u) in found[number].makes.items():
             assert (error, u) == pytest.approx(without.make(make), abs=0.012)
+
+
+def test_what_is_told_is_what_generalised_least_squares_say_of_the_others() -> None:
+    calm = drawn(11, 24, [0.05, -0.05, 0.0], operators=2, at_once=3, bias_sd=0)
+    # Makes 0 and 1 with both operators; 2 with the first one only.
+    levels = [
+        replace(level, makes=tuple(one for one in level.makes if one.make != 2 or level.operator == "operator 0"))
+        for level in calm.levels
+    ]
+    levels = [level for level in levels if level.makes]
+    solution = solved(levels, 3)
+    assert all(weight == 1 for one in solution.summed for weight in one.operator.weights)
+    found = told_by(solution)
+    heard = 0
+    for level in levels:
+        for one in level.makes:
+            out = (
+                {item.station for item in levels if item.operator == level.operator}
+                if one.make < 2
+                else {level.station}
+            )
+            others = [item for item in levels if item.station not in out]
+            # That its operator is there, with nothing to say, leaves what is its own of a make unknown.
+            silent = replace(level, makes=(Heard(one.make, 0.0, 1e-9, 0),), gain=(0.0, 1.0))
+            errors, covariance = by_brute_force([*others, silent], 3, solution)
+            own = 3 + 2 + len(others) + 1 + 3 * int(level.operator[-1]) + one.make
+            places = [one.make, own]
+            u = covariance[places][:, places].sum() ** 0.5
+            assert found[level.station].makes[one.make] == pytest.approx((errors[places].sum(), u), abs=1e-6)
+            heard += one.make == 2
+    assert heard > 3
 
 
 def test_a_station_never_hears_itself() -> None:

@@ -8,7 +8,9 @@ from estimation_support import DAY, LENGTH
 from fleet_support import MAKE, Stations, station_of
 from sqlalchemy import Engine
 
+from cloud_receiver import database
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.fleet import store
 from cloud_receiver.estimation.fleet.view import View, decoded
 from cloud_receiver.estimation.run import estimate
 
@@ -77,6 +79,13 @@ def test_a_make_that_is_far_off_everywhere_is_shown(engine: Engine) -> None:
     assert "level" in {item.name for item in found.result.findings}
     assert found.view is not None
     assert all(1 < item.error < 1.5 for item in found.view.chargers if item.sound)
+    # Told so by others, nobody wonders at it any more.
+    with database.writing(engine) as connection:
+        store.keep_told(connection, {site.context("S1").number: (1.25, 0.1)}, 0)
+    told = estimate(engine, site.context("S1"), Estimation(), DAY, DAY + DAYS * LENGTH)
+    assert "level" not in {item.name for item in told.result.findings}
+    assert told.result.expected == pytest.approx((1.25, 0.1))
+    assert sum(item.error for item in told.result.chargers) > sum(item.error for item in found.result.chargers) + 2
 
 
 def test_without_a_fleet_nothing_is_shown(engine: Engine) -> None:

@@ -18,16 +18,17 @@ pub(super) struct Maker<'a> {
     pub(super) reference: &'a Reference,
 }
 
-/// Noise of a reading at a boundary, kWh²: of registers, and of jitter per s².
+/// Noise of a reading at a boundary, kWh²: of registers, of what putting clocks right guesses, and of jitter per s².
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Boundary {
     pub(super) register: f64,
+    pub(super) course: f64,
     pub(super) jitter: f64,
 }
 
 impl Boundary {
     pub(super) fn variance(&self, jitter_s: f64) -> f64 {
-        self.register + self.jitter * jitter_s * jitter_s
+        self.register + self.course + self.jitter * jitter_s * jitter_s
     }
 }
 
@@ -172,6 +173,8 @@ impl Maker<'_> {
             let active = counted != 0.0;
             row.start.register += register * sides(active, earlier_active);
             row.end.register += register * sides(active, later_active);
+            row.start.course += at.doubt_start;
+            row.end.course += at.doubt_end;
             row.start.jitter += at.power_start * at.power_start;
             row.end.jitter += at.power_end * at.power_end;
             power_start += at.power_start;
@@ -233,6 +236,9 @@ struct Edges {
     gained: f64,
     /// And how much ∫P² does.
     squares: f64,
+    /// Variance of what it gains at its start and its end, kWh².
+    doubt_start: f64,
+    doubt_end: f64,
 }
 
 impl Edges {
@@ -257,6 +263,8 @@ impl Edges {
                 power_end: end,
                 gained: 0.0,
                 squares: 0.0,
+                doubt_start: 0.0,
+                doubt_end: 0.0,
             };
         }
         let left = beside(window.wrapping_sub(1), table.joined(window));
@@ -283,6 +291,8 @@ impl Edges {
                 gained: borrowed - own.rest(offset),
                 squares: left.map_or(0.0, |left| left.rest_square(offset))
                     - own.rest_square(offset),
+                doubt_start: left.map_or(0.0, |left| left.rest_doubt(offset)),
+                doubt_end: own.rest_doubt(offset),
             };
         }
         let right = table
@@ -294,6 +304,8 @@ impl Edges {
             gained: right.map_or(0.0, |right| right.first(-offset)) - own.first(-offset),
             squares: right.map_or(0.0, |right| right.first_square(-offset))
                 - own.first_square(-offset),
+            doubt_start: own.first_doubt(-offset),
+            doubt_end: right.map_or(0.0, |right| right.first_doubt(-offset)),
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Shape {
     pub(super) first: f64,
     pub(super) last: f64,
     pub(super) active: f64,
+    /// Where one session ends and another begins: the power of each.
+    apart: Option<(f64, f64)>,
 }
 
 impl Shape {
@@ -33,7 +35,62 @@ impl Shape {
 
     /// ∫P² over the window, kW²·h.
     pub(super) fn square(&self, energy: f64) -> f64 {
-        energy.abs() * self.power
+        self.parts()
+            .map_or(energy.abs() * self.power, |(ending, beginning)| {
+                ending.power * ending.power * ending.active
+                    + beginning.power * beginning.power * beginning.active
+            })
+    }
+
+    /// The end of one session and the beginning of another, where it is both.
+    pub(super) fn parts(&self) -> Option<(Self, Self)> {
+        let (early, late) = self.apart?;
+        let ending = Self {
+            power: early,
+            first: 0.0,
+            active: self.last,
+            apart: None,
+            ..*self
+        };
+        let beginning = Self {
+            power: late,
+            last: self.hours,
+            active: self.hours - self.first,
+            apart: None,
+            ..*self
+        };
+        Some((ending, beginning))
+    }
+
+    /// The session that is there at the start, if another one follows.
+    pub(super) fn ending(&self) -> Self {
+        self.parts().map_or(*self, |(ending, _)| ending)
+    }
+
+    /// The session that is there at the end, if another one was before.
+    pub(super) fn beginning(&self) -> Self {
+        self.parts().map_or(*self, |(_, beginning)| beginning)
+    }
+
+    /// Tell the two sessions of a window apart, from the mean powers beside it.
+    ///
+    /// The one that ends has fallen by then, by how much nobody knows; the one that begins is at the power of the next
+    /// window. What is left over is shared out by how well either is known.
+    fn told_apart(mut self, before: f64, after: f64) -> Self {
+        let (ending, beginning) = (self.last, self.hours - self.first);
+        let both = ending > 0.0 && beginning > 0.0;
+        if self.first <= self.last || !both || (ending + beginning - self.active).abs() > 1e-9 {
+            return self;
+        }
+        let (early, late) = (FALLEN * before * ending, after * beginning);
+        let (loose, firm) = ((LOOSE * early).powi(2), (FIRM * late).powi(2));
+        if loose + firm <= 0.0 {
+            return self;
+        }
+        let all = self.power * self.active;
+        let share = (early + (all - early - late) * loose / (loose + firm)).clamp(0.0, all);
+        self.apart = Some((share / ending, (all - share) / beginning));
+        self
     }
 
     /// Active hours before an instant, h from the start.
@@ -44,6 +101,16 @@ impl Shape {
         } else {
             at.min(self.last) + (at - self.first).max(0.0)
         }
+    }
+
+    /// Energy before an instant, if power were steady while it flows.
+    pub(super) fn flat(&self, at: f64) -> f64 {
+        self.parts().map_or_else(
+            || self.power * self.before(at),
+            |(ending, beginning)| {
+                ending.power * ending.before(at) + beginning.power * beginning.before(at)
+            },
+        )
     }
 
     /// Whether a session that was there at the start ends within it, as far as is known.
@@ -59,7 +126,10 @@ impl Shape {
             at >= self.first || at < self.last
         };
         if active && at < self.hours {
-            self.power
+            let apart = self
+                .apart
+                .map(|(early, late)| if at < self.last { early } else { late });
+            apart.unwrap_or(self.power)
         } else {
             0.0
         }
@@ -77,6 +147,12 @@ impl Shape {
         self.hours
     }
 }
+
+/// Mean power of a session's last minutes by that of the window before.
+const FALLEN: f64 = 0.65;
+/// How well that is known, and that a session begins with the power of its next window.
+const LOOSE: f64 = 0.3;
+const FIRM: f64 = 0.05;
 
 /// Below this a window counts as idle: no register moves by less.
 const IDLE_KWH: f64 = 1e-9;
@@ -102,13 +178,26 @@ pub(super) fn shape(
     let open = known.active > 0.0 && rests(windows, usable, window, charger);
     // Edges that ask for far more power than the charger has are wrong.
     if known.active > 0.0 && !open && energy / known.active <= 2.0 * typical_kw.max(mean) {
-        return Shape {
+        let shape = Shape {
             power: energy / known.active,
             hours,
             first: known.first,
             last: known.last,
             active: known.active,
+            apart: None,
         };
+        if known.first <= known.last {
+            return shape;
+        }
+        let left = window.checked_sub(1);
+        let left = near(windows, usable, charger, (window, left, window));
+        let right = near(
+            windows,
+            usable,
+            charger,
+            (window, Some(window + 1), window + 1),
+        );
+        return shape.told_apart(left.unwrap_or(typical_kw), right.unwrap_or(typical_kw));
     }
     infer(windows, usable, window, charger, typical_kw.max(mean))
 }
@@ -127,6 +216,25 @@ fn rests(windows: &Windows, usable: &dyn Fn(usize) -> bool, window: usize, charg
         || (own.first <= 0.0 && window > 0 && idle(window - 1, window))
 }
 
+/// Mean power of a window near by, if it hangs together with this one and is not idle.
+fn near(
+    windows: &Windows,
+    usable: &dyn Fn(usize) -> bool,
+    charger: usize,
+    (from, to, later): (usize, Option<usize>, usize),
+) -> Option<f64> {
+    let to = to?;
+    let joined = windows.linked(later) && usable(from) && usable(to);
+    let known = windows.activity(to, charger).active;
+    let active = if known > 0.0 {
+        known
+    } else {
+        windows.hours(to)
+    };
+    let power = windows.energy(to, charger).abs() / active;
+    (joined && power.is_finite() && power > IDLE_KWH).then_some(power)
+}
+
 fn infer(
     windows: &Windows,
     usable: &dyn Fn(usize) -> bool,
@@ -137,18 +245,8 @@ fn infer(
     let energy = windows.energy(window, charger).abs();
     let hours = windows.hours(window);
     let mean = energy / hours;
-    // Mean power of a window near by, if it hangs together with this one and is not idle.
-    let near = |from: usize, to: Option<usize>, later: usize| -> Option<f64> {
-        let to = to?;
-        let joined = windows.linked(later) && usable(from) && usable(to);
-        let known = windows.activity(to, charger).active;
-        let active = if known > 0.0 {
-            known
-        } else {
-            windows.hours(to)
-        };
-        let power = windows.energy(to, charger).abs() / active;
-        (joined && power.is_finite() && power > IDLE_KWH).then_some(power)
+    let near = |from: usize, to: Option<usize>, later: usize| {
+        near(windows, usable, charger, (from, to, later))
     };
     let left_index = window.checked_sub(1);
     let left = near(window, left_index, window);
@@ -159,6 +257,7 @@ fn infer(
         first: 0.0,
         last: hours,
         active: hours,
+        apart: None,
     };
     match (left, right) {
         (Some(left), Some(right)) => {
@@ -174,6 +273,7 @@ fn infer(
                 first: hours - active / 2.0,
                 last: active / 2.0,
                 active,
+                apart: None,
             }
         }
         (Some(left), None) => {
@@ -188,6 +288,7 @@ fn infer(
                 first: 0.0,
                 last: active,
                 active,
+                apart: None,
             }
         }
         (None, Some(right)) => {
@@ -200,6 +301,7 @@ fn infer(
                 first: hours - active,
                 last: hours,
                 active,
+                apart: None,
             }
         }
         (None, None) => {
@@ -219,6 +321,7 @@ fn infer(
                 first,
                 last: first + active,
                 active,
+                apart: None,
             }
         }
     }

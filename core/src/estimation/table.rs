@@ -98,8 +98,10 @@ impl Table {
             shape,
             start,
             end: self.at_end(window, charger),
-            falling: shape.ends_within() && start < before.power * (1.0 - FALLEN),
-            last_but_one: self.joined(window + 1) && self.shape(window + 1, charger).ends_within(),
+            falling: shape.ending().ends_within()
+                && start < before.beginning().power * (1.0 - FALLEN),
+            last_but_one: self.joined(window + 1)
+                && self.shape(window + 1, charger).ending().ends_within(),
         }
     }
 
@@ -111,8 +113,8 @@ impl Table {
         if !self.joined(window) {
             return self.shape(window, charger).power_at_start();
         }
-        let left = self.before(window, charger);
-        let right = self.shape(window, charger);
+        let left = self.before(window, charger).beginning();
+        let right = self.shape(window, charger).ending();
         if left.power == 0.0 && right.power == 0.0 {
             return 0.0;
         }
@@ -130,9 +132,9 @@ impl Table {
             };
             return falling((earlier, &left, &right), before, after);
         }
-        let further = |joined: bool, place: usize, known: f64| {
+        let further = |joined: bool, place: usize, side: fn(&Shape) -> Shape, known: f64| {
             let power = if joined {
-                self.shape(place, charger).power
+                side(&self.shape(place, charger)).power
             } else {
                 0.0
             };
@@ -146,9 +148,10 @@ impl Table {
         let left_change = further(
             self.joined(window.wrapping_sub(1)),
             window.wrapping_sub(2),
+            Shape::beginning,
             before,
         );
-        let right_change = further(self.joined(window + 1), window + 1, after);
+        let right_change = further(self.joined(window + 1), window + 1, Shape::ending, after);
         let change = left_change + right_change;
         if change <= 1e-3 * before {
             return f64::midpoint(before, after);

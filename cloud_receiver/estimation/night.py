@@ -16,6 +16,7 @@ from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading, writing
 from cloud_receiver.estimation import overlooked, store, suspects, unjudged
+from cloud_receiver.estimation.branch_findings import HOT
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet import night as fleet_night
 from cloud_receiver.estimation.fleet import store as fleet_store
@@ -151,6 +152,10 @@ class Nights:
             log.info(
                 "station %s: %d candidates for re-verification opened, %d closed", context.station.id, opened, closed
             )
+        if result.full:
+            hot = [name for item in result.findings if item.name == HOT for name in item.meters]
+            for name in hot:
+                log.warning("station %s: the branch of %s loses far more than it should", context.station.id, name)
 
     async def _give_way(self, took_s: float) -> None:
         """Rest for as long as the share of time asks, and let the intake work off what waits, within limits."""

@@ -105,8 +105,8 @@ def _branches(found: StationResult) -> list[str]:
         line += f", medians 中位数: loss at rated power 额定功率下损耗 {percent:.2f} %, u {u:.2f} %"
     lines = ["", line]
     for reason in dict.fromkeys(one.reason for _, one in told if one.reason is not None):
-        names = ", ".join(printable(meter) for meter, one in told if one.reason == reason)
-        lines.append(f"  {both(BRANCHES, reason)}: {names}")
+        names = [printable(meter) for meter, one in told if one.reason == reason]
+        lines.append(f"  {both(BRANCHES, reason)}" + (f": {', '.join(names)}" if len(names) < len(told) else ""))
     if found.voltage_blocks.left_out:
         lines.append(f"  blocks of voltages left out 弃用的电压数据块{_numbers(found.voltage_blocks.left_out)}")
     return lines

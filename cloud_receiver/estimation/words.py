@@ -132,8 +132,8 @@ ADVICE: Final = {
         "请检查其接线端子与电缆：损耗会发热；电能表未必有误",
     ),
     "branch_contradicted": (
-        "does it share a cable with others? Then give it `voltage_drop = false` in the registry",
-        "是否与他桩共用电缆？若是请在台账设 voltage_drop = false",
+        "is its voltage measured where its branch ends? If not, give it `voltage_drop = false` in the registry",
+        "其电压是否取自支路末端？若否请在台账设 voltage_drop = false",
     ),
 }
 """What to do."""

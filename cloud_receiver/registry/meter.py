@@ -103,7 +103,7 @@ class Meter(Section):
     orders_at: Side | None = None
     """Which side orders count (订单计量侧), where that is not the side that it meters."""
     voltage_drop: Flag = True
-    """The charger's branch is measured by its voltage drop (电压降): not where it shares a sub-feeder with others."""
+    """The charger's branch is measured by its voltage drop (电压降), where its voltage is that of its branch's end."""
     verified: tuple[Verified, ...] = ()
     since: AwareDatetime | None = None
     """From when the meter belongs to the station and is expected to report."""

@@ -15,11 +15,15 @@ from sqlalchemy import delete, update
 
 from clock import Clock
 from cloud_receiver import database
+from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation import store, text
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.model import Facts, setup
 from cloud_receiver.estimation.night import Nights
+from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.estimation.result import StationResult
-from cloud_receiver.estimation.run import estimate
+from cloud_receiver.estimation.run import Done, estimate
+from cloud_receiver.estimation.windows import build
 from cloud_receiver.schema import error_state, event
 
 ODD = (1.0, 2.6, 0.3, 1.3, 0.6, 1.6)
@@ -71,7 +75,7 @@ def test_measured_branches_tell_loss_from_error(site: Site) -> None:
     assert (found.voltage_blocks.used, found.voltage_blocks.left_out) == (7 * DAYS * 2, {})
 
 
-def test_a_loose_connection_is_named_and_its_charger_is_right(site: Site) -> None:
+def test_a_loose_connection_is_named_and_its_charger_is_right(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     site.enter(wired(6))
     numbers = filled(site, plant_of((1.0, 5.0, 0.9, 1.2, 1.1, 1.0)), ERRORS)
     found = said(site)
@@ -85,34 +89,43 @@ def test_a_loose_connection_is_named_and_its_charger_is_right(site: Site) -> Non
     done = nights(site, DAYS - 1, DAYS)
     assert [item.full for item in done] == [True, False]
     assert [[item.meters for item in one.findings if item.name == "hot_branch"] for one in done] == [[("C02",)]] * 2
+    assert caplog.messages.count("station S1: the branch of C02 loses far more than it should") == 1
     assert numbers[1] in {one.number for one in done[1].chargers}
-
-
-def nights(site: Site, *days: int, settings: Estimation = SETTINGS) -> list[StationResult]:
-    """Run nights after so many days; return what was said, as it was stored."""
-    hands: Any = Hands()
-    clock: Clock = hands
-    found = []
-    for day in days:
-        hands.time_ms = DAY + day * LENGTH + 9_000_000
-        night = Nights(site.engine, site.registry, clock, settings)
-        kept = night._keep
-        night._keep = lambda context, done, kept=kept: (found.append(done.result), kept(context, done))[1]  # type: ignore[method-assign]  # to see it
-        assert asyncio.run(night.round()) == 1
-    return found
 
 
 @dataclass
 class Hands:
     """A clock that stands until it is set."""
 
-    time_ms: int = 0
+    time_ms: int
 
     def now_ms(self) -> int:
         return self.time_ms
 
     def monotonic_ms(self) -> int:
         return self.time_ms
+
+
+class Told(Nights):
+    """A nightly run that remembers what it said."""
+
+    said: list[StationResult]
+
+    def _keep(self, context: Context, done: Done) -> None:
+        self.said.append(done.result)
+        super()._keep(context, done)
+
+
+def nights(site: Site, *days: int, settings: Estimation = SETTINGS) -> list[StationResult]:
+    """Run nights after so many days, each as after a restart; return what was said."""
+    found: list[StationResult] = []
+    for day in days:
+        hands: Any = Hands(DAY + day * LENGTH + 9_000_000)
+        clock: Clock = hands
+        night = Told(site.engine, site.registry, clock, settings)
+        night.said = found
+        assert asyncio.run(night.round()) == 1
+    return found
 
 
 def test_a_day_that_is_added_goes_on_with_the_branches_that_were_measured(site: Site) -> None:
@@ -169,6 +182,27 @@ def test_what_is_measured_is_told_in_report_and_json(site: Site) -> None:
     assert "支路" not in off
 
 
+def test_a_day_added_says_what_all_windows_say_with_these_branches(site: Site) -> None:
+    site.enter(wired(6))
+    filled(site, PLANT, ERRORS)
+    _, second = nights(site, DAYS - 1, DAYS, settings=Estimation(days=DAYS - 1, share_percent=100))
+    assert not second.full
+    context = site.context()
+    with database.reading(site.engine) as connection:
+        branches = store.branches_of(connection, context.number)
+    registers = Registers()
+    registers.add(PLANT.rows(site.numbers(), ERRORS))
+    made = setup(context, SETTINGS, Facts(), DAY, END - LENGTH, branches=branches)
+    first = build(context, registers, DAY, END - LENGTH, made.chargers)
+    sums = made.estimator.begin(made.estimator.estimate(first.windows))
+    sums.push(build(context, registers, DAY, END, made.chargers).windows)
+    expected = sums.estimate()
+    assert second.windows == expected.windows == DAYS * 96
+    assert [(one.error, one.u, one.probability) for one in second.chargers] == [
+        (100 * one.error, 100 * one.u, one.probability) for one in expected.chargers
+    ]
+
+
 @pytest.mark.parametrize("kept", ["", "{}", '{"by_meter": {"1": {"ohm": 2}}}'])
 def test_a_state_of_an_older_version_makes_the_night_measure(site: Site, kept: str) -> None:
     site.enter(wired(6))
@@ -198,6 +232,8 @@ def test_without_means_of_voltage_it_says_so_and_goes_on(site: Site) -> None:
     without = said(site, Estimation(days=DAYS, voltage_drop=False))
     assert reasons(found) == ["no_voltages"] * 6
     assert [(one.error, one.u) for one in found.chargers] == [(one.error, one.u) for one in without.chargers]
+    report = text.report(found, ZoneInfo("Asia/Shanghai"))
+    assert "branches 支路: 0/6 measured by voltage drop 由电压降测得\n  no voltages 无电压数据\n" in report + "\n"
 
 
 def test_chargers_without_a_master_or_with_two_know_the_bus_by_each_other(site: Site) -> None:

@@ -207,6 +207,8 @@ class Runner:
         newest = self._deadlines.newest(now_ms)
         known = Round(now_ms, newest, self._through_message, self._begin.get(number))
         days = work.days | {day_start_ms(start, zone) for start in work.starts}
+        if not days:
+            return  # as most stations in most rounds: tens of thousands of them must cost nothing
         with reading(self._engine) as connection:
             # Of a day that another registry judged no slot may stay as it is: the day is noted as judged by this one.
             whole = again.outdated(connection, context, days, self._judge.digest).union(work.anew)

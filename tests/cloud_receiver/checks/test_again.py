@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from checks_support import DAY_END_MS, GRACE_MS, SLOTS, Centre, day, shown, slots_of
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, station_model
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, event, insert, select
 
 from cloud_receiver import database, finding_history, findings, schema
 from cloud_receiver.checks import again, causes
@@ -285,6 +285,15 @@ def test_a_store_that_fails_leaves_the_days_as_they_are_asked_for(
         with pytest.raises(OSError, match="full"):
             asyncio.run(centre.runner.again())
     assert anew(centre) == [1]
+
+
+def test_a_station_of_which_nothing_is_to_be_checked_costs_no_transaction(centre: Centre) -> None:
+    centre.store(list(day()))
+    centre.check()
+    begun: list[object] = []
+    event.listen(centre.engine, "begin", begun.append)
+    asyncio.run(centre.runner.round())
+    assert len(begun) == 1  # what came is looked for once, for all stations
 
 
 def test_a_station_that_is_registered_no_more_stops_no_other(centre: Centre) -> None:

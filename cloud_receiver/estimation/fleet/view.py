@@ -95,8 +95,9 @@ def seen(
         number = made.chargers[one.charger]
         known = one.active_windows > 0 and one.identified >= _LEAST_IDENTIFIED and isfinite(plain.error + plain.u_own)
         known = known and not context.meters[number].dc_output
-        sound = known and one.altered < _MOST_ALTERED and reasons.get(number) not in _UNSOUND
-        pair = made.anchors.get(number) if known else None
+        read = known and reasons.get(number) not in _UNSOUND
+        sound = read and one.altered < _MOST_ALTERED
+        pair = made.anchors.get(number) if read else None  # an altered one that was verified tells as well as any
         chargers.append(
             Seen(
                 number,

@@ -69,6 +69,13 @@ def test_a_verified_charger_tells_the_level_and_nothing_of_its_make() -> None:
     assert found.verified == pytest.approx((0.4, 1 / (0.12**2 + 0.05**2)))
 
 
+def test_a_verified_charger_tells_the_level_be_it_altered() -> None:
+    one = seen(2, 2.9, sound=False, verified=(3.0, 0.05))
+    found = level(Member(7, "A", {1: "X", 2: "X"}, 2, view(seen(1, 0.2), one)), {"x": 0}, SPREAD)
+    assert found is not None
+    assert found.verified == pytest.approx((0.1, 1 / (0.05**2 + 0.05**2)))
+
+
 def test_a_station_that_shows_nothing_may_be_told() -> None:
     silent = Member(8, "A", {1: "X", 2: "Z"}, 2, None)
     fleet = gathered(Member(7, "A", {1: "X"}, 1, view(seen(1, 0.2))), silent, Member(9, "A", {}, 3, view(seen(1, 0.2))))

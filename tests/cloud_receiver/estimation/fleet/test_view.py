@@ -1,7 +1,9 @@
 """What a station shows: errors less its master's by data alone, whatever is believed before."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from estimation_support import DAY, LENGTH
@@ -9,9 +11,11 @@ from fleet_support import MAKE, Stations, station_of
 from sqlalchemy import Engine
 
 from cloud_receiver import database
+from cloud_receiver.estimation import run
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet import store
 from cloud_receiver.estimation.fleet.view import View, decoded
+from cloud_receiver.estimation.result import StationResult, result
 from cloud_receiver.estimation.run import estimate
 
 ERRORS = (0.004, -0.002, 0.045, 0.006, 0.001)
@@ -56,6 +60,27 @@ def test_what_is_certified_or_verified_is_told(engine: Engine) -> None:
     # Its verification is no part of what the data say of it.
     assert view.chargers[0].error == pytest.approx(0.4, abs=0.3)
     assert view.chargers[1].error == pytest.approx(-0.2, abs=0.3)
+
+
+def test_of_a_verified_charger_that_is_misread_nothing_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = {"at": datetime.fromtimestamp(DAY / 1000, UTC), "error_percent": "0.4", "u_percent": "0.05"}
+    station = station_of("S1", [MAKE] * 5)
+    first, *others = station.meter
+    one = type(first).model_validate(first.model_dump() | {"verified": [verified]})
+    site = Stations(engine, [station.model_copy(update={"meter": (one, *others)})])
+    site.read("S1", ERRORS, DAYS, 3)
+    shown = view_of(site)
+    assert shown is not None
+    assert shown.chargers[0].verified == pytest.approx((0.4, 0.05), abs=0.01)
+
+    def misread(number: int, *about: Any, **more: Any) -> StationResult:
+        said = result(number, *about, **more)
+        return replace(said, chargers=(replace(said.chargers[0], reason="mirrored"), *said.chargers[1:]))
+
+    monkeypatch.setattr(run, "result", misread)
+    shown = view_of(site)
+    assert shown is not None
+    assert (shown.chargers[0].sound, shown.chargers[0].verified) == (False, None)
 
 
 def test_of_chargers_that_meter_their_output_nothing_is_shown(engine: Engine) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Final
 OFF: Final = "switched_off"
 DC: Final = "dc_output"
 NOTHING: Final = "no_voltages"
+SEVERAL: Final = "several_masters"
+PHASE: Final = "no_phase"
 POWER: Final = "power_mismatch"
 ABSURD: Final = "absurd"
 CONTRADICTED: Final = "contradicted"

@@ -19,7 +19,9 @@ from cloud_receiver.estimation.branches import (
     FAILED,
     NOTHING,
     OFF,
+    PHASE,
     POWER,
+    SEVERAL,
     Branch,
     Branches,
 )
@@ -34,20 +36,35 @@ MOST_LOSS: Final = 0.1
 _POWER = 0.1
 """How far the means of power may differ from the energies that the same meter counted."""
 _LEAST_KWH = 5.0
+_SINGLE_KW = 8
+"""Up to which a charger is taken to be on one phase (单相): 32 A at 250 V. What its phase loses before its branch, the
+mean of the phases doesn't show; neither do the phases of a master before a transformer."""
+_MEAN = "mean"
 _HOUR_MS = 3_600_000
 _MWH_PER_KWH = 1_000_000
 
 
 def measured_meters(context: Context, chargers: Sequence[int], end_ms: int) -> list[int]:
-    """Return the meters whose voltages are asked for: of chargers, and of the master where there is one only."""
+    """Return the meters whose voltages are asked for: of chargers, and of the master; none where there are several.
+
+    Each may have a transformer of its own: beside chargers of another one, what that drops passes for a branch.
+    """
+    masters = _masters(context, end_ms)
     asked = [number for number in chargers if _why_not(context, number) is None]
-    masters = [number for number in context.numbers(Role.GRID) if context.meters[number].in_service(end_ms - 1)]
-    return asked + (masters if len(masters) == 1 and asked else [])
+    return [*asked, *masters] if asked and len(masters) <= 1 else []
+
+
+def _masters(context: Context, end_ms: int) -> list[int]:
+    return [number for number in context.numbers(Role.GRID) if context.meters[number].in_service(end_ms - 1)]
 
 
 def _why_not(context: Context, number: int) -> str | None:
     meter = context.meters[number]
     return OFF if not meter.voltage_drop else DC if meter.dc_output else None
+
+
+def _is_single(context: Context, number: int) -> bool:
+    return context.meters[number].rated_kw <= _SINGLE_KW
 
 
 def measure(
@@ -59,8 +76,11 @@ def measure(
     """
     found: dict[int, Branch] = {}
     asked: dict[int, DropMeter] = {}
+    span = voltages.span_ms
+    several = SEVERAL if len(_masters(context, span[1])) > 1 else None
+    master = _master(context, voltages)
     for number in chargers:
-        reason, own = _why_not(context, number), voltages.meters.get(number)
+        reason, own = _why_not(context, number) or several, voltages.meters.get(number)
         if reason is None and own is not None:
             [column] = own.columns()
             quarters = sum(not isnan(one) and not isnan(other) for one, other in zip(column, own.power_kw, strict=True))
@@ -73,13 +93,20 @@ def measure(
         else:
             found[number] = Branch(reason=reason or NOTHING)
         yield None
-    said = _said(context, asked, voltages)
-    for place, number in enumerate(asked):
-        if said is None:
-            found[number] = replace(found[number], reason=FAILED)
+    said = _said(context, asked, master, voltages)
+    odd = [number for number in said if _is_single(context, number) and said[number].reference == _MEAN]
+    if odd:
+        for number in odd:
+            found[number] = Branch(quarters=said[number].quarters, reason=said[number].reason or PHASE)
+            del asked[number]
+        yield None
+        # Nor may others take them for the bus.
+        said = _said(context, asked, master, voltages)
+    for number in asked:
+        if number in said:
+            found[number] = _judged(said[number], float(context.meters[number].rated_kw))
         else:
-            found[number] = _judged(said[place], float(context.meters[number].rated_kw))
-    span = voltages.span_ms
+            found[number] = replace(found[number], reason=FAILED)
     for number, one in found.items():
         last, earlier = before.past(number, *span)
         found[number] = replace(one, last=last, earlier=earlier)
@@ -87,28 +114,31 @@ def measure(
     yield Branches(found, span[1], voltages.blocks, left_out)
 
 
-def _said(context: Context, asked: Mapping[int, DropMeter], voltages: Voltages) -> list[DropBranch] | None:
+def _master(context: Context, voltages: Voltages) -> DropMeter | None:
+    for number, own in voltages.meters.items():
+        if context.meters[number].role is Role.GRID:
+            return DropMeter(own.columns(), own.power_kw)
+    return None
+
+
+def _said(
+    context: Context, asked: Mapping[int, DropMeter], master: DropMeter | None, voltages: Voltages
+) -> dict[int, DropBranch]:
+    """Return what voltages say of each charger; of none where the core takes nothing of it."""
     if not asked:
-        return []
-    master = next(
-        (
-            DropMeter(own.columns(), own.power_kw)
-            for number, own in voltages.meters.items()
-            if context.meters[number].role is Role.GRID
-        ),
-        None,
-    )
+        return {}
     end = datetime.fromtimestamp(voltages.starts_ms[-1] / 1000, UTC)
     offset = end.astimezone(ZoneInfo(context.station.timezone)).utcoffset()
     try:
-        return voltage_drop(
+        found = voltage_drop(
             voltages.starts_ms,
             list(asked.values()),
             master,
             utc_offset_minutes=int(offset.total_seconds() // 60) if offset else 0,
-        ).branches
+        )
     except EstimationError:
-        return None
+        return {}
+    return dict(zip(asked, found.branches, strict=True))
 
 
 def _other_power(power_kw: Sequence[float], starts_ms: range, history: History, *, inverted: bool) -> str | None:

@@ -74,6 +74,8 @@ BRANCHES: Final = {
     "switched_off": ("switched off in the registry", "台账中关闭"),
     "dc_output": ("meters its DC output", "直流侧计量"),
     "no_voltages": ("no voltages", "无电压数据"),
+    "several_masters": ("several masters: its bus is not known", "有多块总表，无法确定所在母线"),
+    "no_phase": ("on one phase, which no master's voltages tell", "单相桩，总表电压无法确定其相别"),
     "power_mismatch": ("power and energies don't match", "功率与电量不符"),
     "few_quarters": ("too few quarters", "时段太少"),
     "constant_power": ("its power hardly changes", "功率几乎不变"),

@@ -26,7 +26,7 @@ LINE_V = 400
 DESIGN = 1.5e-3
 """Loss of a branch by design, 1/kW: 1 % at 6.7 kW."""
 TRUNK = 1e-4
-RATED_KW = 7
+RATED_KW = 9
 QUARTERS = 48
 """Of a block."""
 _STEP_MWH = 10_000
@@ -34,7 +34,7 @@ _MEANS = range(15)
 
 
 def wired(chargers: int, *, designed: bool = True, **changes: object) -> Station:
-    """Return station S1 with chargers of 7 kW and, if `designed`, the losses of its cables."""
+    """Return station S1 with chargers of 9 kW, on three phases, and, if `designed`, the losses of its cables."""
     base = station_model(chargers)
     *meters, grid = base.meter
     small = [meter.model_copy(update={"rated_kw": Decimal(RATED_KW)} | changes) for meter in meters]

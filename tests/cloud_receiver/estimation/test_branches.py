@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from drops_support import DESIGN, LINE_V, wired
+from drops_support import DESIGN, LINE_V, RATED_KW, wired
 from estimation_support import DAY, LENGTH, Site
 
 from cloud_receiver.estimation.branch_findings import AGAINST, HOT, noticed
@@ -147,7 +147,9 @@ def test_a_branch_that_loses_far_more_than_those_like_it_is_named(site: Site) ->
     assert findings(site, *usual, branch(1.9)) == []
     [found] = findings(site, *usual, branch(3.0))
     assert (found.name, found.meters, found.blocks) == (HOT, (site.numbers()[4],), False)
-    assert found.numbers == pytest.approx({"percent": 700 * 3 * DESIGN, "usual_percent": 700 * 1.05 * DESIGN})
+    assert found.numbers == pytest.approx(
+        {"percent": 100 * RATED_KW * 3 * DESIGN, "usual_percent": 100 * RATED_KW * 1.05 * DESIGN}
+    )
     # Not what may be by chance, nor beside too few, nor with another factor.
     assert findings(site, *usual, branch(3.0, u=0.4)) == []
     assert findings(site, branch(1.0), branch(4.0)) == []
@@ -176,7 +178,9 @@ def test_a_branch_that_loses_far_more_than_before_is_named(site: Site) -> None:
         one = Branch(times * DESIGN, 0.02 * DESIGN, 900, "mean", None, before)
         found = findings(site, one, branch(1.0), branch(1.0))
         assert [item.numbers for item in found] == (
-            [pytest.approx({"percent": 700 * times * DESIGN, "before_percent": 700 * DESIGN})] if risen else []
+            [pytest.approx({"percent": 100 * RATED_KW * times * DESIGN, "before_percent": 100 * RATED_KW * DESIGN})]
+            if risen
+            else []
         )
 
 
@@ -195,8 +199,8 @@ def test_a_branch_is_told_at_rated_power_and_as_a_resistance(site: Site, *, desi
     found = branch_result(context, made, first)
     assert found is not None
     assert (found.quarters, found.reference, found.reason) == (900, "mean", None)
-    assert found.percent == pytest.approx(700 * 1.2 * DESIGN)
-    assert found.u == pytest.approx(700 * DESIGN * (0.02**2 + 0.06**2) ** 0.5)
+    assert found.percent == pytest.approx(100 * RATED_KW * 1.2 * DESIGN)
+    assert found.u == pytest.approx(100 * RATED_KW * DESIGN * (0.02**2 + 0.06**2) ** 0.5)
     assert found.milliohm == (pytest.approx(1.2 * DESIGN * LINE_V**2) if designed else None)
     unknown = branch_result(context, made, second)
     assert unknown is not None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from drops_support import DESIGN, Wired, blocks_of, filled, means_of, sent, wired
+from drops_support import DESIGN, RATED_KW, Wired, blocks_of, filled, means_of, sent, wired
 from estimation_support import DAY, LENGTH, Site
 from known_orders_support import hourly, store_orders
 from sqlalchemy import delete
@@ -155,7 +155,7 @@ def test_a_cable_that_some_share_makes_no_charger_wrong(site: Site) -> None:
     for one, other, times in zip(found.chargers[:3], without.chargers, USUAL, strict=False):
         # Its own power loses in the common piece as well: that is a part of what is measured.
         assert one.branch is not None
-        assert one.branch.percent == pytest.approx(700 * DESIGN * (times + 1), rel=0.1)
+        assert one.branch.percent == pytest.approx(100 * RATED_KW * DESIGN * (times + 1), rel=0.1)
         assert other.branch is not None
         assert other.branch.reason == "switched_off"
         assert one.u < other.u
@@ -190,5 +190,5 @@ def test_a_charger_known_by_its_orders_only_may_send_voltages(site: Site) -> Non
     found = said(site)
     assert [one.branch and one.branch.reason for one in found.chargers] == [None] * 6
     assert found.chargers[0].branch is not None
-    assert found.chargers[0].branch.percent == pytest.approx(700 * DESIGN, rel=0.05)
+    assert found.chargers[0].branch.percent == pytest.approx(100 * RATED_KW * DESIGN, rel=0.05)
     assert all(one.decision != "flag" for one in found.chargers)

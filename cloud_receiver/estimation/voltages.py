@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from typing import Final
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
@@ -27,6 +27,8 @@ MOST_MS: Final = 90 * DAY_MS
 """Of a longer span the end tells what a branch is, which doesn't change with every season."""
 MOST_BLOCKS: Final = 128
 """Of a meter and day; a gateway makes a dozen. Of more, the last ones count."""
+_AT_ONCE = 1000
+"""Rows that are fetched together."""
 _PHASES = 3
 _MV, _MW_PER_KW = 1000.0, 1_000_000.0
 
@@ -112,13 +114,8 @@ class Voltages:
         """Read the blocks that end up to a time, from where the last reading ended; at most a day or two at once."""
         if until_ms <= self._until_ms or not self.meters or not self.starts_ms:
             return
-        newest = (event.c.time_ms.desc(), event.c.journal.desc(), event.c.sequence.desc())
-        found = (
-            select(
-                *(event.c[name] for name in ("time_ms", "meter", "journal", "sequence", "details")),
-                func.row_number().over(partition_by=event.c.meter, order_by=newest).label("place"),
-                func.count().over(partition_by=event.c.meter).label("of_meter"),
-            )
+        newest_first = (
+            select(*(event.c[name] for name in ("time_ms", "meter", "journal", "sequence", "details")))
             .where(
                 event.c.station == self._station,
                 event.c.time_ms > self._until_ms,
@@ -126,19 +123,21 @@ class Voltages:
                 event.c.code == int(EventCode.VOLTAGE_MEANS),
                 event.c.meter.in_(sorted(self.meters)),
             )
-            .subquery()
+            # As the table's key has it: nothing is sorted, and a flood is passed by row after row.
+            .order_by(
+                *(column.desc() for column in (event.c.time_ms, event.c.meter, event.c.journal, event.c.sequence))
+            )
         )
-        statement = (
-            select(found)
-            .where(found.c.place <= MOST_BLOCKS)
-            .order_by(found.c.time_ms, found.c.journal, found.c.sequence, found.c.meter)
-        )
+        of_meter: Counter[int] = Counter()
+        rows = []
         with reading(self._engine) as connection:
-            rows = connection.execute(statement).all()
+            for row in connection.execute(newest_first).yield_per(_AT_ONCE):
+                of_meter[row.meter] += 1
+                if of_meter[row.meter] <= MOST_BLOCKS:
+                    rows.append(row)
             clocks = Clocks(connection, {row.journal for row in rows})
-        for row in rows:
-            if row.place == 1:
-                self.left_out[CROWDED] += max(row.of_meter - MOST_BLOCKS, 0)
+        self.left_out[CROWDED] += sum(max(count - MOST_BLOCKS, 0) for count in of_meter.values())
+        for row in sorted(rows, key=lambda row: (row.time_ms, row.journal, row.sequence, row.meter)):
             if not clocks.trusted(row.journal, row.sequence):
                 self.left_out[UNTRUSTED] += 1
                 continue

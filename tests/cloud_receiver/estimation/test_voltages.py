@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isnan
+from typing import Any
 
 import pytest
 from drops_support import blocks_of, means_of, sent
 from estimation_support import DAY, LENGTH, Site
 from receiver_support import SLOT_MS, enrol
 from sqlalchemy import insert, select, update
+from sqlalchemy.event import listen
 
 from cloud_receiver import database
 from cloud_receiver.estimation.voltages import CROWDED, MALFORMED, MOST_BLOCKS, UNTRUSTED, Voltages
@@ -134,6 +136,21 @@ def test_a_flood_from_one_meter_takes_nothing_from_another(site: Site) -> None:
     found = read(site, [first, second])
     assert (found.left_out[CROWDED], found.blocks) == (30, MOST_BLOCKS + 1)
     assert len(shown(found, second)) == 1
+
+
+def test_a_flood_is_neither_sorted_nor_held(site: Site) -> None:
+    first, second, *_ = site.numbers()
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    listen(site.engine, "before_cursor_execute", note)
+    read(site, [first, second])
+    [statement, parameters] = next(one for one in asked if "event.details" in one[0])
+    with database.reading(site.engine) as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert [row for row in plan if "TEMP" in row.detail or "SCAN" in row.detail] == []
 
 
 def test_a_block_of_a_clock_that_had_stepped_is_left_out(site: Site) -> None:

@@ -1166,7 +1166,7 @@ class ErrorEstimator:
         *,
         gain: ErrorPair = (0.0, 0.0025),
         cohort_mean: float = 0.0,
-        cohort_sd: float = 0.001,
+        cohort_sd: float = 0.0005,
         sound_sd: float = 0.0035,
         altered_sd: float = 0.03,
         altered_share: float = 0.1,

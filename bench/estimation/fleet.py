@@ -26,7 +26,7 @@ from cloud_receiver.estimation.fleet.told import expected, told
 from cloud_receiver.estimation.fleet.view import ALONE, Seen, View, only_data
 from diantan_core import ErrorCharger, ErrorEstimation, ErrorEstimator, ErrorWindows
 
-SPREAD, GAIN = Spread(0.35, 0.1), 0.25
+SPREAD, GAIN = Spread(0.35, 0.05), 0.25
 KNOWN = Known(0.1, 0.05, 0.05)
 LEAST = 3
 ROWS = ("B90", "cohort", "cohort-0.1")

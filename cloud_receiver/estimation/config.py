@@ -31,7 +31,7 @@ class Estimation(Section):
     """Of the process's time that the nightly run may take; it also waits while the intake has work."""
     master_gain_percent: PositivePercent = Decimal("0.25")
     """Standard uncertainty of a master meter (总表) without a certificate."""
-    cohort_percent: Uncertainty = Decimal("0.1")
+    cohort_percent: Uncertainty = Decimal("0.05")
     """Standard deviation of what all chargers may have in common; 0.3 where a whole make may be off."""
     sound_percent: PositivePercent = Decimal("0.35")
     altered_percent: PositivePercent = Decimal(3)

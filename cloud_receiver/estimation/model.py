@@ -212,6 +212,9 @@ def setup(
     if alone:
         # Steps of a small load while nobody charges: between orders that is all the noise there is.
         known["floor_kwh"] = min(known["master_step_kwh"] / 2, _UNSTEADY_KWH)
+    if set(chargers) <= set(alone):
+        # Windows close where no order is open: nothing flows at their ends that a clock could move.
+        known["fit_offsets"] = False
     content = [known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced()), alone]
     return Setup(
         first_ms,

@@ -21,9 +21,11 @@ class Fleet(Section):
     """Of how many other stations a make must be known before anything of it is told to one."""
     master_bias_percent: Annotated[Exact, Field(ge=0, le=10)] = Decimal("0.05")
     """Standard uncertainty of the mean error of all masters (总表) without a certificate: no fleet lowers it."""
+    make_percent: Percent = Decimal("0.1")
+    """What chargers of one make have in common, before anything is learnt of how makes differ: standard deviation."""
     operator_percent: Percent = Decimal("0.05")
     """What the chargers of one make have in common at one operator (运营商) beyond their make: standard deviation."""
-    station_percent: Annotated[Exact, Field(ge=0, le=10)] = Decimal("0.1")
+    station_percent: Annotated[Exact, Field(ge=0, le=10)] = Decimal("0.05")
     """What they have in common at one station beyond that: standard deviation. No fleet tells it from the master."""
     biased_percent: Percent = Decimal("0.2")
     """A make is named whose error is beyond this by two standard uncertainties."""

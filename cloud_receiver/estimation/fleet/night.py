@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 DAY_MS: Final = 86_400_000
 _AT_ONCE: Final = 100
-_SMALLEST: Final = 0.01
-"""Per cent: what is said to be 0 is as small as that."""
 
 
 def nightly(engine: Engine, contexts: Sequence[Context], settings: Estimation, now_ms: int) -> Iterator[None]:
@@ -42,9 +40,7 @@ def nightly(engine: Engine, contexts: Sequence[Context], settings: Estimation, n
             store.keep_told(connection, {}, now_ms)
             update_makes(connection, [], zones, limit / 100, now_ms)
         return
-    known = Known(
-        max(float(settings.cohort_percent), _SMALLEST), float(ours.operator_percent), float(ours.master_bias_percent)
-    )
+    known = Known(float(ours.make_percent), float(ours.operator_percent), float(ours.master_bias_percent))
     solution = yield from last(solving(fleet.levels, len(fleet.makes), known))
     heard = yield from _heard(fleet, members, solution, told(solution, ours.stations, spread.station))
     makes = yield from last(results(fleet, solution, members, {item.number: item for item in contexts}, limit))

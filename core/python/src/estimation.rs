@@ -34,7 +34,7 @@ impl ErrorEstimator {
         *,
         gain = (0.0, 0.0025),
         cohort_mean = 0.0,
-        cohort_sd = 0.001,
+        cohort_sd = 0.0005,
         sound_sd = 0.0035,
         altered_sd = 0.03,
         altered_share = 0.1,

@@ -72,7 +72,7 @@ pub struct Settings {
     pub gain: Known,
     /// Mean error expected of the chargers as a cohort, relative (0): what other stations tell of their make.
     pub cohort_mean: f64,
-    /// Mean error of the chargers as a cohort, around what is expected: sd, relative (0.1 %).
+    /// Mean error of the chargers as a cohort, around what is expected: sd, relative (0.05 %).
     ///
     /// The balance knows only the difference of the master's error and this one, and shares it out by both sd. The larger
     /// this is, the more of a master's error is blamed on the chargers; the smaller, the surer and the more wrong is what
@@ -152,7 +152,7 @@ impl Default for Settings {
                 u: 0.0025,
             },
             cohort_mean: 0.0,
-            cohort_sd: 0.001,
+            cohort_sd: 0.0005,
             sound_sd: 0.0035,
             altered_sd: 0.03,
             altered_share: 0.1,

@@ -138,10 +138,12 @@ def words(cause: Mapping[str, Any]) -> str:
     for name, text in (
         ("registry", "the registry changed"),
         ("settings", "the settings of the checks changed"),
+        ("program", "another version of the program"),
         ("time_passed", "a deadline passed"),
         ("first_check", "the first check"),
         ("person", "a person"),
         ("estimate", "an estimate of the charger's error"),
+        ("fleet", "what stations together say of its make"),
         ("verification_withdrawn", "a verification that was withdrawn"),
     ):
         if cause.get(name):

@@ -55,6 +55,11 @@ _UNREAD_OF_METERS: Final = {"verified", "class_limit_percent", "make", "voltage_
 _UNREAD_SETTINGS: Final = {"enabled", "pause_ms", "recheck_days"}
 
 
+_LENGTH: Final = 64
+_FORM: Final = "2:"
+"""What begins a digest that takes these keys: one of an earlier version of the program can't be compared."""
+
+
 def digest(station: Station) -> str:
     """Return a digest of what the checks read of a station.
 
@@ -73,7 +78,7 @@ def digest_of_settings(checks: Checks, validation: Validation, sales: Sales) -> 
 
 
 def _hexadecimal(*parts: str) -> str:
-    return sha256("\n".join(parts).encode()).hexdigest()
+    return _FORM + sha256("\n".join(parts).encode()).hexdigest()[: _LENGTH - len(_FORM)]
 
 
 def last_message(connection: Connection) -> int:
@@ -124,8 +129,8 @@ def cause(
 ) -> dict[str, Any]:
     """Return what is new of a local span [first, end) since `before`, as JSON takes it; times in the station's zone.
 
-    `first_check`: it was never checked before. `asked`: who wanted it checked anew. `time_passed`: nothing came, but a
-    deadline passed.
+    `first_check`: it was never checked before. `program`: an earlier version checked it, and nobody knows by which
+    registry and settings. `asked`: who wanted it checked anew. `time_passed`: nothing came, but a deadline passed.
     """
     if before is None:
         return {"first_check": True}
@@ -137,10 +142,12 @@ def cause(
         found["factors"] = factors
     if orders := _orders(connection, context, span, before.checked_ms, zone):
         found["orders"] = orders
-    if now.registry != before.registry:
-        found["registry"] = True
-    if now.settings != before.settings:
-        found["settings"] = True
+    for name, was, present in (
+        ("registry", before.registry, now.registry),
+        ("settings", before.settings, now.settings),
+    ):
+        if was != present:
+            found[name if was.startswith(_FORM) else "program"] = True
     if asked is not None:
         found["asked"] = asked
     return found or {"time_passed": True}

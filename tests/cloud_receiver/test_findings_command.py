@@ -89,6 +89,8 @@ def test_there_is_no_history_of_what_is_not_there(config: str, capsys: pytest.Ca
     [
         ({"registry": True, "settings": True}, "the registry changed; the settings of the checks changed"),
         ({"time_passed": True}, "a deadline passed"),
+        ({"program": True}, "another version of the program"),
+        ({"fleet": True}, "what stations together say of its make"),
         ({"person": True}, "a person"),
         ({}, "nothing that is known"),
         (

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from checks_support import DAY_END_MS, GRACE_MS, SLOTS, Centre, day, shown, slots_of
 from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, station_model
-from sqlalchemy import Engine, event, insert, select
+from sqlalchemy import Engine, event, insert, select, update
 
 from cloud_receiver import database, finding_history, findings, schema
 from cloud_receiver.checks import again, causes
@@ -170,6 +170,23 @@ def test_a_correction_of_the_settings_does_so_too(centre: Centre) -> None:
     assert anew(centre) == [2]
     assert centre.check() == []
     assert last_cause(centre, "charger_error") == {"settings": True}
+
+
+def test_what_an_earlier_version_checked_is_checked_anew_and_nobody_is_said_to_have_corrected_anything(
+    centre: Centre,
+) -> None:
+    centre.store(turned(day(), "C01"))
+    centre.check()
+    with database.writing(centre.engine) as connection:
+        connection.execute(update(schema.day_check).values(registry="a" * 64, settings="b" * 64))
+    corrected(centre, registered("C01"))
+    centre.check()
+    assert anew(centre) == [2]
+    assert centre.check() == []
+    assert last_cause(centre, "balance_day") == {"program": True}
+    centre.restart()
+    centre.check()
+    assert anew(centre) == []
 
 
 def test_a_station_that_should_have_reported_earlier(centre: Centre) -> None:

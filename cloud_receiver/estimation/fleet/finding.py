@@ -12,6 +12,7 @@ from sqlalchemy import Connection, or_, select
 
 from cloud_receiver import finding_history, finding_life
 from cloud_receiver.checks.model import SLOT_MS, Kind, Severity
+from cloud_receiver.estimation.fleet.gather import alike
 from cloud_receiver.estimation.fleet.store import MakeResult
 from cloud_receiver.finding_life import CLOSED, Key, Row
 from cloud_receiver.schema import finding
@@ -39,10 +40,11 @@ def update_makes(
         )
     ).all()
     stored = {_key(row.station, row.day_ms, row.meter): row for row in rows}
-    begun = {json.loads(row.evidence)["details"][0]["make"]: row for row in rows if row.state != CLOSED}
+    # However it is written now: the registry may have corrected that since.
+    begun = {alike(json.loads(row.evidence)["details"][0]["make"]): row for row in rows if row.state != CLOSED}
     wanted = {}
     for one in makes:
-        row = begun.get(one.make)
+        row = begun.get(alike(one.make))
         if not one.content["verify"] or not (
             biased(one.error, one.u, limit) or (row is not None and abs(one.error) > limit)
         ):

@@ -19,7 +19,7 @@ _NOTHING = (0.0, 1e-9, 0)
 
 
 def alike(make: str) -> str:
-    """Return how a make is compared: width, case and spaces of its letters make no other of it."""
+    """Return how a make, or an operator, is compared: width, case and spaces of its letters make no other of it."""
     return " ".join(unicodedata.normalize("NFKC", make).split()).casefold()
 
 
@@ -52,7 +52,7 @@ def member(context: Context, view: View | None, now_ms: int) -> Member:
     meters = [(number, context.meters[number]) for number in context.numbers(Role.CHARGER)]
     serving = [(number, meter) for number, meter in meters if meter.in_service(now_ms)]
     makes = {number: meter.make for number, meter in serving if meter.make is not None and not meter.dc_output}
-    return Member(context.number, context.station.operator.strip(), makes, len(serving), view)
+    return Member(context.number, alike(context.station.operator), makes, len(serving), view)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,4 +98,13 @@ def test_a_member_is_what_serves_now_and_meters_what_it_takes(engine: Engine) ->
     found = member(context, None, 1000)
     numbers = context.numbers(Role.CHARGER)
     assert found.makes == {numbers[0]: MAKE, numbers[3]: "Y"}
-    assert (found.operator, found.chargers) == ("A", 4)
+    assert (found.operator, found.chargers) == ("a", 4)
+
+
+def test_an_operator_that_is_written_in_two_ways_is_one(engine: Engine) -> None:
+    # As two it would be told by others what are its own stations, and count twice.
+    site = Stations(
+        engine, [station_of("S1", [MAKE], operator="North Grid"), station_of("S2", [MAKE], operator="ＮORTH  grid")]
+    )
+    one, other = (member(site.context(name), None, 1000) for name in ("S1", "S2"))
+    assert one.operator == other.operator

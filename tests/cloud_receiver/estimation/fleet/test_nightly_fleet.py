@@ -162,6 +162,20 @@ def test_a_make_that_is_off_is_a_finding_until_it_is_not(fleet: Stations) -> Non
     assert [item for item in listed(fleet) if item.state == "open"] == []
 
 
+def test_a_make_that_is_written_in_another_way_keeps_its_finding(fleet: Stations) -> None:
+    show_all(fleet)
+    night(fleet)
+    (before,) = listed(fleet)
+    for place, one in enumerate(fleet.stations):
+        meters = [
+            meter.model_copy(update={"make": meter.make.replace("AC7", "ac7")}) if meter.make else meter
+            for meter in one.meter
+        ]
+        fleet.stations[place] = one.model_copy(update={"meter": tuple(meters)})
+    night(fleet, NIGHT_MS + LENGTH)
+    assert [(item.id, item.state) for item in listed(fleet)] == [(before.id, "open")]
+
+
 def test_a_make_that_may_be_right_is_no_finding(fleet: Stations) -> None:
     show_all(fleet, 0.15)
     night(fleet)

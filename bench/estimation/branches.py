@@ -7,11 +7,12 @@ import numpy as np
 
 from bench.estimation.sites import Floats
 from bench.estimation.voltages import Mains, Means, Voltages
-from diantan_core import DropMeter, voltage_drop
+from diantan_core import DropBranch, DropMeter, voltage_drop
 
 TRUST = 0.05  # `voltage_drop_percent` as shipped: how far a drop doesn't say a loss
 OWN_SD, ODD = 0.3, 3.0  # how far branches lie about their level, and beyond how many deviations one is none of its kind
 NEGATIVE, MOST = -3.0, 0.1  # standard uncertainties below none, loss at rated power: beyond it nothing is believed
+SINGLE_KW = 8.0  # up to which a charger is taken to be on one phase, and believed beside a phase of the master only
 NORMAL_95 = 1.96
 
 
@@ -65,13 +66,21 @@ class Known:
 
 def measured(mains: Mains, shown: Voltages, design: float, *, with_master: bool = True) -> Branches:
     """Measure the branches as the centre does; `design` says what they lose by it."""
+    rated_kw = mains.station.site.high_kw
     meters = [meter(each) for each in shown.chargers]
     found = voltage_drop(shown.times_ms, meters, meter(shown.master) if with_master else None).branches
     loss, u = (
-        np.array([np.nan if each.loss is None else (each.loss, each.u)[which] for each in found]) for which in (0, 1)
+        np.array([(each.loss, each.u)[which] if believed(each, rated_kw) else np.nan for each in found], np.float64)
+        for which in (0, 1)
     )
-    losses, rated_kw = mains.station.losses, mains.station.site.high_kw
-    return Branches(losses.branches, loss, u, ordinary(shown), panel(shown, mains.phases), design, rated_kw)
+    return Branches(
+        mains.station.losses.branches, loss, u, ordinary(shown), panel(shown, mains.phases), design, rated_kw
+    )
+
+
+def believed(found: DropBranch, rated_kw: float) -> bool:
+    """Return whether the centre takes a branch for measured."""
+    return found.loss is not None and (rated_kw > SINGLE_KW or found.reference != "mean")
 
 
 def over(stations: Sequence[Branches | None]) -> Known | None:

@@ -205,8 +205,10 @@ def run_station(number: int, names: list[str]) -> dict[str, Outcome]:
             found = None
             if mains is not None and row.voltages:
                 means = voltages.show(mains, shown, truth, _dice(number, row.drawn_as + "-voltages"))
-                found = branches.measured(mains, means, shown.design_branch, with_master=row.master_voltages)
-                truth = replace(truth, by_branch=(truth.branches - mains.drops / voltages.DROP) * truth.mean_kw)
+                measured = branches.measured(mains, means, shown.design_branch, with_master=row.master_voltages)
+                if np.isfinite(measured.loss).any():
+                    found = measured
+                    truth = replace(truth, by_branch=(truth.branches - mains.drops / voltages.DROP) * truth.mean_kw)
             estimation = tell(row, shown, truth, own, found).estimate(windows_of(shown))
             outcome = _outcome(estimation, truth, least_squares.ordinary(shown))
             outcomes[row.name] = replace(outcome, least=_bound(row, held, drawn, found), branches=found)

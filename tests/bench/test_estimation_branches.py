@@ -8,6 +8,7 @@ from bench.estimation.branches import Branches
 from bench.estimation.readings import Conditions, drawn_errors, read
 from bench.estimation.sites import AC, DC, Floats, Site, station
 from bench.estimation.voltages import Mains, Voltages
+from diantan_core import voltage_drop
 
 CONDITIONS = Conditions(days=20)
 
@@ -94,3 +95,13 @@ def test_the_estimator_is_told_what_the_centre_tells_it() -> None:
     assert told[4][1] == pytest.approx((0.2e-4, u[4]))
     assert told[5][1] == pytest.approx((2.5e-4, u[5]))
     assert told[6][1] is None  # 12 % at rated power
+
+
+def test_one_of_a_single_phase_is_believed_beside_that_phase_only(ac: tuple[Mains, Voltages]) -> None:
+    mains, shown = ac
+    design = mains.station.losses.level
+    assert np.isfinite(branches.measured(mains, shown, design).loss).all()
+    assert np.isnan(branches.measured(mains, shown, design, with_master=False).loss).all()
+    found = voltage_drop(shown.times_ms, [branches.meter(each) for each in shown.chargers]).branches
+    assert any(branches.believed(each, 9.0) for each in found)
+    assert not any(branches.believed(each, 8.0) for each in found)

@@ -1,5 +1,7 @@
 """Rows with and without voltages, and the tables that are made of rows."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.estimation import __main__ as command
@@ -37,6 +39,11 @@ def test_voltages_tell_what_readings_leave_open(found: dict[str, Figures]) -> No
     assert told.floor[1] < 0.6 * silent.floor[1]
 
 
+def test_single_phases_without_a_phase_of_the_master_are_as_without_voltages(found: dict[str, Figures]) -> None:
+    one, other = (replace(found[name], least=None) for name in ("F30-no-master", "F30-no-voltages"))
+    assert one == other
+
+
 def test_rows_that_say_nothing_of_voltages_have_them() -> None:
     assert {name for name, each in MAIN.items() if not each.voltages} == {"dc-output-0.2", "dc-output-0.4"}
     for name, each in SCENARIOS.items():
@@ -59,7 +66,7 @@ def test_tables_stand_as_in_the_docs(found: dict[str, Figures]) -> None:
         assert {line.count("|") for line in table} == {table[0].count("|")}
         assert set(table[1]) == {"|", "-"}
     assert [line.split(" | ")[0] for line in rows[2:]] == [f"| {name}" for name in ROWS]
-    assert [line.split(" | ")[0] for line in branches[2:]] == ["| F30", "| F30-no-master"]
+    assert [line.split(" | ")[0] for line in branches[2:]] == ["| F30"]
     assert [line.split(" | ")[0] for line in least[2:]] == [f"| {name}" for name in ROWS]
     shown = rows[2].split(" | ")
     broken = judge.missed(SCENARIOS["F30"], found["F30"])

@@ -130,8 +130,8 @@ class Again:
         self._days = days
         self._seen: set[int] = set()
         """Stations of which no such day is left: the registry of a process doesn't change."""
-        self._tried: set[tuple[int, int]] = set()
-        """Days that were checked anew: one whose check fails stays as it was."""
+        self._tried: dict[int, set[int]] = {}
+        """By station that is not seen yet, days that were checked anew: one whose check fails stays as it was."""
 
     def next(
         self,
@@ -146,7 +146,8 @@ class Again:
 
     def done(self, connection: Connection, portion: Portion) -> None:
         """Take note that a portion has been checked."""
-        self._tried.update((portion.station, day) for day in portion.days)
+        if portion.station not in self._seen:
+            self._tried.setdefault(portion.station, set()).update(portion.days)
         done(connection, portion)
 
     @staticmethod
@@ -173,10 +174,11 @@ class Again:
             today_ms = day_start_ms(now_ms, context.station.timezone)
             days = days_of(context, now_ms - self._days * DAY_MS, today_ms)
             found = changed(connection, context, days, begin.get(number), settings)
-            left = {day: None for day in found if (number, day) not in self._tried}
+            left = dict.fromkeys(found - self._tried.get(number, set()))
             if left:
                 return _portion(context, left)
             self._seen.add(number)
+            self._tried.pop(number, None)
         return None
 
 

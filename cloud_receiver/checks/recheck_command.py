@@ -72,7 +72,10 @@ def run(options: argparse.Namespace) -> None:
         count = sum(noted.values())
         _say(f"{count} days of {len(noted)} stations are to be checked anew")
         if options.here:
-            _say(f"{asyncio.run(_work(store, progress))} days checked anew")
+            done, failed = asyncio.run(_work(store, progress))
+            _say(f"{done - failed} days checked anew")
+            if failed:
+                raise ReportError(f"{failed} days could not be checked anew: see why above")
         elif count:
             _say("the receiver that runs on this store does it; --here does it without one")
 
@@ -144,8 +147,8 @@ def _midnight_ms(day: date, zone: ZoneInfo) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
 
 
-async def _work(store: Opened, progress: Progress) -> int:
-    """Check what is fresh, as a receiver would first, then the days that wait; return how many these were."""
+async def _work(store: Opened, progress: Progress) -> tuple[int, int]:
+    """Check what is fresh, as a receiver would first, then the days that wait; return how many, and failed of these."""
     settings = store.settings
     runner = Runner(
         *(store.engine, store.registry, store.seconds, settings.checks.model_copy(update={"recheck_days": 0})),
@@ -161,4 +164,4 @@ async def _work(store: Opened, progress: Progress) -> int:
         done += count
         progress(f"checked {done} of {total} days anew")
     progress.clear()
-    return done
+    return done, runner.unchecked

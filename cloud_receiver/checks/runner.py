@@ -83,6 +83,7 @@ class Runner:
         """By station: from when its meters are expected to report."""
         self._failed: set[int] = set()
         """Stations whose checks raise: told once."""
+        self._unchecked = 0
         self._through_message = 0
         """The last message of the store when this round began."""
 
@@ -133,6 +134,11 @@ class Runner:
         """Return whether the last round left slots to be looked at after their deadline."""
         return self._deadlines.behind
 
+    @property
+    def unchecked(self) -> int:
+        """Return how many of the days that were to be checked anew could not be."""
+        return self._unchecked
+
     async def again(self) -> int:
         """Check a portion of the days that wait to be checked anew, once nothing is behind; return how many."""
         if not self._contexts or self.behind:
@@ -144,10 +150,15 @@ class Runner:
                 return 0
             self._through_message = causes.last_message(connection)
         context = self._contexts[portion.station]
-        await self._guarded(context, Work(set(), set(portion.days), portion.days, portion.unfinished), now_ms)
+        work = Work(set(), set(portion.days), portion.days, portion.unfinished)
+        checked = await self._guarded(context, work, now_ms)
         with writing(self._engine) as connection:
             self._again.done(connection, portion)
-        log.info("station %s: %d days checked anew", context.station.id, len(portion.days))
+        if checked:
+            log.info("station %s: %d days checked anew", context.station.id, len(portion.days))
+        else:
+            self._unchecked += len(portion.days)
+            log.warning("station %s: %d days could not be checked anew", context.station.id, len(portion.days))
         return len(portion.days)
 
     def _refresh(self, connection: Connection, stations: set[int], now_ms: int) -> None:
@@ -180,7 +191,8 @@ class Runner:
                 spans.setdefault(notice.station, []).append((first, last))
         return spans
 
-    async def _guarded(self, context: Context, work: Work, now_ms: int) -> None:
+    async def _guarded(self, context: Context, work: Work, now_ms: int) -> bool:
+        """Check what there is of a station; return whether that came to its end."""
         try:
             await self._station(context, work, now_ms)
         except (SQLAlchemyError, OSError):
@@ -194,6 +206,7 @@ class Runner:
             self._failed.discard(context.number)
         # Only now: a round in which the store failed is repeated in full.
         self._deadlines.done(context.number)
+        return context.number not in self._failed
 
     async def _give_way(self) -> None:
         """Let the intake work off what waits, within limits: a steady stream must not stop the checks for ever."""

@@ -279,6 +279,8 @@ def test_a_day_whose_check_fails_is_tried_once(
         patch.setattr(Judge, "day", fail)
         assert anew(silent) == [1, 4, 4, 3]
     assert "the checks of station S1 failed" in caplog.text
+    assert "4 days could not be checked anew" in caplog.text
+    assert "days checked anew" not in caplog.text
     assert missing(silent.check()) == list(range(1, 11))
     assert anew(silent) == []
     silent.restart()

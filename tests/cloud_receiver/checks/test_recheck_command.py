@@ -10,6 +10,7 @@ from receiver_support import DAY_MS, FACTOR, FakeGateway
 from sqlalchemy import Engine, select
 
 from cloud_receiver import database, schema
+from cloud_receiver.checks.judging import Judge
 from cloud_receiver.cli import main
 from cloud_receiver.registry import Registry
 from wire.keys import save_private
@@ -121,6 +122,18 @@ def test_checked_here_what_is_fresh_comes_first_and_then_the_days(place: Place) 
     assert place.waiting() == []
     # The day that nobody had looked at: no meter has reported it.
     assert place.open_kinds() == {"missing_intervals"}
+
+
+def test_days_whose_check_fails_are_not_said_to_be_checked(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("of the test")
+
+    assert place("recheck", "--here")[0] == 0  # nothing is fresh any more
+    monkeypatch.setattr(Judge, "month", fail)
+    monkeypatch.setattr(Judge, "day", fail)
+    status, text, told = place("recheck", "S1", "--here", "--from", "2026-07-01", "--to", "2026-07-01")
+    assert (status, text.splitlines()[-1]) == (1, "0 days checked anew")
+    assert "1 days could not be checked anew" in told
 
 
 def test_only_what_another_registry_judged(place: Place) -> None:

@@ -78,6 +78,7 @@ def run(options: argparse.Namespace) -> None:
                 raise ReportError(f"{failed} days could not be checked anew: see why above")
         elif count:
             _say("the receiver that runs on this store does it; --here does it without one")
+            _say("it does so by the registry and the settings that it began with: restart it where they were corrected")
 
 
 def _say(text: str) -> None:

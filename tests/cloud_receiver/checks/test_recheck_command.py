@@ -92,6 +92,7 @@ def test_days_are_noted_for_the_receiver_that_runs(place: Place) -> None:
     assert text == (
         "3 days of 1 stations are to be checked anew\n"
         "the receiver that runs on this store does it; --here does it without one\n"
+        "it does so by the registry and the settings that it began with: restart it where they were corrected\n"
     )
     assert place.waiting() == [(0, "Li Na"), (1, "Li Na"), (2, "Li Na")]
 

@@ -117,6 +117,29 @@ def test_what_a_lie_hides_is_no_more_than_the_loss_it_claims_too_much_or_is_name
         assert (one.branch.reason == "contradicted") == ("branch_contradicted" in named)
 
 
+@pytest.mark.parametrize("times", [0, 2, 3, 4.5])
+def test_who_lies_about_all_hides_what_branches_lose_and_more_is_named(site: Site, times: float) -> None:
+    site.enter(wired(6))
+    numbers = filled(site, PLANT, SOUND)
+    honest = said(site)
+    with database.writing(site.engine) as connection:
+        connection.execute(delete(event).where(event.c.meter != numbers[-1]))
+    for place, number in enumerate(numbers[:-1]):
+        kilowatts, loss = PLANT.kilowatts(place), USUAL[place] * DESIGN
+        volts = [
+            volt * (1 + loss * kw) / (1 + times * loss * kw)
+            for volt, kw in zip(PLANT.voltage(place), kilowatts, strict=True)
+        ]
+        sent(site, number, blocks_of(means_of(volts, kilowatts), 24), journal=9 + place)
+    found = said(site)
+    moved = [one.error - before.error for one, before in zip(found.chargers, honest.chargers, strict=True)]
+    assert {one.branch and one.branch.reason for one in found.chargers} == {None}
+    assert max(map(abs, moved)) < 100 * max(USUAL) * DESIGN * PLANT.kw[1] * max(abs(times - 1), 1)
+    assert not any(one.decision == "flag" for one in found.chargers)
+    assert ("level" in {item.name for item in found.findings}) == (times > 2.5)
+    assert any(one.decision == "clear" for one in found.chargers) == (times < 2.5)
+
+
 @pytest.mark.parametrize("by_hour", [False, True])
 def test_in_a_small_station_quarters_of_an_hour_contradict_and_hours_do_not(site: Site, *, by_hour: bool) -> None:
     plant = plant_of(USUAL[:2])

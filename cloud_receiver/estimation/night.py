@@ -33,6 +33,8 @@ GIVE_WAY_TURNS = 200
 """Up to a second of intake between two pieces of estimation, each of which takes some 10 ms."""
 _MINUTE_MS = 60_000
 _SAME_NIGHT_MS = 12 * 3_600_000
+_NIGHT_BEFORE_MS = 20 * 3_600_000
+"""Where a start finds all stations estimated, and the fleet's night made within this, there is nothing new to say."""
 
 
 class Nights:
@@ -91,16 +93,17 @@ class Nights:
         if count:
             log.info("errors of %d stations estimated", count)
         if self._fleet_due:
-            await self._fleet([contexts[name] for name in sorted(contexts)])
+            within_ms = _SAME_NIGHT_MS if count else _NIGHT_BEFORE_MS
+            await self._fleet([contexts[name] for name in sorted(contexts)], within_ms)
             self._fleet_due = False
         return count
 
-    async def _fleet(self, contexts: list[Context]) -> None:
-        """Let stations together say of makes what they can, once a night."""
+    async def _fleet(self, contexts: list[Context], within_ms: int) -> None:
+        """Let stations together say of makes what they can, unless they did `within_ms` from now."""
         now_ms = self._clock.now_ms()
         with reading(self._engine) as connection:
             before = fleet_store.last_night(connection)
-        if before is not None and 0 <= now_ms - before.made_ms < _SAME_NIGHT_MS:
+        if before is not None and 0 <= now_ms - before.made_ms < within_ms:
             return
         loop = asyncio.get_running_loop()
         begun = loop.time()

@@ -53,6 +53,10 @@ class Fleet:
     def night(self, number: int, **changes: object) -> int:
         """Let the night after so many days come; return how many stations were estimated."""
         self.hands.time_ms = DAY + number * LENGTH + 150 * 60_000
+        return self.start(**changes)
+
+    def start(self, **changes: object) -> int:
+        """Start the centre; return how many stations were estimated."""
         clock: Clock = self.hands  # type: ignore[assignment]  # it does not sleep
         settings = Estimation.model_validate({"share_percent": 100, "split_halves": False} | changes)
         return asyncio.run(Nights(self.stations.engine, self.stations.registry, clock, settings).round())
@@ -132,6 +136,20 @@ def test_a_night_is_made_once_however_often_the_centre_starts(engine: Engine) ->
     fleet.hands.time_ms += 3_600_000
     with database.reading(engine) as connection:
         assert fleet_store.last_night(connection) == first
+
+
+def test_a_start_by_day_takes_nothing_from_the_night_that_follows(engine: Engine) -> None:
+    fleet = Fleet(engine, 5)
+    assert fleet.night(4) == COUNT
+    nights = []
+    for hours in (13, 24):
+        fleet.hands.time_ms = DAY + 4 * LENGTH + 150 * 60_000 + hours * 3_600_000
+        fleet.start()
+        with database.reading(engine) as connection:
+            found = fleet_store.last_night(connection)
+        assert found is not None
+        nights.append((found.made_ms - DAY - 4 * LENGTH - 150 * 60_000) // 3_600_000)
+    assert nights == [0, 24]
 
 
 def test_a_centre_that_stopped_between_makes_up_for_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

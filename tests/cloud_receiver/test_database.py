@@ -9,7 +9,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from cloud_receiver import database
-from cloud_receiver.schema import metadata, station
+from cloud_receiver.schema import error_state, metadata, station
 
 
 def test_upgrade_from_empty_matches_the_schema(tmp_path: Path) -> None:
@@ -32,6 +32,20 @@ def test_upgrade_from_the_first_schema_keeps_what_is_there(tmp_path: Path) -> No
     with database.reading(engine) as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         assert connection.execute(select(station.c.name)).scalars().all() == ["S1"]
+    engine.dispose()
+
+
+def test_an_upgrade_keeps_sums_that_nights_went_on_from(tmp_path: Path) -> None:
+    engine = database.open_store("sqlite:///store.sqlite", tmp_path)
+    database.upgrade(engine, "0010")
+    names = ("station", "first_ms", "end_ms", "through_ms", "full_ms", "rows")
+    row = dict.fromkeys(names, 1) | {"digest": "a" * 64, "state": b"DTE4"}
+    with database.writing(engine) as connection:
+        connection.execute(error_state.insert().values(row).inline())
+    assert database.upgrade(engine)[0] == "0010"
+    with database.reading(engine) as connection:
+        # Of branches nothing is known: the next night takes all windows.
+        assert connection.execute(select(error_state)).mappings().one() == row | {"branches": ""}
     engine.dispose()
 
 

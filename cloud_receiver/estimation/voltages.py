@@ -25,7 +25,7 @@ from wire.voltage_means import QUARTER_MS, VoltageBlock
 
 MOST_MS: Final = 90 * DAY_MS
 """Of a longer span the end tells what a branch is, which doesn't change with every season."""
-MOST_BLOCKS: Final = 128
+MOST_BLOCKS: Final = 32
 """Of a meter and day; a gateway makes a dozen. Of more, the last ones count."""
 _AT_ONCE = 1000
 """Rows that are fetched together."""

@@ -59,7 +59,9 @@ def test_a_clock_that_jumps_by_hours_and_days_under_a_running_gateway_costs_noth
     assert len([*(tmp_path / "round").glob("gateway-*.log")]) == 1  # one process
     with closing(sqlite3.connect(tmp_path / "round" / "centre" / "receiver.sqlite")) as store:
         rows = store.execute("SELECT details FROM event WHERE code = ? ORDER BY sequence", (EventCode.CLOCK_STEPPED,))
-        steps = [json.loads(details)[str(int(DetailKey.STEP))] for (details,) in rows]
+        told = [json.loads(details)[str(int(DetailKey.STEP))] for (details,) in rows]
+    # What a busy machine's pause between two clocks' reading makes at this speed is some seconds.
+    steps = [step for step in told if abs(step) >= MINUTE_MS]
     assert len(steps) == 2 * len(faults)
     for there, back in zip(steps[::2], steps[1::2], strict=True):
         # As far back as it was ahead, but for what the clocks' reading takes at this speed.

@@ -160,7 +160,7 @@ def tell(
         int(number): (float(truth.errors[number] + 0.001 * dice.standard_normal()), 0.001)
         for number in dice.choice(len(truth.errors), scenario.verified, replace=False)
     }
-    told: dict[str, Any] = {}
+    told: dict[str, Any] = {"cohort_sd": 0.003} if verified else {}  # `cohort_verified_percent`
     if scenario.certificate is not None:
         told["gain"] = (truth.gain + scenario.certificate * dice.standard_normal(), scenario.certificate)
     chargers = []

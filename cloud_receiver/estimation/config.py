@@ -33,6 +33,8 @@ class Estimation(Section):
     """Standard uncertainty of a master meter (总表) without a certificate."""
     cohort_percent: Uncertainty = Decimal("0.05")
     """Standard deviation of what all chargers may have in common; 0.3 where a whole make may be off."""
+    cohort_verified_percent: Uncertainty = Decimal("0.3")
+    """The same of a station with verified chargers, which tell it: at least `cohort_percent`."""
     sound_percent: PositivePercent = Decimal("0.35")
     altered_percent: PositivePercent = Decimal(3)
     altered_share: Share = Decimal("0.1")

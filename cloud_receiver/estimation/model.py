@@ -70,7 +70,7 @@ class Setup:
     """When each charger became another one in the time looked at, also before the span: exchanged, or adjusted."""
     gain: ErrorPair
     cohort_sd: float
-    """What is known of the masters, and of what all chargers have in common, before any reading; relative."""
+    """What is known of the masters, and of what all chargers have in common, before any reading or verification."""
     branches: Branches = _UNMEASURED
     """What voltage drops said of branches, whether it is used or not."""
     branch_design: float | None = None
@@ -184,10 +184,15 @@ def setup(
     ]
     gain, certified = _gain(context, masters, settings, facts, end_ms)
     cohort = context.station.estimation.cohort_percent
+    believed = settings.cohort_percent if cohort is None else cohort
+    shared = believed
+    if cohort is None and any(anchors.values()):
+        # They tell what all have in common: nothing has to be believed of it.
+        shared = max(believed, settings.cohort_verified_percent)
     offset = datetime.fromtimestamp(end_ms / 1000, UTC).astimezone(ZoneInfo(context.station.timezone)).utcoffset()
     known: dict[str, Any] = {
         "gain": gain,
-        "cohort_sd": float(settings.cohort_percent if cohort is None else cohort) / 100,
+        "cohort_sd": float(shared) / 100,
         # A sound charger would lay its branch's loss on its error, an altered one its error on its branch.
         "sound_sd": float(settings.altered_percent if free else settings.sound_percent) / 100,
         "altered_sd": float(settings.altered_percent) / 100,
@@ -208,6 +213,7 @@ def setup(
     }
     if expected is not None and cohort is None:
         known |= {"cohort_mean": expected[0], "cohort_sd": expected[1]}
+    told_sd = expected[1] if expected is not None and cohort is None else float(believed) / 100
     alone = only_orders(context)
     if alone:
         # Steps of a small load while nobody charges: between orders that is all the noise there is.
@@ -234,7 +240,7 @@ def setup(
         {number: pair for number, pair in anchors.items() if pair is not None},
         {number: times for number, times in changes.items() if times},
         gain,
-        float(known["cohort_sd"]),
+        told_sd,
         branches,
         branch,
         drop_sd_of(settings),

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from estimation_support import DAY, LENGTH, Site
 
+from cloud_receiver.estimation import model
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.model import Facts, anchor, epochs_of, setup
 from cloud_receiver.estimation.verification import Verification
 from cloud_receiver.registry import Meter, Verified, load
-from diantan_core import EstimationError
+from diantan_core import ErrorCharger, ErrorEstimator, EstimationError
 from settings.errors import ConfigError
 
 END = DAY + 30 * LENGTH
@@ -143,3 +144,19 @@ def test_the_registry_says_what_is_known(tmp_path: Path, role: str, lines: str, 
         return
     [station] = load(path).station
     assert (station.estimation.days, station.meter[0].verified[0].u_percent) == (60, Decimal("0.05"))
+
+
+def test_what_verified_chargers_tell_is_not_believed_before(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+
+    def estimator(chargers: list[ErrorCharger], *, cohort_sd: float, **known: Any) -> ErrorEstimator:
+        told.append(cohort_sd)
+        return ErrorEstimator(chargers, cohort_sd=cohort_sd, **known)
+
+    monkeypatch.setattr(model, "ErrorEstimator", estimator)
+    facts = Facts(verifications={site.numbers()[0]: [entered(DAY, "0.3")]})
+    made = [setup(site.context(), Estimation(), each, DAY, END) for each in (Facts(), facts)]
+    setup(site.context(), Estimation(cohort_percent=Decimal("0.4")), facts, DAY, END)
+    assert told == [pytest.approx(0.0005), pytest.approx(0.003), pytest.approx(0.004)]
+    # A level that they contradict is one by what was believed.
+    assert [each.cohort_sd for each in made] == [pytest.approx(0.0005)] * 2

@@ -97,7 +97,7 @@ _BEYOND = {
             "clocks-60-no-orders", "clocks-60, nobody tells of sessions", replace(B, offset_sd_s=60.0, orders=False)
         ),
         Scenario("F30-no-orders", "F30, nobody tells of sessions", replace(B, days=30, orders=False), AC),
-        Scenario("cohort-0.1", "a cohort as the prior expects, sd 0.1 %", replace(B, cohort_sd=0.001)),
+        Scenario("cohort-0.1", "a cohort twice as wide as the prior expects, sd 0.1 %", replace(B, cohort_sd=0.001)),
         Scenario("design-30", "losses of the design off by 30 %", replace(B, design_sd=0.3)),
         Scenario(
             "certified-even",

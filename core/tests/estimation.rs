@@ -342,8 +342,12 @@ fn a_certificate_and_verified_chargers_settle_what_the_balance_can_not() {
             .map(|(one, error)| one.error.value - error);
         (all.sum::<f64>() / 20.0).abs()
     };
-    let plain = truth.estimate();
-    let mut settings = truth.settings();
+    let believed = Settings {
+        cohort_sd: 0.001,
+        ..truth.settings()
+    };
+    let plain = estimate(&believed, &truth.chargers(), &truth.windows()).unwrap();
+    let mut settings = believed.clone();
     settings.gain = Known {
         value: truth.gain,
         u: 0.0005,
@@ -369,7 +373,7 @@ fn a_certificate_and_verified_chargers_settle_what_the_balance_can_not() {
             u: 0.001,
         });
     }
-    let anchored = estimate(&truth.settings(), &chargers, &truth.windows()).unwrap();
+    let anchored = estimate(&believed, &chargers, &truth.windows()).unwrap();
     assert!(plain.u_common > 0.0009, "{}", plain.u_common);
     for better in [&certified, &anchored] {
         assert!(

@@ -23,6 +23,10 @@ from profiles import Profile
 # 0.3 s none. A frame that is whole needs no silence to end it.
 SERIAL_GAP_S: Final = 0.2
 
+# A SYN that a bad link lost is sent again after 1 s, and after 3 s (RFC 6298, section 2): a connection has the time of
+# both, however short a reply's may be.
+CONNECT_MS: Final = 4000
+
 Members = Mapping[str, Mapping[Address, Profile]]
 """The protocols spoken on a line, and the profiles of the meters that speak each, by address, as far as known."""
 
@@ -97,7 +101,7 @@ def _channel(line: Line, clock: Clock, members: Members) -> Channel:
     wait_s = socket_seconds(clock, line.timeout_ms)
     match line:
         case ModbusTcpLine() | TcpLine():
-            return TcpChannel(line.host, line.port, wait_s)
+            return TcpChannel(line.host, line.port, max(wait_s, socket_seconds(clock, CONNECT_MS)))
         case SerialLine():
             return SerialChannel(
                 line.device,

@@ -4,44 +4,25 @@ Everything is computed when somebody reads, from the load's exact energy: accele
 does, and the result does not depend on how often the meter was read.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from diantan_core import day_start_ms, next_day_start_ms, next_month_start_ms
-from firmware_sim.circuit import PHASES, Circuit
+from diantan_core import day_start_ms
+from firmware_sim.circuit import Circuit
 from firmware_sim.curves import UJ_PER_MWH, Curve, MappedCurve
 from firmware_sim.device_clock import DeviceClock
 from firmware_sim.factors import SLOT_MS, FactorMemory
+from firmware_sim.freezes import DAILY_FREEZES, MONTHLY_FREEZES, FreezeMemory, Row
 from firmware_sim.history import CARBON_DAYS, HistoryDay
 from firmware_sim.meter_settings import MeterSettings
 from firmware_sim.multifunction import MultiFunction
 from profiles.rounding import half_even
 
-__all__ = ["CARBON_DAYS", "DAILY_FREEZES", "MEASURED_BY_ALL", "MONTHLY_FREEZES", "Meter", "MeterSettings", "Row"]
-
-# T/CIMA 0079.4 section 5.7
-DAILY_FREEZES: Final = 30
-MONTHLY_FREEZES: Final = 12
+__all__ = ["CARBON_DAYS", "DAILY_FREEZES", "MONTHLY_FREEZES", "Meter", "MeterSettings", "Row"]
 
 CLOCK_END_MS: Final = 2**32 * 1000  # in 2106: the seconds of its tables have 32 bits
-
-Row = dict[str, int | None]
-
-_PER_PHASE: Final = ("power", "reactive_power", "apparent_power", "power_factor", "voltage", "current")
-MEASURED_BY_ALL: Final = frozenset(
-    {
-        *("energy_forward", "energy_reverse", "energy_total", "carbon_forward", "carbon_reverse"),
-        *("carbon_forward_previous_day", "carbon_reverse_previous_day"),
-        *("carbon_factor", "carbon_factor_start", "carbon_factor_quality"),
-        *("power", "reactive_power", "apparent_power", "power_factor", "frequency"),
-        *(f"{name}_{phase}" for name in _PER_PHASE for phase in PHASES),
-        *("device_time", "serial_number", "meter_constant", "pt_ratio", "ct_ratio", "status"),
-    }
-)
-"""The points that a meter has without the multi-function ones."""
 
 
 @dataclass(slots=True)
@@ -58,6 +39,7 @@ class Meter:
     """One meter on one load."""
 
     factor_memory = FactorMemory  # as the small methods below, for firmware with a defect to replace
+    freeze_memory = FreezeMemory
 
     def __init__(self, load: Curve, circuit: Circuit, settings: MeterSettings) -> None:
         if settings.gain_error <= -1:
@@ -83,15 +65,10 @@ class Meter:
         self._weighed = (0, 0)
         device_ms = self._clock.at(load.start_ms)
         self._first_ms = device_ms
-        self._next_midnight = self._midnight_after(device_ms)
-        self._last_frozen = day_start_ms(device_ms, settings.timezone)
-        self._day_carbon = carbon
+        self.frozen = self.freeze_memory(settings.timezone, device_ms, carbon)
         self._history = HistoryDay(settings.timezone)
         self._more = self._multi_function()
         self._next_tariff = None if self._more is None else self._more.tariffs.schedule.next_change(device_ms)
-        self.daily_freezes: deque[Row] = deque(maxlen=DAILY_FREEZES)  # newest first
-        self.monthly_freezes: deque[Row] = deque(maxlen=MONTHLY_FREEZES)
-        self.daily_carbon: deque[Row] = deque(maxlen=CARBON_DAYS)
 
     def _multi_function(self) -> MultiFunction | None:
         settings = self.settings
@@ -116,14 +93,14 @@ class Meter:
             return
         while True:
             change = self._factors.next_change(self._clock.at(self._now_ms))
-            boundary = min(time for time in (change, self._next_tariff, self._next_midnight) if time is not None)
+            boundary = min(time for time in (change, self._next_tariff, self.frozen.next_ms) if time is not None)
             true_ms = self._clock.when(boundary)
             if true_ms > now_ms:
                 break
             self._accumulate(true_ms)
             if boundary == self._next_tariff:
                 self._follow_tariffs()
-            if boundary == self._next_midnight:
+            if boundary == self.frozen.next_ms:
                 self._freeze(boundary)
         self._accumulate(now_ms)
 
@@ -159,36 +136,8 @@ class Meter:
         return energy_mwh * factor
 
     def _freeze(self, midnight_ms: int) -> None:
-        """Keep the registers at a local midnight (冻结), unless a clock set back brings the same one again."""
-        self._next_midnight = self._midnight_after(midnight_ms)
-        if midnight_ms <= self._last_frozen:
-            return
-        row = {"time": midnight_ms, **self._shown()}
-        self.daily_freezes.appendleft(row)
-        if self._begins_month(midnight_ms):
-            self.monthly_freezes.appendleft(row)
-        self._close_day(midnight_ms)
-        self._last_frozen = midnight_ms
-
-    def _midnight_after(self, device_ms: int) -> int:
-        """Return when the registers are frozen next, by the meter's clock."""
-        return next_day_start_ms(device_ms, self.settings.timezone)
-
-    def _begins_month(self, midnight_ms: int) -> bool:
-        return next_month_start_ms(midnight_ms - 1, self.settings.timezone) == midnight_ms
-
-    def _close_day(self, midnight_ms: int) -> None:
-        """Keep the carbon of the day that ends."""
         totals = self._totals
-        before_forward, before_reverse = self._day_carbon
-        self.daily_carbon.appendleft(
-            {
-                "time": day_start_ms(midnight_ms - 1, self.settings.timezone),
-                "carbon_forward": totals.carbon_forward - before_forward,
-                "carbon_reverse": totals.carbon_reverse - before_reverse,
-            }
-        )
-        self._day_carbon = (totals.carbon_forward, totals.carbon_reverse)
+        self.frozen.freeze(midnight_ms, self._shown(), (totals.carbon_forward, totals.carbon_reverse))
 
     # What is written to a meter
 
@@ -219,13 +168,13 @@ class Meter:
         if not 0 <= device_ms < CLOCK_END_MS:
             raise ValueError(f"the clock goes from 0 to {CLOCK_END_MS - 1} ms, not to {device_ms}")
         self.advance(now_ms)
-        crossed = device_ms >= self._next_midnight
+        crossed = device_ms >= self.frozen.next_ms
         if self._more is not None:
             self._more.demand.bring(now_ms)
         self._clock.set_time(now_ms, device_ms)
         if crossed:
             self._freeze(day_start_ms(device_ms, self.settings.timezone))
-        self._next_midnight = self._midnight_after(device_ms)
+        self.frozen.next_ms = self.frozen.midnight_after(device_ms)
         if self._more is not None:
             self._more.demand.restart(now_ms)
         self._follow_tariffs()
@@ -306,7 +255,8 @@ class Meter:
             setattr(totals, name, value)
         energy, carbon = ((by.get(f"{kind}_forward", 0), by.get(f"{kind}_reverse", 0)) for kind in ("energy", "carbon"))
         self._initial = self._initial[0] + energy[0], self._initial[1] + energy[1]
-        self._day_carbon = self._day_carbon[0] + carbon[0], self._day_carbon[1] + carbon[1]
+        day = self.frozen.day_carbon
+        self.frozen.day_carbon = day[0] + carbon[0], day[1] + carbon[1]
         if self._more is not None:
             self._more.preset((totals.energy_forward, totals.energy_reverse), energy, self.settings.resolution_mwh)
 
@@ -331,7 +281,7 @@ class Meter:
         self.advance(now_ms)
         device_ms = self._clock.at(now_ms)
         in_force = self._factors.at(device_ms)
-        yesterday = self.daily_carbon[0] if self.daily_carbon else {}
+        yesterday = self.frozen.row("daily_carbon", 1)
         return {
             **self._shown(),
             **self._instantaneous(now_ms),
@@ -353,12 +303,7 @@ class Meter:
         self.advance(now_ms)
         if table == "factor_history":
             return self._factor_slot(number, now_ms)
-        rows = {
-            "daily_freezes": self.daily_freezes,
-            "monthly_freezes": self.monthly_freezes,
-            "daily_carbon": self.daily_carbon,
-        }[table]
-        return rows[number - 1] if number <= len(rows) else {}
+        return self.frozen.row(table, number)
 
     def _factor_slot(self, slot: int, now_ms: int) -> Row:
         device_ms = self._clock.at(now_ms)

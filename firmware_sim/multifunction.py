@@ -17,6 +17,19 @@ _BATTERY_MV: Final = 3_600
 _STATUS_WORDS: Final = range(1, 8)
 _QUADRANTS: Final = range(1, 5)
 
+_PER_PHASE: Final = ("power", "reactive_power", "apparent_power", "power_factor", "voltage", "current")
+MEASURED_BY_ALL: Final = frozenset(
+    {
+        *("energy_forward", "energy_reverse", "energy_total", "carbon_forward", "carbon_reverse"),
+        *("carbon_forward_previous_day", "carbon_reverse_previous_day"),
+        *("carbon_factor", "carbon_factor_start", "carbon_factor_quality"),
+        *("power", "reactive_power", "apparent_power", "power_factor", "frequency"),
+        *(f"{name}_{phase}" for name in _PER_PHASE for phase in PHASES),
+        *("device_time", "serial_number", "meter_constant", "pt_ratio", "ct_ratio", "status"),
+    }
+)
+"""The points that a meter has without the multi-function ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class MultiFunctionSettings:

@@ -15,8 +15,8 @@ from firmware_sim.circuit import Circuit
 from firmware_sim.config import CLASS_LIMITS, ChargerSection, MeterSection, StationConfig
 from firmware_sim.curves import ConstantCurve, Curve
 from firmware_sim.generated import AC, DC, GeneratedSessions
-from firmware_sim.meter import MEASURED_BY_ALL, Meter, MeterSettings
-from firmware_sim.multifunction import MultiFunctionSettings
+from firmware_sim.meter import Meter, MeterSettings
+from firmware_sim.multifunction import MEASURED_BY_ALL, MultiFunctionSettings
 from firmware_sim.orders import Prices
 from firmware_sim.places import Served, address_of
 from firmware_sim.replay import Replay, replay

@@ -1,15 +1,23 @@
-"""What the parts of a profile have in common, whatever the protocol: named entries, units, scales and rollovers."""
+"""What the parts of a profile have in common, whatever the protocol: named entries, and what numbers are worth."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TypeVar
+from typing import Final, Protocol, TypeVar
 
 from profiles.model import Point
 from profiles.points import CUMULATIVE, UNITS, Quantity
 from profiles.reader import Section
 
 _T = TypeVar("_T")
+
+_BITS: Final = 1 << 63
+# The end of a type beyond these is never reached: 9.2 million GWh; 9.2 Mt of carbon, 64 bits of µg as it is recorded.
+# A plant alone gets further: its profile, or the gateway's configuration, says where its register ends.
+_NEVER: Final = {Quantity.ENERGY: _BITS - 1, Quantity.REACTIVE_ENERGY: _BITS - 1, Quantity.CARBON: 1000 * _BITS}
+# What an end may be at most: energies are counted in mWh, the emission of a plant (排放量) in mg up to 2 Gt.
+_MOST: Final = {**_NEVER, Quantity.CARBON: 2 * 10**24}
+_RAW: Final = (-(1 << 63), (1 << 64) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,40 @@ class Head:
     model: str
     manufacturer: str
     source: str
+
+
+class NumberType(Protocol):
+    """How a number stands in a protocol's octets."""
+
+    @property
+    def value(self) -> str:
+        """The name that profiles use."""
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it is a plain number of fixed width."""
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is a binary floating-point number."""
+
+    @property
+    def least(self) -> int:
+        """The least number of an integer type."""
+
+    @property
+    def greatest(self) -> int:
+        """The greatest number of an integer type."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFacts:
+    """What a raw number is worth, in canonical units (see `profiles.model.Point`)."""
+
+    scale: Fraction
+    resolution: int
+    missing: int | None
+    rollover: int | None
 
 
 def named(section: Section, known: Mapping[str, object], build: Callable[[Section, str], _T | None]) -> dict[str, _T]:
@@ -37,6 +79,52 @@ def named(section: Section, known: Mapping[str, object], build: Callable[[Sectio
         if value is not None:
             built[name] = value
     return built
+
+
+def read_number(item: Section, quantity: Quantity, kind: NumberType | None) -> NumberFacts | None:
+    """Read what a number of a type is worth, where it starts again and what stands for no value.
+
+    None after a mistake, which is noted; so is that there is no type (None), by whoever did not find it.
+    """
+    worth = read_worth(item, quantity)
+    scale = read_scale(item, quantity, worth, exact=kind is not None and not kind.is_float)
+    resolution = _resolution(item, quantity, worth, scale, kind)
+    missing = _missing(item, kind)
+    rollover = None
+    if item.has("rollover"):
+        rollover = read_rollover(item, quantity, worth, resolution)
+    elif scale is not None and kind is not None and kind.is_integer:
+        rollover = end_of_type(quantity, scale, kind.greatest)
+    return None if scale is None or resolution is None else NumberFacts(scale, resolution, missing, rollover)
+
+
+def _resolution(
+    item: Section, quantity: Quantity, worth: Fraction | None, scale: Fraction | None, kind: NumberType | None
+) -> int | None:
+    if kind is not None and kind.is_float:
+        return read_resolution(item, quantity, worth)
+    if item.has("resolution"):
+        item.number("resolution")
+        if kind is not None:
+            item.wrong("resolution", f"no resolution for {kind.value}: its scale is its resolution", "a resolution")
+    return None if kind is None or scale is None else abs(int(scale))
+
+
+def _missing(item: Section, kind: NumberType | None) -> int | None:
+    if not item.has("missing"):
+        return None
+    if kind is not None and not kind.is_integer:
+        item.wrong("missing", f"no pattern for {kind.value}: only an integer needs one", "a pattern")
+    low, high = (kind.least, kind.greatest) if kind is not None and kind.is_integer else _RAW
+    return item.integer("missing", low, high)
+
+
+def end_of_type(quantity: Quantity, scale: Fraction, greatest: int) -> int | None:
+    """Return where a cumulative register starts again for want of digits, in canonical units, if it gets there."""
+    if quantity not in CUMULATIVE:
+        return None
+    end = int((greatest + 1) * scale)
+    return end if end < _NEVER[quantity] else None
 
 
 def read_worth(item: Section, quantity: Quantity) -> Fraction | None:
@@ -89,7 +177,8 @@ def read_rollover(item: Section, quantity: Quantity, worth: Fraction | None, res
     if value is None or worth is None or resolution is None:
         return None
     value *= worth
-    if value <= 0 or value % resolution:
-        item.wrong("rollover", "a positive multiple of the resolution", str(value))
+    if value <= 0 or value % resolution or value > _MOST[quantity]:
+        expected = f"a positive multiple of the resolution, up to {_MOST[quantity]} {quantity.value}"
+        item.wrong("rollover", expected, str(value))
         return None
     return int(value)

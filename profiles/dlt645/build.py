@@ -5,7 +5,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
-from profiles.build import Head, named, read_resolution, read_rollover, read_scale, read_worth
+from profiles.build import Head, end_of_type, named, read_resolution, read_rollover, read_scale, read_worth
 from profiles.dlt645.checks import check_items
 from profiles.dlt645.formats import DataItem, Format, Kind, parse_format, standard_item
 from profiles.dlt645.model import Authority, ClockWrite, ItemPoint, ItemTable, Settlement
@@ -175,8 +175,8 @@ def _numbers(item: Section, quantity: Quantity, encoding: Format) -> tuple[Fract
     rollover = None
     if item.has("rollover"):
         rollover = read_rollover(item, quantity, worth, resolution)
-    elif quantity in CUMULATIVE and scale is not None and not encoding.signed:
-        rollover = int((encoding.greatest + 1) * scale)
+    elif scale is not None and not encoding.signed:
+        rollover = end_of_type(quantity, scale, encoding.greatest)
     return None if scale is None or resolution is None else (scale, resolution, rollover)
 
 

@@ -5,13 +5,13 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
-from profiles.build import Head, named, read_resolution, read_rollover, read_scale, read_worth
+from profiles.build import Head, named, read_number
 from profiles.dlt698.association import read_association
 from profiles.dlt698.fields import read_oad, read_type, read_whole, supply_standard
 from profiles.dlt698.model import ClockWrite, DataType, FactorWrite, ObjectPoint, RecordTable
 from profiles.dlt698.profile import Dlt698Profile
 from profiles.dlt698.writes import FACTOR_DAY
-from profiles.points import COLUMNS, CUMULATIVE, POINTS, TABLES, WRITES, Quantity, StandardPoint
+from profiles.points import COLUMNS, POINTS, TABLES, WRITES, Quantity, StandardPoint
 from profiles.reader import Section
 
 _MOST_ELEMENTS: Final = 255
@@ -21,7 +21,6 @@ _LAST_ENERGY_OBJECT: Final = 0x1FFF  # energies and demands stand below, per tar
 _LONGEST_STRING: Final = 32
 _DAY_PARTS: Final = (1, 24, 96)
 _WRITABLE: Final = ("clock", "factor")
-_NEVER: Final = 1 << 63
 
 
 def build(root: Section, head: Head) -> Dlt698Profile:
@@ -84,47 +83,23 @@ def _value(item: Section, name: str, standard: StandardPoint) -> Callable[[int, 
             name=name, quantity=Quantity.TIME, scale=Fraction(1), resolution=step,
             oad=oad, element=element, part=part, type=kind,
         )  # fmt: skip
-    worth = read_worth(item, standard.quantity)
-    scale = read_scale(item, standard.quantity, worth, exact=kind is not None and not kind.is_float)
-    resolution = _resolution(item, standard.quantity, worth, scale, kind)
-    missing = _missing(item, kind)
+    number = read_number(item, standard.quantity, kind)
     length = _length(item, kind)
-    if item.has("rollover"):
-        rollover = read_rollover(item, standard.quantity, worth, resolution)
-    else:
-        rollover = _end_of_type(standard.quantity, scale, kind)
-    if kind is None or scale is None or resolution is None or length is None:
+    if kind is None or number is None or length is None:
         return None
     return lambda oad, element, part: ObjectPoint(
         name=name,
         quantity=standard.quantity,
-        scale=scale,
-        resolution=resolution,
-        missing=missing,
-        rollover=rollover,
+        scale=number.scale,
+        resolution=number.resolution,
+        missing=number.missing,
+        rollover=number.rollover,
         oad=oad,
         element=element,
         part=part,
         type=kind,
         length=length,
     )
-
-
-def _resolution(
-    item: Section, quantity: Quantity, worth: Fraction | None, scale: Fraction | None, kind: DataType | None
-) -> int | None:
-    if kind is None or not kind.is_float:
-        return None if scale is None else abs(int(scale))
-    return read_resolution(item, quantity, worth)
-
-
-def _missing(item: Section, kind: DataType | None) -> int | None:
-    if not item.has("missing"):
-        return None
-    if kind is None or not kind.is_integer:
-        item.wrong("missing", "a pattern for integer types only: the others say null", "a pattern")
-        return None
-    return item.integer("missing", kind.least, kind.greatest)
 
 
 def _length(item: Section, kind: DataType | None) -> int | None:
@@ -134,14 +109,6 @@ def _length(item: Section, kind: DataType | None) -> int | None:
     if kind is DataType.BIT_STRING:
         return item.integer("length", 1, 64)
     return 0
-
-
-def _end_of_type(quantity: Quantity, scale: Fraction | None, kind: DataType | None) -> int | None:
-    """Return where an integer register of a cumulative quantity starts again for want of bits, if it gets there."""
-    if quantity not in CUMULATIVE or scale is None or kind is None or not kind.is_integer:
-        return None
-    end = (kind.greatest + 1) * int(scale)
-    return end if end < _NEVER else None
 
 
 def _table(item: Section, name: str) -> RecordTable | None:

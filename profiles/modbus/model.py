@@ -38,6 +38,11 @@ class Encoding(Enum):
     FLOAT32 = ("float32", 2, "float")
     FLOAT64 = ("float64", 4, "float")
 
+    @property
+    def is_integer(self) -> bool:
+        """Return whether it is a plain number of fixed width."""
+        return not self.is_float
+
 
 class WordOrder(Enum):
     """The order of the bytes of a value on the wire; A is the most significant byte (names as in the field)."""

@@ -8,6 +8,7 @@ from line_support import FarEnd, over_tcp
 from pydantic import ValidationError
 
 from clock import ManualClock
+from fieldbus.channels.tcp import TcpChannel
 from fieldbus.connection import connection
 from fieldbus.drivers.dlt645 import Dlt645Driver
 from fieldbus.lines import TcpLine
@@ -40,3 +41,19 @@ def test_a_dlt645_meter_is_woken_as_its_line_says(changes: dict[str, object], co
 def test_a_preamble_has_an_end() -> None:
     with pytest.raises(ValidationError, match="preamble"):
         line(1, preamble=33)
+
+
+@pytest.mark.parametrize(("timeout_ms", "seconds"), [(200, 4.0), (1000, 4.0), (9000, 9.0)])
+def test_a_connection_has_time_for_two_lost_syns(
+    timeout_ms: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    class Seen(TcpChannel):
+        def __init__(self, host: str, port: int, connect_timeout_s: float) -> None:
+            given.append(connect_timeout_s)
+            super().__init__(host, port, connect_timeout_s)
+
+    monkeypatch.setattr("fieldbus.connection.TcpChannel", Seen)
+    connection(line(1, timeout_ms=timeout_ms), {}, ManualClock(NOW))
+    assert given == [seconds]

@@ -64,7 +64,7 @@ def test_how_often_it_is_read_changes_nothing(
     end = START + 3 * DAY + 1
     assert lazy.values(end) == busy.values(end)
     assert lazy.carbon(end) == busy.carbon(end)
-    assert list(lazy.daily_freezes) == list(busy.daily_freezes)
+    assert list(lazy.frozen.daily) == list(busy.frozen.daily)
 
 
 @settings(max_examples=50)
@@ -142,11 +142,11 @@ def test_every_local_midnight_freezes_and_every_first_of_month(zone_name: str) -
     subject = meter_on(ConstantCurve(start, 3_600_000), timezone=zone_name)  # 1 mWh a ms
     subject.advance(at(2024, 11, 5, 3, zone=zone))
     midnights = [at_day(datetime(2024, 11, 5, tzinfo=zone) - timedelta(days=back)) for back in range(30)]
-    assert [row["time"] for row in subject.daily_freezes] == midnights
-    assert [row["energy_forward"] for row in subject.daily_freezes] == [moment - start for moment in midnights]
+    assert [row["time"] for row in subject.frozen.daily] == midnights
+    assert [row["energy_forward"] for row in subject.frozen.daily] == [moment - start for moment in midnights]
     months = [at(2024, month, 1, zone=zone) for month in range(11, 1, -1)]
-    assert [row["time"] for row in subject.monthly_freezes] == months
-    assert [row["energy_forward"] for row in subject.monthly_freezes] == [moment - start for moment in months]
+    assert [row["time"] for row in subject.frozen.monthly] == months
+    assert [row["energy_forward"] for row in subject.frozen.monthly] == [moment - start for moment in months]
 
 
 def at_day(local: datetime) -> int:
@@ -156,8 +156,8 @@ def at_day(local: datetime) -> int:
 def test_the_leap_day_has_its_freeze() -> None:
     subject = meter_on(ConstantCurve(at(2024, 2, 28), 10**6))
     subject.advance(at(2024, 3, 2))
-    assert [row["time"] for row in subject.daily_freezes] == [at(2024, 3, 2), at(2024, 3, 1), at(2024, 2, 29)]
-    assert [row["time"] for row in subject.monthly_freezes] == [at(2024, 3, 1)]
+    assert [row["time"] for row in subject.frozen.daily] == [at(2024, 3, 2), at(2024, 3, 1), at(2024, 2, 29)]
+    assert [row["time"] for row in subject.frozen.monthly] == [at(2024, 3, 1)]
 
 
 def test_a_freeze_shows_what_the_register_showed_at_midnight() -> None:
@@ -174,9 +174,9 @@ def test_365_days_of_carbon_are_kept_and_yesterdays_increment_shown() -> None:
     subject = meter_on(ConstantCurve(START, 10**6), default_factor=10**6)
     end = START + 400 * DAY + HOUR
     values = subject.values(end)
-    assert len(subject.daily_carbon) == 365
-    assert len(subject.daily_freezes) == 30
-    assert len(subject.monthly_freezes) == 12
+    assert len(subject.frozen.carbon_days) == 365
+    assert len(subject.frozen.daily) == 30
+    assert len(subject.frozen.monthly) == 12
     assert values["carbon_forward_previous_day"] == 24 * 10**12
     assert subject.row("daily_carbon", 365, end) == {
         "time": START + 35 * DAY,
@@ -195,7 +195,7 @@ def test_a_young_meter_has_no_rows_yet() -> None:
 def test_a_clock_that_is_fast_freezes_early() -> None:
     subject = meter_on(ConstantCurve(START, 3_600_000), clock_offset_ms=60_000)
     subject.advance(START + DAY)
-    assert subject.daily_freezes[0] == row(START + DAY, DAY - 60_000)
+    assert subject.frozen.daily[0] == row(START + DAY, DAY - 60_000)
     assert subject.values(START + DAY)["device_time"] == START + DAY + 60_000
 
 
@@ -207,18 +207,18 @@ def row(time_ms: int, energy: int) -> Row:
 def test_a_clock_set_over_midnight_freezes_at_once() -> None:
     subject = meter_on(ConstantCurve(START, 3_600_000))
     subject.set_clock(START + 23 * HOUR, START + DAY + HOUR)
-    assert list(subject.daily_freezes) == [row(START + DAY, 23 * HOUR)]
+    assert list(subject.frozen.daily) == [row(START + DAY, 23 * HOUR)]
     subject.advance(START + 45 * HOUR)
-    assert len(subject.daily_freezes) == 1
+    assert len(subject.frozen.daily) == 1
     subject.advance(START + 46 * HOUR)
-    assert subject.daily_freezes[0] == row(START + 2 * DAY, 46 * HOUR)
+    assert subject.frozen.daily[0] == row(START + 2 * DAY, 46 * HOUR)
 
 
 def test_a_clock_set_back_over_midnight_does_not_freeze_twice() -> None:
     subject = meter_on(ConstantCurve(START, 3_600_000))
     subject.set_clock(START + DAY + HOUR, START + 23 * HOUR)
     subject.advance(START + DAY + 10 * HOUR)
-    assert list(subject.daily_freezes) == [row(START + DAY, DAY)]
+    assert list(subject.frozen.daily) == [row(START + DAY, DAY)]
 
 
 def test_the_factor_history_shows_each_slot_of_the_chosen_day() -> None:

@@ -30,8 +30,8 @@ def test_what_is_shown_and_frozen_wraps_while_the_day_counts_on() -> None:
     subject.receive_factor(START, START, 500_000)
     values = subject.values(START + 24 * HOUR)
     assert values["energy_forward"] == values["energy_total"] == 99_000_000 + 24 * 6_600_000 - 200_000_000
-    assert subject.daily_freezes[0]["energy_forward"] == 99_000_000 + 16 * 6_600_000 - 200_000_000
-    assert subject.daily_carbon[0]["carbon_forward"] == 16 * 6_600_000 * 500_000
+    assert subject.frozen.daily[0]["energy_forward"] == 99_000_000 + 16 * 6_600_000 - 200_000_000
+    assert subject.frozen.carbon_days[0]["carbon_forward"] == 16 * 6_600_000 * 500_000
     assert subject.energy(START + 24 * HOUR)[0] == 99_000_000 + 24 * 6_600_000
 
 

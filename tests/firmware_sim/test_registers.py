@@ -125,7 +125,7 @@ def test_a_clock_set_to_what_is_no_time_is_refused_and_the_meter_goes_on(time_ms
         subject.write(command.address, command.words, START + HOUR)
     values = subject.meter.values(START + 2 * DAY)
     assert values["device_time"] == START + 2 * DAY
-    assert len(subject.meter.daily_freezes) == 2
+    assert len(subject.meter.frozen.daily) == 2
 
 
 @pytest.mark.parametrize(

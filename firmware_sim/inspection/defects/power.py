@@ -69,7 +69,7 @@ class DayRestarts(Meter):
 
     def restore(self, now_ms: int) -> None:
         super().restore(now_ms)
-        self._day_carbon = (self._totals.carbon_forward, self._totals.carbon_reverse)
+        self.frozen.day_carbon = (self._totals.carbon_forward, self._totals.carbon_reverse)
 
 
 class FreezeMissed(Meter):
@@ -79,7 +79,7 @@ class FreezeMissed(Meter):
         if self.powered:
             super()._freeze(midnight_ms)
         else:
-            self._next_midnight = self._midnight_after(midnight_ms)
+            self.frozen.next_ms = self.frozen.midnight_after(midnight_ms)
 
 
 class FactorsFromFlash(Meter):

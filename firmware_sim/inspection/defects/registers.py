@@ -59,11 +59,12 @@ class SixDigits(MeterSettings):
 class DayFromShown(Meter):
     """Takes the day's carbon as the difference of two registers that may have started again between."""
 
-    def _close_day(self, midnight_ms: int) -> None:
-        base, totals, end = self._day_carbon, self._totals, self.settings.carbon_rollover_ng
-        super()._close_day(midnight_ms)
-        if end is not None:
-            row = self.daily_carbon[0]
+    def _freeze(self, midnight_ms: int) -> None:
+        base, totals, end = self.frozen.day_carbon, self._totals, self.settings.carbon_rollover_ng
+        before = self.frozen.row("daily_carbon", 1)
+        super()._freeze(midnight_ms)
+        row = self.frozen.row("daily_carbon", 1)
+        if end is not None and row is not before:
             row["carbon_forward"] = max(totals.carbon_forward % end - base[0] % end, 0)
             row["carbon_reverse"] = max(totals.carbon_reverse % end - base[1] % end, 0)
 

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 from diantan_core import day_start_ms
 from firmware_sim.circuit import Circuit
 from firmware_sim.curves import Curve
+from firmware_sim.freezes import DAILY_FREEZES, FreezeMemory, Row
 from firmware_sim.inspection.defects.defect import Conditions, Defect
 from firmware_sim.inspection.functions import Expectations
-from firmware_sim.meter import DAILY_FREEZES, Meter, MeterSettings, Row
+from firmware_sim.meter import Meter, MeterSettings
 
 _SECOND_MS: Final = 1_000
 _NEVER_MS: Final = 2**62
@@ -23,14 +24,18 @@ _BYTE: Final = 256
 _MONTH_DAYS: Final = 30
 
 
+class _LateMemory(FreezeMemory):
+    def midnight_after(self, device_ms: int) -> int:
+        return super().midnight_after(device_ms) + _SECOND_MS
+
+    def freeze(self, midnight_ms: int, shown: Row, carbon: tuple[int, int]) -> None:
+        super().freeze(day_start_ms(midnight_ms, self.timezone), shown, carbon)
+
+
 class FreezeLate(Meter):
     """Freezes one second after midnight, under the name of midnight."""
 
-    def _midnight_after(self, device_ms: int) -> int:
-        return super()._midnight_after(device_ms) + _SECOND_MS
-
-    def _freeze(self, midnight_ms: int) -> None:
-        super()._freeze(day_start_ms(midnight_ms, self.settings.timezone))
+    freeze_memory = _LateMemory
 
 
 class NewestFirstMissing(Meter):
@@ -81,47 +86,63 @@ class MonthRowsOff(Meter):
         return super().row(table, number + (table == "monthly_freezes"), now_ms)
 
 
-class Months(Meter):
-    """Firmware with a calendar of its own."""
+class _Months(FreezeMemory):
+    """Has a calendar of its own."""
 
     def _ended(self, midnight_ms: int) -> datetime:
         """Return an instant of the local day that ended."""
-        return datetime.fromtimestamp((midnight_ms - 1) / _SECOND_MS, ZoneInfo(self.settings.timezone))
+        return datetime.fromtimestamp((midnight_ms - 1) / _SECOND_MS, ZoneInfo(self.timezone))
 
 
-class ThirtyDays(Months):
-    """Takes the end of the 30th for the end of each month."""
-
-    def _begins_month(self, midnight_ms: int) -> bool:
+class _ThirtyDayMonths(_Months):
+    def begins_month(self, midnight_ms: int) -> bool:
         return self._ended(midnight_ms).day == _MONTH_DAYS
 
 
-class NoLeapDay(Months):
-    """Has 28 days in each February."""
+class ThirtyDays(Meter):
+    """Takes the end of the 30th for the end of each month."""
 
-    def _begins_month(self, midnight_ms: int) -> bool:
+    freeze_memory = _ThirtyDayMonths
+
+
+class _ShortFebruaries(_Months):
+    def begins_month(self, midnight_ms: int) -> bool:
         ended = self._ended(midnight_ms)
         if ended.month == 2:  # noqa: PLR2004 - February
             return ended.day == 28  # noqa: PLR2004 - its last day, for this firmware
-        return super()._begins_month(midnight_ms)
+        return super().begins_month(midnight_ms)
+
+
+class NoLeapDay(Meter):
+    """Has 28 days in each February."""
+
+    freeze_memory = _ShortFebruaries
+
+
+class _FirstBase(FreezeMemory):
+    def close_day(self, midnight_ms: int, carbon: tuple[int, int]) -> None:
+        base = self.day_carbon
+        super().close_day(midnight_ms, carbon)
+        self.day_carbon = base
 
 
 class DayNotClosed(Meter):
     """Never sets the base of the day's increment anew."""
 
-    def _close_day(self, midnight_ms: int) -> None:
-        base = self._day_carbon
-        super()._close_day(midnight_ms)
-        self._day_carbon = base
+    freeze_memory = _FirstBase
+
+
+class _NettedDays(FreezeMemory):
+    def close_day(self, midnight_ms: int, carbon: tuple[int, int]) -> None:
+        super().close_day(midnight_ms, carbon)
+        row = self.carbon_days[0]
+        row["carbon_forward"] = max((row["carbon_forward"] or 0) - (row["carbon_reverse"] or 0), 0)
 
 
 class DayNetted(Meter):
     """Keeps forward less reverse as the forward carbon of a day."""
 
-    def _close_day(self, midnight_ms: int) -> None:
-        super()._close_day(midnight_ms)
-        row = self.daily_carbon[0]
-        row["carbon_forward"] = max((row["carbon_forward"] or 0) - (row["carbon_reverse"] or 0), 0)
+    freeze_memory = _NettedDays
 
 
 class IndexOfAByte(Meter):
@@ -145,7 +166,7 @@ class FreezeSkipped(Meter):
 
     def set_clock(self, now_ms: int, device_ms: int) -> None:
         self.advance(now_ms)
-        self._next_midnight = _NEVER_MS
+        self.frozen.next_ms = _NEVER_MS
         super().set_clock(now_ms, device_ms)
 
 
@@ -154,7 +175,7 @@ class FreezeTwice(Meter):
 
     def set_clock(self, now_ms: int, device_ms: int) -> None:
         super().set_clock(now_ms, device_ms)
-        self._last_frozen = min(self._last_frozen, day_start_ms(device_ms, self.settings.timezone))
+        self.frozen.last_ms = min(self.frozen.last_ms, day_start_ms(device_ms, self.settings.timezone))
 
 
 class TimeByClock(Meter):

@@ -43,6 +43,12 @@ def test_a_private_identifier_brings_its_format() -> None:
     assert profile.points["voltage"].item.width == 3
 
 
+def test_a_register_that_never_gets_to_the_end_of_its_digits_has_none() -> None:
+    """And no gateway fails for an end that it can't count to."""
+    profile = build(point('di = "00D10000", format = "digits:16", unit = "kWh"'))
+    assert profile.points["energy_forward"].rollover is None
+
+
 def test_ratios_multiply() -> None:
     text = '[parameters]\nct = { description = "d" }\n' + point('di = "00010000", unit = "kWh", multiply = ["ct"]')
     assert build(text, ct=40).points["energy_forward"].scale == Fraction(400_000)

@@ -149,7 +149,7 @@ terminal = "111111111111"
         ),
         (
             '[points]\nstatus = { oad = "20140201", type = "octet_string", length = 2, missing = 0, unit = "1" }\n',
-            "points.status.missing: a pattern",
+            "points.status.missing: no pattern for octet_string",
         ),
         (
             '[points]\npower = { oad = "20040201", type = "float32", unit = "W" }\n',

@@ -87,7 +87,7 @@ def test_a_good_profile_has_exact_scales_in_canonical_units() -> None:
         ("address = 0x12, ", "adress = 0x12, address = 0x12, ", "points.power.adress", "an unknown key"),
         ('resolution = "0.1"', 'resolution = "0"', "points.power.resolution", "positive"),
         (', resolution = "0.1"', "", "points.power.resolution", "found nothing"),
-        ('resolution = "0.1"', 'resolution = "0.1", missing = 0', "points.power.missing", "no pattern for a float"),
+        ('resolution = "0.1"', 'resolution = "0.1", missing = 0', "points.power.missing", "no pattern for float32"),
         ('scale = "0.01", multiply', 'scale = "x", multiply', "points.energy_forward.scale", "a decimal number"),
         ('scale = "0.01", multiply', "scale = 0, multiply", "points.energy_forward.scale", "above 0"),
         ('scale = "0.01", multiply', 'scale = "-1", multiply', "points.energy_forward.scale", "above 0"),

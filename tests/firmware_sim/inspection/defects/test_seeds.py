@@ -54,7 +54,7 @@ async def lived(bench: SimulatedBench) -> list[Any]:
         assert bench.pulses is not None
         seen.append([await bench.pulses.next(kind, SLOT_MS) for kind in ("energy", "carbon", "energy")])
         seen.append(bench.meter.values(int(bench.time.now())))
-    seen += [list(rows) for rows in (bench.meter.daily_freezes, bench.meter.daily_carbon)]
+    seen += [list(rows) for rows in (bench.meter.frozen.daily, bench.meter.frozen.carbon_days)]
     return seen
 
 

@@ -107,14 +107,14 @@ class InAMoment(Meter):
         busy = self._is_busy(now_ms) and table != "factor_history"
         if table == "monthly_freezes" and busy:
             today_ms = day_start_ms(self.device_time(now_ms), self.settings.timezone)
-            busy = bool(self.monthly_freezes) and self.monthly_freezes[0]["time"] == today_ms
+            busy = bool(self.frozen.monthly) and self.frozen.monthly[0]["time"] == today_ms
         return super().row(table, number + busy, now_ms)
 
     def values(self, now_ms: int) -> Row:
         row = super().values(now_ms)
         if not self._is_busy(now_ms):
             return row
-        before = self.daily_carbon[1] if len(self.daily_carbon) > 1 else {}
+        before = self.frozen.carbon_days[1] if len(self.frozen.carbon_days) > 1 else {}
         more = {f"carbon_{way}_previous_day": before.get(f"carbon_{way}", 0) for way in ("forward", "reverse")}
         return {**row, **more}
 

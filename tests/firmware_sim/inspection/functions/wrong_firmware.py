@@ -11,6 +11,7 @@ from firmware_sim.faces.build import FaceBuilder
 from firmware_sim.faces.modbus import ModbusFace, ModbusMeter
 from firmware_sim.faces.modbus_requests import Request, RtuRequests
 from firmware_sim.factors import SLOT_MS, FactorMemory, FactorQuality, InForce
+from firmware_sim.freezes import FreezeMemory
 from firmware_sim.meter import Meter, Row
 
 DAY_MS = 86_400_000
@@ -43,7 +44,7 @@ class SwapsDays(Meter):
 
 class OldestFirst(Meter):
     def row(self, table: str, number: int, now_ms: int) -> Row:
-        kept = len(self.daily_freezes)
+        kept = len(self.frozen.daily)
         backward = kept + 1 - number if table == "daily_freezes" and number <= kept else number
         return super().row(table, backward, now_ms)
 
@@ -184,7 +185,7 @@ class ClockStands(Meter):
 class FreezesAgainAtRestore(Meter):
     def restore(self, now_ms: int) -> None:
         super().restore(now_ms)
-        self.daily_freezes.appendleft(dict(self.daily_freezes[0]))
+        self.frozen.daily.appendleft(dict(self.frozen.daily[0]))
 
 
 class TearsFactor(Meter):
@@ -196,10 +197,10 @@ class TearsFactor(Meter):
 
 class StampsWhenSet(Meter):
     def set_clock(self, now_ms: int, device_ms: int) -> None:
-        rows = len(self.daily_freezes), self.daily_freezes[0]["time"] if self.daily_freezes else 0
+        rows = len(self.frozen.daily), self.frozen.daily[0]["time"] if self.frozen.daily else 0
         super().set_clock(now_ms, device_ms)
-        if self.daily_freezes and self.daily_freezes[0]["time"] != rows[1]:
-            self.daily_freezes[0] = {**self.daily_freezes[0], "time": device_ms}
+        if self.frozen.daily and self.frozen.daily[0]["time"] != rows[1]:
+            self.frozen.daily[0] = {**self.frozen.daily[0], "time": device_ms}
 
 
 class DropsNewest(Meter):
@@ -207,7 +208,7 @@ class DropsNewest(Meter):
         backward = local(device_ms).date() < local(self.device_time(now_ms)).date()
         super().set_clock(now_ms, device_ms)
         if backward:
-            self.daily_freezes.popleft()
+            self.frozen.daily.popleft()
 
 
 class ForgetsFactors(Meter):
@@ -216,17 +217,21 @@ class ForgetsFactors(Meter):
         self._factors = self.factor_memory(0)
 
 
-class ThirtyFirstUnknown(Meter):
-    def _begins_month(self, midnight_ms: int) -> bool:
+class ThirtyFirstUnknownMemory(FreezeMemory):
+    def begins_month(self, midnight_ms: int) -> bool:
         ended = local(midnight_ms - 1)
-        return ended.day == 30 or (super()._begins_month(midnight_ms) and ended.day < 30)
+        return ended.day == 30 or (super().begins_month(midnight_ms) and ended.day < 30)
+
+
+class ThirtyFirstUnknown(Meter):
+    freeze_memory = ThirtyFirstUnknownMemory
 
 
 class LeapDayUnknown(Meter):
     def _freeze(self, midnight_ms: int) -> None:
         ended = local(midnight_ms - 1)
         if (ended.month, ended.day) == (2, 28):
-            self._next_midnight = self._midnight_after(midnight_ms)
+            self.frozen.next_ms = self.frozen.midnight_after(midnight_ms)
         else:
             super()._freeze(midnight_ms)
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 
 from agent.journal_schema import KIND_ADJUSTMENT, KIND_INTERVAL
 from diantan_core import AdjustmentRegister
-from wire.records import AdjustmentRecord, IntervalRecord
-from wire.row import from_body
+from wire.records import AdjustmentRecord, IntervalRecord, Record
+from wire.row import RecordError, from_body
 
 
 def adjustments(
@@ -24,19 +24,20 @@ def adjustments(
 
     Runs inside the transaction that also stores the factors and the returned records. A repeated call with the same
     factors returns nothing. The records of meters with a factor of their own (`own_factor`) stay as they are.
+    RecordError for a damaged record.
     """
     found: list[AdjustmentRecord] = []
     registers: dict[str, AdjustmentRegister] = {}
     for start_ms, factor in slots:
         rows = connection.execute(
-            "SELECT body FROM records WHERE start_ms >= ? AND start_ms < ? AND kind = ? ORDER BY sequence",
+            "SELECT sequence, body FROM records WHERE start_ms >= ? AND start_ms < ? AND kind = ? ORDER BY sequence",
             (start_ms, start_ms + slot_ms, KIND_INTERVAL),
         ).fetchall()
         if not rows:
             continue
         known = _adjusted_factors(connection, start_ms, slot_ms)
-        for (body,) in rows:
-            interval = from_body(body)
+        for sequence, body in rows:
+            interval = _decoded(sequence, body)
             assert isinstance(interval, IntervalRecord)
             if interval.meter in own_factor:
                 continue
@@ -74,14 +75,21 @@ def _adjusted_factors(
 ) -> dict[tuple[str, int, int], int | None]:
     """Return the factor that the last adjustment of each interval of a slot left, by meter, start and duration."""
     factors: dict[tuple[str, int, int], int | None] = {}
-    for (body,) in connection.execute(
-        "SELECT body FROM records WHERE start_ms >= ? AND start_ms < ? AND kind = ? ORDER BY sequence",
+    for sequence, body in connection.execute(
+        "SELECT sequence, body FROM records WHERE start_ms >= ? AND start_ms < ? AND kind = ? ORDER BY sequence",
         (start_ms, start_ms + slot_ms, KIND_ADJUSTMENT),
     ):
-        record = from_body(body)
+        record = _decoded(sequence, body)
         assert isinstance(record, AdjustmentRecord)
         factors[record.meter, record.start_ms, record.duration_ms] = record.factor_now
     return factors
+
+
+def _decoded(sequence: int, body: bytes) -> Record:
+    try:
+        return from_body(body)
+    except RecordError as error:
+        raise RecordError(f"record {sequence}: {error}") from error
 
 
 def _register(connection: sqlite3.Connection, meter: str) -> AdjustmentRegister:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from agent.journal import Append, FactorUpdate, StoredFactor, event, to_row
+from agent.journal_entry import Append, FactorUpdate, StoredFactor, event, to_row
 from agent.logs import log
 from agent.writer import JournalWriter
 from diantan_core import FactorSchedule

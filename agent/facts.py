@@ -7,6 +7,7 @@ from typing import Final
 
 from agent import journal_schema as schema
 from agent.journal import Journal
+from agent.journal_pruning import used_bytes
 from agent.journal_schema import StorageFullError
 from agent.logs import log
 from agent.writer import JournalWriter
@@ -46,7 +47,7 @@ def measure(journal: Journal, acknowledged: int, unacknowledged: int) -> Measure
             " WHERE kind IN (?, ?) LIMIT 1",
             (acknowledged, _LOOKED_AT, schema.KIND_INTERVAL, schema.KIND_EVENT),
         ).fetchone()
-        used = journal.used_bytes()
+        used = used_bytes(connection)
     except sqlite3.Error as error:
         raise schema.translated(error, journal.path) from error
     # Of a smaller number all were counted, and those that the centre has beyond a gap are some of them.

@@ -1,10 +1,9 @@
-"""The gateway at work: readings in, records out, and everything between them put together."""
+"""The gateway at work: its lines, its journal, its uplink, and everything between them put together."""
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from agent import build
@@ -13,25 +12,23 @@ from agent.configuration import Configurator
 from agent.factors import FactorBook
 from agent.facts import MEASURE_MS, Facts
 from agent.health import Health
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from agent.journal_schema import JournalError
 from agent.logs import log
-from agent.metering import Metering
 from agent.metrics import AgentMetrics
-from agent.notes import MeterNotes, build_notes, row_of
-from agent.reading import Reading
+from agent.recorder import Recorder, last_reading_ms
 from agent.remote.remote import Remote
 from agent.report import LiveValues, StatusReporter
 from agent.retention import prune
-from agent.spare import Errand
 from agent.tasks import every, watched
-from agent.timekeeper import INSIST_MS, STEP_MS, Timekeeper, kernel_synchronised
+from agent.timekeeper import Timekeeper, kernel_synchronised
 from agent.uplink import Uplink
-from agent.voltage_means import TELL_MS, build_means
+from agent.voltage_means import TELL_MS
 from agent.watchdog import LifeSigns
 from agent.writer import JournalWriter
 from clock import Clock, SystemClock
-from diantan_core import Factor, IntegrationError
+from diantan_core import Factor
 from supervision.systemd import READY, STOPPING, Notifier, feed
 from wire import topics
 from wire.connection import LinkError, Received
@@ -39,8 +36,7 @@ from wire.envelope import KeyRing, Signer
 from wire.keys import load_private, load_public
 from wire.link import Link
 from wire.messages import StatusState
-from wire.records import ClockState, DetailKey, EventCode, IntervalRecord, Record
-from wire.row import RecordError
+from wire.records import ClockState, EventCode
 from wire.tasks import end
 
 CHECK_CLOCK_MS: Final = 1_000
@@ -48,7 +44,6 @@ PRUNE_MS: Final = 600_000
 COUNTERS_MS: Final = 5_000  # so much may `journal ls` lag behind the acknowledgements
 _GOODBYE_S: Final = 2.0  # how long the broker may take for the last status
 _HOUR_MS: Final = 3_600_000
-_LONGEST_REASON: Final = 80  # characters: at most 256 bytes of UTF-8 travel
 
 
 class Gateway:
@@ -69,16 +64,13 @@ class Gateway:
         self.configurator = configurator
         self._clock = clock
         states = journal.states()
-        self.metering = build.build_metering(loaded, states)
-        journal.own_factor = frozenset(name for name, metering in self.metering.items() if metering.own_factor)
-        last_times = [time for metering in self.metering.values() if (time := metering.last_time_ms) is not None]
+        metering = build.build_metering(loaded, states)
+        journal.own_factor = frozenset(name for name, one in metering.items() if one.own_factor)
         self.time = Timekeeper(
             clock,
             # A simulated clock is by definition the one that everybody has.
             synchronised=kernel_synchronised if isinstance(clock, SystemClock) else lambda: True,
-            not_before_ms=max(last_times, default=None),
-            on_step=self._clock_stepped,
-            on_leap=self._clock_leapt,
+            not_before_ms=last_reading_ms(metering.values()),
         )
         now_ms = self.time.now_ms
         self.writer = JournalWriter(
@@ -128,44 +120,48 @@ class Gateway:
         )
         self.writer.on_written = self.uplink.records_written
         self.live = LiveValues(gateway, self.link, signer, now_ms=now_ms, stale_ms=1000 * config.report.stale_seconds)
-        self.notes = build_notes(
-            config,
-            loaded.profiles,
-            journal.notes(),
+        self.facts = Facts(
+            {meter.id: 1000 * meter.poll_seconds for line in config.line for meter in line.meter},
+            {name: time for name, one in metering.items() if (time := one.last_time_ms) is not None},
+            self.writer,
+            clock,
             now_ms,
-            trusted=lambda: self.time.state == ClockState.SYNCHRONISED,
-            tell=self._found,
+            limit_ms=1000 * config.report.overdue_seconds,
+            held_back=lambda: self.recorder.held_back,
+            stale=lambda: self.live.dropped,
+            resent=lambda: self.uplink.window.resent,
         )
+        self.status.facts = self.facts.fields
+        self.recorder = Recorder(
+            loaded,
+            metering,
+            journal.notes(),
+            writer=self.writer,
+            time=self.time,
+            factors=self.factors,
+            live=self.live,
+            facts=self.facts,
+        )
+        self.time.on_step, self.time.on_leap = self.recorder.clock_stepped, self.recorder.clock_leapt
         self.lines = build.build_lines(
             loaded,
             clock,
             now_ms=now_ms,
             serial_numbers={meter: serial for meter, (_, serial) in states.items() if serial is not None},
-            on_reading=self.reading,
-            on_silent=self._silent,
-            on_back=self._back,
+            on_reading=self.recorder.take,
+            on_silent=self.recorder.silent,
+            on_back=self.recorder.back,
             factor_at=self.factors.dispatched,
-            errand_for=self._errand_for,
+            errand_for=self.recorder.errand_for,
         )
-        self.voltage_means = build_means(loaded, self.writer, self.time)
-        self.held_back = 0  # readings not used: the disk takes no records, the time is not known, or they are doubtful
         self.health = Health(
-            self.lines, self.notes, self.writer, self.uplink, self.factors, held_back=lambda: self.held_back
-        )
-        self._exchanged: set[str] = set()  # what readings said that could not be used
-        self._serial_numbers: dict[str, int] = {}
-        self.facts = Facts(
-            {meter.id: 1000 * meter.poll_seconds for line in config.line for meter in line.meter},
-            {name: time for name, metering in self.metering.items() if (time := metering.last_time_ms) is not None},
+            self.lines,
+            self.recorder.notes,
             self.writer,
-            clock,
-            now_ms,
-            limit_ms=1000 * config.report.overdue_seconds,
-            held_back=lambda: self.held_back,
-            stale=lambda: self.live.dropped,
-            resent=lambda: self.uplink.window.resent,
+            self.uplink,
+            self.factors,
+            held_back=lambda: self.recorder.held_back,
         )
-        self.status.facts = self.facts.fields
         self.remote = Remote(self, loaded, clock, signer, centre)
         self.metrics = AgentMetrics(self)
         self._notifier = notifier or Notifier()
@@ -177,8 +173,10 @@ class Gateway:
             context = self.writer.journal.header.context.hex()
             log.info("new journal, context %s", context)
             former = self.writer.journal.former
-            self._event(EventCode.CONTEXT_OPENED, None if former is None else former.details())
-        self._begin_time()
+            details = None if former is None else former.details()
+            opened = event(self.time.now_ms(), EventCode.CONTEXT_OPENED, details=details)
+            self.writer.submit(Append([to_row(opened)]))
+        self.recorder.begin_time()
         self.link.subscribe(self._acknowledgements, 1)
         self.link.subscribe(self.factors.topic, 1)
         self.link.subscribe(self.remote.topic, 1)
@@ -213,108 +211,6 @@ class Gateway:
             seconds=asyncio.get_running_loop().time,
         )
 
-    def reading(self, reading: Reading) -> None:
-        """Take a reading: for the live view, and for the registers unless the journal is too far behind.
-
-        A reading that is held back costs no energy: the meter's register has it, and the next one used brings it.
-        """
-        if not reading.brief:
-            self.live.update(reading)
-        self.facts.read(reading.meter)
-        if reading.exchanged:
-            self._exchanged.add(reading.meter)
-        if reading.serial_number is not None:
-            self._serial_numbers[reading.meter] = reading.serial_number
-        # Dated before a leap back of the clock that came while the poll was under way, a reading is of no use either.
-        if not self.writer.has_room or self.time.doubtful or reading.time_ms > self.time.now_ms():
-            self.held_back += 1
-            return
-        metering = self.metering[reading.meter]
-        if reading.meter in self._exchanged and not reading.exchanged:
-            reading = replace(reading, exchanged=True)
-        if metering.doubts(reading):
-            self.held_back += 1
-            return
-        try:
-            records = metering.feed(reading, self.factors.schedule)
-        except IntegrationError as error:
-            self.facts.unusable += 1
-            log.error("the reading can't be used: %s", error, extra={"about": reading.meter})
-            return
-        self._exchanged.discard(reading.meter)
-        self.voltage_means.take(reading)
-        number = self._serial_numbers.pop(reading.meter, None)
-        serial = {} if number is None else {reading.meter: number}
-        noted = self.notes[reading.meter].take(reading, records)
-        if records or serial or noted or metering.unstored:
-            self._keep(metering, records, serial)
-
-    def _keep(self, metering: Metering, records: list[Record], serial: Mapping[str, int]) -> None:
-        try:
-            rows = [to_row(record) for record in records]
-        except RecordError as error:
-            self.facts.unfit += len(records)
-            log.error("a record can't be kept: %s", error, extra={"about": metering.meter})
-            return
-        notes = {metering.meter: self.notes[metering.meter].encoded()}
-        self.writer.submit(Append(rows, {metering.meter: metering.take_state()}, serial, notes))
-        for record in records:
-            if isinstance(record, IntervalRecord) and not metering.own_factor:
-                self.factors.interval_closed(record)
-
-    def _errand_for(self, meter: str) -> Errand | None:
-        """Return what is to be asked of a meter beside its polls, while its answer can be kept."""
-        return self.notes[meter].errand() if self.writer.has_room and not self.time.doubtful else None
-
-    def _found(self, notes: MeterNotes, record: Record | None) -> None:
-        try:
-            rows = [] if record is None else [row_of(record, self.time.now_ms())]
-        except RecordError as error:
-            self.facts.unfit += 1
-            log.error("a record can't be kept: %s", error, extra={"about": notes.meter})
-            return
-        self.writer.submit(Append(rows, notes={notes.meter: notes.encoded()}))
-
-    def _event(self, code: EventCode, details: Mapping[DetailKey, int | str] | None = None) -> None:
-        self.writer.submit(Append([to_row(event(self.time.now_ms(), code, details=details))]))
-
-    def _silent(self, meter: str, time_ms: int, reason: str) -> None:
-        silent = event(time_ms, EventCode.METER_SILENT, meter, {DetailKey.TEXT: reason[:_LONGEST_REASON]})
-        self.writer.submit(Append([to_row(silent)]))
-
-    def _back(self, meter: str, time_ms: int, silent_ms: int) -> None:
-        back = event(time_ms, EventCode.METER_BACK, meter, {DetailKey.DURATION: silent_ms})
-        self.writer.submit(Append([to_row(back)]))
-
-    def _clock_stepped(self, step_ms: int) -> None:
-        log.warning("the system clock stepped by %d ms", step_ms)
-        self.voltage_means.stepped(step_ms)
-        self._event(EventCode.CLOCK_STEPPED, {DetailKey.STEP: step_ms})
-
-    def _clock_leapt(self, leap_ms: int) -> None:
-        now = self.time.now_ms()
-        for metering in self.metering.values():
-            if records := metering.leap(leap_ms, now, self.factors.schedule):
-                self._keep(metering, records, {})
-        for notes in self.notes.values():
-            notes.leapt()
-        self.checkpoint()
-
-    def _begin_time(self) -> None:
-        """Make known how the clock stands to what the journal says."""
-        last = max((metering.last_time_ms or 0 for metering in self.metering.values()), default=0)
-        if self.time.ahead_ms >= STEP_MS:
-            self._clock_stepped(-self.time.ahead_ms)
-        elif (back_ms := last - self.time.now_ms()) > 0:
-            self._clock_leapt(-back_ms)
-            self._clock_stepped(-back_ms)
-        if self.time.doubtful:
-            log.warning(
-                "the system clock is more than a day away from the last reading and no time service keeps it: readings "
-                "are held back until it is known, or has lasted %d s",
-                INSIST_MS // 1000,
-            )
-
     def _message(self, received: Received) -> None:
         try:
             heard = False
@@ -344,11 +240,11 @@ class Gateway:
         config = self.config
         duties: list[tuple[str, float, float, Callable[[], Awaitable[None] | None]]] = [
             ("clock", CHECK_CLOCK_MS, 0.25, self.time.check),
-            ("checkpoint", 1000 * config.journal.checkpoint_seconds, 1.0, self.checkpoint),
+            ("checkpoint", 1000 * config.journal.checkpoint_seconds, 1.0, self.recorder.checkpoint),
             ("counters", COUNTERS_MS, 1.0, self.writer.store_counters),
             ("retention", PRUNE_MS, 10.0, self._prune),
             ("backlog", MEASURE_MS, 1.0, self.facts.measure),
-            ("voltage means", TELL_MS, 1.0, self.voltage_means.tell_due),
+            ("voltage means", TELL_MS, 1.0, self.recorder.voltage_means.tell_due),
             ("status", 1000 * config.report.status_seconds, 1.0, self._health),
         ]
         if config.report.live_seconds:
@@ -357,14 +253,6 @@ class Gateway:
             asyncio.create_task(every(self._clock, period, floor, duty), name=name)
             for name, period, floor, duty in duties
         ]
-
-    def checkpoint(self) -> None:
-        """Store the state of every meter that was read, so that a crash costs little detail (it never costs energy)."""
-        if self.writer.full:
-            return  # the queue must not grow while nothing leaves it
-        states = {meter: metering.take_state() for meter, metering in self.metering.items() if metering.dirty}
-        if states:
-            self.writer.submit(Append((), states))
 
     async def _prune(self) -> None:
         await prune(self.writer, self.config.journal, self._trusted_ms, self.time.now_ms, lambda: self.time.state)
@@ -382,7 +270,7 @@ class Gateway:
 
     async def _leave(self, keeping: "asyncio.Task[None]") -> None:
         if not keeping.done():
-            self.checkpoint()
+            self.recorder.checkpoint()
             if not await self.writer.flush():
                 log.error(
                     "%d records could not be written and are lost; their energy is in the meters' registers",

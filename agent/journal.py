@@ -6,93 +6,21 @@ thread at a time.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from agent import journal_schema as schema
 from agent.adjust import adjustments
+from agent.journal_entry import Append, FactorUpdate, Operation, Row, StoredCommand, StoredFactor, to_row
 from agent.journal_former import Former, forget
+from agent.journal_pruning import DAY_MS, forget_by_age, forget_by_size, forget_factors
 from agent.journal_schema import JournalError
 from wire.commands import Outcome
-from wire.records import (
-    AdjustmentRecord,
-    ClockState,
-    DetailKey,
-    EventCode,
-    EventRecord,
-    FreezeRecord,
-    IntervalRecord,
-    Record,
-)
-from wire.row import RecordError, from_body, to_body
-
-DAY_MS: Final = 86_400_000
-FACTOR_DAYS: Final = 365  # T/CIMA 0079.4, 5.7: factors of a year are kept
-_PRUNE_AT_ONCE: Final = 5_000  # records deleted in one transaction, so that a commit never waits long
-_FEWEST: Final = 2  # unacknowledged records that stay whatever the size: they tell of those that went
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A record on its way into the journal, already encoded."""
-
-    kind: int
-    meter: str | None
-    start_ms: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCommand:
-    """What is kept of a command (命令) from the centre, so that it is done at most once; `outcome` None: under way."""
-
-    id: bytes
-    issued_ms: int
-    expires_ms: int
-    verb: int
-    outcome: int | None = None
-    reply: bytes | None = None  # the payload; Journal.commands leaves it out
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Records, and the integrator states (by meter) that follow from the same readings."""
-
-    rows: Sequence[Row] = ()
-    states: Mapping[str, bytes] = field(default_factory=dict)
-    serial_numbers: Mapping[str, int] = field(default_factory=dict)
-    notes: Mapping[str, bytes] = field(default_factory=dict)  # agent.notes, by meter
-    clock_state: ClockState = ClockState.UNKNOWN  # set by the writer
-    command: StoredCommand | None = None  # put in the place of what was kept of the same one
-    on_kept: Callable[[], None] | None = None  # called by the writer when all this is on the disk
-
-
-@dataclass(frozen=True, slots=True)
-class FactorUpdate:
-    """Factors of a node as they were dispatched; the journal finds the closed intervals that they change."""
-
-    slots: Sequence[tuple[int, int | None]]  # start ms, mg/kWh: what to store
-    changed: Sequence[tuple[int, int | None]]  # those of them that differ from what was known
-    slot_ms: int
-    solve_id: bytes
-    issued_ms: int
-    rows: Sequence[Row] = ()  # none of its own: adjustments are made when it is written
-    clock_state: ClockState = ClockState.UNKNOWN
-
-
-Operation = Append | FactorUpdate
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFactor:
-    """A factor in the journal."""
-
-    start_ms: int
-    factor: int | None
-    solve_id: bytes
-    issued_ms: int
+from wire.records import ClockState, Record
+from wire.row import RecordError, from_body
 
 
 class Run(NamedTuple):
@@ -114,19 +42,6 @@ class Header:
     sent: int
     dropped: int
     centre_ms: int
-
-
-def to_row(record: Record) -> Row:
-    """Return the record encoded; RecordError when a field can't travel."""
-    match record:
-        case IntervalRecord():
-            return Row(schema.KIND_INTERVAL, record.meter, record.start_ms, to_body(record))
-        case FreezeRecord():
-            return Row(schema.KIND_FREEZE, record.meter, record.time_ms, to_body(record))
-        case AdjustmentRecord():
-            return Row(schema.KIND_ADJUSTMENT, record.meter, record.start_ms, to_body(record))
-        case EventRecord():
-            return Row(schema.KIND_EVENT, record.meter, record.time_ms, to_body(record))
 
 
 class Journal:
@@ -193,9 +108,7 @@ class Journal:
         `acknowledged` and `sent` are the highest sequences known to be, `centre_ms` the newest time that the centre
         signed; they never fall. StorageFullError leaves everything as it was, to be tried again.
         """
-        connection = self.connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._transaction() as connection:
             following = self.header.next_sequence
             for operation in operations:
                 rows = operation.rows
@@ -211,13 +124,6 @@ class Journal:
                 "UPDATE header SET next_sequence = ?, acknowledged = ?, sent = ?, centre_ms = ?",
                 (following, new_acknowledged, new_sent, new_centre),
             )
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise schema.translated(error, self.path) from error
-        except BaseException:
-            self._roll_back()
-            raise
         written = following - self.header.next_sequence
         if written and self.former is not None:
             self.former = None
@@ -235,13 +141,10 @@ class Journal:
 
     def read(self, first: int, limit: int) -> Run:
         """Return a run of at most `limit` records, from `first` or later."""
-        try:
-            rows = self.connection.execute(
-                "SELECT sequence, clock_state, body FROM records WHERE sequence >= ? ORDER BY sequence LIMIT ?",
-                (first, limit),
-            ).fetchall()
-        except sqlite3.Error as error:
-            raise schema.translated(error, self.path) from error
+        rows = self._fetch(
+            "SELECT sequence, clock_state, body FROM records WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+            (first, limit),
+        )
         start, state, _ = rows[0] if rows else (first, ClockState.UNKNOWN, b"")
         records: list[Record] = []
         for sequence, clock_state, body in rows:
@@ -255,39 +158,31 @@ class Journal:
 
     def states(self) -> dict[str, tuple[bytes | None, int | None]]:
         """Return (integrator state, serial number) by meter."""
-        rows = self.connection.execute("SELECT meter, state, serial_number FROM meters")
+        rows = self._fetch("SELECT meter, state, serial_number FROM meters")
         return {meter: (state, serial) for meter, state, serial in rows}
 
     def notes(self) -> dict[str, bytes]:
         """Return the stored notes by meter."""
-        rows = self.connection.execute("SELECT meter, notes FROM meters WHERE notes IS NOT NULL")
-        return dict(rows.fetchall())
+        return dict(self._fetch("SELECT meter, notes FROM meters WHERE notes IS NOT NULL"))
 
     def factors(self) -> list[StoredFactor]:
         """Return the stored factors in order of time."""
-        rows = self.connection.execute("SELECT start_ms, factor, solve_id, issued_ms FROM factors ORDER BY start_ms")
+        rows = self._fetch("SELECT start_ms, factor, solve_id, issued_ms FROM factors ORDER BY start_ms")
         return [StoredFactor(*row) for row in rows]
 
     def commands(self) -> list[StoredCommand]:
         """Return the commands that are kept, without their replies, in the order of their issue."""
-        rows = self.connection.execute(
-            "SELECT id, issued_ms, expires_ms, verb, outcome FROM commands ORDER BY issued_ms, id"
-        )
+        rows = self._fetch("SELECT id, issued_ms, expires_ms, verb, outcome FROM commands ORDER BY issued_ms, id")
         return [StoredCommand(*row) for row in rows]
 
     def reply_sizes(self) -> dict[bytes, int]:
         """Return how many bytes of replies are kept, by the command's id."""
-        return dict(
-            self.connection.execute("SELECT id, length(reply) FROM commands WHERE reply IS NOT NULL").fetchall()
-        )
+        return dict(self._fetch("SELECT id, length(reply) FROM commands WHERE reply IS NOT NULL"))
 
     def reply(self, command: bytes) -> bytes | None:
         """Return the reply that is kept for a command, by its id."""
-        try:
-            row = self.connection.execute("SELECT reply FROM commands WHERE id = ?", (command,)).fetchone()
-        except sqlite3.Error as error:
-            raise schema.translated(error, self.path) from error
-        return None if row is None else row[0]
+        rows = self._fetch("SELECT reply FROM commands WHERE id = ?", (command,))
+        return rows[0][0] if rows else None
 
     def prune(
         self,
@@ -306,66 +201,23 @@ class Journal:
         `tell` makes of that range the records that say so. They are written in the same transaction, and the range
         begins with the first sequence that is not acknowledged: what told of those before it may have gone, too.
         """
-        connection, header = self.connection, self.header
+        header = self.header
         following = header.next_sequence
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            # By the newest of them, which the centre's clock dated.
-            connection.execute(
-                "DELETE FROM factors WHERE start_ms < (SELECT max(start_ms) FROM factors) - ?",
-                (FACTOR_DAYS * DAY_MS,),
-            )
-            deleted = 0 if now_ms is None else self._prune_by_age(now_ms - keep_days * DAY_MS)
-            lost = None
-            if not deleted and self.used_bytes() > max_bytes and self._used_by_records() > max_bytes:
-                # A tenth at a time: often enough to stay within the limit, seldom enough to cost nothing.
-                (first, last) = connection.execute("SELECT min(sequence), max(sequence) FROM records").fetchone()
-                if first is not None:
-                    until = first + min(_PRUNE_AT_ONCE, max(1, (last - first + 1) // 10)) - 1
-                    if first <= header.acknowledged:
-                        until = min(until, header.acknowledged)
-                    elif last - first + 1 > _FEWEST:
-                        until = max(until, first + 1)  # one more than comes in their place
-                        lost = (header.acknowledged + 1, until)
-                    else:
-                        until = first - 1
-                    deleted = connection.execute("DELETE FROM records WHERE sequence <= ?", (until,)).rowcount
-                    if lost:
-                        told = tell(*lost)
-                        following += self._insert(following, told.rows, told.clock_state)
-                        connection.execute(
-                            "UPDATE header SET dropped = dropped + ?, next_sequence = ?", (deleted, following)
-                        )
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise schema.translated(error, self.path) from error
-        if lost:
+        with self._transaction() as connection:
+            forget_factors(connection)
+            deleted, lost = 0, None
+            if now_ms is not None:
+                deleted = forget_by_age(connection, now_ms - keep_days * DAY_MS, header.acknowledged)
+            if not deleted:
+                deleted, lost = forget_by_size(connection, max_bytes, header.acknowledged)
+            if lost is not None:
+                told = tell(*lost)
+                following += self._insert(following, told.rows, told.clock_state)
+                connection.execute("UPDATE header SET dropped = dropped + ?, next_sequence = ?", (deleted, following))
+        if lost is not None:
             header.dropped += deleted
             header.next_sequence = following
         return deleted, lost
-
-    def _prune_by_age(self, oldest_ms: int) -> int:
-        # A prefix: an old event or adjustment behind a young interval would leave a hole in the sequences.
-        first = self.connection.execute("SELECT min(sequence) FROM records").fetchone()[0] or 0
-        limit = min(first + _PRUNE_AT_ONCE - 1, self.header.acknowledged)
-        (young,) = self.connection.execute(
-            "SELECT min(sequence) FROM records WHERE start_ms >= ? AND sequence <= ?", (oldest_ms, limit)
-        ).fetchone()
-        until = limit if young is None else young - 1
-        return self.connection.execute("DELETE FROM records WHERE sequence <= ?", (until,)).rowcount
-
-    def _used_by_records(self) -> int:
-        """Return how much is in use without the replies to commands, which have a bound of their own."""
-        (replies,) = self.connection.execute("SELECT coalesce(sum(length(reply)), 0) FROM commands").fetchone()
-        return self.used_bytes() - int(replies)
-
-    def used_bytes(self) -> int:
-        """Return how much of the file is in use."""
-        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
-        (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
-        (size,) = self.connection.execute("PRAGMA page_size").fetchone()
-        return int((pages - free) * size)
 
     def _read_header(self) -> Header:
         row = self.connection.execute(
@@ -407,7 +259,10 @@ class Journal:
             )
 
     def _take_factors(self, update: FactorUpdate) -> list[Row]:
-        found = adjustments(self.connection, update.changed, update.slot_ms, update.solve_id, self.own_factor)
+        try:
+            found = adjustments(self.connection, update.changed, update.slot_ms, update.solve_id, self.own_factor)
+        except RecordError as error:
+            raise schema.damaged(self.path, str(error)) from error
         rows = [to_row(record) for record in found]
         self.connection.executemany(
             "INSERT INTO factors VALUES (?, ?, ?, ?) ON CONFLICT (start_ms) DO UPDATE SET factor = excluded.factor,"
@@ -416,14 +271,23 @@ class Journal:
         )
         return rows
 
-    def _roll_back(self) -> None:
-        # SQLite has already rolled back by itself after some errors.
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all of it, or nothing when anything fails."""
+        connection = self.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:  # SQLite rolls back by itself after some errors
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise schema.translated(error, self.path) from error
+            raise
 
-
-def event(
-    time_ms: int, code: EventCode, meter: str | None = None, details: Mapping[DetailKey, int | str] | None = None
-) -> EventRecord:
-    """Return an event record with its details by their keys in docs/wire.md."""
-    return EventRecord(meter, time_ms, code, {int(key): value for key, value in (details or {}).items()})
+    def _fetch(self, query: str, parameters: Sequence[object] = ()) -> list[Any]:
+        try:
+            return self.connection.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise schema.translated(error, self.path) from error

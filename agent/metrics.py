@@ -150,7 +150,7 @@ class AgentMetrics:
         for meter, age in facts.ages_ms().items():
             if age is not None:
                 page.put("diantan_agent_meter_last_reading_timestamp_seconds", (now - age) / _MS, meter)
-        notes = figures_of(self._gateway.notes.values())
+        notes = figures_of(self._gateway.recorder.notes.values())
         for result in ("read", "missing"):
             page.put("diantan_agent_freezes_total", notes[f"freezes_{result}"], result)
         page.put("diantan_agent_freezes_awaited", notes["freezes_awaited"])

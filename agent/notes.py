@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from agent.config import AgentConfig, Meter
 from agent.freezes import TABLES, FreezeSettings, MeterFreezes, Registers, Wish
-from agent.journal import Row, to_row
+from agent.journal_entry import Row, to_row
 from agent.logs import log
 from agent.meter_clock import MeterClock
 from agent.orders import MeterOrders

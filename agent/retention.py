@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from agent.config import JournalSettings
-from agent.journal import Append, event, to_row
+from agent.journal_entry import Append, event, to_row
 from agent.journal_schema import StorageFullError
 from agent.logs import log
 from agent.writer import JournalWriter

@@ -54,8 +54,8 @@ class Timekeeper:
         """
         self._clock = clock
         self._synchronised = synchronised
-        self._on_step = on_step or (lambda _step: None)
-        self._on_leap = on_leap or (lambda _leap: None)
+        self.on_step = on_step or (lambda _step: None)
+        self.on_leap = on_leap or (lambda _leap: None)
         self._anchor_ms = clock.now_ms()
         self._mono_ms = clock.monotonic_ms()
         self._ahead_ms = 0  # how far this time is ahead of the wall clock's
@@ -107,7 +107,7 @@ class Timekeeper:
             if leaps and self._known_synchronised:
                 # Woken up a day or more in the past, as it seemed; a time service has now confirmed it.
                 self._leap(leap, monotonic)
-                self._on_step(leap)
+                self.on_step(leap)
             else:
                 self._follow(offset, monotonic)
         elif self._candidate is None or abs(offset - self._candidate[0]) >= STEP_MS:
@@ -120,7 +120,7 @@ class Timekeeper:
             else:
                 self._follow(offset, monotonic)
                 self._unsettle()
-            self._on_step(offset)
+            self.on_step(offset)
 
     @property
     def state(self) -> ClockState:
@@ -140,7 +140,7 @@ class Timekeeper:
         self._anchor_ms, self._mono_ms, self._ahead_ms = self._clock.now_ms(), monotonic_ms, 0
         self._doubtful_until = None
         self._unsettle()
-        self._on_leap(by_ms)
+        self.on_leap(by_ms)
 
     def _follow(self, offset_ms: int, monotonic_ms: int) -> None:
         elapsed = monotonic_ms - self._mono_ms

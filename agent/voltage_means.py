@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from agent.build import polled_points
 from agent.config_file import Loaded
-from agent.journal import Append, to_row
+from agent.journal_entry import Append, to_row
 from agent.logs import log
 from agent.reading import Reading
 from agent.timekeeper import Timekeeper
@@ -33,6 +33,7 @@ TELL_MS: Final = 60_000  # how often to look for blocks that are over
 STEP_MS: Final = 60_000  # a smaller step of the clock moves a quarter by nothing that matters
 LEAST_MV: Final = 1_000  # less is no supply but what a dead input picks up
 ROLES: Final = frozenset({"charger", "auxiliary", "grid"})  # of a station; plants and lines of a grid have no branches
+BY_PHASE: Final = frozenset({"charger", "grid"})  # whose phases say more than their mean
 _PHASES: Final = ("voltage_a", "voltage_b", "voltage_c")
 _POWERS: Final = ("power_a", "power_b", "power_c")
 
@@ -316,7 +317,8 @@ def meter_points(loaded: Loaded) -> dict[str, MeterPoints]:
             voltages = tuple(name for name in _PHASES if name in names)
             powers = ("power",) if "power" in names else tuple(name for name in _POWERS if name in names)
             if meter.role in ROLES and voltages and powers:
-                found[meter.id] = MeterPoints(voltages, powers, by_phase=meter.role == "grid")
+                by_phase = meter.role in BY_PHASE and len(voltages) == len(_PHASES)
+                found[meter.id] = MeterPoints(voltages, powers, by_phase)
     return found
 
 

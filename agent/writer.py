@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from agent.journal import Append, Journal, Operation, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, Operation, event, to_row
 from agent.journal_schema import StorageFullError
 from agent.logs import log
 from agent.timing import at_least_real

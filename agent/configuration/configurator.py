@@ -230,7 +230,16 @@ class Configurator:
             if keeper.stored and not keeper.state.changes and self._told is None:
                 await self._work.wait()
             else:
-                await self._sleep(at_least_real(self._clock, _AGAIN_MS, _AGAIN_FLOOR_S))
+                await self._more_work_or_later()
+
+    async def _more_work_or_later(self) -> None:
+        # What came while the rest was kept may not wait like what the disk refused.
+        later = at_least_real(self._clock, _AGAIN_MS, _AGAIN_FLOOR_S)
+        waits = {asyncio.create_task(self._work.wait()), asyncio.create_task(self._sleep(later))}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(waits)
 
     async def _keep_once(self, log_of_changes: ChangeLog) -> None:
         changes = self._keeper.state.changes

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from agent.configuration.candidate import shortened
 from agent.configuration.state import Change
-from agent.journal import Append, Journal, Row, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, Row, event, to_row
 from agent.journal_schema import KIND_EVENT
 from agent.writer import JournalWriter
 from wire.domain import MAX_DETAIL_BYTES

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agent.factors import REJECTED_EVERY_MS
-from agent.journal import Append, StoredCommand, event, to_row
+from agent.journal_entry import Append, StoredCommand, event, to_row
 from agent.journal_schema import JournalError, StorageFullError
 from agent.logs import log
 from agent.remote.answered import Answered, FailedCommandError, Handler, RefusedCommandError, has_effects

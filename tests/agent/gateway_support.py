@@ -3,17 +3,21 @@
 import asyncio
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import diantan_core
 from agent.config_file import load_config
 from agent.gateway import Gateway
 from agent.journal import Journal
 from agent.journal_check import open_read_only, records, verify
-from clock import Clock, SimulatedClock
+from agent.journal_entry import Append
+from clock import Clock, ManualClock, SimulatedClock
 from wire.records import IntervalRecord
 
 SLOT = 900_000
@@ -43,6 +47,18 @@ class Running:
     async def __aexit__(self, *_: object) -> None:
         self.stop.set()
         await self.task
+
+
+@contextmanager
+def at_rest(site: Any, monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> Iterator[tuple[Gateway, list[Any]]]:
+    """Yield a gateway that nothing drives but the test, and what it would write."""
+    gateway = Running(site.configure(broker_port=1, meter_ports=[1]), clock).gateway
+    written: list[Append] = []
+    monkeypatch.setattr(gateway.writer, "submit", written.append)
+    try:
+        yield gateway, written
+    finally:
+        gateway.writer.journal.close()
 
 
 @dataclass

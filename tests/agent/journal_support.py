@@ -4,7 +4,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from agent.journal import Append, Journal, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, to_row
 from wire.records import FactorQuality, IntervalRecord, Quality
 
 START = 1_767_196_800_000

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from agent.config import Meter
 from agent.factors import SLOT_MS, FactorBook
-from agent.journal import Append, FactorUpdate, Journal, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, FactorUpdate, to_row
 from agent.metering import Metering
 from agent.reading import Reading
 from wire import keys, topics

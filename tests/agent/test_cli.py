@@ -11,7 +11,8 @@ from key_support import both_algorithms
 
 from agent import cli
 from agent.config_file import load_config
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from agent.run_command import AlreadyRunningError, locked
 from wire.records import (
     EventCode,

@@ -105,7 +105,7 @@ def test_each_transport_has_its_channel(site: Any, head: str, kind: type) -> Non
     """Old files with modbus-tcp stay valid as they are."""
     found = loaded(site, f'name = "bus"\n{head}\n[[line.meter]]\nid = "m"\nprofile = "sim-carbon-meter"\n')
     carried = connection(found.config.line[0], found.profiles, SystemClock())
-    assert type(carried.bus._channel) is kind
+    assert type(carried.bus._channel._channel) is kind
 
 
 SERIAL = 'name = "bus"\ntransport = "serial"\ndevice = "/dev/ttyUSB0"\n'

@@ -8,7 +8,7 @@ import pytest
 from key_support import BOTH_ALGORITHMS, new_key
 
 from agent.factors import REJECTED_EVERY_MS, SLOT_MS, FactorBook
-from agent.journal import Append, FactorUpdate, StoredFactor
+from agent.journal_entry import Append, FactorUpdate, StoredFactor
 from wire import topics
 from wire.envelope import KeyRing, Signer
 from wire.messages import Factors

@@ -11,7 +11,8 @@ from gateway_support import Running, until
 
 from agent import facts as facts_module
 from agent.facts import Facts, measure
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from clock import ManualClock
 from wire.envelope import KeyRing, open_envelope
 from wire.messages import Status, StatusState

@@ -156,16 +156,16 @@ def test_a_first_reading_is_stored_at_once_and_an_exchange_is_not_forgotten(
             gateway = running.gateway
             async with running:
                 now = fast_clock.now_ms() - 10_000
-                gateway.reading(Reading("meter-1", now, 10**9, 0, serial_number=7))
+                gateway.recorder.take(Reading("meter-1", now, 10**9, 0, serial_number=7))
                 assert await gateway.writer.flush()
                 states = await gateway.writer.call(gateway.writer.journal.states)
                 assert states["meter-1"][0]
                 assert states["meter-1"][1] == 7
                 gateway.writer._memory_records = 0
-                gateway.reading(Reading("meter-1", now + 1000, 5, 0, exchanged=True, serial_number=8))
-                assert gateway.held_back == 1
+                gateway.recorder.take(Reading("meter-1", now + 1000, 5, 0, exchanged=True, serial_number=8))
+                assert gateway.recorder.held_back == 1
                 gateway.writer._memory_records = 100
-                gateway.reading(Reading("meter-1", now + 2000, 6, 0))
+                gateway.recorder.take(Reading("meter-1", now + 2000, 6, 0))
         events = [record for record in journal_records(running.file).values() if isinstance(record, EventRecord)]
         assert EventCode.EXCHANGE in {record.code for record in events}
         assert EventCode.RESET not in {record.code for record in events}
@@ -190,9 +190,9 @@ def test_an_absurd_register_is_not_used_and_does_not_trouble_the_line(
             gateway = running.gateway
             async with running:
                 now = fast_clock.now_ms() - 10_000
-                gateway.reading(Reading("meter-1", now, 10**9, 0))
-                gateway.reading(Reading("meter-1", now + 1000, register, 0, exchanged=True, serial_number=8))
-                gateway.reading(Reading("meter-1", now + 2000, 6, 0))
+                gateway.recorder.take(Reading("meter-1", now, 10**9, 0))
+                gateway.recorder.take(Reading("meter-1", now + 1000, register, 0, exchanged=True, serial_number=8))
+                gateway.recorder.take(Reading("meter-1", now + 2000, 6, 0))
         events = [record for record in journal_records(running.file).values() if isinstance(record, EventRecord)]
         assert EventCode.EXCHANGE in {record.code for record in events}
 
@@ -211,9 +211,9 @@ def test_a_reading_that_the_next_one_does_not_bear_out_is_held_back(site: Any, r
             async with running:
                 now = fast_clock.now_ms() - 10_000
                 for second, register in enumerate([4 * 10**8, 0, 4 * 10**8 + 500]):
-                    gateway.reading(Reading("meter-1", now + 1000 * second, register, 0))
-                assert gateway.held_back == 1
-                assert gateway.metering["meter-1"].last_time_ms == now + 2000
+                    gateway.recorder.take(Reading("meter-1", now + 1000 * second, register, 0))
+                assert gateway.recorder.held_back == 1
+                assert gateway.recorder.metering["meter-1"].last_time_ms == now + 2000
         events = [record for record in journal_records(running.file).values() if isinstance(record, EventRecord)]
         assert EventCode.RESET not in {record.code for record in events}
 

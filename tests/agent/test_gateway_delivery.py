@@ -286,7 +286,7 @@ def test_full_disk_for_a_while_loses_nothing(
             async with running as gateway:
                 await centre.until(lambda: len(centre.stored) >= 3)
                 full = True
-                await until(lambda: gateway.held_back > 5)
+                await until(lambda: gateway.recorder.held_back > 5)
                 assert gateway.writer.waiting_records >= 2
                 full = False
                 await until(lambda: not gateway.writer.full)

@@ -1,16 +1,14 @@
 """What a gateway makes of voltages: events in its journal, but none that would displace an energy."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from gateway_support import ORIGIN_MS, Running, journal_records, until
+from gateway_support import ORIGIN_MS, Running, at_rest, journal_records, until
 
 from agent.gateway import Gateway
-from agent.journal import Append
 from agent.journal_check import verify
+from agent.journal_entry import Append
 from agent.reading import Reading
 from clock import ManualClock
 from profiles import load
@@ -64,18 +62,6 @@ def test_means_of_a_running_gateway_are_in_its_journal(
     assert set(block.means) - {None} == {VoltageMean((VOLTAGE_MV,), POWER_MW)}
 
 
-@contextmanager
-def at_rest(site: Any, monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> Iterator[tuple[Gateway, list[Any]]]:
-    """Yield a gateway that nothing drives but the test, and what it would write."""
-    gateway = Running(site.configure(broker_port=1, meter_ports=[1]), clock).gateway
-    written: list[Append] = []
-    monkeypatch.setattr(gateway.writer, "submit", written.append)
-    try:
-        yield gateway, written
-    finally:
-        gateway.writer.journal.close()
-
-
 def read(gateway: Gateway, clock: ManualClock, until_ms: int, **more: Any) -> None:
     """Bring a reading every five minutes."""
     (block,) = load("sim-carbon-meter").plan([POINTS["voltage_a"], POINTS["power"]], "Asia/Shanghai")
@@ -84,7 +70,7 @@ def read(gateway: Gateway, clock: ManualClock, until_ms: int, **more: Any) -> No
     blocks = ((block, b"".join(word.to_bytes(2, "big") for word in shown)),)
     while clock.wall_ms < until_ms:
         energy = POWER_MW * (clock.wall_ms - ORIGIN_MS) // HOUR_MS
-        gateway.reading(Reading("meter-1", gateway.time.now_ms(), energy, 0, blocks, **more))
+        gateway.recorder.take(Reading("meter-1", gateway.time.now_ms(), energy, 0, blocks, **more))
         for _ in range(300):
             pass_second(clock, gateway)
 
@@ -127,9 +113,9 @@ def test_without_room_in_the_journal_none_is_written(site: Any, monkeypatch: pyt
             monkeypatch.setattr(type(gateway.writer), "has_room", False)
         clock.wall_ms += 6 * HOUR_MS
         clock.elapsed_ms += 6 * HOUR_MS
-        gateway.voltage_means.tell_due()
+        gateway.recorder.voltage_means.tell_due()
         assert told(written) == []
-        assert gateway.voltage_means.dropped == 1
+        assert gateway.recorder.voltage_means.dropped == 1
 
 
 @pytest.mark.parametrize(("step_ms", "blocks"), [(HOUR_MS, 0), (-HOUR_MS, 0), (5_000, 1), (2 * 86_400_000, 0)])
@@ -147,7 +133,7 @@ def test_a_step_of_the_clock_throws_away_what_is_open(
         read(gateway, clock, clock.wall_ms + 100_000)
         clock.wall_ms += 7 * HOUR_MS
         clock.elapsed_ms += 7 * HOUR_MS
-        gateway.voltage_means.tell_due()
+        gateway.recorder.voltage_means.tell_due()
         found = told(written)
     assert len(found) == blocks
     assert all(len(block.means) == 4 for block in found)
@@ -164,7 +150,7 @@ def test_nothing_is_counted_while_the_clock_is_being_set_right(site: Any, monkey
         settled = gateway.time.state
         clock.wall_ms += 6 * HOUR_MS
         clock.elapsed_ms += 6 * HOUR_MS
-        gateway.voltage_means.tell_due()
+        gateway.recorder.voltage_means.tell_due()
         (block,) = told(written)
     assert settled.name == "SYNCHRONISED"
     # The clock settles after five minutes: too late for the first half of that quarter.

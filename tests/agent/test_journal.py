@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from journal_support import SLOT, START, append, entropy, interval, opened
 
 from agent import journal_schema
-from agent.journal import DAY_MS, Append, FactorUpdate, Journal, event, to_row
+from agent.journal import Journal
 from agent.journal_check import verify
+from agent.journal_entry import Append, FactorUpdate, event, to_row
+from agent.journal_pruning import DAY_MS
 from agent.journal_schema import JournalError, StorageFullError
 from agent.metering import Metering
 from agent.reading import Reading
@@ -113,7 +115,8 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     script = """
 import resource, signal, sys
 from pathlib import Path
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from agent.journal_schema import StorageFullError
 from wire.records import EventCode
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -168,59 +171,6 @@ def test_verify_names_gaps_and_broken_registers(tmp_path: Path) -> None:
     assert any("record 4" in problem and "forward_total_mwh" in problem for problem in problems)
 
 
-def test_retention_by_age_spares_what_is_not_acknowledged(tmp_path: Path) -> None:
-    """Old records go only when the centre has them."""
-    journal = opened(tmp_path)
-    journal.commit([append(*(interval(n) for n in range(10)))], acknowledged=4)
-    later = START + 401 * DAY_MS
-    assert journal.prune(later, keep_days=400, max_bytes=10**9) == (4, None)
-    assert journal.prune(later, keep_days=400, max_bytes=10**9) == (0, None)
-    assert journal.read(1, 100)[0] == 5
-    journal.close()
-
-
-def test_retention_by_size_drops_unacknowledged_records_last_and_says_so(tmp_path: Path) -> None:
-    """The range is for an event record; the header counts."""
-    journal = opened(tmp_path)
-    journal.commit([append(*(interval(n) for n in range(2000)))], acknowledged=300)
-    lost = []
-    limit = journal.used_bytes() // 2
-    while journal.used_bytes() > limit:
-        deleted, dropped = journal.prune(START, keep_days=400, max_bytes=limit)
-        assert deleted
-        lost += [dropped] if dropped else []
-    assert {first for first, _ in lost} == {301}
-    assert journal.header.dropped == lost[-1][1] - 300
-    first, records, _ = journal.read(1, 10_000)
-    assert first == lost[-1][1] + 1
-    assert first + len(records) == journal.header.next_sequence
-    journal.close()
-
-
-def test_retention_by_age_leaves_no_hole(tmp_path: Path) -> None:
-    """An old event behind a young interval waits for its turn; with a clock that can't be trusted all wait."""
-    journal = opened(tmp_path)
-    rows = [interval(0), interval(50_000), *(event(START + i, EventCode.GAP) for i in range(5))]
-    journal.commit([append(*rows)], acknowledged=7)
-    now = START + 401 * DAY_MS
-    assert journal.prune(None, keep_days=400, max_bytes=10**9) == (0, None)
-    assert journal.prune(now, keep_days=400, max_bytes=10**9) == (1, None)
-    assert journal.prune(now, keep_days=400, max_bytes=10**9) == (0, None)
-    assert verify(journal.path).problems == []
-    assert journal.prune(now + 50_000 * SLOT, keep_days=400, max_bytes=10**9) == (6, None)
-    journal.close()
-
-
-def test_factors_are_kept_by_the_centres_time(tmp_path: Path) -> None:
-    """A wrong clock of the gateway's forgets none."""
-    journal = opened(tmp_path)
-    for day in (0, 1, 366):
-        journal.commit([FactorUpdate([(START + day * DAY_MS, 1)], [], SLOT, b"s", 1)])
-    journal.prune(START + 5000 * DAY_MS, keep_days=400, max_bytes=10**9)
-    assert [factor.start_ms for factor in journal.factors()] == [START + day * DAY_MS for day in (1, 366)]
-    journal.close()
-
-
 def test_a_run_is_of_one_clock_state(tmp_path: Path) -> None:
     """A batch says how far its times can be trusted: as it was when they were taken, not when it is sent."""
     journal = opened(tmp_path)
@@ -250,6 +200,40 @@ def test_late_factor_becomes_adjustments_of_the_intervals_in_the_journal(tmp_pat
     assert (stored.factor, stored.solve_id, stored.issued_ms) == (550_000, b"b", 2)
     row = journal.connection.execute("SELECT adjusted_forward_ng FROM meters WHERE meter = 'm'").fetchone()
     assert row == (str(10**7 * 50_000),)
+    journal.close()
+
+
+def test_a_damaged_record_that_a_late_factor_meets_is_damage_of_the_journal(tmp_path: Path) -> None:
+    """The error names the file and the record, and what was written with the factor is not half there."""
+    journal = opened(tmp_path)
+    journal.commit([append(interval(0), interval(1))])
+    journal.connection.execute("UPDATE records SET body = x'ff' WHERE sequence = 2")
+    late = START + SLOT
+    with pytest.raises(JournalError, match=r"journal\.db: .*damaged: record 2: "):
+        journal.commit([append(interval(2)), FactorUpdate([(late, 1)], [(late, 1)], SLOT, b"s", 1)])
+    assert journal.header.next_sequence == 3
+    assert journal.factors() == []
+    journal.commit([append(interval(2))])
+    journal.close()
+
+
+@pytest.mark.parametrize("what", ["states", "notes", "factors", "commands", "reply_sizes"])
+def test_damage_that_shows_when_it_is_read_names_the_file(tmp_path: Path, what: str) -> None:
+    """A file that was closed cleanly is not checked when it is opened, so a flash card that fails shows later."""
+    opened(tmp_path).close()
+    path = tmp_path / "journal.db"
+    with sqlite3.connect(path) as other:
+        (size,) = other.execute("PRAGMA page_size").fetchone()
+        roots = other.execute("SELECT rootpage FROM sqlite_schema WHERE name IN ('meters', 'factors', 'commands')")
+        pages = [root for (root,) in roots]
+    other.close()
+    content = bytearray(path.read_bytes())
+    for page in pages:
+        content[(page - 1) * size : page * size] = b"\xff" * size
+    path.write_bytes(content)
+    journal = opened(tmp_path)
+    with pytest.raises(JournalError, match=r"journal\.db: the journal is damaged"):
+        getattr(journal, what)()
     journal.close()
 
 
@@ -326,7 +310,8 @@ def test_a_killed_writer_leaves_a_whole_prefix(tmp_path: Path) -> None:
 import sys
 from dataclasses import replace
 from pathlib import Path
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from wire.records import EventCode
 journal = Journal.open(Path(sys.argv[1]), now_ms=0, entropy=bytes)
 n = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from journal_support import START, opened
 
-from agent.journal import Append, StoredCommand, event, to_row
+from agent.journal_entry import Append, StoredCommand, event, to_row
 from wire.commands import Outcome
 from wire.records import EventCode
 

@@ -8,7 +8,8 @@ import pytest
 
 from agent import cli
 from agent.config_file import load_config
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from agent.journal_former import Former
 from agent.journal_schema import StorageFullError
 from wire.records import DetailKey, EventCode

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.journal import Append, Journal, to_row
+from agent.journal import Journal
 from agent.journal_check import verify
+from agent.journal_entry import Append, to_row
 from agent.journal_schema import JournalError
 from wire.records import FactorQuality, IntervalRecord, Quality
 

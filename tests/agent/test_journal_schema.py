@@ -9,8 +9,9 @@ import pytest
 from journal_support import START, append, interval, opened
 
 from agent import journal_schema
-from agent.journal import Append, Journal, StoredCommand
+from agent.journal import Journal
 from agent.journal_check import verify
+from agent.journal_entry import Append, StoredCommand
 
 COMMAND = StoredCommand(bytes(16), START - 1000, START, 1)
 

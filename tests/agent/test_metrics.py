@@ -67,7 +67,7 @@ def test_counts_rise_and_drops_are_told_by_reason(site: Any, responder: Any, fas
             async with running as gateway:
                 await until(lambda: gateway.writer.next_sequence > 2)
                 before = await scrape(port)
-                gateway.held_back += 3
+                gateway.recorder.held_back += 3
                 gateway.facts.unfit += 2
                 await until(lambda: gateway.health.figures()["ok"] > before.value(*OK))
                 after = await scrape(port)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from agent.config import JournalSettings
-from agent.journal import DAY_MS, Append, Journal, StoredCommand, event, to_row
+from agent.journal import Journal
 from agent.journal_check import verify
+from agent.journal_entry import Append, StoredCommand, event, to_row
+from agent.journal_pruning import DAY_MS, used_bytes
 from agent.journal_schema import StorageFullError
 from agent.retention import prune
 from wire.commands import Outcome
@@ -77,7 +79,7 @@ def test_what_the_centre_has_goes_silently(tmp_path: Path) -> None:
 def test_what_had_to_go_before_the_centre_had_it_is_told(tmp_path: Path) -> None:
     """With the sequences: each event has all that had gone by then, since those before it may go as well."""
     journal = kept(tmp_path, 30_000, 50)
-    assert journal.used_bytes() > 1 << 20
+    assert used_bytes(journal.connection) > 1 << 20
     run(journal, None)
     found = told(journal)
     assert len(found) > 1
@@ -114,7 +116,7 @@ def test_a_power_cut_leaves_no_gap_of_which_nobody_tells(tmp_path: Path) -> None
     """Whatever step is the last one."""
     journal = kept(tmp_path, 30_000, 0)
     steps = 0
-    while journal.used_bytes() > 1 << 20:
+    while used_bytes(journal.connection) > 1 << 20:
         steps += 1
 
         async def once(function: Any, *arguments: Any) -> Any:

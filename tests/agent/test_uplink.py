@@ -11,7 +11,8 @@ import cbor2
 import pytest
 from key_support import BOTH_ALGORITHMS, key_of, new_key
 
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from agent.uplink import Resend, Uplink, UplinkSettings
 from agent.writer import JournalWriter
 from clock import ManualClock

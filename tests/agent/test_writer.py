@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from agent.journal_schema import JournalError, StorageFullError
 from agent.writer import JournalWriter
 from clock import ManualClock

@@ -10,7 +10,8 @@ from journal_support import entropy
 from line_bench import PROFILE, ZONE, Bench
 from remote_support import command
 
-from agent.journal import Append, FactorUpdate, Journal, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, FactorUpdate, to_row
 from agent.remote import asking
 from agent.remote import day as days
 from agent.remote.answered import Answered, RefusedCommandError

@@ -13,7 +13,8 @@ from remote_support import HOUR
 
 from agent.config_file import load_config
 from agent.gateway import Gateway
-from agent.journal import Append, Journal, StoredCommand
+from agent.journal import Journal
+from agent.journal_entry import Append, StoredCommand
 from agent.remote.figures import oldest
 from wire import topics
 from wire.commands import Command, Outcome, Reply

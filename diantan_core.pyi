@@ -1090,6 +1090,7 @@ class ErrorCharger:
         step_kwh: float = 0.01,
         max_kw: float = 2000.0,
         branch_measured: ErrorPair | None = None,
+        uneven_loss: ErrorPair | None = None,
     ) -> ErrorCharger:
         """Say what is known of it.
 
@@ -1101,6 +1102,8 @@ class ErrorCharger:
         `step_kwh`: of its register. `max_kw`: a window with more is left out. `branch_measured`: its branch's loss by
         measurement and the standard uncertainty, in 1/kW, as `voltage_drop` has it: it stands beside the design, and in
         the place of one that is not known or 0; chargers without either are then guessed to be like those measured.
+        `uneven_loss`: what its branch loses beyond that because its load stands unevenly on the phases (三相不平衡):
+        a share of its energy, 0 to 0.5, and the standard uncertainty.
         EstimationError names the charger, by the estimator that takes it.
         """
 
@@ -1166,7 +1169,7 @@ class ErrorEstimator:
         *,
         gain: ErrorPair = (0.0, 0.0025),
         cohort_mean: float = 0.0,
-        cohort_sd: float = 0.0005,
+        cohort_sd: float = 0.0003,
         sound_sd: float = 0.0035,
         altered_sd: float = 0.03,
         altered_share: float = 0.1,
@@ -1185,6 +1188,7 @@ class ErrorEstimator:
         profile_kw: float = 1.0,
         conversion: ErrorPair = (0.05, 0.02),
         conversion_spread: float = 0.003,
+        conversion_doubt: float = 0.35,
         standby_kw: ErrorPair = (0.2, 0.3),
         master_step_kwh: float = 0.01,
         jitter_s: float = 1.0,
@@ -1211,8 +1215,9 @@ class ErrorEstimator:
         offsets. `night`: first minute of the night and of the day, local time less UTC in minutes, and the load in kW
         by night beyond the fixed one, by default (1080, 360, 480, (0.0, 2.0)): from 18 to 6 o'clock in Shanghai;
         None: no such load. `profile_kw`: how much single hours of the day (of UTC) differ from these two; 0: not at
-        all. `conversion`, `conversion_spread`, `standby_kw`: of chargers that meter their output. `master_step_kwh`
-        (primary side), `jitter_s`, `white`, `floor_kwh`: noise; with `fit_noise` jitter, white noise and the floor
+        all. `conversion`, `conversion_spread`, `standby_kw`: of chargers that meter their output; `conversion_doubt`:
+        how well that spread is known, sd of its logarithm, 0: as given. `master_step_kwh` (primary side), `jitter_s`,
+        `white`, `floor_kwh`: noise; with `fit_noise` jitter, white noise and the floor
         are chosen by likelihood. `huber`: from how many standard deviations on a window weighs less. `u_factor`
         multiplies every u.
         """
@@ -1344,6 +1349,9 @@ class ErrorEstimation:
     def conversion(self) -> ErrorPair | None:
         """Conversion loss of DC-output chargers, share of their output."""
     @property
+    def conversion_spread(self) -> ErrorPair | None:
+        """How far that differs from charger to charger: sd, share of their output."""
+    @property
     def white(self) -> float:
         """White noise of the master that was chosen, relative to a window's energy."""
     @property
@@ -1395,8 +1403,8 @@ class DropMeter:
     def __new__(cls, voltages: Sequence[ErrorColumn], power_kw: ErrorColumn) -> DropMeter:
         """Take one column of voltages or those of the phases a, b and c, in V, and the power in kW, forward positive.
 
-        None and NaN are what is not known. A charger's three voltages are used as their mean. EstimationError for
-        another number of columns, columns that are not equally long, and more than 40,000 quarters.
+        None and NaN are what is not known. A charger's three voltages are used as their mean, and beside each other.
+        EstimationError for another number of columns, columns that are not equally long, and more than 40,000 quarters.
         """
     def __len__(self) -> int: ...
 
@@ -1406,7 +1414,10 @@ class DropBranch:
 
     @property
     def loss(self) -> float | None:
-        """Power lost per power squared, 1/kW: slightly below 0 where chance has it. None: nothing; see `reason`."""
+        """Power lost per power squared, 1/kW, of a load that stands evenly: slightly below 0 where chance has it.
+
+        None: nothing; see `reason`.
+        """
     @property
     def u(self) -> float:
         """Standard uncertainty of that, of statistics alone; `math.inf` where `loss` is None."""
@@ -1441,9 +1452,21 @@ class DropBranch:
         more, as of a DC side. `frozen`: it stands still to the last digit. `no_bus`: no other meter is known at the
         same times. `scatter`: it follows no bus, its residuals are beyond 1 %: a DC side, another transformer.
         `power`: many times the master's, so in another unit. `collinear`: its power can't be told from that of others
-        or of the trunk. `negative`: the voltage rises with power: wrong sign, or another charger's voltage. `absurd`:
-        a drop beyond a fifth of the voltage.
+        or of the trunk, or goes with the hour of the day and nothing else. `negative`: the voltage rises with power:
+        wrong sign, or another charger's voltage. `absurd`: a drop beyond a fifth of the voltage.
         """
+    @property
+    def even(self) -> bool | None:
+        """Whether its load stands evenly on its three phases (三相平衡), as far as it matters; None: nobody can say.
+
+        It shows one voltage, or nothing tells the phases of its bus.
+        """
+    @property
+    def uneven_loss(self) -> ErrorPair | None:
+        """What it loses beyond `loss`, of its energy, where it is not `even`, and the standard uncertainty."""
+    @property
+    def factor(self) -> float:
+        """All that it loses by what an even load would: 6 of vehicles on one phase, 1 if unknown."""
 
 @final
 class DropEstimation:
@@ -1467,16 +1490,17 @@ def voltage_drop(
 
     By Ohm's law the relative drop RP/V² of a branch is the relative loss in it, so the slope of ln V against the own
     power is the loss per power squared, whatever the bus does: that is eliminated quarter by quarter, together with the
-    gain of each meter on each local day (`utc_offset_minutes`: local time less UTC). Neither calibrated voltages nor
-    transformer ratios are needed. Where the master has three phases, each charger is laid to the one it follows.
-    Without a master the chargers tell the bus. `times_ms`: of the quarters, rising: all of their starts or all of
-    their ends.
+    gain of each meter on each local day (`utc_offset_minutes`: local time less UTC), and with what each meter drifts by
+    the hour, the same every day. Neither calibrated voltages nor transformer ratios are needed. Where the master has
+    three phases, each charger is laid to the one it follows. Without a master the chargers tell the bus. `times_ms`: of
+    the quarters, rising: all of their starts or all of their ends.
 
     `u` is of statistics alone, by days (widened by Student's t where they are few). Where the power factor is not 1,
-    loss/drop = (1 + t²)/(1 + rt), t = tan of the phase angle, r = X/R of the branch: some 5 %, to be added by the
-    caller. Of two chargers behind one sub-feeder each slope has the common piece in it, and the other's power is
-    scatter: where they charge at the same times as a rule, a part of the other's drop too. A charger for three phases
-    that charges vehicles on one loses more than the mean of its phases shows.
+    loss/drop = (1 + t²)/(1 + rt), t = tan of the phase angle, r = X/R of the branch: some 2 % with t within ±0.15 and r
+    up to 0.25, to be added by the caller. Of two chargers behind one sub-feeder each slope has the common piece in it,
+    and the other's power is scatter: where they charge at the same times as a rule, a part of the other's drop too. A
+    charger for three phases that charges vehicles on one loses more than the mean of its phases shows: where it tells
+    all three, `DropBranch.uneven_loss` is that.
 
     EstimationError for columns of other lengths than the times, times that do not rise, more than 512 chargers, 40,000
     quarters or 5,000,000 quarters of chargers. What is odd in the data is the `reason` of a branch.

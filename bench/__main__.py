@@ -15,6 +15,7 @@ BENCHES = {
     "serial_line": "requests a second on a 9600-baud line beside the line's limit, and beside plain pymodbus",
     "late_replies": "wrong and old values over a link that stalls, beside plain pymodbus",
     "receiver_intake": "records a second through Mosquitto into SQLite, beside plain executemany",
+    "store": "records a second into a durable PostgreSQL beside SQLite, in the intake's own transactions",
     "completeness": "completeness and timeliness of a station's year and of a thousand stations' day",
     "drain": "a day of 100 meters drained in under a minute, while fresh records keep arriving on time",
     "inspection": "all load points of a carbon meter by both methods on the simulated bench, in under a minute",

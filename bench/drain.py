@@ -27,7 +27,8 @@ from pathlib import Path
 import cbor2
 import psutil
 
-from agent.journal import Append, Journal, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, to_row
 from agent.spans import Span, stored_spans
 from bench.hostile_input import prepare
 from bench.limits import LimitError

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
 
 from bench.mqtt_load import await_acknowledgements, connect, publish_packets
 from cloud_receiver import database, enrolment, meters, registry
@@ -46,7 +47,7 @@ def run() -> list[str]:
         return ["receiver intake: mosquitto is not installed, nothing measured"]
     with tempfile.TemporaryDirectory(prefix="diantan-bench-") as name:
         directory = Path(name)
-        payloads, private = _payloads()
+        payloads, private = make_payloads()
         lines = []
         rates = []
         for checks in (False, True):
@@ -65,10 +66,10 @@ def _name(gateway: int) -> str:
     return f"gw{gateway:03}"
 
 
-def _payloads() -> tuple[list[tuple[str, bytes]], dict[str, Ed25519PrivateKey]]:
-    """Return the batches of all gateways, in turn."""
+def make_payloads(records: int = RECORDS) -> tuple[list[tuple[str, bytes]], dict[str, Ed25519PrivateKey]]:
+    """Return the batches of all gateways, in turn, and the gateways' keys."""
     private = {_name(number): keys.generate() for number in range(GATEWAYS)}
-    batches = RECORDS // BATCH
+    batches = records // BATCH
     draw = random.Random(1)  # the same data in every run
     totals: dict[int, int] = {}
     # Every gateway sends the same day: making the data is not what is measured.
@@ -114,6 +115,14 @@ def _prepare(directory: Path, port: int, private: dict[str, Ed25519PrivateKey], 
     (directory / "receiver.toml").write_text(
         f'[centre]\nkey_file = "centre.key"\n[broker]\nport = {port}\n[checks]\nenabled = {str(checks).lower()}\n'
     )
+    keys.save_private(keys.generate(), directory / "centre.key")
+    engine = database.open_store("sqlite:///receiver.sqlite", directory)
+    enrol(engine, directory, private)
+    engine.dispose()
+
+
+def enrol(engine: Engine, directory: Path, private: dict[str, Ed25519PrivateKey]) -> None:
+    """Make the schema, a station of each gateway with its meters, and enter the keys."""
     (directory / "registry.toml").write_text(
         "".join(
             f'[[station]]\nid = "S-{name}"\nnode = "n"\n'
@@ -125,14 +134,11 @@ def _prepare(directory: Path, port: int, private: dict[str, Ed25519PrivateKey], 
             for name in private
         )
     )
-    keys.save_private(keys.generate(), directory / "centre.key")
-    engine = database.open_store("sqlite:///receiver.sqlite", directory)
     database.upgrade(engine)
     with database.writing(engine) as connection:
         meters.enter_registry(connection, registry.load(directory / "registry.toml"))
         for name, key in private.items():
             enrolment.add(connection, name, key.public_key(), f"S-{name}", 0)
-    engine.dispose()
 
 
 def _measure(

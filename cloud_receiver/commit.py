@@ -11,18 +11,20 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from cloud_receiver import gateway_status, schema
 from cloud_receiver.conflict import compare
 from cloud_receiver.counters import Counters
-from cloud_receiver.database import insert_statement, reading, writing
+from cloud_receiver.database import enter_rows, reading, taking_in, writing
 from cloud_receiver.enrolment import Enrolled
 from cloud_receiver.gateway_status import Heard
 from cloud_receiver.grid.notices import gather, spans
 from cloud_receiver.meters import MeterNumbers
 from cloud_receiver.orders import replies
 from cloud_receiver.orders.replies import Answered
+from cloud_receiver.postgresql import Turn, one_line, take_turn
 from cloud_receiver.quarantine import Quarantine, Refused
-from cloud_receiver.received import Ledger, Owner
+from cloud_receiver.received import Ledger, Owner, lock_gateways
 from cloud_receiver.refusal import Reason
 from cloud_receiver.sales import from_gateway
 from cloud_receiver.sales.from_gateway import OrderEvent
+from cloud_receiver.store_error import StoreError
 from cloud_receiver.verify import Verified
 from diantan_core import RecordBatch, decode_batch
 from wire.envelope import EnvelopeError, open_envelope
@@ -147,7 +149,6 @@ class Committer:
         self._quarantine = quarantine
         self._counters = counters
         self._meters = MeterNumbers()
-        self._insert = {table: insert_statement(table, columns, engine) for table, columns in _COLUMNS.items()}
 
     def commit(
         self,
@@ -163,7 +164,9 @@ class Committer:
         Raises what SQLAlchemy raises; nothing is stored and nothing may be acknowledged then.
         """
         try:
-            with writing(self._engine) as connection:
+            with taking_in(self._engine) as connection:
+                gateways = {item.gateway.number for item in batches} | {item.gateway.number for item in heard}
+                lock_gateways(connection, gateways.union(item.gateway.number for item in answered))
                 work = _Transaction(connection, batches, now_ms)
                 for item in batches:
                     self._take(work, item)
@@ -338,9 +341,10 @@ class Committer:
     def _flush(self, work: _Transaction) -> None:
         noticed = bool(work.rows[schema.grid_notice])
         for table, rows in work.rows.items():
-            if rows:
-                work.connection.exec_driver_sql(self._insert[table], rows)
-                rows.clear()
+            if rows and table is schema.message:
+                take_turn(work.connection, Turn.MESSAGES)
+            enter_rows(work.connection, table, _COLUMNS[table], rows)
+            rows.clear()
         if noticed:
             gather(work.connection)
         if work.orders:
@@ -362,9 +366,11 @@ def _message_row(item: Verified, journal: int, now_ms: int) -> Row:
 
 
 def cause(error: BaseException) -> str:
-    """Return the driver's own words, without the statement and its parameters."""
+    """Return the driver's own words in one line, without the statement and its parameters."""
+    if isinstance(error, StoreError):
+        return str(error)
     origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return f"{type(origin).__name__}: {origin}"
+    return f"{type(origin).__name__}: {one_line(origin)}"
 
 
 def _rows(batch: RecordBatch, keys: list[int], constants: tuple[int, int]) -> dict[Table, list[Row]]:

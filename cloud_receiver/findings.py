@@ -15,8 +15,15 @@ from cloud_receiver.schema import finding, meter, station
 
 __all__ = ["ACKNOWLEDGED", "CLOSED", "OPEN", "Finding", "acknowledge", "listed", "synchronise"]
 
-LASTING = frozenset({Kind.CHARGER_SUSPECT.value, Kind.CHARGER_UNJUDGED.value, Kind.MAKE_BIASED.value})
-"""Kinds that no check of a day opens or closes: cloud_receiver.estimation.suspects, .overlooked and .fleet.finding."""
+LASTING = frozenset(
+    kind.value
+    for kind in (
+        *(Kind.CHARGER_SUSPECT, Kind.CHARGER_UNJUDGED, Kind.MAKE_BIASED),
+        *(Kind.HOT_BRANCH, Kind.BRANCH_CONTRADICTED),
+    )
+)
+"""Kinds that no check of a day opens or closes: cloud_receiver.estimation.suspects, .overlooked, .fleet.finding and
+.branch_life."""
 MONTHLY = frozenset(
     kind.value
     for kind in (Kind.BALANCE_MONTH, Kind.CARBON_BALANCE_MONTH, Kind.CARBON_PARTY_MONTH, Kind.COMPLETENESS_MONTH)

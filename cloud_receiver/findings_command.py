@@ -63,8 +63,17 @@ def _list(connection: Connection, zones: Mapping[str, ZoneInfo], options: argpar
         return
     for each in shown:
         _say(_line(each))
+        if each["state"] != store.CLOSED:
+            for said in _words_of(each["evidence"]):
+                _say(f"    {report_text.printable(said)}")
         if each["state"] == store.CLOSED and isinstance(last_change := each["last_change"], dict):
             _say(f"    closed by {words(last_change['cause'])}")
+
+
+def _words_of(evidence: object) -> list[str]:
+    """Return what a finding says in English and Chinese, where its evidence has words."""
+    found = evidence.get("words") if isinstance(evidence, dict) else None
+    return [str(said) for said in found.values()] if isinstance(found, dict) else []
 
 
 def _say(text: str) -> None:

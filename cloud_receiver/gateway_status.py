@@ -93,7 +93,7 @@ def known(connection: Connection, numbers: Iterable[int] | None = None) -> dict[
     """Return the newest status of gateways by their number."""
     statement = select(gateway_status.c.gateway, *(gateway_status.c[name] for name in _FIELDS))
     if numbers is not None:
-        statement = statement.where(gateway_status.c.gateway.in_(numbers)).with_for_update()
+        statement = statement.where(gateway_status.c.gateway.in_(numbers))
     return {
         row.gateway: Known(**{name: getattr(row, name) for name in _FIELDS} | {"context": bytes(row.context)})
         for row in connection.execute(statement)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 
 from cloud_receiver.database import upsert
+from cloud_receiver.postgresql import Turn, take_turn
 from cloud_receiver.refusal import Reason
 from cloud_receiver.schema import quarantine, quarantine_dropped, verification
 
@@ -137,6 +138,7 @@ class Quarantine:
 
     def _write(self, connection: Connection, rows: list[dict[str, Any]], now_ms: int) -> None:
         """Enter rows with their running total of bytes, and drop the oldest of what is too much."""
+        take_turn(connection, Turn.QUARANTINE)
         newest = select(quarantine.c.running, quarantine.c.size).order_by(quarantine.c.id.desc()).limit(1)
         before = connection.execute(newest).one_or_none()
         total = 0 if before is None else before.running + min(before.size, KEPT_BYTES)

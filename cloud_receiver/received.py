@@ -1,11 +1,11 @@
 """The received ranges of journals in the store: what makes intake exactly once.
 
 They are read, extended and written in the transaction that stores the records, under the store's write lock (SQLite) or
-locks on the journals' rows, taken in the order of their numbers (PostgreSQL), so any number of receivers may take any
-batch.
+locks on the gateways' rows, taken in the order of their numbers (PostgreSQL), so any number of receivers may take any
+batch. Not on the journals' rows: of a journal that two receivers hear of first there is none yet.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, tuple_, update
 
@@ -26,11 +26,18 @@ _DELETE = delete(received_range).where(
 )
 
 
+def lock_gateways(connection: Connection, numbers: Collection[int]) -> None:
+    """Wait until no other receiver writes what came from these gateways, and let others wait until the commit."""
+    if numbers and connection.dialect.name == "postgresql":
+        rows = select(gateway.c.id).where(gateway.c.id.in_(numbers)).order_by(gateway.c.id)
+        connection.execute(rows.with_for_update(key_share=True)).all()
+
+
 class Ledger:
     """The received ranges of the journals that one transaction touches."""
 
     def __init__(self, connection: Connection, owners: Iterable[Owner], now_ms: int) -> None:
-        """Lock the journals and read their ranges; a context seen first becomes a new journal."""
+        """Read the ranges of journals whose gateways are locked; a context seen first becomes a new journal."""
         self._connection = connection
         wanted = sorted(set(owners))
         self._numbers: dict[Owner, int] = {}
@@ -54,7 +61,6 @@ class Ledger:
             select(journal.c.id, journal.c.gateway, journal.c.context, journal.c.told_next)
             .where(tuple_(journal.c.gateway, journal.c.context).in_(wanted))
             .order_by(journal.c.id)
-            .with_for_update()
         )
         told = {}
         for row in rows:

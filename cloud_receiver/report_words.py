@@ -86,6 +86,8 @@ WORDS: Final = {
     "charger_suspect": ("candidate for re-verification", "失准复检候选"),
     "charger_unjudged": ("charger not judged for many nights", "充电桩久未判定"),
     "make_biased": ("chargers of one make off as a whole: verify three", "同型充电桩整体偏差，请检定三台"),
+    "hot_branch": ("branch loses far more than it should: loose connection?", "支路损耗异常：接触不良？"),
+    "branch_contradicted": ("voltage drop contradicted by the energies", "电压降与电量矛盾"),
     "carbon_arithmetic": ("carbon is not energy x factor", "碳量复算不符"),
     "factor_mismatch": ("factor is not the one dispatched", "碳因子与下发不符"),
     "factor_unsettled": ("held or default factor not settled", "沿用或缺省因子未结算"),

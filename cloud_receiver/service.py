@@ -17,6 +17,7 @@ from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
 from cloud_receiver.estimation.night import Nights
+from cloud_receiver.estimation.retention import Retention
 from cloud_receiver.grid.config import Grid
 from cloud_receiver.grid.notices import Noticed
 from cloud_receiver.grid.service.figures import Hooks
@@ -50,6 +51,8 @@ def prepare(settings: Settings, registry: Registry) -> Engine:
     if not database.is_current(engine):
         before, now = database.upgrade(engine)
         log.info("store: schema brought from %s to %s", before or "none", now)
+    for warning in database.warnings(engine):
+        log.warning("store: %s", warning)
     with database.reading(engine) as connection:
         entered = meters.is_entered(connection, registry)
     if not entered:
@@ -114,6 +117,8 @@ class Service:
             sales=settings.sales,
         )
         self._nights = Nights(engine, registry, clock, settings.estimation, lambda: self._intake.backlog)
+        keep_days = settings.estimation.voltage_keep_days
+        self._retention = Retention(engine, clock, keep_days, lambda: self._intake.backlog)
         self._metrics = ReceiverMetrics(
             *(settings.metrics, engine, self._intake, self._dispatcher, lambda: self._link.connected),
             outbox=self._outbox,
@@ -242,6 +247,7 @@ class Service:
     def _parts(self) -> list["asyncio.Task[None]"]:
         """Start the parts that may be ended at once."""
         parts = {"summary": self._summary(), "outbox": self._outbox.run(), "settling": self._settling.run()}
+        parts["retention"] = self._retention.run()
         if self._dispatcher is not None:
             parts["dispatch"] = self._dispatcher.run()
         if self._grid is not None:

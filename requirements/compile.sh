@@ -13,10 +13,10 @@ of() {
         --output-file "requirements/$out.txt" "$@" "$from"
 }
 compile agent --extra agent --extra sm2
-compile receiver --extra receiver --extra sm2
+compile receiver --extra receiver --extra postgresql --extra sm2
 compile sim --extra sim
 compile figures --extra receiver --extra figures
-compile dev --extra agent --extra receiver --extra sim --extra figures --extra sm2 --extra dev
+compile dev --extra agent --extra receiver --extra postgresql --extra sim --extra figures --extra sm2 --extra dev
 # Of programs with environments of their own: the grid demonstration's power flow, and peers that benchmarks compare with.
 for out in power-flow peers-gridemissions peers-netallocation; do
     of "requirements/$out.in" --no-emit-options

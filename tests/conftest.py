@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from hypothesis import settings
 # Tests are no packages (importmode=importlib): what all of them share beside fixtures is found by its directory.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from key_support import set_algorithm  # needs the path above
+import postgresql_support  # needs the path above
+from key_support import set_algorithm
 
+from cloud_receiver import database
 from wire.keys import AlgorithmName
 
 # Nothing is timed against the wall clock: an example may take long on a busy machine.
@@ -132,3 +134,69 @@ def shared_data() -> Path:
     if not (directory / "data").is_dir():
         _absent(f"no shared data at {directory}")
     return directory
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let every test that opens a store take one of PostgreSQL: `--store postgresql`."""
+    parser.addoption("--store", choices=["sqlite", "postgresql"], help="the one kind of store for all tests of stores")
+
+
+@pytest.fixture(scope="session")
+def postgresql_programs() -> Path:
+    """Return where PostgreSQL's programs are."""
+    programs = postgresql_support.find_programs()
+    if programs is None:
+        _absent("PostgreSQL is not installed")
+    assert programs is not None
+    return programs
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(postgresql_programs: Path) -> Iterator[postgresql_support.Server]:
+    """Run a PostgreSQL, without care for its data, for all tests of this process."""
+    with postgresql_support.running(postgresql_programs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_durable(postgresql_programs: Path) -> Iterator[postgresql_support.Server]:
+    """Run a PostgreSQL that writes as one in operation does, and that tests may kill."""
+    with postgresql_support.running(postgresql_programs, durable=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: postgresql_support.Server) -> str:
+    """Return a database with the newest schema."""
+    return postgresql_support.make_template(postgresql_server)
+
+
+@pytest.fixture
+def postgresql_stores(
+    postgresql_server: postgresql_support.Server, postgresql_template: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[postgresql_support.Stores]:
+    """Let databases stand for the SQLite files that the test opens."""
+    stores = postgresql_support.Stores(postgresql_server, postgresql_template)
+    monkeypatch.setattr(database, "open_store", stores.open_store)
+    yield stores
+    stores.close()
+
+
+@pytest.fixture(autouse=True)
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Let stores be of a kind: the parameter (see tests/cloud_receiver/conftest.py), else the option's, else SQLite."""
+    kind: str = getattr(request, "param", None) or request.config.getoption("store") or "sqlite"
+    if request.node.get_closest_marker("sqlite") is not None:
+        kind = "sqlite"
+    if kind == "postgresql":
+        request.getfixturevalue("postgresql_stores")
+    return kind
+
+
+@pytest.fixture
+def store_address(store_kind: str, request: pytest.FixtureRequest) -> Callable[[Path], str]:
+    """Return how `centre.database` names the store in a file of the data directory, or what stands for it."""
+    if store_kind == "sqlite":
+        return lambda file: f"sqlite:///{file.name}"
+    stores: postgresql_support.Stores = request.getfixturevalue("postgresql_stores")
+    return stores.address

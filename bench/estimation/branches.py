@@ -9,7 +9,7 @@ from bench.estimation.sites import Floats
 from bench.estimation.voltages import Mains, Means, Voltages
 from diantan_core import DropBranch, DropMeter, voltage_drop
 
-TRUST = 0.05  # `voltage_drop_percent` as shipped: how far a drop doesn't say a loss
+TRUST = 0.04  # `voltage_drop_percent` as shipped: how far a drop doesn't say a loss
 OWN_SD, ODD = 0.3, 3.0  # how far branches lie about their level, and beyond how many deviations one is none of its kind
 NEGATIVE, MOST = -3.0, 0.1  # standard uncertainties below none, loss at rated power: beyond it nothing is believed
 SINGLE_KW = 8.0  # up to which a charger is taken to be on one phase, and believed beside a phase of the master only
@@ -27,19 +27,24 @@ class Branches:
     panel: Floats  # by least squares beside the other chargers of the same phase, which is told
     design: float
     rated_kw: float
+    uneven: Sequence[tuple[float, float] | None] = ()  # what uneven loads lose more, of the energy
 
     @property
     def u(self) -> Floats:
         """Return the standard uncertainty that the estimator is told."""
         return np.asarray(np.hypot(self.u_drop, TRUST * np.maximum(self.loss, self.design)), dtype=np.float64)
 
-    def told(self, charger: int) -> tuple[float, tuple[float, float] | None]:
-        """Return what the estimator is told of a charger's branch as the centre does: its design, and as measured."""
+    def told(self, charger: int) -> tuple[float, tuple[float, float] | None, tuple[float, float] | None]:
+        """Return what the estimator is told of a charger's branch as the centre does.
+
+        Its design, as measured, and what an uneven load loses beyond that.
+        """
         loss, u, u_drop = (float(each[charger]) for each in (self.loss, self.u, self.u_drop))
         if not np.isfinite(u) or loss < NEGATIVE * u_drop or loss * self.rated_kw > MOST:
-            return self.design, None
+            return self.design, None, None
         odd = loss - self.design > ODD * np.hypot(OWN_SD * self.design, u)
-        return loss if odd else self.design, (max(loss, 0.0), u)
+        uneven = self.uneven[charger] if self.uneven else None
+        return loss if odd else self.design, (max(loss, 0.0), u), uneven
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,14 @@ def measured(mains: Mains, shown: Voltages, design: float, *, with_master: bool 
         for which in (0, 1)
     )
     return Branches(
-        mains.station.losses.branches, loss, u, ordinary(shown), panel(shown, mains.phases), design, rated_kw
+        mains.station.losses.branches,
+        loss,
+        u,
+        ordinary(shown),
+        panel(shown, mains.phases),
+        design,
+        rated_kw,
+        [each.uneven_loss for each in found],
     )
 
 
@@ -121,7 +133,7 @@ def ordinary(shown: Voltages) -> Floats:
     level, found = np.mean(master.volts, axis=0), []
     for charger in shown.chargers:
         known = np.isfinite(charger.kw) & np.isfinite(master.kw)
-        ratio = np.log(charger.volts[0][known] / level[known])
+        ratio = np.log(np.mean(charger.volts, axis=0)[known] / level[known])
         columns = np.column_stack([-charger.kw[known], -master.kw[known], np.ones(len(ratio))])
         found.append(np.linalg.lstsq(columns, ratio, rcond=None)[0][0])
     return np.array(found)
@@ -135,7 +147,7 @@ def panel(shown: Voltages, phases: Sequence[int | None]) -> Floats:
     found = np.empty(len(phases))
     for phase in set(phases):
         own = [number for number, each in enumerate(phases) if each == phase]
-        volts = np.log(np.column_stack([shown.chargers[number].volts[0] for number in own]))
+        volts = np.log(np.column_stack([np.mean(shown.chargers[number].volts, axis=0) for number in own]))
         power = np.column_stack([shown.chargers[number].kw for number in own])
         whole = np.isfinite(power).all(axis=1)
         volts, power = (each[whole] - each[whole].mean(axis=0) for each in (volts, power))

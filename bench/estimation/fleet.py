@@ -1,4 +1,4 @@
-"""What a fleet brings: `python -m bench.estimation.fleet [--stations N] [--days N]`, and `--only-speed`.
+"""What a fleet brings: `python -m bench.estimation.fleet [--stations N] [--days N]`, `--only-speed` and `--only-steps`.
 
 Each row's stations are estimated alone; what they show is solved together; each is estimated again with what the others
 say of its make. Then the time is measured that a fleet of 50,000 stations takes to solve. Nothing is read or written.
@@ -89,10 +89,11 @@ def _row(name: str, stations: int, days: int) -> None:
         )
 
 
-def _speed(stations: int, makes: int, operators: int) -> None:
+def _levels(stations: int, makes: int, operators: int, each: int = 10) -> list[Level]:
+    """Draw what stations show; each operator has `each` makes, or all there are."""
     dice = random.Random(3)
     errors = [dice.gauss(0, 0.15) for _ in range(makes)]
-    bought = [dice.sample(range(makes), min(10, makes)) for _ in range(operators)]
+    bought = [dice.sample(range(makes), min(each, makes)) for _ in range(operators)]
     levels = []
     for number in range(stations):
         operator, gain = dice.randrange(operators), dice.gauss(0, GAIN)
@@ -100,6 +101,11 @@ def _speed(stations: int, makes: int, operators: int) -> None:
         sd = hypot(hypot(SPREAD.sound, 0.06) / 6**0.5, SPREAD.station)
         heard = tuple(Heard(make, errors[make] - gain + dice.gauss(0, sd), sd**-2, 6) for make in chosen)
         levels.append(Level(number, f"operator {operator}", heard, (0.0, GAIN)))
+    return levels
+
+
+def _speed(stations: int, makes: int, operators: int) -> None:
+    levels = _levels(stations, makes, operators)
     begun, longest, solution = time.process_time(), 0.0, None
     before = begun
     for found in solving(levels, makes, KNOWN):
@@ -116,6 +122,23 @@ def _speed(stations: int, makes: int, operators: int) -> None:
     )
 
 
+def _steps(stations: int, makes: int, operators: int, seconds: float) -> None:
+    """Print the longest of the steps of a while, where each operator has all makes."""
+    levels = _levels(stations, makes, operators, makes)
+    begun = before = time.process_time()
+    took = []
+    for _ in solving(levels, makes, KNOWN):
+        took.append(time.process_time() - before)
+        before = time.process_time()
+        if before - begun > seconds:
+            break
+    print(
+        f"{stations} stations, {makes} makes at each of {operators} operators, the first {before - begun:.0f} s: "
+        f"{len(took)} steps, the longest {1000 * max(took):.0f} ms",
+        flush=True,
+    )
+
+
 def main() -> None:
     """Run it and print it."""
     parser = argparse.ArgumentParser(
@@ -124,12 +147,15 @@ def main() -> None:
     parser.add_argument("--stations", type=int, default=100, help="of each row (default 100)")
     parser.add_argument("--days", type=int, default=30, help="of readings (default 30)")
     parser.add_argument("--only-speed", action="store_true", help="leave the rows out")
+    parser.add_argument("--only-steps", action="store_true", help="measure steps with many makes at each operator only")
+    parser.add_argument("--seconds", type=float, default=60, help="for how long these are watched (default 60)")
     asked = parser.parse_args()
     if asked.stations < 1 or asked.days < 1:
         parser.error("--stations and --days: at least 1")
-    for name in () if asked.only_speed else ROWS:
+    for name in () if asked.only_speed or asked.only_steps else ROWS:
         _row(name, asked.stations, asked.days)
-    for makes, operators in ((50, 1), (200, 500), (1000, 500)):
+    _steps(50_000, 400, 4, asked.seconds)
+    for makes, operators in () if asked.only_steps else ((50, 1), (200, 500), (1000, 500)):
         _speed(50_000, makes, operators)
 
 

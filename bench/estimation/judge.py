@@ -8,6 +8,7 @@ from math import erfc
 import numpy as np
 
 from bench.estimation import bound, branches, floor
+from bench.estimation.floor import Conversion
 from bench.estimation.scenarios import SCENARIOS, Outcome, Scenario
 from bench.estimation.sites import Floats
 
@@ -46,6 +47,7 @@ class Figures:
     u_own: float = 0.0  # root mean square of what is stated for a charger's own part
     least: bound.Least | None = None
     known: branches.Known | None = None
+    conversion: Conversion | None = None  # what can be found where chargers meter their output
     expected: float = 1.0  # share found of those beyond, if errors of estimates were normal with this RMSE
 
     @property
@@ -63,6 +65,7 @@ def figures(outcomes: list[Outcome]) -> Figures:
     off, beyond = error - true, np.abs(true) > LIMIT
     covered = np.abs(off) <= branches.NORMAL_95 * u
     centred = squares - np.median(squares, axis=1, keepdims=True)
+    false_alarms = _share((np.abs(error) > LIMIT)[~beyond])
     return Figures(
         stations=len(outcomes),
         mae=float(np.abs(off).mean()),
@@ -72,7 +75,7 @@ def figures(outcomes: list[Outcome]) -> Figures:
         detected=_share((np.abs(error) > LIMIT)[beyond]),
         beyond=int(beyond.sum()),
         largest_missed=float(np.abs(true)[beyond & (np.abs(error) <= LIMIT)].max(initial=0.0)),
-        false_alarms=_share((np.abs(error) > LIMIT)[~beyond]),
+        false_alarms=false_alarms,
         guarded=(_share(flagged[beyond]), _share(flagged[~beyond])),
         undetermined=float(np.mean([np.mean(each.decision == 1) for each in outcomes])),
         coverage=float(covered.mean()),
@@ -87,8 +90,14 @@ def figures(outcomes: list[Outcome]) -> Figures:
         least=bound.over([each.least for each in outcomes]),
         known=branches.over([each.branches for each in outcomes]),
         u_own=float(np.sqrt(np.maximum(u**2 - np.array([[each.u_common**2] for each in outcomes]), 0.0).mean())),
+        conversion=_conversion(outcomes, false_alarms),
         expected=_expected(np.abs(true)[beyond], float(np.sqrt((off**2).mean()))),
     )
+
+
+def _conversion(outcomes: list[Outcome], here: float) -> Conversion | None:
+    spread = outcomes[0].conversion_spread
+    return None if spread is None else floor.conversion(outcomes, spread, LIMIT, FALSE_ALARMS, here)
 
 
 def _expected(beyond: Floats, rmse: float) -> float:
@@ -156,6 +165,8 @@ def verdict(name: str, found: Figures) -> str:
         )
     if found.least is not None:
         parts.append(str(found.least))
+    if found.conversion is not None:
+        parts.append(str(found.conversion))
     if found.known is not None:
         parts.append(str(found.known))
     parts.append(f"at this RMSE {100 * found.expected:.1f} % are found")

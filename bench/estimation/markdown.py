@@ -46,7 +46,7 @@ def _row(name: str, found: Figures) -> list[str]:
         marked("false alarms", found.false_alarms, 2),
         f"{100 * found.squares_false_alarms:.2f}",
         f"{100 * found.guarded[0]:.1f} / {100 * found.guarded[1]:.2f}",
-        marked("coverage", found.coverage, 1),
+        f"{marked('coverage', found.coverage, 1)} ± {100 * found.coverage_error:.1f}",
         f"{100 * found.common[0]:.3f} / {100 * found.common[1]:.3f}",
     ]
 

@@ -11,7 +11,7 @@ from bench.estimation import bound, branches, least_squares, recorded, voltages
 from bench.estimation.branches import Branches
 from bench.estimation.readings import Conditions, Shown, Truth, drawn_errors, read
 from bench.estimation.recorded import ACN
-from bench.estimation.sites import AC, DC, Floats, Site, Station, station
+from bench.estimation.sites import AC, DC, UNEVEN, Floats, Site, Station, station
 from diantan_core import ErrorCharger, ErrorEstimation, ErrorEstimator, ErrorWindows
 
 SEED = 20261120
@@ -32,6 +32,7 @@ class Scenario:
     verified: int = 0  # chargers freshly verified, u 0.1 %
     voltages: bool = True  # whether gateways send what meters show of voltage, as they do where nobody says otherwise
     master_voltages: bool = True  # whether the master shows any
+    phases: bool = True  # whether gateways tell each phase of chargers for three, or their mean
     like: str | None = None  # the row of the same truth and readings
 
     @property
@@ -97,7 +98,7 @@ _BEYOND = {
             "clocks-60-no-orders", "clocks-60, nobody tells of sessions", replace(B, offset_sd_s=60.0, orders=False)
         ),
         Scenario("F30-no-orders", "F30, nobody tells of sessions", replace(B, days=30, orders=False), AC),
-        Scenario("cohort-0.1", "a cohort twice as wide as the prior expects, sd 0.1 %", replace(B, cohort_sd=0.001)),
+        Scenario("cohort-0.1", "a cohort 3 times as wide as the prior expects, sd 0.1 %", replace(B, cohort_sd=0.001)),
         Scenario("design-30", "losses of the design off by 30 %", replace(B, design_sd=0.3)),
         Scenario(
             "certified-even",
@@ -114,6 +115,22 @@ _BEYOND = {
             AC,
             master_voltages=False,
             like="F30",
+        ),
+        Scenario(
+            "F30-uneven",
+            "30 d, AC for three phases, half of the vehicles on one",
+            replace(B, days=30),
+            UNEVEN,
+            mae=0.0015,
+        ),
+        Scenario(
+            "F30-uneven-mean",
+            "F30-uneven, gateways tell the mean of the phases",
+            replace(B, days=30),
+            UNEVEN,
+            mae=0.0015,
+            phases=False,
+            like="F30-uneven",
         ),
         Scenario("days-3", "3 d", replace(B, days=3)),
         Scenario("days-7", "7 d", replace(B, days=7)),
@@ -149,6 +166,7 @@ class Outcome:
     by_branch: Floats | None = None
     least: bound.Bound | None = None
     branches: Branches | None = None
+    conversion_spread: float | None = None  # of chargers that meter their output
 
 
 def tell(
@@ -165,11 +183,12 @@ def tell(
         told["gain"] = (truth.gain + scenario.certificate * dice.standard_normal(), scenario.certificate)
     chargers = []
     for number in range(len(shown.chargers)):
-        design, drop = (shown.design_branch, None) if found is None else found.told(number)
+        design, drop, uneven = (shown.design_branch, None, None) if found is None else found.told(number)
         chargers.append(
             ErrorCharger(
                 branch_loss=design,
                 branch_measured=drop,
+                uneven_loss=uneven,
                 dc_output=conditions.conversion_spread is not None,
                 step_kwh=conditions.charger_step,
                 verified=verified.get(number),
@@ -187,7 +206,7 @@ def windows_of(shown: Shown) -> ErrorWindows:
 def run_station(number: int, names: list[str]) -> dict[str, Outcome]:
     """Return the outcome of each row for its station of this number; rows with the same site share the truth."""
     outcomes = {}
-    for site in (DC, AC, ACN):
+    for site in (DC, AC, ACN, UNEVEN):
         rows = [SCENARIOS[name] for name in names if SCENARIOS[name].site is site]
         if not rows:
             continue
@@ -204,14 +223,21 @@ def run_station(number: int, names: list[str]) -> dict[str, Outcome]:
             shown, truth = read(held, drawn, row.conditions, own)
             found = None
             if mains is not None and row.voltages:
-                means = voltages.show(mains, shown, truth, _dice(number, row.drawn_as + "-voltages"))
+                means = voltages.show(
+                    mains, shown, truth, _dice(number, row.drawn_as + "-voltages"), by_phase=row.phases
+                )
                 measured = branches.measured(mains, means, shown.design_branch, with_master=row.master_voltages)
                 if np.isfinite(measured.loss).any():
                     found = measured
                     truth = replace(truth, by_branch=(truth.branches - mains.drops / voltages.DROP) * truth.mean_kw)
             estimation = tell(row, shown, truth, own, found).estimate(windows_of(shown))
             outcome = _outcome(estimation, truth, least_squares.ordinary(shown))
-            outcomes[row.name] = replace(outcome, least=_bound(row, held, drawn, found), branches=found)
+            outcomes[row.name] = replace(
+                outcome,
+                least=_bound(row, held, drawn, found),
+                branches=found,
+                conversion_spread=row.conditions.conversion_spread,
+            )
     return outcomes
 
 
@@ -222,7 +248,7 @@ def _dice(number: int, name: str) -> np.random.Generator:
 def _bound(row: Scenario, held: Station, drawn: Floats, found: Branches | None) -> bound.Bound | None:
     """Return the bound of a row whose readings it models, and where nothing is known but what was drawn."""
     told = row.certificate is not None or row.verified > 0
-    if told or not bound.applies(row.conditions):
+    if told or row.site.single_share or not bound.applies(row.conditions):
         return None
     sd = None if found is None else np.hypot(found.u_drop, voltages.trust(held) * held.losses.branches)
     return bound.of(held, drawn, row.conditions, sd)

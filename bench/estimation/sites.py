@@ -1,6 +1,6 @@
 """What truly happens behind a master meter: sessions, power in steps of seconds, and the losses of cables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ class Site:
     fixed_kw: float
     hours: tuple[float, ...]  # how many arrivals by local hour, relative
     chargers: int = 20
+    single_share: float = 0.0  # of the vehicles that charge on one phase of a charger for three
+    single_kw: tuple[float, float] = (6.2, 7.0)
 
 
 DC = Site(
@@ -40,6 +42,10 @@ AC = Site(
 )  # fmt: skip
 
 
+UNEVEN = replace(AC, name="ac-uneven", low_kw=10.0, high_kw=22.0, single_share=0.5)
+SINGLE_LOSS = 6.0  # of a load on one phase, with a neutral like the lines, to that of an even one
+
+
 @dataclass(frozen=True)
 class Arrivals:
     """The sessions of a charger before they have a shape: when, how much, at which highest power."""
@@ -48,6 +54,7 @@ class Arrivals:
     kwh: Floats
     plateau_kw: Floats
     stays_s: Floats | None = None  # how long a vehicle stays; None: as long as it charges
+    single: NDArray[np.bool_] | None = None  # which charge on one phase
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class Charging:
     kwh_by_load: Floats  # the same weighted with the load, -1 at none to +1 at the site's highest power
     starts_s: Floats  # of the sessions, as orders tell them
     ends_s: Floats
+    kwh_single: Floats | None = None  # the same of vehicles on one phase
 
     def at(self, times_s: Floats) -> Floats:
         """Return the energy delivered until then."""
@@ -68,6 +76,12 @@ class Charging:
         """Return the energy until then weighted with the load."""
         return np.interp(times_s, self.times_s, self.kwh_by_load)
 
+    def single_at(self, times_s: Floats) -> Floats:
+        """Return the energy until then that was delivered on one phase."""
+        if self.kwh_single is None:
+            return np.zeros(len(times_s))
+        return np.interp(times_s, self.times_s, self.kwh_single)
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -75,7 +89,7 @@ class Losses:
 
     trunk: float
     level: float
-    branches: Floats
+    branches: Floats  # of loads that stand evenly
 
 
 @dataclass(frozen=True)
@@ -104,16 +118,19 @@ def behind(site: Site, days: int, chargings: list[Charging], dice: np.random.Gen
     grid = np.arange(-MARGIN_S, days * DAY_S + MARGIN_S + 1, STEP_S, dtype=np.float64)
     spread = np.exp(0.3 * dice.standard_normal(site.chargers))
     total, squares, active = np.zeros(len(grid) - 1), np.zeros(len(grid) - 1), np.zeros(len(grid) - 1)
+    uneven = np.zeros(len(grid) - 1)
     for each, own in zip(chargings, spread, strict=True):
         power = np.diff(each.at(grid)) * 3600 / STEP_S
         total += power
         squares += own * power**2
         active += power > 0
+        if site.single_share:
+            uneven += own * (SINGLE_LOSS - 1) * (np.diff(each.single_at(grid)) * 3600 / STEP_S) ** 2
     share = dice.uniform(0.005, 0.02) / 2
     energy = total.sum()
     trunk, level = share * energy / (total**2).sum(), share * energy / squares.sum()
     losses = Losses(trunk, level, level * spread)
-    return Station(site, days, chargings, grid, total, level * squares, active, losses)
+    return Station(site, days, chargings, grid, total, level * (squares + uneven), active, losses)
 
 
 def charging(site: Site, days: int, arrivals: Arrivals, dice: np.random.Generator) -> Charging:
@@ -140,12 +157,14 @@ def charging(site: Site, days: int, arrivals: Arrivals, dice: np.random.Generato
     # a session's first knot stands still: until then nothing flowed
     at = np.flatnonzero(step == 0)
     times = np.insert(ends, at, starts[kept])
+    single = None if arrivals.single is None else np.cumsum(np.insert(part * arrivals.single[session], at, 0.0))
     return Charging(
         times,
         np.cumsum(np.insert(part, at, 0.0)),
         np.cumsum(np.insert(part * power, at, 0.0)),
         starts[kept],
         (starts + (seconds if arrivals.stays_s is None else arrivals.stays_s))[kept],
+        single,
     )
 
 
@@ -156,7 +175,11 @@ def _arrivals(site: Site, days: int, dice: np.random.Generator) -> Arrivals:
     day, hour = dice.integers(0, days, count), dice.choice(24, count, p=weights)
     starts = np.sort(day * DAY_S + hour * 3600.0 + dice.uniform(0, 3600, count))
     kwh = np.clip(site.session_kwh * np.exp(site.kwh_spread * dice.standard_normal(count)), 1.0, 4 * site.session_kwh)
-    return Arrivals(starts, kwh, dice.uniform(site.low_kw, site.high_kw, count))
+    plateau = dice.uniform(site.low_kw, site.high_kw, count)
+    if not site.single_share:
+        return Arrivals(starts, kwh, plateau)
+    single = dice.random(count) < site.single_share
+    return Arrivals(starts, kwh, np.where(single, dice.uniform(*site.single_kw, count), plateau), single=single)
 
 
 def _profile(site: Site, within: Floats, session: NDArray[np.int64], count: int, dice: np.random.Generator) -> Floats:

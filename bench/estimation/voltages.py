@@ -1,8 +1,9 @@
 """What meters show of voltage: mean voltage and power by quarter of an hour, of each charger and of the master.
 
 The mains wander by the hour, the day and the steps of a tap changer; cables before and behind the master drop voltage
-with power, phase by phase; each voltmeter is off, and drifts with the day, the weeks and its own warmth. Branches lose
-more than their drop says where power factor, reactance and harmonics make it so.
+with power, phase by phase; each voltmeter is off, and drifts with the day, the weeks and its own warmth. With the day
+it goes as air does: it warms within hours of the morning and cools until the next, on some days more than on others.
+Branches lose more than their drop says where power factor, reactance and harmonics make it so.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from bench.estimation.readings import QUARTER_S, START_MS, Conditions, Shown, Truth
-from bench.estimation.sites import AC, DAY_S, MARGIN_S, STEP_S, Floats, Station
+from bench.estimation.sites import AC, DAY_S, MARGIN_S, SINGLE_LOSS, STEP_S, Floats, Station
 
 NOMINAL_V, STEP_V = 230.0, 0.1
 PHASES = 3
@@ -22,9 +23,14 @@ TAP, TAPS_A_DAY = 0.0125, 4.0
 # of loads: tan phi, X/R of a branch, harmonics of current
 TAN_PHI, TAN_PHI_SD, REACTANCE, HARMONICS = 0.1, 0.07, (0.05, 0.25), (0.03, 0.15)
 TRUNK_REACTANCE, SOURCE_DROP = (0.1, 0.6), (0.003, 0.015)  # the latter at the station's highest power
-# of voltmeters, relative: error, with the hour of the day, over weeks, when the charger is warm at its highest power
+# of voltmeters, relative: error, with the hour of the day (the amplitude of a cosine of the same mean square), over
+# weeks, when the charger is warm at its highest power
 GAIN, HOURLY, SLOWLY, WARMTH = 0.003, 0.0005, 0.0005, 0.00015
 SLOWLY_S, WARMTH_S = 20 * DAY_S, 3600.0
+# a day at the voltmeters: when it is coolest, hours from there to the warmest, time constant of cooling
+COOLEST_H, COOLEST_SD_H, WARMING_H, COOLING_H = 6.0, 2.0, 8.0, 6.0
+# of the weather: spread of the logarithm of a day's amplitude, how much of it the next day keeps, when it is warmest
+WEATHER, WEATHER_KEPT, WARMEST_SD_H = 0.4, 0.7, 0.7
 NOISE, NOISE_KEPT = 0.0005, 0.3  # of a quarter's mean, and how much of it the next one keeps
 POLLS_S, POLLS_SHARE = (60, 30, 15), (0.6, 0.25, 0.15)
 MISSING = 0.02
@@ -43,6 +49,8 @@ class Mains:
     board: Floats  # phase by step, where the branches begin
     phases: tuple[int | None, ...]  # of each charger; None: all three
     drops: Floats  # relative voltage drop of each branch, 1/kW
+    singles: Floats | None = None  # what of each power stands on one phase of a charger for three
+    orders: tuple[tuple[int, ...], ...] = ()  # and to which phase of the board each of its phases is laid
 
 
 @dataclass(frozen=True)
@@ -79,11 +87,19 @@ def mains(station: Station, dice: np.random.Generator) -> Mains:
             by_phase += power / PHASES
         else:
             by_phase[phase] += power
+    singles: Floats | None = None
+    orders: tuple[tuple[int, ...], ...] = ()
+    if station.site.single_share:
+        singles = np.array([np.diff(each.single_at(station.grid_s)) for each in station.chargings]) * 3600 / STEP_S
+        orders = tuple(tuple(int(each) for each in dice.permutation(PHASES)) for _ in singles)
+        for single, order in zip(singles, orders, strict=True):
+            by_phase -= single / PHASES
+            by_phase[order[0]] += single
     mean = float(lossless(tangent.mean(), dice.uniform(*TRUNK_REACTANCE), dice.uniform(*HARMONICS)))
     source = dice.uniform(*SOURCE_DROP) / station.power.max()
     master = _wander(station.grid_s[:-1], dice) - np.log1p(_cable(source, by_phase, dice.uniform(0.1, 0.5)))
     board = master - np.log1p(_cable(station.losses.trunk * mean, by_phase, dice.uniform(0.5, 1.0)))
-    return Mains(station, powers, through, master, board, phases, drops)
+    return Mains(station, powers, through, master, board, phases, drops, singles, orders)
 
 
 def lossless(tangent: Floats | float, reactance: Floats | float, harmonics: Floats | float) -> Floats:
@@ -139,22 +155,71 @@ def _taps(times_s: Floats, dice: np.random.Generator) -> Floats:
     return np.asarray(np.array(where)[np.searchsorted(when, times_s)], dtype=np.float64)
 
 
-def show(held: Mains, shown: Shown, truth: Truth, dice: np.random.Generator) -> Voltages:
-    """Read the voltages of the station whose registers are shown: the same errors, clocks and losses of readings."""
+@dataclass(frozen=True)
+class Weather:
+    """What the days of a station are like, one after another, from the day before the first one."""
+
+    size: Floats  # of the daily course, mean square 1
+    warming_h: Floats
+
+    @classmethod
+    def drawn(cls, days: int, dice: np.random.Generator) -> "Weather":
+        """Draw so many days, and one before and after."""
+        logarithm = WEATHER * _kept(days + 2, -float(np.log(WEATHER_KEPT)), dice) - WEATHER**2
+        return cls(np.exp(logarithm), WARMING_H + WARMEST_SD_H * dice.standard_normal(days + 2))
+
+    def at(self, hours: Floats) -> Floats:
+        """Return the course at hours since the coolest one of the day before the first: cool is 0."""
+        day = (hours // 24).astype(np.int64)
+        return np.asarray(self.size[day] * warmth_of_day(hours % 24, self.warming_h[day]), dtype=np.float64)
+
+
+def warmth_of_day(hours: Floats, warming_h: Floats | float) -> Floats:
+    """Return the warmth at hours since the coolest one: up fast, down slowly, standard deviation 1."""
+    return _up_and_down(hours, warming_h) / float(_up_and_down(np.arange(0, 24, 0.25), WARMING_H).std())
+
+
+def _up_and_down(hours: Floats, warming_h: Floats | float) -> Floats:
+    up = (1 - np.cos(np.pi * hours / warming_h)) / 2
+    left, end = (np.exp(-(each - warming_h) / COOLING_H) for each in (hours, np.float64(24.0)))
+    return np.asarray(np.where(hours < warming_h, up, (left - end) / (1 - end)), dtype=np.float64)
+
+
+def _fallen(held: Mains, number: int) -> list[Floats]:
+    """Return the logarithms of the relative voltages at a charger: one, or three where loads stand on one of them.
+
+    The neutral's current lets that phase fall by all that the branch loses, and the others rise by half of the rest.
+    """
+    phase, drop, power = held.phases[number], held.drops[number], held.powers[number]
+    if held.singles is None:
+        board = held.board.mean(axis=0) if phase is None else held.board[phase]
+        return [board - np.log1p(drop * power)]
+    more = (SINGLE_LOSS - 1) * drop * held.singles[number]
+    falls = (drop * power + more, drop * power - more / 2, drop * power - more / 2)
+    return [held.board[each] - np.log1p(fall) for each, fall in zip(held.orders[number], falls, strict=True)]
+
+
+def show(held: Mains, shown: Shown, truth: Truth, dice: np.random.Generator, *, by_phase: bool = True) -> Voltages:
+    """Read the voltages of the station whose registers are shown: the same errors, clocks and losses of readings.
+
+    `by_phase`: whether gateways tell all phases of a charger for three, or their mean.
+    """
     conditions, site = shown.conditions, held.station.site
     quarters = len(shown.times_ms) - 1
-    chargers, middle = [], held.board.mean(axis=0)
-    for number, (power, phase) in enumerate(zip(held.powers, held.phases, strict=True)):
-        board = middle if phase is None else held.board[phase]
+    chargers = []
+    weather = Weather.drawn(quarters * QUARTER_S // DAY_S + 1, dice)
+    for number, power in enumerate(held.powers):
         off = truth.registered[number] + truth.curves[number] * (2 * power / site.high_kw - 1)
         warm = _warmth(power / site.high_kw)
         polls = _Polls(quarters, truth.offsets_s[number], dice)
-        volts = [_meter(polls, board - np.log1p(held.drops[number] * power), warm, dice)]
+        volts = [_meter(polls, fallen, warm, weather, dice) for fallen in _fallen(held, number)]
+        if not by_phase:
+            volts = [np.asarray(np.mean(volts, axis=0), dtype=np.float64)]
         chargers.append(_known(Means(volts, polls.mean(power * (1 + off))), shown.chargers[number], conditions, dice))
     polls = _Polls(quarters, 0.0, dice)
     cool = np.zeros(len(held.through))
     kw = polls.mean((1 + truth.gain) * (held.through + held.station.losses.trunk * held.through**2))
-    volts = [_meter(polls, phase, cool, dice) for phase in held.master]
+    volts = [_meter(polls, phase, cool, weather, dice) for phase in held.master]
     times = [START_MS + QUARTER_S * 1000 * row for row in range(quarters)]
     return Voltages(times, chargers, _known(Means(volts, kw), shown.master, conditions, dice))
 
@@ -180,12 +245,11 @@ class _Polls:
         return np.asarray(self.at(steps).mean(axis=1), dtype=np.float64)
 
 
-def _meter(polls: _Polls, relative: Floats, warm: Floats, dice: np.random.Generator) -> Floats:
+def _meter(polls: _Polls, relative: Floats, warm: Floats, weather: Weather, dice: np.random.Generator) -> Floats:
     """Return the mean voltages that a voltmeter shows of a course."""
-    hours = (np.arange(polls.quarters) + 0.5) * QUARTER_S / DAY_S
-    gain = GAIN * dice.standard_normal() + HOURLY * dice.choice([-1.0, 1.0]) * np.cos(
-        2 * np.pi * (hours - dice.normal(14, 2) / 24)
-    )
+    hours = 24 + (np.arange(polls.quarters) + 0.5) * QUARTER_S / 3600
+    coolest = float(np.clip(dice.normal(COOLEST_H, COOLEST_SD_H), 0, 24))
+    gain = GAIN * dice.standard_normal() + HOURLY / 2**0.5 * dice.choice([-1.0, 1.0]) * weather.at(hours - coolest)
     gain += SLOWLY * _kept(polls.quarters, QUARTER_S / SLOWLY_S, dice)
     gain += NOISE * _kept(polls.quarters, -float(np.log(NOISE_KEPT)), dice)
     course = polls.at(relative + WARMTH * dice.standard_normal() * warm) + gain[:, None]

@@ -1,14 +1,16 @@
 """Days that are checked anew (重新核查): those a person asked for, and those that another registry judged."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Engine, select
 
-from cloud_receiver.checks import causes, load, month
+from cloud_receiver.checks import causes, load, month, notes
 from cloud_receiver.checks.model import SLOT_MS, Context
-from cloud_receiver.schema import day_check, recheck, slot_check
+from cloud_receiver.checks.notes import Failed
+from cloud_receiver.database import reading, writing
+from cloud_receiver.schema import day_check, slot_check
 from diantan_core import day_start_ms, next_day_start_ms
 
 DAY_MS: Final = 86_400_000
@@ -35,27 +37,6 @@ def days_of(context: Context, first_ms: int, end_ms: int) -> Iterator[int]:
     while day_ms < end_ms:
         yield day_ms
         day_ms = next_day_start_ms(day_ms, context.station.timezone)
-
-
-def ask(connection: Connection, station: int, days: Iterable[int], who: str, now_ms: int) -> int:
-    """Note that days are to be checked anew; return how many were not noted before."""
-    known = set(connection.execute(select(recheck.c.day_ms).where(recheck.c.station == station)).scalars())
-    new = sorted(set(days) - known)
-    if new:
-        rows = [{"station": station, "day_ms": day, "asked_by": who, "asked_ms": now_ms} for day in new]
-        connection.execute(insert(recheck), rows)
-    return len(new)
-
-
-def waiting(connection: Connection) -> int:
-    """Return how many days a person asked for that have not been checked anew."""
-    return connection.execute(select(func.count()).select_from(recheck)).scalar_one()
-
-
-def done(connection: Connection, portion: Portion) -> None:
-    """Take note that a portion has been checked."""
-    mine = recheck.c.station == portion.station
-    connection.execute(delete(recheck).where(mine, recheck.c.day_ms.in_(list(portion.days))))
 
 
 def outdated(connection: Connection, context: Context, days: Iterable[int], settings: str) -> set[int]:
@@ -131,34 +112,52 @@ class Again:
         self._seen: set[int] = set()
         """Stations of which no such day is left: the registry of a process doesn't change."""
         self._tried: dict[int, set[int]] = {}
-        """By station that is not seen yet, days that were checked anew: one whose check fails stays as it was."""
+        """By station that is not seen yet, days that were checked anew, whatever is said of them since."""
+        self._taken: Portion | None = None
+        """What was taken, and is neither done nor failed: the store did not answer."""
 
     def next(
         self,
-        connection: Connection,
+        engine: Engine,
         contexts: Mapping[int, Context],
         begin: Mapping[int, int],
         settings: str,
         now_ms: int,
     ) -> Portion | None:
-        """Return what to check next, None where nothing waits (of the stations looked at)."""
-        return self._asked(connection, contexts) or self._changed(connection, contexts, begin, settings, now_ms)
+        """Take what to check next, None where nothing waits (of the stations looked at)."""
+        while self._taken is None:
+            with reading(engine) as connection:
+                portion = self._noted(connection, contexts, now_ms)
+                portion = portion or self._changed(connection, contexts, begin, settings, now_ms)
+            if portion is None:
+                return None
+            with writing(engine) as connection:
+                days = notes.take(connection, portion.station, portion.days, now_ms)
+            # What another process has taken meanwhile is put off, and not found again.
+            self._tried.setdefault(portion.station, set()).update(portion.days.keys() - days)
+            if days:
+                mine = {day: who for day, who in portion.days.items() if day in days}
+                self._taken = replace(portion, days=mine)
+        return self._taken
 
-    def done(self, connection: Connection, portion: Portion) -> None:
-        """Take note that a portion has been checked."""
+    def done(self, connection: Connection, portion: Portion, failed: Collection[int], now_ms: int) -> dict[int, Failed]:
+        """Take note that a portion has been checked, but for the days that failed; return what becomes of these."""
+        notes.done(connection, portion.station, portion.days.keys() - set(failed))
+        told = {day: notes.failed(connection, portion.station, day, now_ms) for day in sorted(failed)}
         if portion.station not in self._seen:
             self._tried.setdefault(portion.station, set()).update(portion.days)
-        done(connection, portion)
+        self._taken = None
+        return told
 
     @staticmethod
-    def _asked(connection: Connection, contexts: Mapping[int, Context]) -> Portion | None:
-        station = _following(connection, -1)
+    def _noted(connection: Connection, contexts: Mapping[int, Context], now_ms: int) -> Portion | None:
+        station = notes.following(connection, -1, now_ms)
         while station is not None and station not in contexts:
-            station = _following(connection, station)  # one that the registry no longer has is nobody's to check
+            # One that the registry no longer has is nobody's to check.
+            station = notes.following(connection, station, now_ms)
         if station is None:
             return None
-        rows = connection.execute(select(recheck.c.day_ms, recheck.c.asked_by).where(recheck.c.station == station))
-        return _portion(contexts[station], {row.day_ms: row.asked_by for row in rows})
+        return _portion(contexts[station], notes.due(connection, station, now_ms))
 
     def _changed(
         self,
@@ -174,17 +173,13 @@ class Again:
             today_ms = day_start_ms(now_ms, context.station.timezone)
             days = days_of(context, now_ms - self._days * DAY_MS, today_ms)
             found = changed(connection, context, days, begin.get(number), settings)
-            left = dict.fromkeys(found - self._tried.get(number, set()))
+            # Those that are noted have their time.
+            left = found - self._tried.get(number, set()) - notes.noted(connection, number)
             if left:
-                return _portion(context, left)
+                return _portion(context, dict.fromkeys(left))
             self._seen.add(number)
             self._tried.pop(number, None)
         return None
-
-
-def _following(connection: Connection, station: int) -> int | None:
-    statement = select(func.min(recheck.c.station)).where(recheck.c.station > station)
-    return connection.execute(statement).scalar()
 
 
 def _portion(context: Context, days: Mapping[int, str | None]) -> Portion:

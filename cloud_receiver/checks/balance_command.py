@@ -15,10 +15,10 @@ import clock
 from cloud_receiver import config, database, registry, service
 from cloud_receiver.checks import carbon_balance, causes, load, month
 from cloud_receiver.checks.carbon_balance import CarbonBalance
-from cloud_receiver.checks.day import carbons, energies, local_time
+from cloud_receiver.checks.day import carbons, energies, local_time, whole
 from cloud_receiver.checks.evaluate import SlotResult
 from cloud_receiver.checks.model import SLOT_MS, Context
-from cloud_receiver.checks.tolerance import Balance, SlotEnergy, balance
+from cloud_receiver.checks.tolerance import Balance, SlotEnergy, balance, beside
 from cloud_receiver.config import Checks
 from cloud_receiver.local_days import days
 from cloud_receiver.report import ReportError
@@ -129,7 +129,7 @@ def _results(connection: Connection, context: Context, span: _Span) -> Iterator[
 def _slots(connection: Connection, context: Context, span: _Span, settings: Checks, _: int) -> Iterator[_Line]:
     zone = ZoneInfo(context.station.timezone)
     for _, _, results in _results(connection, context, span):
-        for slot in energies(results, context):
+        for slot in beside(context, energies(results, context)):
             found = _balances(context, [slot], results, settings)
             measured = {"measured": results[slot.start_ms]["balanced"]}
             yield _Line(local_time(slot.start_ms, zone)[:16], *found, measured)
@@ -138,7 +138,7 @@ def _slots(connection: Connection, context: Context, span: _Span, settings: Chec
 def _days(connection: Connection, context: Context, span: _Span, settings: Checks, _: int) -> Iterator[_Line]:
     zone = ZoneInfo(context.station.timezone)
     for day_ms, end_ms, results in _results(connection, context, span):
-        slots = energies(results, context)
+        slots = whole(results, context)
         found = _balances(context, slots, results, settings)
         missing = (end_ms - day_ms - sum(slot.duration_ms for slot in slots)) // SLOT_MS
         yield _Line(local_time(day_ms, zone)[:10], *found, {"missing_slots": missing})

@@ -1,6 +1,7 @@
 """What meters counted over a gap in the records: a register bridges it where its value is known at both ends.
 
-At an end it is known from the interval that ends there, the one that begins there, or a freeze (冻结) of that midnight.
+At an end it is known from the interval that ends there, the one that begins there, or a freeze (冻结) of that midnight,
+if it was read about then: what a gateway interpolated over a time without readings is no register.
 Both ends of one journal bridge the gap, unless an interval in it lacks part of its energy or the register was broken
 off. Over the end of a journal energy alone is bridged: the registers of gateways are those of their meters as long as
 neither journal broke them off, and the difference must be one that the meter's rated power allows.
@@ -11,6 +12,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, exists, select
 
+from cloud_receiver import event_rows
 from cloud_receiver.checks.freezes import BROKEN, energy_mwh
 from cloud_receiver.checks.model import Context, IntervalRow
 from cloud_receiver.checks.tolerance import SlotEnergy
@@ -21,7 +23,7 @@ from wire.records import EventCode, FreezeSource, Quality
 MOST_GAPS: Final = 50
 """Of a month; what is beyond stays unbridged, and is said to be missing."""
 _LOSING: Final = tuple(code for code in BROKEN if code != EventCode.ROLLOVER)
-_FROZEN: Final = (int(FreezeSource.GATEWAY_MEASURED), int(FreezeSource.GATEWAY_INTERPOLATED))
+_FROZEN: Final = int(FreezeSource.GATEWAY_MEASURED)
 
 
 class Registers(NamedTuple):
@@ -107,7 +109,7 @@ def _edge(connection: Connection, context: Context, time_ms: int) -> _Edge:
     found: dict[int, dict[int, Registers]] = {}
     frozen = connection.execute(
         select(freeze).where(
-            freeze.c.station == context.number, freeze.c.time_ms == time_ms, freeze.c.source.in_(_FROZEN)
+            freeze.c.station == context.number, freeze.c.time_ms == time_ms, freeze.c.source == _FROZEN
         )
     )
     for row in frozen:
@@ -121,9 +123,9 @@ def _edge(connection: Connection, context: Context, time_ms: int) -> _Edge:
     )
     for each in connection.execute(statement):
         item = IntervalRow._make(each)
-        if item.end_ms == time_ms:
+        if item.end_ms == time_ms and item.quality in (Quality.MEASURED, Quality.PARTIAL):
             found.setdefault(item.meter, {})[item.journal] = _at_end(item)
-        elif item.start_ms == time_ms and item.quality != Quality.PARTIAL:
+        elif item.start_ms == time_ms and item.quality == Quality.MEASURED:
             found.setdefault(item.meter, {}).setdefault(item.journal, _at_start(item))
     return found
 
@@ -174,7 +176,7 @@ def _over(
         event.c.station == station,
         event.c.meter == number,
         event.c.journal.in_((former, later)),
-        event.c.code.in_(BROKEN),
+        event_rows.told(BROKEN),
         event.c.time_ms <= end_ms,
     )
     if connection.execute(select(broken)).scalar():

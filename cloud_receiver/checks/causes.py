@@ -50,14 +50,14 @@ class Checked:
 
 
 _UNREAD: Final = {"name", "operator", "estimation"}
-_UNREAD_OF_METERS: Final = {"verified", "class_limit_percent", "make", "voltage_drop"}
+_UNREAD_OF_METERS: Final = {"verified", "class_limit_percent", "make", "voltage_drop", "single_phase_vehicles"}
 """Keys of the registry that no check of a day reads: a change of them has nothing checked anew."""
 _UNREAD_SETTINGS: Final = {"enabled", "pause_ms", "recheck_days"}
 
 
 _LENGTH: Final = 64
-_FORM: Final = "2:"
-"""What begins a digest that takes these keys: one of an earlier version of the program can't be compared."""
+_FORM: Final = "3:"
+"""What begins a digest of these keys, and of a program that judges so: one of an earlier version can't be compared."""
 
 
 def digest(station: Station) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from cloud_receiver.checks import carbon_balance
+from cloud_receiver.checks import carbon_balance, tolerance
 from cloud_receiver.checks.carbon_balance import SlotCarbon
 from cloud_receiver.checks.evaluate import SlotResult
 from cloud_receiver.checks.model import SLOT_MS, STATION, Context, Kind, Severity
@@ -77,6 +77,12 @@ def energies(results: Mapping[int, SlotResult], context: Context) -> list[SlotEn
     return kept
 
 
+def whole(results: Mapping[int, SlotResult], context: Context) -> list[SlotEnergy]:
+    """Return the energies of a day's balance: of its complete slots, those between readings of all meters."""
+    measured = {start for start, result in results.items() if result["balanced"]}
+    return tolerance.anchored(energies(results, context), measured)
+
+
 def carbons(results: Mapping[int, SlotResult], slots: Iterable[SlotEnergy]) -> list[tuple[SlotEnergy, SlotCarbon]]:
     """Return those of the slots of which carbon can be balanced, with their carbon."""
     return [(slot, carbon) for slot in slots if (carbon := results[slot.start_ms].get("carbon")) is not None]
@@ -84,17 +90,23 @@ def carbons(results: Mapping[int, SlotResult], slots: Iterable[SlotEnergy]) -> l
 
 def day_balance(results: Mapping[int, SlotResult], context: Context, settings: Checks) -> Balance | None:
     """Return the balance of a day's complete slots, None where there is none."""
-    return balance(context, energies(results, context), settings.coverage_factor)
+    return balance(context, whole(results, context), settings.coverage_factor)
 
 
 def findings(results: Mapping[int, SlotResult], context: Context, settings: Checks, *, over: bool) -> list[Draft]:
     """Return the findings of a day; its balance and its chargers are judged once the day is `over`."""
     drafts: dict[tuple[str, int], Draft] = {}
+    judged = _again(results, context, settings)
     for start, result in sorted(results.items()):
         for item in result["violations"]:
+            detail = item["detail"]
+            if item["kind"] == Kind.BALANCE_SLOT and (known := judged.get(start)) is not None:
+                if known.within:
+                    continue
+                detail = detail | known.evidence()
             draft = drafts.setdefault((item["kind"], item["meter"]), Draft(item["kind"], item["meter"], "info"))
             draft.starts.append(start)
-            draft.details.append(item["detail"])
+            draft.details.append(detail)
             draft.severity = max(draft.severity, item["severity"], key=lambda name: _RANK[name])
     balanced = energies({start: result for start, result in results.items() if result["balanced"]}, context)
     beyond = drafts.get((Kind.BALANCE_SLOT.value, STATION))
@@ -113,10 +125,28 @@ def findings(results: Mapping[int, SlotResult], context: Context, settings: Chec
     return list(drafts.values())
 
 
+def _again(results: Mapping[int, SlotResult], context: Context, settings: Checks) -> dict[int, Balance]:
+    """Return the balances of slots beyond tolerance by themselves, with what clocks leave open at their edges.
+
+    A slot is checked when nobody knows yet what comes after it: a charge that began right at its end is within it for a
+    grid side whose clock is ahead.
+    """
+    beyond = {
+        start
+        for start, result in results.items()
+        if any(item["kind"] == Kind.BALANCE_SLOT for item in result["violations"])
+    }
+    if not beyond:
+        return {}
+    slots = [slot for slot in tolerance.beside(context, energies(results, context)) if slot.start_ms in beyond]
+    judged = {slot.start_ms: balance(context.at(slot.start_ms), [slot], settings.coverage_factor) for slot in slots}
+    return {start: found for start, found in judged.items() if found is not None}
+
+
 def _judge_day(
     results: Mapping[int, SlotResult], balanced: Sequence[SlotEnergy], context: Context, settings: Checks
 ) -> Iterator[Draft]:
-    slots = energies(results, context)
+    slots = whole(results, context)
     starts = [slot.start_ms for slot in slots]
     total = balance(context, slots, settings.coverage_factor)
     if total is not None and not total.within:

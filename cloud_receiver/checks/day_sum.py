@@ -7,7 +7,7 @@ from typing import Any
 
 from cloud_receiver.checks import carbon_balance
 from cloud_receiver.checks.carbon_balance import CarbonTally
-from cloud_receiver.checks.day import carbons, energies
+from cloud_receiver.checks.day import carbons, whole
 from cloud_receiver.checks.evaluate import SlotResult
 from cloud_receiver.checks.model import Context
 from cloud_receiver.checks.parties import MeterCarbon
@@ -26,7 +26,7 @@ class DaySum:
 
 def make(results: Mapping[int, SlotResult], context: Context, parties: Mapping[int, MeterCarbon]) -> DaySum:
     """Return the sums of a day."""
-    slots = energies(results, context)
+    slots = whole(results, context)
     return DaySum(tally(context, slots), carbon_balance.of(context, carbons(results, slots)), parties)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from cloud_receiver import event_rows
 from cloud_receiver.checks import frozen_intervals
 from cloud_receiver.checks.day import Draft
 from cloud_receiver.checks.frozen_intervals import FreezeRow
@@ -199,7 +200,7 @@ def _last_break(connection: Connection, station: int, row: FreezeRow) -> int | N
             event.c.journal == row.journal,
             event.c.meter == row.meter,
             event.c.time_ms <= row.time_ms,
-            event.c.code.in_(BROKEN),
+            event_rows.told(BROKEN),
         )
     ).scalar()
 

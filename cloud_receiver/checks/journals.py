@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, and_, exists, select
 
+from cloud_receiver import event_rows
 from cloud_receiver.ranges import RangeSet
 from cloud_receiver.schema import event, gateway, gateway_status, journal, received_range
 from wire.records import DetailKey, EventCode
@@ -139,10 +140,7 @@ def _loss(connection: Connection, former: Journal, last: int | None) -> Loss:
 def _named(connection: Connection, number: int) -> tuple[bytes | None, int | None]:
     """Return the context, and its last sequence, that the first event of a journal names; None where it names none."""
     details = connection.execute(
-        select(event.c.details)
-        .where(event.c.journal == number, event.c.code == int(EventCode.CONTEXT_OPENED))
-        .order_by(event.c.sequence)
-        .limit(1)
+        select(event.c.details).where(event.c.journal == number, event_rows.OPENED).order_by(event.c.sequence).limit(1)
     ).scalar()
     if details is None:
         return None, None

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     CHARGER_SUSPECT = "charger_suspect"  # 失准复检候选: by remote error estimation; it lasts until it is settled
     CHARGER_UNJUDGED = "charger_unjudged"  # 久未判定: by remote error estimation; it lasts until something is decided
     MAKE_BIASED = "make_biased"  # 同型充电桩整体偏差: by what stations say together; it lasts until it is settled
+    HOT_BRANCH = "hot_branch"  # 支路损耗异常（接触不良）: by its voltage drop; it lasts until the branch is well again
+    BRANCH_CONTRADICTED = "branch_contradicted"  # 电压降与电量矛盾: likewise
     CARBON = "carbon_arithmetic"  # 碳量复算不符
     FACTOR = "factor_mismatch"  # 碳因子与下发不符
     FACTOR_UNSETTLED = "factor_unsettled"  # 沿用或缺省因子未结算

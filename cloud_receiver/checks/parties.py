@@ -20,8 +20,10 @@ from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, Kind, Sev
 from cloud_receiver.factor_messages import latest
 from cloud_receiver.registry import Meter
 from cloud_receiver.schema import adjustment, event, interval
+from wire.records import Quality
 from wire.residual import DIRECTIONS
 
+_UNREAD: Final = (Quality.INTERPOLATED, Quality.ESTIMATED)
 _NG_PER_UG: Final = 1000
 _NG_PER_KG: Final = 10**12
 
@@ -170,6 +172,7 @@ def _recomputed(
     undispatched = highest = 0
     defined = True
     before: int | None = None
+    spread = _Spread()
     for row in rows:
         start_ms = row.start_ms - row.start_ms % SLOT_MS
         factor = factors.get(start_ms, row.factor)
@@ -185,19 +188,45 @@ def _recomputed(
         ):
             gateway[side] += carbon + sum(each[side] for each in more)
             centre[side] += energy * known
-            if row.start_ms == start_ms and before is not None:
+            if row.start_ms == start_ms and before is not None and row.quality not in _UNREAD:
                 late[side] += abs(known - before) * min(energy, _unaware_mwh(meter, row))
+        spread.take(row, known, known if before is None else before)
         highest = max(highest, known)
         before = factor
+    spread.end()
     return MeterCarbon(
         tuple(gateway),
         tuple(centre),
-        tuple(late),
+        (late[0] + spread.late_ng[0], late[1] + spread.late_ng[1]),
         len(rows) + sum(len(each) for each in changes.values()),
         highest,
         undispatched,
         whole and defined,
     )
+
+
+class _Spread:
+    """What a meter may have counted with other factors while nobody read it, nor told it of new ones."""
+
+    def __init__(self) -> None:
+        self.late_ng = [0, 0]
+        self._energy = [0, 0]
+        self._factors: list[int] = []
+
+    def take(self, row: IntervalRow, factor: int, before: int) -> None:
+        """Take the next interval, its factor and the one before."""
+        if row.quality not in _UNREAD:
+            self.end()
+            return
+        self._factors += [factor] if self._factors else [before, factor]
+        self._energy = [self._energy[0] + row.forward_mwh, self._energy[1] + row.reverse_mwh]
+
+    def end(self) -> None:
+        """Take no more into the stretch: all of its energy may have had any of its factors."""
+        if self._factors:
+            most = max(self._factors) - min(self._factors)
+            self.late_ng = [late + energy * most for late, energy in zip(self.late_ng, self._energy, strict=True)]
+        self._energy, self._factors = [0, 0], []
 
 
 def _unaware_mwh(meter: Meter, row: IntervalRow) -> int:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from cloud_receiver import database
-from cloud_receiver.checks import again, load
+from cloud_receiver.checks import again, load, notes
 from cloud_receiver.checks.causes import digest_of_settings
 from cloud_receiver.checks.model import Context
 from cloud_receiver.checks.runner import Runner
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
             done, failed = asyncio.run(_work(store, progress))
             _say(f"{done - failed} days checked anew")
             if failed:
-                raise ReportError(f"{failed} days could not be checked anew: see why above")
+                raise ReportError(f"{failed} days could not be checked anew, and stay noted: see why above")
         elif count:
             _say("the receiver that runs on this store does it; --here does it without one")
             _say("it does so by the registry and the settings that it began with: restart it where they were corrected")
@@ -107,7 +107,7 @@ def _note(
         with database.writing(store.engine) as connection:
             begin_ms = load.begin_ms(connection, context, enrolled.get(context.number, now_ms), now_ms)
             chosen = _chosen(connection, context, span, begin_ms, digest)
-            again.ask(connection, context.number, chosen, who, now_ms)
+            notes.ask(connection, context.number, chosen, who, now_ms)
         if chosen:
             noted[context.station.id] = len(chosen)
         progress(f"looked at {place} of {len(found)} stations")
@@ -159,7 +159,7 @@ async def _work(store: Opened, progress: Progress) -> tuple[int, int]:
     while await runner.round() or runner.behind:
         progress("checking what came, or fell due, since a receiver last ran")
     with database.reading(store.engine) as connection:
-        total = again.waiting(connection)
+        total = notes.waiting(connection)
     done = 0
     while count := await runner.again():
         done += count

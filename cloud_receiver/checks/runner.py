@@ -8,18 +8,21 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from clock import Clock
-from cloud_receiver.checks import again, causes, load, month
-from cloud_receiver.checks.again import Again
+from cloud_receiver.checks import again, causes, load, month, notes
+from cloud_receiver.checks.again import Again, Portion
 from cloud_receiver.checks.causes import Checked
+from cloud_receiver.checks.day import local_time
 from cloud_receiver.checks.deadlines import Deadlines
 from cloud_receiver.checks.judging import MINUTE_MS, Judge, Round
 from cloud_receiver.checks.load import RETENTION_MS
 from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.checks.notes import Failed
 from cloud_receiver.config import Checks
 from cloud_receiver.database import reading, writing
 from cloud_receiver.registry import Registry
@@ -83,7 +86,9 @@ class Runner:
         """By station: from when its meters are expected to report."""
         self._failed: set[int] = set()
         """Stations whose checks raise: told once."""
-        self._unchecked = 0
+        self._unchecked: set[tuple[int, int]] = set()
+        """By station: days whose check anew has failed, and was not made up for."""
+        self._begun = False
         self._through_message = 0
         """The last message of the store when this round began."""
 
@@ -137,29 +142,53 @@ class Runner:
     @property
     def unchecked(self) -> int:
         """Return how many of the days that were to be checked anew could not be."""
-        return self._unchecked
+        return len(self._unchecked)
 
     async def again(self) -> int:
         """Check a portion of the days that wait to be checked anew, once nothing is behind; return how many."""
         if not self._contexts or self.behind:
             return 0
         now_ms = self._clock.now_ms()
+        if not self._begun:
+            with reading(self._engine) as connection:
+                failed_before = notes.any_failed(connection)
+            if failed_before:
+                with writing(self._engine) as connection:
+                    notes.begin(connection)
+            self._begun = True
+        portion = self._again.next(self._engine, self._contexts, self._begin, self._judge.digest, now_ms)
+        if portion is None:
+            return 0
         with reading(self._engine) as connection:
-            portion = self._again.next(connection, self._contexts, self._begin, self._judge.digest, now_ms)
-            if portion is None:
-                return 0
             self._through_message = causes.last_message(connection)
         context = self._contexts[portion.station]
-        work = Work(set(), set(portion.days), portion.days, portion.unfinished)
-        checked = await self._guarded(context, work, now_ms)
+        failed = await self._anew(context, portion, now_ms)
         with writing(self._engine) as connection:
-            self._again.done(connection, portion)
-        if checked:
-            log.info("station %s: %d days checked anew", context.station.id, len(portion.days))
-        else:
-            self._unchecked += len(portion.days)
-            log.warning("station %s: %d days could not be checked anew", context.station.id, len(portion.days))
+            told = self._again.done(connection, portion, failed, now_ms)
+        days = {(context.number, day) for day in portion.days}
+        self._unchecked = (self._unchecked - days) | {(context.number, day) for day in failed}
+        if len(portion.days) > len(failed):
+            log.info("station %s: %d days checked anew", context.station.id, len(portion.days) - len(failed))
+        for day, what in told.items():
+            _tell(context, day, what, now_ms)
         return len(portion.days)
+
+    async def _anew(self, context: Context, portion: Portion, now_ms: int) -> set[int]:
+        """Check a portion, and where that fails each of its days alone; return the days that could not be."""
+        work = Work(set(), set(portion.days), portion.days, portion.unfinished)
+        if await self._guarded(context, work, now_ms):
+            return set()
+        if len(portion.days) == 1:
+            return set(portion.days)
+        failed = set()
+        left = sorted(portion.days)
+        while left:
+            day = left.pop()
+            later = {month.start_ms(one, context.station.timezone) for one in left}
+            work = Work(set(), {day}, {day: portion.days[day]}, portion.unfinished | later)
+            if not await self._guarded(context, work, now_ms):
+                failed.add(day)
+        return failed
 
     def _refresh(self, connection: Connection, stations: set[int], now_ms: int) -> None:
         self._contexts = {item.number: item for item in load.contexts(connection, self._registry)}
@@ -248,6 +277,22 @@ class Runner:
     @staticmethod
     def _slots(connection: Connection, context: Context, day_ms: int, known: Round) -> Iterable[int]:
         return again.slots(connection, context, day_ms, known.begin_ms, known.deadline_ms)
+
+
+def _tell(context: Context, day_ms: int, what: Failed, now_ms: int) -> None:
+    """Say that a day could not be checked anew, and what becomes of it."""
+    name = local_time(day_ms, ZoneInfo(context.station.timezone))[: len("2026-07-01")]
+    if what.due_ms is None:
+        log.error(
+            "station %s: day %s could not be checked anew %d times, and is tried no more: ask for it with `recheck` "
+            "once it is seen to, or start the receiver again",
+            *(context.station.id, name, what.tries),
+        )
+    else:
+        log.warning(
+            "station %s: day %s could not be checked anew (try %d of %d), the next try is in %d min",
+            *(context.station.id, name, what.tries, notes.MOST_TRIES, (what.due_ms - now_ms) // MINUTE_MS),
+        )
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ meters its output: how far that may be off is in its uncertainty.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import fsum, hypot, sqrt
 from statistics import median
 from typing import TypedDict
 
@@ -20,6 +20,8 @@ from cloud_receiver.checks.tolerance import MWH_PER_KWH, SlotEnergy, balance, dr
 from cloud_receiver.registry import Role
 
 PRIOR_CLASSES = 3.0
+_NO_FIT = 3.0
+"""What is left over its noise beyond which errors of chargers are not what is wrong with the day."""
 _SMALLEST_NOISE_KWH = 1e-6
 _SMALLEST_PIVOT = 1e-12
 _SQRT3 = sqrt(3)
@@ -42,6 +44,8 @@ class Estimate:
     error: float
     uncertainty: float
     active_slots: int
+    misfit: float
+    """Of all of them together: what they leave of the imbalances, over its noise."""
 
 
 def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
@@ -67,14 +71,16 @@ def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
     priors.append(max(auxiliary * float(context.station.auxiliary.uncertainty_percent) / 100 / _SQRT3, 1e-6))
     priors.append(max(float(context.station.loss.uncertainty_percent) / 100 / _SQRT3, 1e-6))
     shares, deviations = _regression(rows, priors)
+    misfit = _misfit(rows, shares)
     grid = hypot(*(float(context.meters[number].accuracy_class) / _SQRT3 for number in context.numbers(Role.GRID)))
     return [
         # Errors are relative to the truth: of an indication x the share e/(1 + e) is error.
         Estimate(
             number,
             100 * share / (1 - share),
-            hypot(100 * deviation, 100 * efficiency, grid),
+            hypot(100 * deviation * misfit, 100 * efficiency, grid),
             sum(bool(row[0][place]) for row in rows),
+            misfit,
         )
         for place, (number, share, deviation, efficiency) in enumerate(
             zip(chargers, shares, deviations, converted, strict=False)
@@ -87,7 +93,7 @@ def suspects(
 ) -> dict[int, Suspect]:
     """Return the chargers beyond their class by more than the expanded uncertainty, by meter number."""
     found = estimates(context, slots)
-    if not found:
+    if not found or found[0].misfit > _NO_FIT:
         return {}
     middle = median(item.error for item in found)
     result: dict[int, Suspect] = {}
@@ -124,6 +130,18 @@ def _regression(
     inverse = [_solve(lower, [float(place == row) for place in range(size)]) for row in range(size)]
     means = [sum(part * value for part, value in zip(line, right, strict=True)) for line in inverse]
     return means, [sqrt(max(inverse[place][place], 0.0)) for place in range(size)]
+
+
+def _misfit(rows: Sequence[tuple[list[float], float, float]], shares: Sequence[float]) -> float:
+    """Return how much larger what is left is than its noise, at least 1 (Birge ratio): nothing explains it then.
+
+    What one charger didn't count at all no error of the others explains, but they would be accused of it.
+    """
+    left = (
+        (value - sum(column * share for column, share in zip(columns, shares, strict=True))) / noise
+        for columns, value, noise in rows
+    )
+    return max(1.0, sqrt(fsum(rest * rest for rest in left) / max(len(rows) - len(shares), 1)))
 
 
 def _cholesky(matrix: list[list[float]]) -> list[list[float]]:

@@ -5,8 +5,8 @@ the combined one. A limit ±a without further knowledge is a rectangular distrib
 Estimates are floats here and become whole mWh once, half to even.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import fsum, hypot, sqrt
 
 from cloud_receiver.checks.conversion import of_meter, of_meters
@@ -28,6 +28,8 @@ class SlotEnergy:
     start_ms: int
     energy: dict[int, tuple[int, int]]
     duration_ms: int = SLOT_MS
+    beside: frozenset[int] = frozenset()
+    """Meters that counted right before or after, or may have: by a clock that is off, some of that is of this time."""
 
     @property
     def end_ms(self) -> int:
@@ -173,10 +175,14 @@ def tally(context: Context, slots: Sequence[SlotEnergy]) -> Tally:
 
 def balance(context: Context, slots: Sequence[SlotEnergy], coverage_factor: float) -> Balance | None:
     """Return the balance over slots, None where the station has no grid-side meter or no charger."""
-    return judge(context, tally(context, slots), coverage_factor) if slots else None
+    if not slots:
+        return None
+    return judge(context, tally(context, slots), coverage_factor, slots[0].beside | slots[-1].beside)
 
 
-def judge(context: Context, found: Tally, coverage_factor: float) -> Balance | None:
+def judge(
+    context: Context, found: Tally, coverage_factor: float, beside: frozenset[int] = frozenset()
+) -> Balance | None:
     """Return the balance of a tally, None where the station has no grid-side meter or no charger, or of no time.
 
     A meter's relative error is the same in every slot, so its class term grows with the energy; register steps and
@@ -188,7 +194,7 @@ def judge(context: Context, found: Tally, coverage_factor: float) -> Balance | N
         return None
     modelled = 0.0 if metered else auxiliary_mwh(context, found.duration_ms)
     throughput = {number: sum(pair) for number, pair in found.energy.items()}
-    terms = meter_terms(context, throughput, sum(run.edges for run in found.runs))
+    terms = meter_terms(context, throughput, sum(run.edges for run in found.runs), beside)
     conversion = of_meters(context, found.energy)
     model = found.loss_mwh * float(context.station.loss.uncertainty_percent) / 100
     terms["loss"] = hypot(model, found.spread_mwh) / _SQRT3
@@ -211,23 +217,74 @@ def auxiliary_mwh(context: Context, duration_ms: int) -> float:
     return float(context.station.auxiliary.load_w) * 1000 * duration_ms / MS_PER_HOUR
 
 
-def meter_terms(context: Context, throughput: Mapping[int, float], edges: float) -> dict[str, float]:
+def meter_terms(
+    context: Context, throughput: Mapping[int, float], edges: float, beside: frozenset[int] = frozenset()
+) -> dict[str, float]:
     """Return the standard uncertainties of the meters, in the unit of `throughput` (both directions, by meter).
 
-    `edges` is the sum over all runs of their weights squared (Run.edges), in the same unit for each mWh.
+    `edges` is the sum over all runs of their weights squared (Run.edges), in the same unit for each mWh. Those `beside`
+    counted at an edge though not within.
     """
     tau_h = float(context.station.time_uncertainty_s) / 3600
     accuracy, steps, times = [], [], []
     for number, meter in context.balanced().items():
         amount = throughput.get(number, 0)
         accuracy.append(amount * float(meter.accuracy_class) / 100 / _SQRT3)
-        if amount or meter.role is Role.GRID:
+        counted = bool(amount) or number in beside
+        if counted or meter.role is Role.GRID:
             # A difference of two readings that are cut to the step r lies within ±r of the truth: r/√3, shared by both.
             steps.append(float(meter.resolution_kwh) * MWH_PER_KWH / _SQRT3 * sqrt(edges / 2))
-        if amount and meter.role is not Role.GRID:
-            # The power at the boundary is not known: the rated power bounds it. The grid side is the reference.
-            times.append(float(meter.rated_kw) * MWH_PER_KWH * tau_h / _SQRT3 * sqrt(edges))
-    return {"accuracy_class": hypot(*accuracy), "register_step": hypot(*steps), "time": hypot(*times)}
+        if counted and meter.role is not Role.GRID:
+            # The power at the boundary is not known: the rated power bounds it.
+            times.append(float(meter.rated_kw) * MWH_PER_KWH * tau_h / _SQRT3)
+    return {"accuracy_class": hypot(*accuracy), "register_step": hypot(*steps), "time": _of_clocks(times, edges)}
+
+
+def _of_clocks(each: Sequence[float], edges: float) -> float:
+    """Return the uncertainty of clocks from that of each meter against the grid side at one boundary.
+
+    Either each is off by itself, at both ends of a run; or the grid side is, and then all by the same time: what the
+    load has changed by between the two ends is at most all of it.
+    """
+    return max(hypot(*each) * sqrt(edges), fsum(each) * sqrt(edges / 2))
+
+
+def anchored(slots: Sequence[SlotEnergy], measured: Container[int]) -> list[SlotEnergy]:
+    """Return slots in order of time, without those not `measured` (by start) at the ends of uninterrupted runs.
+
+    Energy that a gateway spread over a time without readings is right from one reading to the next, and no further: a
+    run that ends within has more or less of it than there was.
+    """
+    kept: list[SlotEnergy] = []
+    waiting: list[SlotEnergy] = []
+    for slot in slots:
+        before = waiting or kept
+        goes_on = bool(before) and before[-1].end_ms == slot.start_ms
+        if not goes_on:
+            waiting = []
+        if slot.start_ms in measured:
+            kept += [*waiting, slot]
+            waiting = []
+        elif goes_on:
+            waiting.append(slot)
+    return kept
+
+
+def beside(context: Context, slots: Sequence[SlotEnergy]) -> list[SlotEnergy]:
+    """Return slots in order of time, each with the meters that counted right before or after it.
+
+    Where what comes before or after is not among them, any may have.
+    """
+    everyone = frozenset(context.balanced())
+    by_start = {slot.start_ms: slot for slot in slots}
+    by_end = {slot.end_ms: slot for slot in slots}
+    result = []
+    for slot in slots:
+        found: frozenset[int] = frozenset()
+        for other in (by_end.get(slot.start_ms), by_start.get(slot.end_ms)):
+            found |= everyone if other is None else {number for number, pair in other.energy.items() if any(pair)}
+        result.append(replace(slot, beside=found))
+    return result
 
 
 def drawn_mwh(context: Context, slot: SlotEnergy, number: int) -> float:

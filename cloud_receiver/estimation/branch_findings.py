@@ -21,7 +21,7 @@ _SHORT_H = 0.3
 """Of windows whose energies say what a branch loses without others to compare with: a quarter of an hour, mostly."""
 _MAD = 1.4826
 _K = 3.0
-_RISE = 1.3
+RISE = 1.3
 """By what a branch's loss may rise from one month to another: copper by 0.4 % for each kelvin, and its load's phase."""
 _OF_MEDIAN = 1.25
 
@@ -36,8 +36,9 @@ def contradicted(made: Setup, free: Setup, estimate: Callable[[Setup], ErrorEsti
     found = estimate(free)
     differing = []
     for one in found.chargers:
-        measured = made.branch_losses[one.charger].measured
-        if measured is not None and one.active_windows:
+        measured, uneven = made.branch_losses[one.charger].measured, made.branch_losses[one.charger].uneven
+        # What an uneven load loses doesn't go with the square of power: energies say another loss than there is.
+        if measured is not None and uneven is None and one.active_windows:
             loss, u = one.branch_loss
             differing.append((made.chargers[one.charger], loss - measured[0], hypot(u, measured[1])))
     changes = [change for _, change, _ in differing]
@@ -90,6 +91,6 @@ def _risen(one: Branch) -> dict[str, float]:
     before = one.before
     if before is None or one.loss is None:
         return {}
-    if one.loss - _RISE * before.loss <= _K * hypot(one.u, _RISE * before.u):
+    if one.loss - RISE * before.loss <= _K * hypot(one.u, RISE * before.u):
         return {}
     return {"before_percent": before.loss}

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.branches import Branch, Branches
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.registry import Meter
 from diantan_core import ErrorPair
 
 OWN_SD: Final = 0.3
@@ -21,15 +22,25 @@ _ODD = 3.0
 """Standard deviations beyond the design."""
 FEW: Final = 3
 """Branches that say something of others."""
+_MOST_UNEVEN = 5 / 3
+"""What a vehicle on one phase loses beyond an even load of its power, by what the charger loses at rated power, both of
+their energy: 6 times as much with a neutral like the lines, at a third of that power."""
+_USUAL = 0.01
+"""Of the power at rated power: what branches lose of which nothing is known. An example, no standard's."""
+_RECTANGULAR = 12**-0.5
 _LIKE = Decimal("1.5")
 """Between the rated powers of chargers whose cables are of a kind."""
 
 
 class BranchLoss(NamedTuple):
-    """Of one charger, in 1/kW: by design (None: to be guessed), and as measured, with its standard uncertainty."""
+    """Of one charger, in 1/kW: by design (None: to be guessed), and as measured, with its standard uncertainty.
+
+    `uneven`: what an uneven load loses more, of the charger's energy, and how sure that is.
+    """
 
     design: float | None
     measured: ErrorPair | None
+    uneven: ErrorPair | None = None
 
 
 def drop_sd_of(settings: Estimation) -> float:
@@ -50,20 +61,37 @@ def losses(
 ) -> list[BranchLoss]:
     """Return what is known of the branches of `chargers`; `design`: the station's, None where it has none."""
     used = usable(context, chargers, found, settings)
+    every = used
     drop_sd = drop_sd_of(settings)
     if design is None and len(used) < min(FEW, len(chargers)):
         used = {}  # the others would be taken to be like one or two
     result = []
     for number in chargers:
         one = used.get(number)
+        uneven = _uneven(context.meters[number], every.get(number), design)
         u = 0.0 if one is None else uncertainty(one, drop_sd, design)
         if one is None or one.loss is None or not u:
-            result.append(BranchLoss(design, None))
+            result.append(BranchLoss(design, None, uneven))
             continue
         odd = design is not None and one.loss - design > hypot(_ODD * OWN_SD * design, _ODD * u)
         # What seems to be less than nothing is next to nothing, as surely as it was measured.
-        result.append(BranchLoss(one.loss if odd else design, (max(one.loss, 0.0), u)))
+        result.append(BranchLoss(one.loss if odd else design, (max(one.loss, 0.0), u), uneven))
     return result
+
+
+def _uneven(meter: Meter, one: Branch | None, design: float | None) -> ErrorPair | None:
+    """Return what an uneven load loses more, as voltages tell it; else, where vehicles are said to make it, all it can.
+
+    That is from nothing to what it were if every vehicle charged on one phase: 1 to 6 times the even loss.
+    """
+    if one is not None and one.uneven_loss is not None:
+        return one.uneven_loss
+    if not meter.single_phase_vehicles or (one is not None and one.even):
+        return None
+    rated_kw = float(meter.rated_kw)
+    known = [loss for loss in (None if one is None else one.loss, design) if loss]
+    most = _MOST_UNEVEN * (max(known) * rated_kw if known else _USUAL)
+    return (most / 2, most * _RECTANGULAR) if most > 0 else None
 
 
 def usable(context: Context, chargers: Sequence[int], found: Branches, settings: Estimation) -> dict[int, Branch]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 OFF: Final = "switched_off"
 DC: Final = "dc_output"
 NOTHING: Final = "no_voltages"
+GONE: Final = "voltages_removed"
 SEVERAL: Final = "several_masters"
 PHASE: Final = "no_phase"
 POWER: Final = "power_mismatch"
@@ -15,6 +16,10 @@ ABSURD: Final = "absurd"
 CONTRADICTED: Final = "contradicted"
 FAILED: Final = "failed"
 """Why a branch's measurement isn't there, or isn't used, beside the reasons of the core's `DropBranch`."""
+
+SINGLE_KW: Final = 8
+"""Up to which a charger is taken to be on one phase (单相): 32 A at 250 V. What its phase loses before its branch, the
+mean of the phases doesn't show; neither do the phases of a master before a transformer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,12 @@ class Branch:
     reason: str | None = None
     last: Measured | None = None
     earlier: Measured | None = None
+    even: bool | None = None
+    """Whether its load stands evenly on its three phases (三相平衡); None: nobody can say."""
+    factor: float = 1.0
+    """All that it loses by what it would lose if its load stood evenly."""
+    uneven_loss: tuple[float, float] | None = None
+    """What it loses more because it doesn't, of its energy, with the standard uncertainty."""
 
     @property
     def used(self) -> bool:
@@ -63,6 +74,8 @@ class Branches:
     blocks: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Blocks that were left out, by the reason."""
+    kept_from_ms: int | None = None
+    """Since when voltages are kept, where a part of the span lies before that."""
 
     def contradicted(self, numbers: frozenset[int]) -> "Branches":
         """Return it with some measurements out of use."""
@@ -97,11 +110,13 @@ def decoded(text: str) -> Branches | None:
         told = json.loads(text)
         by_meter = {int(number): _branch(one) for number, one in told["by_meter"].items()}
         left_out = {name: int(count) for name, count in told["left_out"].items()}
-        return Branches(by_meter, int(told["end_ms"]), int(told["blocks"]), left_out)
+        kept_from_ms = told.get("kept_from_ms")
+        return Branches(by_meter, int(told["end_ms"]), int(told["blocks"]), left_out, kept_from_ms)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
 def _branch(told: dict[str, Any]) -> Branch:
     past = {name: None if told[name] is None else Measured(**told[name]) for name in ("last", "earlier")}
-    return Branch(**told | past)
+    uneven = told.get("uneven_loss")
+    return Branch(**told | past | {"uneven_loss": None if uneven is None else (float(uneven[0]), float(uneven[1]))})

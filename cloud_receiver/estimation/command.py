@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -47,9 +47,15 @@ def _number(context: Context, name: str, roles: tuple[Role, ...]) -> int:
     return max(found, key=lambda number: (context.meters[number].until is None, number))
 
 
-def _supposed(context: Context, facts: Facts, given: list[str], span: tuple[int, int]) -> Facts:
-    """Return the facts with exchanges that are only supposed (what-if); outside the span they would change nothing."""
+def _supposed(
+    context: Context, facts: Facts, given: list[str], span: tuple[int, int]
+) -> tuple[Facts, tuple[tuple[str, int], ...]]:
+    """Return the facts with exchanges that are only supposed (what-if), and these.
+
+    Outside the span they would change nothing.
+    """
     exchanges = {number: list(times) for number, times in facts.exchanges.items()}
+    supposed = []
     for item in given:
         name, separator, time = item.rpartition("=")
         if not separator:
@@ -59,7 +65,8 @@ def _supposed(context: Context, facts: Facts, given: list[str], span: tuple[int,
         if not span[0] < at_ms < span[1]:
             raise ReportError(f"--exchanged {item!r}: expected a time within the span that is estimated")
         exchanges.setdefault(number, []).append(at_ms)
-    return Facts({number: sorted(times) for number, times in exchanges.items()}, facts.verifications)
+        supposed.append((name, at_ms))
+    return Facts({number: sorted(times) for number, times in exchanges.items()}, facts.verifications), tuple(supposed)
 
 
 def estimate(options: argparse.Namespace) -> None:
@@ -77,7 +84,7 @@ def estimate(options: argparse.Namespace) -> None:
         first_ms, end_ms = _span(options, context, at.now_ms, days_of(context, settings))
         if not (context.numbers(Role.CHARGER) and context.numbers(Role.GRID)):
             raise ReportError(f"station {context.station.id}: expected chargers and a grid-side meter")
-        facts = _supposed(
+        facts, supposed = _supposed(
             context, facts_of(at.engine, context, first_ms, end_ms), options.exchanged, (first_ms, end_ms)
         )
         with reading(at.engine) as connection:
@@ -88,7 +95,7 @@ def estimate(options: argparse.Namespace) -> None:
             progress(f"read {day} of {work.days} days" if day < work.days else f"estimating from {day} days")
         progress.clear()
         assert work.done is not None
-        found = work.done.result
+        found = replace(work.done.result, supposed=supposed)
         if options.figure is not None:
             figure.draw(picture(found, context.station.timezone), options.figure)
         _show(found, ZoneInfo(context.station.timezone), as_json=options.json)

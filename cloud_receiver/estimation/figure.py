@@ -29,9 +29,17 @@ def picture(found: StationResult, zone: str) -> ErrorPicture:
         if table is None
         else Completeness(table.meters, [date.fromisoformat(day) for day in table.days], table.shares),
         period=f"{local_time(found.first_ms, place)[:10]} .. {local_time(found.end_ms - 1, place)[:10]}",
-        note=f"common to all 公共部分 ±{2 * found.u_common:.2f} % (k = 2){_halves(found)}",
+        note=f"common to all 公共部分 ±{2 * found.u_common:.2f} % (k = 2){_supposed(found, place) or _halves(found)}",
         zone=zone,
     )
+
+
+def _supposed(found: StationResult, place: ZoneInfo) -> str:
+    """Return what is only supposed: there is room for one more thing, and nothing matters more."""
+    if not found.supposed:
+        return ""
+    times = (f"{name} {local_time(at_ms, place)[:16]}" for name, at_ms in found.supposed)
+    return f"   supposed exchanged 假设换表: {', '.join(times)}"
 
 
 def _halves(found: StationResult) -> str:

@@ -9,7 +9,7 @@ multiplied by the root mean square of those quotients, the factor by which it is
 the data alone say them: what both halves take from the same prior would make them look alike.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
 from statistics import NormalDist
@@ -78,8 +78,17 @@ def chi_square_quantile(degrees: int, share: float) -> float:
     return degrees * float(1 - spread + NormalDist().inv_cdf(share) * sqrt(spread)) ** 3
 
 
-def compare(setup: Setup, found: StationWindows, estimate: Estimate) -> Halves | None:
-    """Estimate both halves of the time; None where too few chargers charged enough in both."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The estimates of both halves of the time; `split_ms`: where the second begins."""
+
+    first: ErrorEstimation
+    second: ErrorEstimation
+    split_ms: int
+
+
+def parted(found: StationWindows, estimate: Estimate) -> Parts | None:
+    """Estimate both halves of the time; None where one of them has no windows, or none that can be estimated from."""
     starts, ends = found.windows.starts_ms, found.windows.ends_ms
     if not starts:
         return None
@@ -92,12 +101,27 @@ def compare(setup: Setup, found: StationWindows, estimate: Estimate) -> Halves |
         first, second = (estimate(found.part(part)) for part in parts)
     except EstimationError:
         return None
+    return Parts(first, second, starts[parts[1][0]])
+
+
+def compare(setup: Setup, parts: Parts | None) -> Halves | None:
+    """Compare the halves; None where too few chargers charged enough in both."""
+    if parts is None:
+        return None
     differences = []
     for place, number in enumerate(setup.chargers):
-        before, after = (_alone(setup, one, one.chargers[place]) for one in (first, second))
+        before, after = (_alone(setup, one, one.chargers[place]) for one in (parts.first, parts.second))
         if number not in setup.anchored and before is not None and after is not None:
             differences.append(Difference(number, 100 * (after[0] - before[0]), 100 * hypot(before[1], after[1])))
-    return judged(starts[parts[1][0]], differences)
+    return judged(parts.split_ms, differences)
+
+
+def without(halves: Halves, numbers: Collection[int]) -> Halves:
+    """Return what the halves of all others say, where there are enough: one that changed widens no other's u."""
+    if not numbers:
+        return halves
+    rest = [item for item in halves.differences if item.meter not in numbers]
+    return judged(halves.split_ms, rest) or halves
 
 
 def _alone(setup: Setup, estimation: ErrorEstimation, one: ErrorEstimate) -> tuple[float, float] | None:

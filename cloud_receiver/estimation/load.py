@@ -1,15 +1,17 @@
 """Reading from the store what an estimate needs, day by day: short reads, between which the intake goes on."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, func, select, true
 
+from cloud_receiver import event_rows
 from cloud_receiver.checks.model import Context, IntervalRow
 from cloud_receiver.database import reading
 from cloud_receiver.estimation import orders
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.schema import event, interval, message
+from wire.batch import MAX_RECORDS
 from wire.records import ClockState, EventCode
 
 DAY_MS = 86_400_000
@@ -20,16 +22,26 @@ LOOK_BACK_MS = DAY_MS
 class Clocks:
     """What gateways knew of their clocks when they sent records (时钟状态)."""
 
-    def __init__(self, connection: Connection, journals: set[int]) -> None:
-        rows = connection.execute(
-            select(message.c.journal, message.c.first, message.c.count, message.c.clock_state)
-            .where(message.c.journal.in_(sorted(journals)), message.c.clock_state != int(ClockState.SYNCHRONISED))
-            .order_by(message.c.journal, message.c.first)
-        )
+    def __init__(self) -> None:
         self._spans: dict[int, list[tuple[int, int, int]]] = {}
-        for row in rows:
-            self._spans.setdefault(row.journal, []).append((row.first, row.first + row.count, row.clock_state))
         self.unknown = 0
+
+    def __bool__(self) -> bool:
+        """Return whether any of them was anything but right."""
+        return any(self._spans.values())
+
+    def ask(self, connection: Connection, journal: int, low: int, high: int) -> None:
+        """Read what a gateway knew when it sent the sequences low to high of a journal, and only that."""
+        rows = connection.execute(
+            select(message.c.first, message.c.count, message.c.clock_state)
+            .where(
+                message.c.journal == journal,
+                message.c.first.between(low - MAX_RECORDS, high),
+                message.c.clock_state != int(ClockState.SYNCHRONISED),
+            )
+            .order_by(message.c.first)
+        )
+        self._spans[journal] = [(row.first, row.first + row.count, row.clock_state) for row in rows]
 
     def trusted(self, journal: int, sequence: int) -> bool:
         """Return whether the clock had not stepped; what no clock has confirmed is counted, and used."""
@@ -40,6 +52,14 @@ class Clocks:
         if spans[place][2] == ClockState.UNKNOWN:
             self.unknown += 1
         return spans[place][2] != ClockState.STEPPED
+
+
+def sequences(found: Iterable[tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    """Return the lowest and the highest sequence of each journal in (journal, sequence) pairs."""
+    by_journal: dict[int, list[int]] = {}
+    for journal, sequence in found:
+        by_journal.setdefault(journal, []).append(sequence)
+    return {journal: (min(those), max(those)) for journal, those in by_journal.items()}
 
 
 class Reader:
@@ -68,11 +88,13 @@ class Reader:
                             interval.c.start_ms >= day_ms,
                             interval.c.start_ms < min(day_ms + DAY_MS, self._end_ms),
                         )
-                    )
+                    ).all()
                 ]
-                clocks = Clocks(connection, {row.journal for row in rows})
+                clocks = Clocks()
+                for journal, (low, high) in sequences((row.journal, row.sequence) for row in rows).items():
+                    clocks.ask(connection, journal, low, high)
             self.rows += len(rows)
-            self.registers.add(rows, clocks.trusted)
+            self.registers.add(rows, clocks.trusted if clocks else None)
             self.unsynchronised += clocks.unknown
             yield done
 
@@ -84,7 +106,7 @@ def _imported(connection: Connection, station: int, first_ms: int) -> set[int]:
     """Return the meters some of whose records from a time on came from a file: imported since then."""
     return set(
         connection.execute(
-            select(event.c.meter).where(event.c.station == station, event.c.code == int(EventCode.IMPORTED)).distinct()
+            select(event.c.meter).where(event.c.station == station, event_rows.told([EventCode.IMPORTED])).distinct()
         ).scalars()
     )
 

@@ -172,6 +172,7 @@ def setup(
             "class_limit": limit_percent(meter) / 100,
             "branch_loss": known_loss.design,
             "branch_measured": known_loss.measured,
+            "uneven_loss": known_loss.uneven,
             "dc_output": meter.dc_output,
             "from_ms": epochs.get(number),
             "verified": anchors[number],

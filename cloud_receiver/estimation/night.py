@@ -15,7 +15,7 @@ from clock import Clock
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading, writing
-from cloud_receiver.estimation import overlooked, store, suspects, unjudged
+from cloud_receiver.estimation import branch_life, overlooked, store, suspects, unjudged
 from cloud_receiver.estimation.branch_findings import HOT
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet import night as fleet_night
@@ -151,6 +151,7 @@ class Nights:
                 fleet_store.keep_view(connection, context.number, done.view)
             opened, closed = suspects.update_candidates(connection, context, result, now_ms)
             overlooked.update_unjudged(connection, context, result, now_ms)
+            branch_life.update_branches(connection, context, result, now_ms)
         if opened or closed:
             log.info(
                 "station %s: %d candidates for re-verification opened, %d closed", context.station.id, opened, closed

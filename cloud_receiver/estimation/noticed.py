@@ -11,7 +11,7 @@ from diantan_core import ErrorEstimation
 LEVEL = "level"
 LEAST_IDENTIFIED = 0.2
 """Of a charger of which data say less, nothing is concluded."""
-_TENSION = 3.5
+TENSION = 3.5
 """Standard deviations by which the chargers' median may lie beside what is expected of the master."""
 _FEW = 3
 _OF_MEDIAN = 1.25
@@ -26,21 +26,28 @@ class Noticed:
     meters: tuple[int, ...] = ()
     numbers: Mapping[str, float | str] = field(default_factory=dict)
     blocks: bool = False
+    withdrawn: tuple[int, ...] = ()
+    """Chargers of which nothing may be decided because of it."""
 
 
 def level(made: Setup, estimation: ErrorEstimation) -> list[Noticed]:
     """Return whether most chargers lie further from the master than the u of the master and of theirs allow.
 
     Either may be wrong, and the balance can't say which. Chargers that were verified can: with them it blocks nothing.
+    Likewise where the estimate puts the master where nobody believes it to be: single chargers that are nothing like
+    meters draw it there, and all others with it.
     """
     errors = [one.error for one in estimation.chargers if one.active_windows and one.identified >= LEAST_IDENTIFIED]
     if len(errors) < _FEW:
         return []
     gain, u_gain = made.gain
     # By the master as it was believed to be before any reading: what the estimate has made of it explains nothing.
-    off = median(errors) - made.cohort_mean - (estimation.gain[0] - gain)
+    drawn = estimation.gain[0] - gain
+    off = median(errors) - made.cohort_mean - drawn
     expected = hypot(u_gain, made.cohort_sd, _OF_MEDIAN * made.sound_sd / sqrt(len(errors)))
-    if abs(off) <= _TENSION * expected:
+    if abs(off) <= TENSION * expected:
+        off = drawn
+    if abs(off) <= TENSION * expected:
         return []
     numbers: dict[str, float | str] = {"percent": 100 * off, "tension": abs(off) / expected}
     return [Noticed(LEVEL, (), numbers, blocks=not made.anchored)]

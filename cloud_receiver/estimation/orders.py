@@ -6,8 +6,8 @@ times say: when it took its energy need not be known.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, func, select
 
@@ -88,6 +88,10 @@ class Orders:
     known: Span = (0, 0)
     """From the first order that the centre has of those to the last: before and after, orders may be missing."""
 
+    def without(self, numbers: Collection[int]) -> "Orders":
+        """Return what there is less the orders of some chargers that have registers."""
+        return replace(self, beside={number: one for number, one in self.beside.items() if number not in numbers})
+
     def column(self, number: int, times: Sequence[int]) -> list[int | None]:
         """Return what a charger's orders came to at each time, in mWh; None where it is not known."""
         first_ms, last_ms = self.known
@@ -154,6 +158,8 @@ def _charging(order: tuple[int, int, int], rated_kw: float) -> bool:
 
 
 def _known(connection: Connection, context: Context, alone: Sequence[int]) -> Span:
+    if not alone:
+        return (0, -1)
     table = charge_order
     row = connection.execute(
         select(func.min(table.c.start_ms), func.max(table.c.end_ms)).where(

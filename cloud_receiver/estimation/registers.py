@@ -12,12 +12,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cloud_receiver.checks.model import SLOT_MS, IntervalRow, without_overlaps
 from wire.records import Quality
 
 Trusted = Callable[[int, int], bool]
+_MEASURED: Final = int(Quality.MEASURED)
 
 
 class Known(NamedTuple):
@@ -38,6 +39,15 @@ class Known(NamedTuple):
         return self.segment == later.segment and self[1:3] == later[1:3]
 
 
+class Jump(NamedTuple):
+    """Where a register was another one than it had been when it was read last: forward, before and after, in mWh."""
+
+    before_ms: int
+    time_ms: int
+    before_mwh: int
+    after_mwh: int
+
+
 @dataclass(slots=True)
 class History:
     """What is known of one meter's registers, in order of time."""
@@ -45,6 +55,7 @@ class History:
     known: list[Known] = field(default_factory=list)
     breaks: list[int] = field(default_factory=list)
     """When a new segment begins."""
+    jumps: list[Jump] = field(default_factory=list)
     unclear: int = 0
     """Boundaries that are not used: not measured, or by a clock that had stepped."""
     imported: bool = False
@@ -57,12 +68,17 @@ class History:
 
     def add(self, row: IntervalRow, *, trusted: bool) -> None:
         """Add an interval that begins at or after the end of the last one."""
-        opening = (row.forward_total_mwh - row.forward_mwh, row.reverse_total_mwh - row.reverse_mwh)
         closing = (row.forward_total_mwh, row.reverse_total_mwh)
-        if row.quality == Quality.PARTIAL:
+        opening = (closing[0] - row.forward_mwh, closing[1] - row.reverse_mwh)
+        if trusted and row.quality == _MEASURED and self._follows(row, opening):
+            # Nearly every row: all that is said of others below comes to this for it.
+            self.known.append(Known(row.end_ms, *closing, self._segment))
+        elif row.quality == Quality.PARTIAL:
             self._journal = None
             self.unclear += 1
         else:
+            if self._last is not None and opening[0] != self._last[1]:
+                self.jumps.append(Jump(self._last[0], row.start_ms, self._last[1], opening[0]))
             if not self._goes_on(row, opening):
                 self._segment += 1
                 self.breaks.append(row.start_ms)
@@ -78,6 +94,17 @@ class History:
         self._last = (row.end_ms, *closing)
         if row.forward_mwh or row.reverse_mwh:
             self._counted.append((row.start_ms, row.forward_mwh - row.reverse_mwh))
+
+    def _follows(self, row: IntervalRow, opening: tuple[int, int]) -> bool:
+        """Return whether it begins at the last instant known, with that register, and ends at a later one."""
+        return (
+            row.journal == self._journal
+            and bool(self.known)
+            and self.known[-1] == (row.start_ms, *opening, self._segment)
+            and self._last == (row.start_ms, *opening)
+            and row.duration_ms > 0
+            and row.end_ms % SLOT_MS == 0
+        )
 
     def _goes_on(self, row: IntervalRow, opening: tuple[int, int]) -> bool:
         if self._last is None or self._journal != row.journal:
@@ -118,17 +145,17 @@ class Registers:
         self.histories: dict[int, History] = {}
         self._imported = imported
 
-    def add(self, rows: Iterable[IntervalRow], trusted: Trusted = lambda _journal, _sequence: True) -> None:
-        """Add intervals that follow; `trusted(journal, sequence)`: whether the gateway's clock was."""
+    def add(self, rows: Iterable[IntervalRow], trusted: Trusted | None = None) -> None:
+        """Add intervals that follow; `trusted(journal, sequence)`: whether the gateway's clock was. None: always."""
         by_meter: dict[int, list[IntervalRow]] = {}
         for row in rows:
             by_meter.setdefault(row.meter, []).append(row)
         for number, found in by_meter.items():
             found.sort()
-            overlap = any(first.end_ms > second.start_ms for first, second in pairwise(found))
+            overlap = any(first.start_ms + first.duration_ms > second.start_ms for first, second in pairwise(found))
             history = self.histories.setdefault(number, History(imported=number in self._imported))
             for row in without_overlaps(found)[0] if overlap else found:
-                history.add(row, trusted=trusted(row.journal, row.sequence))
+                history.add(row, trusted=trusted is None or trusted(row.journal, row.sequence))
 
     def of(self, number: int) -> History:
         """Return a meter's history; an empty one where nothing came."""

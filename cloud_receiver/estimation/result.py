@@ -1,20 +1,23 @@
 """What is said of a station's chargers, as it is stored and shown: in per cent, and with what no balance can tell."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from statistics import median
 from typing import Any
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.branch_result import BranchResult, VoltageBlocks, branch_result, voltage_blocks
+from cloud_receiver.estimation.changes import CHANGED, Turned
 from cloud_receiver.estimation.completeness import Completeness
+from cloud_receiver.estimation.gross import BEYOND_POWER
 from cloud_receiver.estimation.halves import ODD, Halves, widened
 from cloud_receiver.estimation.mirrors import MIRRORED
 from cloud_receiver.estimation.missing import MISSING, LeftOut, by_month
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed, collinear
 from cloud_receiver.estimation.orders import only_orders
+from cloud_receiver.estimation.told_apart import told_apart
 from cloud_receiver.estimation.windows import StationWindows
 from cloud_receiver.estimation.withheld import EXCHANGED, OUTSIDE
 from diantan_core import ErrorEstimate, ErrorEstimation
@@ -23,10 +26,14 @@ DAY_MS = 86_400_000
 LONG = "long_windows"
 """What looks like daily readings, where windows are long since some order is open nearly always."""
 _WORSE = frozenset({"station", "implausible", "offset"})
-"""Reasons that say more than that a decision is withdrawn."""
+"""Reasons that say more than that a decision is withdrawn,"""
+_WORST = frozenset({BEYOND_POWER})
+"""and why they are so."""
 _FEW = "few_windows"
 """Fewer than unknowns: decisions would be those of priors."""
 WITHHELD = "withheld"
+_NONE: Mapping[int, float] = {}
+_TURNED: Mapping[int, Turned] = {}
 _K = 2.0
 _MAD = 1.4826
 _SUITABLE_SHARE = 3.0
@@ -62,6 +69,11 @@ class ChargerResult:
     """What its voltage drop says of its branch."""
     nights: int = 0
     """Of what a night says: how many running it was undetermined, this one included."""
+    u_factor: float = 1.0
+    """What halves of the span made of its own u."""
+    changed_ms: int | None = None
+    """Since when it is beyond its limit, where its error changed in the span: what is said is of the time since, and
+    what it was before is among `earlier`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,10 @@ class StationFinding:
     meters: tuple[str, ...]
     numbers: Mapping[str, float | str]
     blocks: bool
+    about: tuple[int, ...] = ()
+    """The numbers of `meters`, of what is found in windows;"""
+    withdrawn: tuple[int, ...] = ()
+    """and those of the chargers of which nothing may be decided because of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +143,12 @@ class StationResult:
     """What measurements of branches rest on; None where none was asked for."""
     expected: tuple[float, float] | None = None
     """What other stations tell of the error that all its chargers have in common, and u of that."""
+    conversion: tuple[float, float] | None = None
+    """Of chargers that meter their DC output: what conversion loses, and u of that, per cent of the output."""
+    conversion_spread: tuple[float, float] | None = None
+    """How far that differs from one of them to another (sd), and u of that; per cent of the output."""
+    supposed: tuple[tuple[str, int], ...] = ()
+    """Meters that are only supposed to have been exchanged (what-if), and when."""
 
     @property
     def common_mode(self) -> tuple[str, str]:
@@ -157,7 +179,8 @@ class StationResult:
 
     def content(self, *, series: bool = True) -> dict[str, Any]:
         """Return it as JSON takes it; without `series` what there is of every window or day is not in it."""
-        result = asdict(self)
+        # Copied item by item: what is left out anyway is not.
+        result = asdict(self if series else replace(self, residuals=(), completeness=None, left_out=()))
         english, chinese = self.common_mode
         result["common_mode"] = {"en": english, "zh": chinese}
         if not series:
@@ -176,13 +199,20 @@ def result(
     unsynchronised: int = 0,
     completeness: Completeness | None = None,
     halves: HalvesResult | None = None,
+    own_factors: Mapping[int, float] = _NONE,
     noticed: Sequence[Noticed] = (),
     left_out: tuple[LeftOut, ...] = (),
     doubtful: bool = False,
     spread: float | None = None,
+    turned: Mapping[int, Turned] = _TURNED,
 ) -> StationResult:
-    """Return what an estimation says, with the names of meters, and its own u as large as halves show it to be."""
+    """Return what an estimation says, with the names of meters, and its own u as large as halves show it to be.
+
+    `own_factors`: of chargers that changed, which stand apart in `halves`; `turned`: those of them that are judged by
+    what they are now.
+    """
     span = estimation.span_ms or (setup.first_ms, setup.end_ms)
+    by_core, noticed = told_apart(estimation, setup, noticed)
     long = bool(only_orders(context))
     findings = [
         StationFinding(
@@ -190,8 +220,9 @@ def result(
             tuple(context.name(setup.chargers[place]) for place in about),
             dict(numbers),
             blocks,
+            tuple(setup.chargers[place] for place in about),
         )
-        for name, about, numbers, blocks in estimation.findings
+        for name, about, numbers, blocks in by_core
         if estimation.windows or name != "never_charged"  # without windows nobody knows
     ]
     if silent:
@@ -201,18 +232,28 @@ def result(
         for name, numbers in by_month(left_out, context.station.timezone)
     ]
     findings += [
-        StationFinding(item.name, tuple(map(context.name, item.meters)), item.numbers, item.blocks) for item in noticed
+        StationFinding(
+            item.name, tuple(map(context.name, item.meters)), item.numbers, item.blocks, item.meters, item.withdrawn
+        )
+        for item in noticed
     ]
     few = any(item.name == _FEW for item in findings)
     reasons = dict.fromkeys(setup.chargers, _FEW) if few else {}
     reasons |= dict.fromkeys(collinear(estimation, setup), "collinear")
     reasons |= {number: WITHHELD for item in noticed if item.name == OUTSIDE for number in item.meters}
     reasons |= {item.meters[0]: MIRRORED for item in noticed if item.name == MIRRORED}
+    reasons |= {
+        number: item.name
+        for item in noticed
+        for number in item.withdrawn
+        if item.name != CHANGED or number not in turned
+    }
     mixed = {number for item in noticed if item.name == EXCHANGED for number in item.meters}
     judge = partial(
         _charger,
         context,
         setup,
+        factors=own_factors,
         factor=1.0 if halves is None else halves.factor,
         doubtful=doubtful or not estimation.windows or any(item.blocks for item in findings),
     )
@@ -220,16 +261,25 @@ def result(
         numbers: dict[str, float | str] = {"z_rms": halves.z_rms, "z_limit": halves.z_limit, "factor": halves.factor}
         odd = tuple(name for name, _, change, u in halves.chargers if abs(change) > ODD * u)
         findings.append(StationFinding("halves", odd, numbers, blocks=False))
+    chargers = {
+        number: judge(one, withdrawn=reasons.get(number))
+        for number, one in zip(setup.chargers, estimation.chargers, strict=True)
+    }
+    former = [
+        judge(one, withdrawn="exchanged" if setup.chargers[one.charger] in mixed else None, earlier=True)
+        for one in estimation.earlier
+    ]
+    for number, one in turned.items():
+        judged = partial(judge, factors=_NONE, withdrawn=reasons.get(number))
+        chargers[number] = replace(judged(one.after), changed_ms=one.since_ms)
+        former.append(replace(judged(one.before, earlier=True), changed_ms=one.since_ms))
     starts, _, kwh, _, _ = estimation.residuals
     return StationResult(
         context.station.id,
         *span,
         full,
-        tuple(judge(one, withdrawn=reasons.get(setup.chargers[one.charger])) for one in estimation.chargers),
-        tuple(
-            judge(one, withdrawn="exchanged" if setup.chargers[one.charger] in mixed else None, earlier=True)
-            for one in estimation.earlier
-        ),
+        tuple(chargers.values()),
+        tuple(former),
         tuple(findings),
         100 * estimation.u_common,
         (100 * estimation.gain[0], 100 * estimation.gain[1]),
@@ -249,7 +299,13 @@ def result(
         spread,
         voltage_blocks(setup),
         (100 * setup.cohort_mean, 100 * setup.cohort_sd) if setup.cohort_mean else None,
+        _percent(estimation.conversion),
+        _percent(estimation.conversion_spread),
     )
+
+
+def _percent(pair: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if pair is None else (100 * pair[0], 100 * pair[1])
 
 
 def spread_of(found: StationWindows, estimation: ErrorEstimation) -> float | None:
@@ -283,6 +339,7 @@ def _charger(
     one: ErrorEstimate,
     *,
     factor: float,
+    factors: Mapping[int, float],
     doubtful: bool,
     withdrawn: str | None,
     earlier: bool = False,
@@ -290,10 +347,11 @@ def _charger(
     """Return what is said of a charger; `withdrawn`: why nothing may be decided, whatever the numbers say."""
     number = setup.chargers[one.charger]
     limit = setup.limits[number]
+    factor = factors.get(number, factor)
     u, probability, decision, reason = widened(one, factor, limit / 100, (setup.clear_below, setup.flag_above))
     # What is withheld may be worse than what is shown: of that it can be accused, not cleared.
     stands = (withdrawn, decision) == (WITHHELD, "flag") or (withdrawn, reason) == (_FEW, "never_charged")
-    if withdrawn is not None and reason not in _WORSE and not stands:
+    if withdrawn is not None and (reason not in _WORSE or withdrawn in _WORST) and not stands:
         decision, reason = "undetermined", withdrawn
     if doubtful:
         decision, reason = "undetermined", "station"
@@ -320,4 +378,5 @@ def _charger(
         number in setup.anchored and not earlier,
         None if earlier else setup.epochs.get(number),
         None if earlier else branch_result(context, setup, number),
+        u_factor=factor,
     )

@@ -1,6 +1,6 @@
 """Estimating one station: all its windows, or those since the last night added to what they add up to."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,27 +9,32 @@ from sqlalchemy import Engine
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
 from cloud_receiver.estimation import (
+    alike,
     anchors,
     branch_findings,
+    changes,
     drops,
+    gross,
     load,
     mirrors,
     orders,
+    ratio,
     swaps,
     verification,
     withheld,
 )
-from cloud_receiver.estimation.branch_findings import AGAINST, HOT
 from cloud_receiver.estimation.branches import Branches, decoded
+from cloud_receiver.estimation.carried import carried, goes_on
+from cloud_receiver.estimation.changes import Turned
 from cloud_receiver.estimation.completeness import completeness
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet.store import told_last, told_now
 from cloud_receiver.estimation.fleet.view import View, seen
-from cloud_receiver.estimation.halves import compare
+from cloud_receiver.estimation.halves import compare, parted, without
 from cloud_receiver.estimation.load import DAY_MS, LOOK_BACK_MS, Reader
 from cloud_receiver.estimation.missing import LeftOut, Screened, over_gaps, screen
 from cloud_receiver.estimation.model import Facts, Setup, setup
-from cloud_receiver.estimation.noticed import LEVEL, Noticed, level
+from cloud_receiver.estimation.noticed import Noticed, level
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.estimation.result import HalvesResult, StationResult, named, result, spread_of
 from cloud_receiver.estimation.store import State, halves_of, said_last, state_of
@@ -40,14 +45,6 @@ from diantan_core import ErrorEstimation, EstimationError
 
 _FACTS_MS = 400 * DAY_MS
 """How far before a span exchanges are looked for, as long as gateways keep records."""
-
-SHOWN_BY_SUMS: Final = frozenset(
-    {
-        *("excluded", "few_windows", "daily", "never_charged", "negative", "collinear", "gain"),
-        *("master_register", "charger_register", "halves", LEVEL, "unjudged", HOT, AGAINST),
-    }
-)
-"""Findings that a run of a day makes as well as one over all windows, or carries on from it."""
 
 _SHORT_MS = DAY_MS // 4
 """Before yesterday's windows, likewise: where it is too short for a register, all windows are taken."""
@@ -117,14 +114,21 @@ class Work:
         self.days = len(reader)
         voltages = self._voltages(made)
         for day in reader.days():
-            voltages.read(made.first_ms - LOOK_BACK_MS + day * DAY_MS)
             yield day
-        voltages.read(self._end_ms + DAY_MS)
+            for _ in voltages.read(made.first_ms - LOOK_BACK_MS + day * DAY_MS):
+                yield day
+        for _ in voltages.read(self._end_ms + DAY_MS):
+            yield self.days
         found = self._windows(made, reader, made.first_ms)
+        swapped = swaps.swapped(found, reader.registers)
+        if swapped:
+            others = frozenset(number for item in swapped for number in item.meters)
+            found = self._windows(made, reader, made.first_ms, others=others)
         yield self.days
         made = yield from self._measured(made, voltages, reader.registers, found)
         yield self.days
         made, noticed = self._noticed(made, reader.registers, found)
+        noticed += swapped
         yield self.days
         gaps: tuple[LeftOut, ...] = ()
         if found.orders.alone:
@@ -134,11 +138,8 @@ class Work:
             screened = Screened(found, made.estimator.estimate(found.windows), (), doubtful=False)
         found, estimation = screened.windows, screened.estimation
         yield self.days
-        halves: HalvesResult | None = None
-        if self._settings.split_halves:
-            compared = compare(made, found, lambda part: made.estimator.estimate(part.windows))
-            halves = named(self._context, compared, self._end_ms)
-            yield self.days
+        halves, own, changed, turned = self._halved(made, found, estimation, noticed)
+        yield self.days
         said = result(
             self._context,
             made,
@@ -149,13 +150,17 @@ class Work:
             unsynchronised=reader.unsynchronised,
             completeness=completeness(self._context, reader.registers, made.first_ms, self._end_ms),
             halves=halves,
+            own_factors=own,
             noticed=(
-                *(*noticed, *level(made, estimation), *mirrors.mirrored(made, found, estimation)),
+                *(*noticed, *changed, *level(made, estimation), *mirrors.mirrored(made, found, estimation)),
+                *(*ratio.noticed(self._context, found, estimation), *alike.noticed(made, found, estimation)),
+                *gross.noticed(self._context, made, found, estimation),
                 *branch_findings.noticed(self._context, made, self._settings),
             ),
             left_out=(*screened.left_out, *gaps),
             doubtful=screened.doubtful,
             spread=spread_of(found, estimation),
+            turned=turned,
         )
         yield self.days
         state = None
@@ -201,9 +206,12 @@ class Work:
         self._branches = self._branches.contradicted(odd)
         return self._setup()
 
-    def _windows(self, made: Setup, reader: Reader, first_ms: int) -> StationWindows:
+    def _windows(
+        self, made: Setup, reader: Reader, first_ms: int, *, others: frozenset[int] = frozenset()
+    ) -> StationWindows:
+        """Return the windows from a time on; `others`: chargers whose orders are another's, and tell no edges."""
         with reading(self._engine) as connection:
-            sold = orders.read(connection, self._context, first_ms, self._end_ms)
+            sold = orders.read(connection, self._context, first_ms, self._end_ms).without(others)
         return build(self._context, reader.registers, first_ms, self._end_ms, made.chargers, orders=sold)
 
     def _noticed(self, made: Setup, registers: Registers, found: StationWindows) -> tuple[Setup, list[Noticed]]:
@@ -213,8 +221,26 @@ class Work:
             lambda one: one.estimator.estimate(found.windows),
             lambda numbers: self._setup(without=numbers),
         )
+        exchanged = swaps.exchanged(self._context, found, registers)
         shown = withheld.noticed(self._context, made, registers, found)
-        return checked.made, [*checked.noticed, *shown, *swaps.swapped(found, registers)]
+        return checked.made, [*checked.noticed, *shown, *exchanged]
+
+    def _halved(
+        self, made: Setup, found: StationWindows, estimation: ErrorEstimation, noticed: Sequence[Noticed]
+    ) -> tuple[HalvesResult | None, dict[int, float], list[Noticed], dict[int, Turned]]:
+        """Return what halves say, the factors on the u of chargers that changed, what did, and who is judged anew."""
+        if not self._settings.split_halves:
+            return None, {}, [], {}
+        parts = parted(found, lambda part: made.estimator.estimate(part.windows))
+        compared = compare(made, parts)
+        changed = changes.noticed(made, estimation, parts, compared)
+        pairs = {number for item in noticed if item.name == swaps.REGISTERS_EXCHANGED for number in item.meters}
+        turned = changes.turned(made, parts, changed, pairs)
+        if compared is None:
+            return None, {}, changed, turned
+        odd = {number for item in changed if item.name == changes.CHANGED for number in item.meters}
+        halves = named(self._context, without(compared, odd), self._end_ms)
+        return halves, dict.fromkeys(odd, compared.factor), changed, turned
 
     def _rows(self, first_ms: int, end_ms: int) -> int:
         with reading(self._engine) as connection:
@@ -228,11 +254,12 @@ class Work:
         if orders.only_orders(self._context):
             return
         kept = decoded(state.branches)
-        if kept is None:  # by another version
-            return
-        self._branches = kept
         with reading(self._engine) as connection:
-            self._expected = told_last(connection, self._context, self._settings)
+            told = carried(connection, self._context.number)
+            expected = told_last(connection, self._context, self._settings)
+        if kept is None or told is None:  # by another version
+            return
+        self._branches, self._expected = kept, expected
         made = self._setup()
         if made.digest != state.digest or made.first_ms != state.first_ms:
             return
@@ -261,12 +288,17 @@ class Work:
             breaks=found.breaks,
             unsynchronised=reader.unsynchronised,
             halves=halves,
-            noticed=(*level(made, estimation), *branch_findings.noticed(self._context, made, self._settings)),
+            own_factors=told.factors,
+            noticed=(
+                *told.beside(estimation),
+                *level(made, estimation),
+                *branch_findings.noticed(self._context, made, self._settings),
+            ),
         )
         assert sums.end_ms is not None
         rows = state.rows + self._rows(state.through_ms, self._end_ms)
         times = (state.first_ms, sums.end_ms, self._end_ms, state.full_ms)
-        self.done = Done(said, State(*times, made.digest, rows, sums.state, state.branches))
+        self.done = Done(told.standing(said), State(*times, made.digest, rows, sums.state, state.branches))
 
 
 def estimate(
@@ -284,8 +316,8 @@ def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: 
     """Estimate a station up to a midnight, incrementally where that says the same; yields None between steps.
 
     Sums know nothing of residuals, which may speak against an estimate. So they go on saying what was said of a charger
-    the night before, or that it is undetermined; anything else all windows must say, and likewise what to think of a
-    station of which something was found that only windows show.
+    the night before, or that it is undetermined; anything else all windows must say. What they found goes on being
+    found until they are taken again, where it changes neither windows nor what estimates rest on (`goes_on`).
     """
     with reading(engine) as connection:
         state = state_of(connection, context.number)
@@ -294,7 +326,7 @@ def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: 
         return
     first_ms = through_ms - days_of(context, settings) * DAY_MS
     recent = state is not None and through_ms - state.full_ms < settings.full_every_days * DAY_MS
-    if state is not None and recent and not before.findings - SHOWN_BY_SUMS:
+    if state is not None and recent and goes_on(before.findings):
         work = Work(engine, context, settings, state.first_ms, through_ms)
         for _ in work.daily(state):
             yield None

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import hypot
+from math import sqrt
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
@@ -139,11 +139,22 @@ class Past:
     reason: str | None
     nights: int
     active_windows: int
+    since_ms: int | None = None
+    """When it became another one, by an exchange or adjustment in the span."""
+    changed_ms: int | None = None
+    """Since when what is said is true, where its error changed in the span."""
+    u_common: float = 0.0
+    verified: bool = False
+
+    @property
+    def begin_ms(self) -> int:
+        """Return when what is said begins."""
+        return max(self.first_ms, self.since_ms or 0, self.changed_ms or 0)
 
 
 def history(connection: Connection, station: int, first_ms: int, end_ms: int) -> list[Past]:
     """Return what was said of each charger, the last word on each span, in order of time."""
-    within = ("u_own", "reason", "nights", "active_windows")
+    within = ("u_own", "reason", "nights", "active_windows", "since_ms", "changed_ms", "u_common", "verified")
     columns = [name for name in Past.__dataclass_fields__ if name not in within]
     rows = connection.execute(
         select(*(error_estimate.c[name] for name in columns), error_estimate.c.content)
@@ -166,12 +177,19 @@ def _past(columns: dict[str, Any], content: dict[str, Any]) -> Past:
         reason=content["reason"],
         nights=content.get("nights", 0),
         active_windows=content["active_windows"],
+        since_ms=content.get("since_ms"),
+        changed_ms=content.get("changed_ms"),
+        u_common=content["u_common"] / 100,
+        verified=content["verified"],
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How a charger's error changed between two estimates without a common window; relative, with its u."""
+    """How a charger's error changed between two estimates without a common window; relative, with its u.
+
+    `first_ms`, `last_ms`: up to when the windows of either reach.
+    """
 
     meter: int
     first_ms: int
@@ -183,16 +201,29 @@ class Drift:
 def drifts(found: list[Past]) -> list[Drift]:
     """Return the change from each charger's first estimate from data to its last, where no window is in both.
 
-    What is common to all is in both, and drops out as long as the master stays the same.
+    What is common to all is in both, and drops out as long as the master stays the same and as much is known of it;
+    what a verification or certificate tells since, u holds. A charger that was exchanged or adjusted is another one
+    since: estimates of it begin anew. One that is verified is what its verification says, which doesn't change.
     """
     by_meter: dict[int, list[Past]] = {}
     for item in found:
         if not item.active_windows:
             continue
         by_meter.setdefault(item.meter, []).append(item)
-    pairs = [(items[0], items[-1]) for _, items in sorted(by_meter.items())]
+    pairs = []
+    for _, items in sorted(by_meter.items()):
+        another_ms = max((item.since_ms for item in items if item.since_ms is not None), default=0)
+        same = [item for item in items if item.begin_ms >= another_ms and not item.verified]
+        if same:
+            pairs.append((same[0], same[-1]))
     return [
-        Drift(first.meter, first.end_ms, last.end_ms, last.error - first.error, hypot(first.u_own, last.u_own))
+        Drift(
+            first.meter,
+            first.end_ms,
+            last.end_ms,
+            last.error - first.error,
+            sqrt(first.u_own**2 + last.u_own**2 + abs(first.u_common**2 - last.u_common**2)),
+        )
         for first, last in pairs
-        if last.first_ms >= first.end_ms
+        if last.begin_ms >= first.end_ms
     ]

@@ -48,7 +48,8 @@ def update_candidates(connection: Connection, context: Context, found: StationRe
         evidence = _evidence(found, one)
         if row is None:
             if one.decision == "flag":
-                _begin(connection, context, one.number, evidence, span=(found.first_ms, found.end_ms), now_ms=now_ms)
+                span = found.first_ms if one.changed_ms is None else one.changed_ms, found.end_ms
+                _begin(connection, context, one.number, evidence, span=span, now_ms=now_ms)
                 opened += 1
             continue
         before = json.loads(row.evidence)
@@ -57,6 +58,7 @@ def update_candidates(connection: Connection, context: Context, found: StationRe
         if one.decision != "flag":
             # A later night that knows less takes nothing from what it is accused by.
             kept["flagged"] = before.get("flagged") or before["details"][0]
+        kept["words"] = _words(kept.get("flagged") or evidence["details"][0], kept.get("outcome"))
         # That it was exchanged, its own gateway says: it ends nothing before the new one is found to be right.
         if another and one.decision == "clear":
             closed += _close(connection, row, evidence | {"outcome": ANOTHER}, now_ms)
@@ -94,7 +96,8 @@ def settle(connection: Connection, context: Context, item: Verification, now_ms:
     if item.left_percent is not None:
         _close(connection, row, evidence | {"outcome": ADJUSTED}, now_ms)
         return ADJUSTED
-    values = {"severity": Severity.ALARM.value, "evidence": _json(evidence | {"outcome": CONFIRMED})}
+    said = _words(evidence.get("flagged") or evidence["details"][0], CONFIRMED)
+    values = {"severity": Severity.ALARM.value, "evidence": _json(evidence | {"outcome": CONFIRMED, "words": said})}
     connection.execute(update(finding).where(finding.c.id == row.id).values(updated_ms=now_ms, **values))
     finding_history.note(connection, row.id, CHANGED, row, {"outcome": CONFIRMED}, now_ms=now_ms)
     return CONFIRMED
@@ -107,7 +110,8 @@ def unsettle(connection: Connection, context: Context, number: int, now_ms: int)
         evidence = json.loads(row.evidence)
         if (evidence.get("verification") or {}).get("id") != number:
             continue
-        evidence |= {"verification": None, "outcome": None}
+        said = _words(evidence.get("flagged") or evidence["details"][0], None)
+        evidence |= {"verification": None, "outcome": None, "words": said}
         values: dict[str, Any] = {"severity": Severity.WARNING.value, "evidence": _json(evidence), "updated_ms": now_ms}
         if row.state == CLOSED:
             other = connection.execute(_open(context.number).where(finding.c.meter == row.meter)).first()
@@ -127,32 +131,51 @@ def _open(station: int) -> Any:  # noqa: ANN401  # a SELECT of all columns
     )
 
 
+def _words(detail: Mapping[str, Any], outcome: str | None) -> dict[str, str]:
+    """Return what to do about a candidate in English and Chinese, with the estimate that it is accused by."""
+    numbers = "{error_percent:+.2f} %, u {u_percent:.2f} %, {limit}: {limit_percent:g} %, P {probability:.3f}"
+    english, chinese = (numbers.format(**detail, limit=word) for word in ("class limit", "限值"))
+    if outcome == CONFIRMED:
+        return {
+            "en": f"estimated error {english}; a verification confirmed it: have it adjusted or exchanged",
+            "zh": f"估计误差 {chinese}；检定已确认超差：请调整或更换",
+        }
+    return {
+        "en": f"estimated error {english}; have it verified, and enter the result with `verification enter`",
+        "zh": f"估计误差 {chinese}；请安排复检，并以 verification enter 录入结果",
+    }
+
+
 def _evidence(found: StationResult, one: ChargerResult) -> dict[str, Any]:
     english, chinese = found.common_mode
+    detail = _detail(found, one)
     return {
         "slots": [],
         "count": 1,
-        "details": [
-            {
-                "meter": one.meter,
-                "error_percent": round(one.error, 4),
-                "u_percent": round(one.u, 4),
-                "u_common_percent": round(one.u_common, 4),
-                "u_own_percent": round(one.u_own, 4),
-                "limit_percent": one.limit,
-                "probability": round(one.probability, 6),
-                "decision": one.decision,
-                "reason": one.reason,
-                "active_windows": one.active_windows,
-                "energy_kwh": round(one.energy_kwh, 3),
-                "first_ms": found.first_ms,
-                "end_ms": found.end_ms,
-            }
-        ],
+        "details": [detail],
+        "words": _words(detail, None),
         "station_findings": sorted({item.name for item in found.findings}),
         "common_mode": {"en": english, "zh": chinese},
         "verification": None,
         "outcome": None,
+    }
+
+
+def _detail(found: StationResult, one: ChargerResult) -> dict[str, Any]:
+    return {
+        "meter": one.meter,
+        "error_percent": round(one.error, 4),
+        "u_percent": round(one.u, 4),
+        "u_common_percent": round(one.u_common, 4),
+        "u_own_percent": round(one.u_own, 4),
+        "limit_percent": one.limit,
+        "probability": round(one.probability, 6),
+        "decision": one.decision,
+        "reason": one.reason,
+        "active_windows": one.active_windows,
+        "energy_kwh": round(one.energy_kwh, 3),
+        "first_ms": found.first_ms if one.changed_ms is None else one.changed_ms,
+        "end_ms": found.end_ms,
     }
 
 

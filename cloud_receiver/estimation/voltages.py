@@ -8,15 +8,16 @@ later one: what a gateway sent again after a restart is fuller, or newer.
 import json
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan, nan
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, tuple_
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
-from cloud_receiver.estimation.load import DAY_MS, Clocks
+from cloud_receiver.estimation.load import DAY_MS, Clocks, sequences
+from cloud_receiver.estimation.retention import kept_from_ms
 from cloud_receiver.registry import Meter, Role
 from cloud_receiver.schema import event
 from wire.domain import RecordError
@@ -27,9 +28,16 @@ MOST_MS: Final = 90 * DAY_MS
 """Of a longer span the end tells what a branch is, which doesn't change with every season."""
 MOST_BLOCKS: Final = 32
 """Of a meter and day; a gateway makes a dozen. Of more, the last ones count."""
-_AT_ONCE = 1000
-"""Rows that are fetched together."""
+ROWS_AT_ONCE: Final = 500
+"""Events of the station, of whatever meter and code, that a step passes: the widest are 1 MB together."""
+BLOCKS_AT_ONCE: Final = 20
+"""Blocks that a step reads, with 0.1 to 0.6 ms each."""
+JOURNALS_AT_ONCE: Final = 20
+"""Journals of which a step asks what clocks were worth."""
+_COLUMNS: Final = ("time_ms", "meter", "journal", "sequence", "code", "details")
+_KEY: Final = tuple(event.c[name] for name in _COLUMNS[:4])
 _PHASES = 3
+_BY_PHASE: Final = frozenset({Role.GRID, Role.CHARGER})
 _MV, _MW_PER_KW = 1000.0, 1_000_000.0
 
 MALFORMED: Final = "malformed"
@@ -43,7 +51,8 @@ class MeterVoltages:
     def __init__(self, meter: Meter, quarters: int) -> None:
         empty = array("d", [nan]) * quarters
         self.power_kw = array("d", empty)
-        phases = _PHASES if meter.role is Role.GRID else 1
+        phases = _PHASES if meter.role in _BY_PHASE else 1
+        self._averaged = meter.role is Role.CHARGER
         self._phases = [array("d", empty) for _ in range(phases)]
         self._fullness = array("B", bytes(quarters))
         """How many quarters the block knew that each one is from."""
@@ -65,18 +74,34 @@ class MeterVoltages:
                 column[place] = value
 
     def columns(self) -> "list[array[float]]":
-        """Return one voltage, or those of three phases if at least half of what is known is of three."""
+        """Return one voltage, or those of three phases if at least half of what is known is of three.
+
+        A charger's phases are as much as their mean where its gateway tells only that as a rule; the voltage that a
+        master shows alone may be that of one phase.
+        """
         columns = self._phases
         if len(columns) > 1:
             threefold = [not isnan(value) for value in columns[-1]]
             known = sum(not isnan(value) for value in columns[0])
-            three = 2 * sum(threefold) >= known
+            three = 2 * sum(threefold) >= known and (known > 0 or not self._averaged)
             kept = columns if three else columns[:1]
+            if not three and self._averaged:
+                means = map(_mean, *columns)
+                return [
+                    array(
+                        "d",
+                        (mean if whole else one for mean, whole, one in zip(means, threefold, columns[0], strict=True)),
+                    )
+                ]
             columns = [
                 array("d", (value if whole is three else nan for value, whole in zip(column, threefold, strict=True)))
                 for column in kept
             ]
         return columns
+
+
+def _mean(*values: float) -> float:
+    return sum(values) / len(values)
 
 
 class Voltages:
@@ -95,6 +120,10 @@ class Voltages:
         }
         self._served = {number: self._serving(context.meters[number]) for number in meters}
         self._until_ms = self._begin_ms
+        with reading(engine) as connection:
+            kept_ms = kept_from_ms(connection)
+        self.kept_from_ms = None if kept_ms is None or kept_ms <= self._begin_ms else kept_ms
+        """Since when means of voltage are kept, where the grid begins before that."""
         self.left_out: Counter[str] = Counter()
         """Blocks that were left out, by the reason."""
         self.blocks = 0
@@ -110,47 +139,75 @@ class Voltages:
         """Return when the grid begins and ends."""
         return self._begin_ms, self._end_ms
 
-    def read(self, until_ms: int) -> None:
-        """Read the blocks that end up to a time, from where the last reading ended; at most a day or two at once."""
+    def read(self, until_ms: int) -> Iterator[None]:
+        """Read the blocks that end up to a time, from where the last reading ended; at most a day or two at once.
+
+        Yields between steps, each of which is bounded whatever gateways sent.
+        """
         if until_ms <= self._until_ms or not self.meters or not self.starts_ms:
             return
+        of_meter: Counter[int] = Counter()
+        rows = []
+        for page in self._pages(until_ms):
+            for row in page:
+                if row.code == EventCode.VOLTAGE_MEANS and row.meter in self.meters:
+                    of_meter[row.meter] += 1
+                    if of_meter[row.meter] <= MOST_BLOCKS:
+                        rows.append(row)
+            yield
+        self.left_out[CROWDED] += sum(max(count - MOST_BLOCKS, 0) for count in of_meter.values())
+        clocks = Clocks()
+        for place, (journal, (low, high)) in enumerate(
+            sequences((row.journal, row.sequence) for row in rows).items(), 1
+        ):
+            with reading(self._engine) as connection:
+                clocks.ask(connection, journal, low, high)
+            if place % JOURNALS_AT_ONCE == 0:
+                yield
+        rows.sort(key=lambda row: (row.time_ms, row.journal, row.sequence, row.meter))
+        for place, row in enumerate(rows, 1):
+            self._take(row, clocks)
+            if place % BLOCKS_AT_ONCE == 0:
+                yield
+        self._until_ms = until_ms
+
+    def _pages(self, until_ms: int) -> Iterator[Sequence[Any]]:
+        """Yield the station's events from the newest on, as the table's key has them.
+
+        Nothing is sorted, and of a flood, of whatever code, no step passes more than another.
+        """
         newest_first = (
-            select(*(event.c[name] for name in ("time_ms", "meter", "journal", "sequence", "details")))
+            select(*(event.c[name] for name in _COLUMNS))
             .where(
                 event.c.station == self._station,
                 event.c.time_ms > self._until_ms,
                 event.c.time_ms <= until_ms,
-                event.c.code == int(EventCode.VOLTAGE_MEANS),
-                event.c.meter.in_(sorted(self.meters)),
             )
-            # As the table's key has it: nothing is sorted, and a flood is passed by row after row.
-            .order_by(
-                *(column.desc() for column in (event.c.time_ms, event.c.meter, event.c.journal, event.c.sequence))
-            )
+            .order_by(*(column.desc() for column in _KEY))
+            .limit(ROWS_AT_ONCE)
         )
-        of_meter: Counter[int] = Counter()
-        rows = []
-        with reading(self._engine) as connection:
-            for row in connection.execute(newest_first).yield_per(_AT_ONCE):
-                of_meter[row.meter] += 1
-                if of_meter[row.meter] <= MOST_BLOCKS:
-                    rows.append(row)
-            clocks = Clocks(connection, {row.journal for row in rows})
-        self.left_out[CROWDED] += sum(max(count - MOST_BLOCKS, 0) for count in of_meter.values())
-        for row in sorted(rows, key=lambda row: (row.time_ms, row.journal, row.sequence, row.meter)):
-            if not clocks.trusted(row.journal, row.sequence):
-                self.left_out[UNTRUSTED] += 1
-                continue
-            block = _block(row.details)
-            if block is None or block.end_ms != row.time_ms:
-                self.left_out[MALFORMED] += 1
-                continue
-            self.blocks += 1
-            first = (block.start_ms - self._begin_ms) // QUARTER_MS
-            served = self._served[row.meter]
-            places = range(max(first, served.start), min(first + len(block.means), served.stop))
-            self.meters[row.meter].add(block, places, first)
-        self._until_ms = until_ms
+        statement = newest_first
+        while True:
+            with reading(self._engine) as connection:
+                page = connection.execute(statement).all()
+            yield page
+            if len(page) < ROWS_AT_ONCE:
+                return
+            statement = newest_first.where(tuple_(*_KEY) < tuple_(*page[-1][: len(_KEY)]))
+
+    def _take(self, row: Any, clocks: Clocks) -> None:  # noqa: ANN401  # a row of SQLAlchemy
+        if not clocks.trusted(row.journal, row.sequence):
+            self.left_out[UNTRUSTED] += 1
+            return
+        block = _block(row.details)
+        if block is None or block.end_ms != row.time_ms:
+            self.left_out[MALFORMED] += 1
+            return
+        self.blocks += 1
+        first = (block.start_ms - self._begin_ms) // QUARTER_MS
+        served = self._served[row.meter]
+        places = range(max(first, served.start), min(first + len(block.means), served.stop))
+        self.meters[row.meter].add(block, places, first)
 
 
 def _block(details: str) -> VoltageBlock | None:

@@ -136,14 +136,18 @@ def _column(registers: Registers, number: int, times: Sequence[int], interval_ms
     column: list[int | None] = [None] * len(times)
     if not times:
         return column
-    known = registers.of(number).between(times[0], times[-1])
-    for place, item in enumerate(known):
+    begin_ms = times[0]
+    known = registers.of(number).between(begin_ms, times[-1])
+    for item, after in zip(known, [*known[1:], None], strict=False):
         last = item.time_ms
-        if place + 1 < len(known) and item.still(known[place + 1]):
-            last = known[place + 1].time_ms
-        if last < times[0]:
+        if after is not None and after.time_ms - last > SLOT_MS and item.still(after):
+            last = after.time_ms
+        if last < begin_ms:
             continue
-        first, end = (item.time_ms - times[0]) // SLOT_MS, min((last - times[0]) // SLOT_MS, len(times) - 1)
+        first, end = (item.time_ms - begin_ms) // SLOT_MS, min((last - begin_ms) // SLOT_MS, len(times) - 1)
+        if first == end and first >= 0:
+            column[first] = item.net_mwh
+            continue
         for row in range(first if first >= 0 else first % every, end + 1, every):
             column[row] = item.net_mwh
     return column

@@ -52,7 +52,9 @@ def gather(connection: Connection) -> None:
     count = connection.execute(select(func.count()).select_from(grid_notice)).scalar_one()
     if count <= MOST_NOTICES:
         return
-    rows = connection.execute(select(grid_notice.c.first_ms, grid_notice.c.last_ms, grid_notice.c.id)).all()
+    # By number: two receivers that gather at the same time wait for each other in one order.
+    notices = select(grid_notice.c.first_ms, grid_notice.c.last_ms, grid_notice.c.id).order_by(grid_notice.c.id)
+    rows = connection.execute(notices).all()
     gathered: list[tuple[int, int]] = []
     for first, last, _ in sorted(rows):
         if gathered and first <= gathered[-1][1] + _SLOT_MS:

@@ -1,7 +1,6 @@
 """Enters a time series: all of it is checked, then stored in short transactions, and what is stored is not again."""
 
 import asyncio
-import sqlite3
 import struct
 import sys
 import tempfile
@@ -124,16 +123,11 @@ async def _store(engine: Engine, feed: str, chunk: list[tuple[int, bytes]], now_
             with database.writing(engine) as connection:
                 return telemetry.enter_packed(connection, feed, chunk, now_ms)
         except OperationalError as error:
-            if attempt == ATTEMPTS or not _is_busy(error):
+            if attempt == ATTEMPTS or not database.is_busy(error):
                 raise
         progress(f"storing: another program uses the store, attempt {attempt} of {ATTEMPTS}")
         attempt += 1
         await asyncio.sleep(PAUSE_S)
-
-
-def _is_busy(error: OperationalError) -> bool:
-    cause = error.orig
-    return isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _put(spool: IO[bytes], start_ms: int, content: bytes) -> None:

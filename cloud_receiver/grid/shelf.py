@@ -96,15 +96,16 @@ def slots(connection: Connection, first_ms: int, end_ms: int, *, all_versions: b
         other = grid_slot.alias()
         newest = select(func.max(other.c.version)).where(other.c.start_ms == grid_slot.c.start_ms).scalar_subquery()
         statement = statement.where(and_(grid_slot.c.version == newest))
-    for row in connection.execution_options(yield_per=500).execute(statement):
-        yield KeptSlot(
-            row.start_ms,
-            row.version,
-            row.grid,
-            bytes(row.solve_id),
-            row.solved_ms,
-            Powers.unpack(bytes(row.measured)),
-            Powers.unpack(bytes(row.used)),
-            NodeResults.unpack(bytes(row.nodes)),
-            json.loads(row.summary),
-        )
+    with connection.execute(statement.execution_options(yield_per=500)) as rows:
+        for row in rows:
+            yield KeptSlot(
+                row.start_ms,
+                row.version,
+                row.grid,
+                bytes(row.solve_id),
+                row.solved_ms,
+                Powers.unpack(bytes(row.measured)),
+                Powers.unpack(bytes(row.used)),
+                NodeResults.unpack(bytes(row.nodes)),
+                json.loads(row.summary),
+            )

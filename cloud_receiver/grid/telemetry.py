@@ -85,9 +85,10 @@ def between(connection: Connection, first_ms: int, end_ms: int) -> dict[int, lis
         .execution_options(yield_per=_CHUNK_SLOTS)
     )
     result: dict[int, list[Received]] = {}
-    for row in connection.execute(statement):
-        snapshot = _unpacked(row.start_ms, row.id, bytes(row.content))
-        result.setdefault(row.start_ms, []).append(Received(row.feed, row.received_ms, snapshot))
+    with connection.execute(statement) as rows:
+        for row in rows:
+            snapshot = _unpacked(row.start_ms, row.id, bytes(row.content))
+            result.setdefault(row.start_ms, []).append(Received(row.feed, row.received_ms, snapshot))
     return result
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from clock import Clock
 from cloud_receiver.commit import Committer
 from cloud_receiver.config import Intake
 from cloud_receiver.counters import Counters
-from cloud_receiver.database import reading
+from cloud_receiver.database import is_busy, reading
 from cloud_receiver.enrolment import EnrolmentError, GatewayRow, enrolled
 from cloud_receiver.grid.notices import Noticed
 from cloud_receiver.quarantine import Quarantine
@@ -175,7 +174,7 @@ class Writer:
             try:
                 self._committer.commit(batches, (), now_ms)
             except OperationalError as error:
-                if attempt == self._pace.attempts or not _is_busy(error):
+                if attempt == self._pace.attempts or not is_busy(error):
                     raise
                 await asyncio.sleep(PAUSE_S)
                 continue
@@ -195,8 +194,3 @@ class Writer:
 def _parts(first: int, records: Sequence[Record]) -> Iterator[tuple[int, Sequence[Record]]]:
     for place in range(0, len(records), BATCH):
         yield first + place, records[place : place + BATCH]
-
-
-def _is_busy(error: OperationalError) -> bool:
-    cause = error.orig
-    return isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

@@ -2,7 +2,11 @@
 
 from alembic import context
 
+from cloud_receiver import postgresql
 from cloud_receiver.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=False)
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
 context.run_migrations()
+if connection.dialect.name == "postgresql":
+    postgresql.order_text(connection)

@@ -104,6 +104,9 @@ class Meter(Section):
     """Which side orders count (订单计量侧), where that is not the side that it meters."""
     voltage_drop: Flag = True
     """The charger's branch is measured by its voltage drop (电压降), where its voltage is that of its branch's end."""
+    single_phase_vehicles: Flag = False
+    """Vehicles charge on one phase (单相车辆) at this charger for three, by whatever share: where its meter doesn't
+    tell the voltage of each phase, nobody knows what that loses."""
     verified: tuple[Verified, ...] = ()
     since: AwareDatetime | None = None
     """From when the meter belongs to the station and is expected to report."""

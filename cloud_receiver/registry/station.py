@@ -53,13 +53,18 @@ class Tariff(Section):
         """Return the minute of the day at which it begins."""
         return _minute(self.begin)
 
+    @property
+    def end_minute(self) -> int:
+        """Return the minute of the day at which it ends."""
+        return _minute(self.end)
+
     def applies(self, time_ms: int, minute: int) -> bool:
         """Return whether it has the price at an instant, which is this minute of the local day."""
         if (self.since is not None and time_ms < ms(self.since)) or (
             self.until is not None and time_ms >= ms(self.until)
         ):
             return False
-        begin, end = self.begin_minute, _minute(self.end)
+        begin, end = self.begin_minute, self.end_minute
         return begin <= minute < end if begin < end else minute >= begin or minute < end
 
 

@@ -1,24 +1,22 @@
 """Rules about money: amounts are energies times prices, totals are their parts, prices those of the tariff (电价).
 
 Limit of each product: the minimum pay variable (JJG 1148-2018, one source), and what the step of the energy is worth.
+A price that an order leaves out is the tariff's: saying less must not be a way not to be checked.
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Final
 
 from cloud_receiver.checks.model import Kind
-from cloud_receiver.registry import Tariff
+from cloud_receiver.sales.charged import Stretch
 from cloud_receiver.sales.finding import Found, of_order
 from cloud_receiver.sales.order import Order, Period
 from cloud_receiver.sales.prices import in_force
 from cloud_receiver.sales.window import Window, milliseconds
+from cloud_receiver.sales.worth import Worth, by_tariff, price_of, worth_of
 
 UNITS: Final = 10_000
 """Of an amount, in the currency's unit."""
-_PRICE_UNITS: Final = 1_000_000
-_WORTH: Final = 100_000_000
-"""mWh times 10^-6 of the unit per kWh, in an amount's 10^-4 of the unit."""
 _PAIRS: Final = (("electricity", "price", "amount"), ("service", "service_price", "service_amount"))
 
 
@@ -28,7 +26,7 @@ def amounts(window: Window) -> Iterator[Found]:
     for number, order in window.ended():
         for detail in (*_sums(order, pay, window.resolution_mwh), *_products(order, pay, window.resolution_mwh)):
             yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
-        for detail in (*_tariff(window, order, pay), *_negative(window, order)):
+        for detail in (*_prices(window, order), *_bounded(window, number, order, pay), *_negative(window, order)):
             yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
 
 
@@ -40,7 +38,7 @@ def _negative(window: Window, order: Order) -> Iterator[dict[str, Any]]:
     """Find amounts below nothing where no price is."""
     below = [
         any((_of(period, key) or 0) < 0 for period in order.periods)
-        or any((_price(tariff, key) or 0) < 0 for tariff in window.context.station.tariff)
+        or any((price_of(tariff, key) or 0) < 0 for tariff in window.context.station.tariff)
         for _, key, _ in _PAIRS
     ]
     told = (order.electricity_amount, order.service_amount, order.amount)
@@ -100,31 +98,59 @@ def _of(period: Period, key: str) -> int | None:
     return value
 
 
-def worth_of(energy_mwh: int, price: int) -> int:
-    """Return energy times price in 10^-4 of the unit, to the nearest."""
-    return (2 * energy_mwh * price + _WORTH) // (2 * _WORTH)
-
-
-def _tariff(window: Window, order: Order, pay: int) -> Iterator[dict[str, Any]]:
-    tariffs = window.context.station.tariff
-    if not tariffs:
-        return
-    clock = window.clock_ms
-    if order.periods:
+def _prices(window: Window, order: Order) -> Iterator[dict[str, Any]]:
+    if window.context.station.tariff:
         for place, period in enumerate(order.periods, 1):
             yield from _period_prices(window, place, period)
+
+
+def _bounded(window: Window, number: int, order: Order, pay: int) -> Iterator[dict[str, Any]]:
+    """Find amounts that no price of the tariff makes, and a whole that its parts don't, told or not."""
+    parts = []
+    for (name, key, amount_key), told in zip(_PAIRS, (order.electricity_amount, order.service_amount), strict=True):
+        bounds = Worth(0, 0) if order.periods else _tariff(window, Stretch.whole(number, order), key)
+        by_prices = bool(order.periods)
+        for place, period in enumerate(order.periods, 1):
+            price, amount = _of(period, key), _of(period, amount_key)
+            if price is not None:  # what it makes of the period's own amount is looked at with the products
+                worth = worth_of(period.energy_mwh, price)
+                known: Worth | None = Worth(worth, worth).widened(_limit(window, price))
+            else:
+                by_prices = False
+                known = _tariff(window, Stretch.of(number, order, period), key)
+                if known is not None and amount is not None and not known.has(amount):
+                    yield _outside(f"{name} amount of period {place} by the tariff", known, amount)
+                if known is None and amount is not None:
+                    known = Worth(amount, amount).widened(pay)
+            bounds = None if bounds is None or known is None else bounds.plus(known)
+        if told is not None and bounds is not None and not by_prices and not bounds.has(told):
+            yield _outside(f"{name} amount by the tariff", bounds, told)
+        parts.append(bounds if told is None else Worth(told, told).widened(pay))
+    electricity, service = parts
+    told_both = order.electricity_amount is not None and order.service_amount is not None
+    if order.amount is None or told_both or electricity is None or service is None:
         return
-    timezone = window.context.station.timezone
-    possible = in_force(tariffs, order.first_ms - clock, order.last_ms + clock, timezone)
-    for (name, key, _), told in zip(_PAIRS, (order.electricity_amount, order.service_amount), strict=True):
-        prices = [price for tariff in possible if (price := _price(tariff, key)) is not None]
-        if told is None or not prices or len(prices) < len(possible):
-            continue
-        step = window.resolution_mwh
-        low = worth_of(order.energy_mwh, min(prices)) - pay - abs(worth_of(step, min(prices)))
-        high = worth_of(order.energy_mwh, max(prices)) + pay + abs(worth_of(step, max(prices)))
-        if not low <= told <= high:
-            yield {"what": f"{name} amount by the tariff", "expected": [low, high], "found": told}
+    whole = electricity.plus(service)
+    if not whole.has(order.amount):
+        yield _outside("amount: what electricity and service come to", whole, order.amount)
+
+
+def _outside(what: str, expected: Worth, found: int) -> dict[str, Any]:
+    return {"what": what, "expected": list(expected), "found": found}
+
+
+def _tariff(window: Window, told: Stretch, key: str) -> Worth | None:
+    """Return what the tariff makes of an energy, with the limit of a product."""
+    found = by_tariff(window, told, key)
+    if found is None:
+        return None
+    worth, price = found
+    return worth.widened(_limit(window, price))
+
+
+def _limit(window: Window, price: int) -> int:
+    """Return how far a product may be off."""
+    return int(window.settings.minimum_pay * UNITS) + abs(worth_of(window.resolution_mwh, price))
 
 
 def _period_prices(window: Window, place: int, period: Period) -> Iterator[dict[str, Any]]:
@@ -135,18 +161,13 @@ def _period_prices(window: Window, place: int, period: Period) -> Iterator[dict[
     possible = in_force(station.tariff, period.start_ms - around, period.end_ms + around, station.timezone)
     for name, key, _ in _PAIRS:
         told = _of(period, key)
-        sure = {price for tariff in certain if (price := _price(tariff, key)) is not None}
-        maybe = {price for tariff in possible if (price := _price(tariff, key)) is not None}
+        sure = {price for tariff in certain if (price := price_of(tariff, key)) is not None}
+        maybe = {price for tariff in possible if (price := price_of(tariff, key)) is not None}
         if told is None or not maybe:
             continue
         if len(sure) > 1 or told not in maybe or (sure and told not in sure and clock == window.clock_ms):
             expected = sorted(sure or maybe)
             yield {"what": f"{name} price of period {place}", "expected": expected, "found": told}
-
-
-def _price(tariff: Tariff, key: str) -> int | None:
-    value: Decimal | None = getattr(tariff, key)
-    return None if value is None else int(value * _PRICE_UNITS)
 
 
 def in_all(window: Window, order: Order) -> Iterator[tuple[str, int, int, int]]:
@@ -160,6 +181,6 @@ def in_all(window: Window, order: Order) -> Iterator[tuple[str, int, int, int]]:
             if price is not None and amount is not None:
                 yield name, period.energy_mwh, price, amount
         told = order.electricity_amount if name == "electricity" else order.service_amount
-        prices = {_price(tariff, price_key) for tariff in possible}
+        prices = {price_of(tariff, price_key) for tariff in possible}
         if not order.periods and told is not None and len(prices) == 1 and (price := prices.pop()) is not None:
             yield name, order.energy_mwh, price, told

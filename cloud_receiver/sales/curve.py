@@ -1,7 +1,8 @@
 """What a meter's records say of the energy between any two instants: a lower and an upper bound.
 
 Within a record, and where records are missing, the time of the energy is not known: the rated power bounds it. Where a
-register goes on behind a gap, the energy of the gap is known though its time is not.
+register goes on behind a gap, the energy of the gap is known though its time is not. So it is of a stretch over which a
+gateway without readings spread what the register had risen by.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from wire.records import Quality
 
 MS_PER_HOUR = 3_600_000
+_SPREAD = (Quality.INTERPOLATED, Quality.ESTIMATED)
 
 
 class Row(NamedTuple):
@@ -45,6 +47,20 @@ class _Piece(NamedTuple):
     gap: bool
 
 
+def _known(rows: Iterable[Row]) -> list[Row]:
+    """Return records in order of time, those of one stretch without readings as one: only its whole is known."""
+    result: list[Row] = []
+    for row in rows:
+        last = result[-1] if result else row
+        spread = last.quality in _SPREAD and row.quality in _SPREAD
+        if spread and last.end_ms == row.start_ms and last.journal == row.journal:
+            energy = last.energy_mwh + row.energy_mwh
+            result[-1] = row._replace(start_ms=last.start_ms, energy_mwh=energy)
+        else:
+            result.append(row)
+    return result
+
+
 class Curve:
     """A meter's energy over time; `power_mw` is the most it can have."""
 
@@ -64,10 +80,16 @@ class Curve:
             if row.end_ms > row.start_ms and (not kept or row.start_ms >= kept[-1].end_ms):
                 kept.append(row)
         pieces = []
+        kept = _known(kept)
         for row, later in zip(kept, [*kept[1:], None], strict=False):
-            partial = row.quality == Quality.PARTIAL
-            extra = self.most(row.end_ms - row.start_ms) if partial else 0
-            pieces.append(_Piece(row.start_ms, row.end_ms, row.energy_mwh, row.energy_mwh + extra, gap=False))
+            most = self.most(row.end_ms - row.start_ms)
+            low = high = row.energy_mwh
+            if row.quality == Quality.PARTIAL:
+                high += most
+            elif row.quality in _SPREAD and (row is kept[0] or later is None):
+                # What is known may end within the stretch, and its energy may be on the other side.
+                low, high = min(low, 0), max(high, most)
+            pieces.append(_Piece(row.start_ms, row.end_ms, low, high, gap=False))
             if later is not None and later.start_ms > row.end_ms:
                 whole = row.journal == later.journal and Quality.PARTIAL not in (row.quality, later.quality)
                 gone = later.total_mwh - later.energy_mwh - row.total_mwh

@@ -3,11 +3,12 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, groupby
-from typing import Final
+from typing import Any, Final
 
 from cloud_receiver.checks.model import Kind, Severity
 from cloud_receiver.registry import Role
 from cloud_receiver.sales import sides
+from cloud_receiver.sales.charged import Stretch, allowed
 from cloud_receiver.sales.curve import Bounds
 from cloud_receiver.sales.finding import Found, iso, of_order
 from cloud_receiver.sales.order import Order
@@ -124,7 +125,9 @@ def energy(window: Window) -> Iterator[Found]:
             # Two readings cut to a step, and an energy cut to its own.
             tolerance = step + window.resolution_mwh
             # Where connectors have one register together, it has the others' energy too.
-            least = counted if order.energy_mwh >= counted - tolerance else counted - others(number, order)
+            least = (
+                counted if order.energy_mwh >= counted - tolerance else counted - others(Stretch.whole(number, order))
+            )
             if meter.orders_convert and counted > 0:
                 # The registers that it tells may be of either side.
                 told = sides.as_orders(meter, Bounds(max(least, 0), counted))
@@ -132,28 +135,40 @@ def energy(window: Window) -> Iterator[Found]:
             if not least - tolerance <= order.energy_mwh <= counted + tolerance:
                 detail = {"against": "registers", "energy_mwh": order.energy_mwh, "registers_mwh": counted}
                 yield of_order(Kind.ORDER_ENERGY, number, order, detail | {"tolerance_mwh": tolerance})
-        curve = window.curves.get(number)
-        if curve is None:
-            continue
-        clock = window.clock_ms
-        low = curve.bounds(order.first_ms + clock, order.last_ms - clock).low
-        high = curve.bounds(order.first_ms - clock, order.last_ms + clock).high
-        low, high, _ = sides.as_orders(meter, Bounds(low, high))
-        tolerance = sides.as_orders(meter, Bounds(0, step)).high + window.resolution_mwh
-        order_class = sides.order_class_percent(meter)
-        if order_class is not None:
-            tolerance += int(max(order.energy_mwh, high) * (meter.accuracy_class + order_class) / 100)
-        own = int(window.settings.own_consumption_w * 1000 * (order.last_ms - order.first_ms + 2 * clock) / _HOUR_MS)
-        given = window.given_back(number, order.first_ms - clock, order.last_ms + clock)
-        own += sides.given_back(meter, given)  # an order may have it taken off
-        if order.energy_mwh < low - tolerance - own:
-            low = max(0, low - others(number, order))
-        if low - tolerance - own <= order.energy_mwh <= high + tolerance:
-            continue
-        detail = {"against": "records", "energy_mwh": order.energy_mwh, "metered_mwh": [low, high]}
-        detail |= {"tolerance_mwh": tolerance, "besides_mwh": own}
-        kind = Kind.SOLD_UNMETERED if high <= tolerance and order.energy_mwh > high else Kind.ORDER_ENERGY
-        yield of_order(kind, number, order, detail, Severity.ALARM)
+        yield from _against_records(window, number, order, others)
+
+
+def _against_records(window: Window, number: int, order: Order, others: "_Others") -> Iterator[Found]:
+    """Find an order whose energy its meter's records don't allow, or else periods of it of which that is so."""
+    wrong = _beyond(window, Stretch.whole(number, order), others)
+    if wrong is not None:
+        high, tolerance = wrong["metered_mwh"][1], wrong["tolerance_mwh"]
+        unmetered = high <= tolerance and order.energy_mwh > high
+        kind = Kind.SOLD_UNMETERED if unmetered else Kind.ORDER_ENERGY
+        yield of_order(kind, number, order, {"against": "records"} | wrong, Severity.ALARM)
+        return
+    # Energy told in a dearer period than that in which it was charged leaves the order's own as it is.
+    for place, period in enumerate(order.periods, 1):
+        if not order.first_ms <= period.start_ms <= period.end_ms <= order.last_ms:
+            continue  # that it is outside is told with the amounts
+        found = _beyond(window, Stretch.of(number, order, period), others)
+        if found is not None:
+            detail = {"against": "records", "period": place} | found
+            yield of_order(Kind.ORDER_ENERGY, number, order, detail, Severity.ALARM)
+
+
+def _beyond(window: Window, told: Stretch, others: "_Others") -> dict[str, Any] | None:
+    """Return what an energy should be, None where it may be what is told."""
+    known = allowed(window, told)
+    if known is None:
+        return None
+    low = known.low
+    if told.energy_mwh < known.least:
+        low = max(0, low - others(told))
+    if low - known.tolerance - known.besides <= told.energy_mwh <= known.most:
+        return None
+    detail = {"energy_mwh": told.energy_mwh, "metered_mwh": [low, known.high]}
+    return detail | {"tolerance_mwh": known.tolerance, "besides_mwh": known.besides}
 
 
 class _Others:
@@ -164,21 +179,22 @@ class _Others:
         self._sorted: dict[int, tuple[list[Order], list[int], list[int]]] = {}
         self._left = _MOST_SHARES
 
-    def __call__(self, number: int, order: Order) -> int:
+    def __call__(self, told: Stretch) -> int:
         """Return the most that they may have, mWh."""
-        orders, starts, latest = self._of(number)
-        last = bisect_left(starts, order.last_ms) - 1
-        if last >= _MOST_OTHERS and latest[last - _MOST_OTHERS] > order.first_ms:
+        first_ms, last_ms = told.span
+        orders, starts, latest = self._of(told.number)
+        last = bisect_left(starts, last_ms) - 1
+        if last >= _MOST_OTHERS and latest[last - _MOST_OTHERS] > first_ms:
             return _ALL  # nothing can be said of so many at once; that they overlap is told
         most = 0
         for place in range(last, -1, -1):
-            if latest[place] <= order.first_ms:
+            if latest[place] <= first_ms:
                 break
             if not self._left:
                 return _ALL
-            if orders[place] is not order:
+            if orders[place] is not told.order:
                 self._left -= 1
-                most += share(self._window, number, orders[place], order.first_ms, order.last_ms).high
+                most += share(self._window, told.number, orders[place], first_ms, last_ms).high
         return most
 
     def _of(self, number: int) -> tuple[list[Order], list[int], list[int]]:

@@ -20,6 +20,22 @@ def in_force(tariffs: Iterable[Tariff], first_ms: int, end_ms: int, timezone: st
     return [tariff for tariff in tariffs if _applies(tariff, first_ms, max(end_ms, first_ms + 1), zone)]
 
 
+def cuts(tariffs: Iterable[Tariff], first_ms: int, end_ms: int, timezone: str) -> list[int]:
+    """Return the instants within (first_ms, end_ms) at which one of the tariffs may begin or end, in order of time.
+
+    None where the time is so long that every tariff applies in it.
+    """
+    if end_ms - first_ms >= _LONG_MS:
+        return []
+    zone = ZoneInfo(timezone)
+    found: set[int] = set()
+    for tariff in tariffs:
+        for minute in (tariff.begin_minute, tariff.end_minute):
+            found.update(_at_minute(minute, first_ms, end_ms, zone))
+        found.update(int(time.timestamp() * 1000) for time in (tariff.since, tariff.until) if time is not None)
+    return sorted(time_ms for time_ms in found if first_ms < time_ms < end_ms)
+
+
 def _applies(tariff: Tariff, first_ms: int, end_ms: int, zone: ZoneInfo) -> bool:
     if tariff.since is not None:
         first_ms = max(first_ms, int(tariff.since.timestamp() * 1000))
@@ -30,15 +46,15 @@ def _applies(tariff: Tariff, first_ms: int, end_ms: int, zone: ZoneInfo) -> bool
     if end_ms - first_ms >= _LONG_MS:
         return True
     # One that applies at all does so at the beginning of the time, or begins within it.
-    instants = _beginnings(tariff, first_ms, end_ms, zone)
+    instants = _at_minute(tariff.begin_minute, first_ms, end_ms, zone)
     return any(tariff.applies(time_ms, _minute(time_ms, zone)) for time_ms in (first_ms, *instants))
 
 
-def _beginnings(tariff: Tariff, first_ms: int, end_ms: int, zone: ZoneInfo) -> Iterator[int]:
-    """Yield the instants within a time at which a tariff may begin: by the clock, or where the clock was changed."""
+def _at_minute(of_day: int, first_ms: int, end_ms: int, zone: ZoneInfo) -> Iterator[int]:
+    """Yield the instants within a time at which a minute of the day may have come, or the clock was changed."""
     first, last = _local(first_ms, zone), _local(end_ms - 1, zone)
     changes = first.utcoffset() != last.utcoffset()
-    hour, minute = divmod(tariff.begin_minute, 60)
+    hour, minute = divmod(of_day, 60)
     date = first.date()
     while date <= last.date():
         begin = datetime(date.year, date.month, date.day, hour, minute, tzinfo=zone)

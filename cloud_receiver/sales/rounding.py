@@ -12,10 +12,11 @@ from math import sqrt
 from typing import Final
 
 from cloud_receiver.checks.model import Kind
-from cloud_receiver.sales.amounts import UNITS, in_all, worth_of
+from cloud_receiver.sales.amounts import UNITS, in_all
 from cloud_receiver.sales.finding import Found
 from cloud_receiver.sales.order import Order
 from cloud_receiver.sales.window import Window
+from cloud_receiver.sales.worth import worth_of
 
 _FEWEST: Final = 100
 """Products, or totals, of a charger, before anything is said of their roundings."""

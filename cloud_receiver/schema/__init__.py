@@ -45,7 +45,7 @@ from cloud_receiver.schema.networks import (
     level_message,
     level_slot,
 )
-from cloud_receiver.schema.readings import adjustment, event, freeze, interval
+from cloud_receiver.schema.readings import adjustment, event, freeze, interval, removal
 from cloud_receiver.schema.sales import charge_order
 from cloud_receiver.schema.stations import gateway, gateway_key, gateway_status, meter, station
 
@@ -91,6 +91,7 @@ __all__ = [
     "quarantine_dropped",
     "received_range",
     "recheck",
+    "removal",
     "set_aside",
     "slot_check",
     "station",

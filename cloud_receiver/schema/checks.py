@@ -94,7 +94,8 @@ day_check = Table(
     sqlite_with_rowid=False,
 )
 
-# Local days that a person wants checked anew (重新核查), until they are.
+# Local days that are to be checked anew (重新核查), until they are. `asked_by`: empty where nobody asked. `tries`: how
+# often the check failed. `due_ms`: not before; whoever takes a day puts it off, so that no other takes it meanwhile.
 recheck = Table(
     "recheck",
     metadata,
@@ -102,6 +103,8 @@ recheck = Table(
     Column("day_ms", BigInteger, primary_key=True),
     Column("asked_by", String(64), nullable=False),
     Column("asked_ms", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("due_ms", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 

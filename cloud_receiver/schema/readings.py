@@ -1,8 +1,20 @@
 """Records of gateways, clustered by (station, time), which is also the key by which the schema is distributed."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, SmallInteger, Table, Text
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
 
 from cloud_receiver.schema.base import metadata
+from wire.records import EventCode
+
+
+def _partial(*columns: str, where: str) -> Index:
+    condition = text(where)
+    return Index(None, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+_MEANS: Final = int(EventCode.VOLTAGE_MEANS)
+_OPENED: Final = int(EventCode.CONTEXT_OPENED)
 
 interval = Table(
     "interval",
@@ -64,7 +76,9 @@ adjustment = Table(
     sqlite_with_rowid=False,
 )
 
-# meter 0: the gateway itself. details: JSON, keys as in docs/wire.md.
+# meter 0: the gateway itself. details: JSON, keys as in docs/wire.md. Most rows are means of voltage, four a day and
+# meter: whoever looks for another code, a journal's beginning, or the oldest of these (cloud_receiver.event_rows),
+# passes by the others. A query must have the condition of its index to the letter.
 event = Table(
     "event",
     metadata,
@@ -75,5 +89,19 @@ event = Table(
     Column("sequence", BigInteger, primary_key=True),
     Column("code", Integer, nullable=False),
     Column("details", Text, nullable=False),
+    _partial("station", "code", "time_ms", where=f"code <> {_MEANS}"),
+    _partial("journal", "sequence", where=f"code = {_OPENED}"),
+    _partial("time_ms", where=f"code = {_MEANS}"),
     sqlite_with_rowid=False,
+)
+
+# What is no longer kept of records that the signed messages have: of which kind (a code of events), of before when.
+# `rows`: how many were removed altogether.
+removal = Table(
+    "removal",
+    metadata,
+    Column("code", Integer, primary_key=True, autoincrement=False),
+    Column("before_ms", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("removed_ms", BigInteger, nullable=False),
 )

@@ -8,7 +8,7 @@ from cloud_receiver.checks.model import Kind
 from cloud_receiver.registry import Role
 from cloud_receiver.validation.config import NAMES, Validation
 from cloud_receiver.validation.model import Outcome, Rule, Verdict, Window
-from cloud_receiver.validation.rules import amounts, clocks, exchange, multiplier, registers, station, times
+from cloud_receiver.validation.rules import amounts, clocks, exchange, multiplier, partial, registers, station, times
 
 _CHARGER = frozenset({Role.CHARGER})
 _BALANCED = frozenset({Role.CHARGER, Role.GRID, Role.AUXILIARY})
@@ -26,6 +26,7 @@ RULES: Final = (
     Rule("decreasing", "negative or decreasing", "示数倒走", registers.decreasing),
     Rule("zero", "zero while the station shows load", "有负荷零电量", station.zero, _BALANCED),
     Rule("prolonged_estimation", "prolonged estimation", "长时间估算", times.prolonged),
+    Rule("partial", "part of the energy missing", "缺量", partial.partial, _BALANCED),
     Rule("sum", "sum check", "总分核对", station.sum_check, _STATION, told_by={_BAD: Kind.BALANCE_DAY}),
     Rule("multiplier", "unit and multiplier", "量纲与倍率", multiplier.multiplier, _BALANCED),
     Rule("meter_exchange", "meter exchange", "换表", exchange.exchange),

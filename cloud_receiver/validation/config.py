@@ -79,6 +79,15 @@ class Prolonged(Section):
     failed_slots: Count = 96
 
 
+class Partial(Section):
+    """Intervals that lack part of their energy (缺量)."""
+
+    suspect_slots: Count = 4
+    """With a reason, as an event of the register; without one a single interval is suspect."""
+    failed_slots: Count = 24
+    """Whatever the reason."""
+
+
 class Multiplier(Section):
     """Unit and multiplier (量纲与倍率)."""
 
@@ -143,6 +152,7 @@ class Validation(Section):
     decreasing: Decreasing = Decreasing()
     zero: Zero = Zero()
     prolonged_estimation: Prolonged = Prolonged()
+    partial: Partial = Partial()
     multiplier: Multiplier = Multiplier()
     gateway_clock: GatewayClock = GatewayClock()
     estimation: Estimation = Estimation()
@@ -158,6 +168,6 @@ class Validation(Section):
 
 NAMES = (
     *("continuity", "duplicate", "gap", "interval_length", "high", "low", "spike", "decreasing", "zero"),
-    *("prolonged_estimation", "sum", "multiplier", "meter_exchange", "gateway_clock", "meter_clock"),
+    *("prolonged_estimation", "partial", "sum", "multiplier", "meter_exchange", "gateway_clock", "meter_clock"),
 )
 """The rules, in the order in which they are told (cloud_receiver.validation.catalogue has them)."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, or_, select
 
+from cloud_receiver import event_rows
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.freezes import FreezeRow
 from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, Slot
@@ -14,7 +15,8 @@ from cloud_receiver.validation import estimates
 from cloud_receiver.validation.model import LONGEST_PERIOD_MS, EventRow, MessageRow, Window
 from wire.records import EventCode, FreezeSource, Quality
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 _MOST_RECORDS = 16_384
 """No message has more, so that one whose first sequence lies further back covers none of what is looked for."""
 _MOST_MWH = 2**42
@@ -63,6 +65,8 @@ def window(
         _last(connection, context.number, past_ms, first_ms),
         _unmeasured(connection, context.number, past_ms, first_ms),
         {} if counted is None else counted.reverse,
+        _first(connection, context.number, end_ms),
+        events(connection, context.number, end_ms, end_ms + 2 * HOUR_MS),
     )
 
 
@@ -146,6 +150,23 @@ def _last(connection: Connection, station: int, first_ms: int, end_ms: int) -> l
     return list(found.values())
 
 
+def _first(connection: Connection, station: int, end_ms: int) -> dict[int, list[IntervalRow]]:
+    """Return each meter's first interval of the hour that follows, of whatever journal."""
+    first = (
+        select(interval.c.meter, func.min(interval.c.start_ms).label("start_ms"))
+        .where(interval.c.station == station, interval.c.start_ms >= end_ms, interval.c.start_ms < end_ms + HOUR_MS)
+        .group_by(interval.c.meter)
+        .subquery()
+    )
+    same = and_(*(interval.c[name] == first.c[name] for name in ("meter", "start_ms")))
+    rows = connection.execute(
+        select(*(interval.c[name] for name in IntervalRow._fields))
+        .join(first, same)
+        .where(interval.c.station == station, interval.c.start_ms >= end_ms, interval.c.start_ms < end_ms + HOUR_MS)
+    )
+    return {row.meter: [row] for row in sorted((IntervalRow._make(row) for row in rows), reverse=True)}
+
+
 def _unmeasured(connection: Connection, station: int, first_ms: int, end_ms: int) -> dict[int, frozenset[int]]:
     """Return by meter the slots of which no interval is measured, but all are interpolated or estimated."""
     start, quality = _slot(), interval.c.quality
@@ -189,10 +210,13 @@ def _clock_events(connection: Connection, station: int, end_ms: int) -> list[Eve
     """Return the last word on each meter's clock before an instant: it holds however long ago it was."""
     told = and_(
         event.c.station == station,
-        event.c.time_ms < end_ms,
-        event.c.code.in_([int(EventCode.METER_CLOCK_OFF), int(EventCode.METER_CLOCK_RIGHT)]),
+        event_rows.told([EventCode.METER_CLOCK_OFF, EventCode.METER_CLOCK_RIGHT]),
     )
-    last = select(event.c.meter, func.max(event.c.time_ms).label("time_ms")).where(told).group_by(event.c.meter)
+    last = (
+        select(event.c.meter, func.max(event.c.time_ms).label("time_ms"))
+        .where(told, event.c.time_ms < end_ms)
+        .group_by(event.c.meter)
+    )
     times = {(row.meter, row.time_ms) for row in connection.execute(last)}
     if not times:
         return []

@@ -117,8 +117,9 @@ def register_total(
         return "no interval before the gap" if before is None else "no interval after the gap yet"
     if before.journal != after.journal:
         return "a new journal began in the gap"
-    if Quality.PARTIAL in (before.quality, after.quality):
-        return "a segment of the register ends at the gap"
+    if (qualities := {before.quality, after.quality}) != {Quality.MEASURED}:
+        ends = Quality.PARTIAL in qualities
+        return "a segment of the register ends at the gap" if ends else "the register was not read beside the gap"
     if any(
         item.meter == before.meter and item.code in BROKEN and before.end_ms <= item.time_ms <= after.end_ms
         for item in events

@@ -11,9 +11,10 @@ from cloud_receiver.checks import readings
 from cloud_receiver.checks.evaluate import energies
 from cloud_receiver.checks.freezes import BROKEN, FreezeRow
 from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, Slot, usable, without_overlaps
-from cloud_receiver.checks.tolerance import SlotEnergy, balance
+from cloud_receiver.checks.tolerance import SlotEnergy, anchored, balance, beside
 from cloud_receiver.registry import Meter, Role
 from cloud_receiver.validation.config import Validation
+from wire.records import Quality
 
 LONGEST_PERIOD_MS: Final = 3_600_000
 """No meter's intervals are longer than an hour (cloud_receiver.registry.Meter.interval_s)."""
@@ -114,6 +115,10 @@ class Window:
     """Slots right before the span of which no interval is measured, by meter."""
     given_back: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     """Reverse energies of the days before, as `history` has the forward ones."""
+    after: Mapping[int, Sequence[IntervalRow]] = field(default_factory=dict)
+    """A meter's first interval after the span, where it came within the hour."""
+    later: Sequence[EventRow] = ()
+    """Events of registers and clocks that tell of what was open at the end of the span."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What a rule works out once for all meters."""
 
@@ -226,10 +231,34 @@ class Window:
 
     @cached_property
     def balanced(self) -> list[tuple[Context, SlotEnergy]]:
+        """Return the slots that every meter of the balance covers with measured energy: each is balanced by itself."""
+        return [(context, slot) for context, slot in self.covered if slot.start_ms in self._measured]
+
+    @property
+    def whole(self) -> list[SlotEnergy]:
+        """Return the slots that balance together: those between readings of all meters."""
+        return anchored([slot for _, slot in self.covered], self._measured)
+
+    @cached_property
+    def _measured(self) -> set[int]:
+        return {
+            slot.start_ms
+            for context, slot in self.covered
+            if all(
+                row.quality == Quality.MEASURED
+                for start in range(slot.start_ms, slot.end_ms, SLOT_MS)
+                for number in context.balanced()
+                for row in self.kept[start].get(number, ())
+            )
+        }
+
+    @cached_property
+    def covered(self) -> list[tuple[Context, SlotEnergy]]:
         """Return the slots that every meter of the balance covers, with the station as it was then.
 
         Where a meter's intervals are longer than a slot they are hours, as for the checks. Not those in which no
         grid-side meter or no charger was in service, or a meter came or went within: there is no balance then.
+        Each knows which meters counted beside it.
         """
         block_ms = self.context.block_ms
         changing = {
@@ -249,7 +278,8 @@ class Window:
                     rows.setdefault(meter, []).extend(found)
             if all(usable(rows.get(number, []), context.span_ms(number), block_ms) for number in context.balanced()):
                 result.append((context, SlotEnergy(start, energies(rows, context), block_ms)))
-        return result
+        slots = beside(self.context, [slot for _, slot in result])
+        return [(context, slot) for (context, _), slot in zip(result, slots, strict=True)]
 
     @cached_property
     def closing(self) -> dict[int, bool]:

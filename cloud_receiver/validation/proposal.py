@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, measured, usable, without_overlaps
+from cloud_receiver.checks.model import SLOT_MS, Context, IntervalRow, measured, without_overlaps
 from cloud_receiver.checks.tolerance import balance
 from cloud_receiver.registry import Role
 from cloud_receiver.schema import interval
@@ -172,7 +172,7 @@ class Proposer:
         energy = {
             number: other.turned(sum(row.forward_mwh for row in found), sum(row.reverse_mwh for row in found))
             for number, other in context.balanced().items()
-            if number != meter and usable(found := rows.get(number, []))
+            if number != meter and measured(found := rows.get(number, []))
         }
         found_net = methods.by_balance(context, energy, meter, slot_ms, self.coverage_factor)
         if isinstance(found_net, str):

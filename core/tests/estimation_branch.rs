@@ -115,7 +115,7 @@ fn a_measurement_is_of_the_true_loss_where_the_error_depends_on_load() {
     let chargers = measured(&truth, 1e-4, 0.0);
     let found = estimate(&settings, &chargers, &truth.windows()).unwrap();
     let plain = estimate(&settings, &truth.chargers(), &truth.windows()).unwrap();
-    let (mut with_it, mut without) = (0.0, 0.0);
+    let (mut with_it, mut without) = (Vec::new(), Vec::new());
     for (number, one) in found.chargers.iter().enumerate() {
         let loss = truth.branch_losses[number];
         assert!((one.branch_loss.value / loss - 1.0).abs() < 1e-3);
@@ -125,14 +125,20 @@ fn a_measurement_is_of_the_true_loss_where_the_error_depends_on_load() {
         let energy: f64 = own.iter().sum();
         let shown: f64 = own.iter().map(|kw| kw * 0.004 * (kw / middle - 1.0)).sum();
         let error = truth.errors[number] + shown / energy;
-        with_it += (one.error.value - error).abs();
-        without += (plain.chargers[number].error.value - error).abs();
+        with_it.push(one.error.value - error);
+        without.push(plain.chargers[number].error.value - error);
         assert!(
             (one.error.value - error).abs() < 3.5 * one.error.u,
             "{one:?} for {error}"
         );
     }
-    assert!(with_it < 0.6 * without, "{with_it} and {without}");
+    // What all have in common no measurement of a branch tells.
+    let apart = |off: &[f64]| -> f64 {
+        let mean = off.iter().sum::<f64>() / off.len() as f64;
+        off.iter().map(|one| (one - mean).abs()).sum()
+    };
+    let (with_it, without) = (apart(&with_it), apart(&without));
+    assert!(with_it < 0.3 * without, "{with_it} and {without}");
 }
 
 #[test]

@@ -6,13 +6,11 @@
     reason = "tests; small numbers"
 )]
 
-mod estimation_truth;
 mod voltage_truth;
 
 use diantan_core::voltage_drop::{DropBranch, DropEstimation, DropMeter, Reason, voltage_drop};
-use estimation_truth::{Dice, MIDNIGHT};
 use proptest::prelude::*;
-use voltage_truth::{QUARTER, Supply, supply};
+use voltage_truth::{Dice, MIDNIGHT, QUARTER, Supply, supply};
 
 fn month() -> Supply {
     supply(|plan| plan.chargers = 6)

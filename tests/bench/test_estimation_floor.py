@@ -1,10 +1,13 @@
 """What no estimator gets below: guesses that are as good as the draws allow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bench.estimation import floor, judge
 from bench.estimation.floor import GAIN_SD, SOUND_SD
+from bench.estimation.readings import drawn_errors
 from bench.estimation.scenarios import SCENARIOS, Outcome
 from bench.estimation.sites import Floats
 
@@ -61,3 +64,53 @@ def test_as_many_are_found_as_a_normal_error_lets_be() -> None:
     found = judge.figures([Outcome(true, true + off, true, NONE.astype(np.int64), (None,) * 20, true, 0.0, ())] * 2)
     assert found.rmse == pytest.approx(0.001)
     assert found.expected == pytest.approx(0.8413, abs=1e-4)  # one standard deviation beyond the limit
+
+
+def _drawn(stations: int, spread: float) -> tuple[list[Outcome], Floats]:
+    """Errors as drawn, and what readings tell of them: the sum with each conversion, less the mean of the sound."""
+    dice = np.random.default_rng(3)
+    outcomes, told = [], np.empty((stations, 20))
+    for place in range(stations):
+        true = drawn_errors(20, dice)
+        total = true + spread * dice.standard_normal(20)
+        told[place] = total - total[np.abs(true) <= floor.SOUND].mean()
+        outcomes.append(_outcome(true))
+    return outcomes, told
+
+
+@pytest.mark.parametrize("spread", [0.002, 0.004])
+def test_what_can_be_found_behind_conversions_is_what_is_found_when_they_are_drawn(spread: float) -> None:
+    outcomes, told = _drawn(6000, spread)
+    best = floor.conversion(outcomes, spread, judge.LIMIT, judge.FALSE_ALARMS, 0.002)
+    true = np.array([each.true for each in outcomes])
+    beyond, altered = np.abs(true) > judge.LIMIT, np.abs(true) > floor.SOUND
+
+    def rates(bound: float) -> tuple[float, float]:
+        called = altered & (np.abs(told) > bound)
+        return float(called[beyond].mean()), float(called[~beyond].mean())
+
+    # the mean of the true errors of all that were told alike is the limit at that bound
+    bound = floor._crossing(lambda total: rates(total)[1] > best.false, 0.01, 0.03)
+    alike = altered & (np.abs(np.abs(told) - bound) < 0.0005)
+    assert np.mean((true * np.sign(told))[alike]) == pytest.approx(judge.LIMIT, abs=0.0005)
+    assert rates(bound)[0] == pytest.approx(best.found, abs=0.004)
+
+    def beside(allowed: float) -> float:
+        return rates(floor._crossing(lambda total: rates(total)[1] > allowed, 0.01, 0.03))[0]
+
+    assert beside(judge.FALSE_ALARMS) == pytest.approx(best.most, abs=0.004)
+    assert beside(0.002) == pytest.approx(best.as_here, abs=0.004)
+
+
+def test_nothing_is_missed_where_conversions_do_not_differ() -> None:
+    outcomes = [_outcome(np.array([0.03, -0.03, *[0.001 * (-1) ** place for place in range(10_000)]]))]
+    best = floor.conversion(outcomes, 1e-5, judge.LIMIT, judge.FALSE_ALARMS, 0.0)
+    assert (best.found, best.false, best.most) == pytest.approx((1.0, 0.0, 1.0))
+    assert best.as_here is None  # none to compare with
+
+
+def test_what_can_be_found_is_told_where_chargers_meter_their_output() -> None:
+    outcomes, _ = _drawn(3, 0.004)
+    assert "single conversions" not in judge.verdict("B90", judge.figures(outcomes))
+    rows = [replace(each, conversion_spread=0.004) for each in outcomes]
+    assert "with nothing unknown but single conversions" in judge.verdict("dc-output-0.4", judge.figures(rows))

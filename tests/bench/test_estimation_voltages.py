@@ -9,7 +9,8 @@ import pytest
 from bench.estimation import voltages
 from bench.estimation.readings import QUARTER_S, START_MS, Conditions, Shown, Truth, read
 from bench.estimation.sites import AC, DAY_S, DC, MARGIN_S, STEP_S, Floats, Site, station
-from bench.estimation.voltages import Mains, Voltages
+from bench.estimation.voltages import Mains, Voltages, Weather
+from cloud_receiver.estimation.config import Estimation
 
 DAYS = 12
 PLAIN = Conditions(days=DAYS, curve=0.0, gain_sd=0.0)
@@ -51,6 +52,22 @@ def test_a_drop_says_a_little_less_than_is_lost() -> None:
     drawn = np.array([_drawn(number) for number in range(60)])
     assert drawn.mean() == pytest.approx(voltages.DROP, abs=0.0015)
     assert drawn.std() == pytest.approx(voltages.DROP_SD, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("highest", "harmonics", "off", "most"),
+    [(0.25, 0.15, 0.022, 0.048), (0.25, 0.2, 0.028, 0.0565), (0.5, 0.15, 0.0315, 0.075), (0.5, 0.2, 0.0365, 0.083)],
+)
+def test_the_centre_states_more_than_drop_and_loss_differ(
+    highest: float, harmonics: float, off: float, most: float
+) -> None:
+    # As docs/estimation.md and `voltage_drop_percent` say it.
+    dice, count = np.random.default_rng(1), 200_000
+    tangent, reactance = dice.uniform(-0.15, 0.15, count), dice.uniform(0, highest, count)
+    beyond = np.abs(1 / voltages.lossless(tangent, reactance, dice.uniform(0, harmonics, count)) - 1)
+    assert (beyond**2).mean() ** 0.5 == pytest.approx(off, abs=5e-4)
+    assert np.quantile(beyond, 0.95) < most
+    assert (beyond**2).mean() ** 0.5 < float(Estimation().voltage_drop_percent) / 100
 
 
 def _drawn(number: int) -> Floats:
@@ -133,6 +150,36 @@ def test_voltmeters_are_off_drift_and_scatter(dc: Mains, monkeypatch: pytest.Mon
     by_hour = np.array([np.nanmean((each - np.nanmean(each)).reshape(DAYS, -1), axis=0) for each in off])
     assert np.abs(by_hour).mean() == pytest.approx(hourly * 2 / np.pi, rel=0.25)
     assert 0.01 < np.mean([np.isnan(each).mean() for each in off]) < 0.03
+
+
+def test_a_day_warms_for_some_hours_and_cools_until_the_next() -> None:
+    hours = np.arange(0, 24, 0.25)
+    warmth = voltages.warmth_of_day(hours, voltages.WARMING_H)
+    assert warmth.std() == pytest.approx(1.0)
+    assert (warmth[0], hours[warmth.argmax()]) == (0.0, voltages.WARMING_H)
+    rises = np.diff(np.append(warmth, warmth[0]))  # the next day begins as cool as this one ends
+    assert (rises[hours < voltages.WARMING_H] > 0).all()
+    assert (rises[hours >= voltages.WARMING_H] < 0).all()
+    later = voltages.warmth_of_day(hours, voltages.WARMING_H + 2)
+    assert hours[later.argmax()] == voltages.WARMING_H + 2
+    # Waves of one turn and of two, as the product fits them, don't tell all of it.
+    turns = 2 * np.pi * hours / 24
+    waves = np.column_stack([np.ones(len(hours)), *(f(n * turns) for n in (1, 2) for f in (np.cos, np.sin))])
+    left = warmth - waves @ np.linalg.lstsq(waves, warmth, rcond=None)[0]
+    assert 0.03 < left.std() < 0.3
+
+
+def test_days_differ_and_keep_something_of_the_one_before() -> None:
+    weather = Weather.drawn(20_000, np.random.default_rng(1))
+    assert (weather.size**2).mean() == pytest.approx(1.0, rel=0.05)
+    logarithm = np.log(weather.size)
+    assert logarithm.std() == pytest.approx(voltages.WEATHER, rel=0.05)
+    assert np.corrcoef(logarithm[1:], logarithm[:-1])[0, 1] == pytest.approx(voltages.WEATHER_KEPT, abs=0.03)
+    assert weather.warming_h.std() == pytest.approx(voltages.WARMEST_SD_H, rel=0.05)
+    course = weather.at(np.arange(0, 24 * 20_000, 0.25))
+    assert (course.reshape(-1, 96)[:, 0] == 0.0).all()
+    one = voltages.warmth_of_day(np.arange(0, 24, 0.25), weather.warming_h[3]) * weather.size[3]
+    assert course[3 * 96 : 4 * 96].tolist() == one.tolist()
 
 
 def test_steps_of_the_display_are_met_by_single_polls(dc: Mains, monkeypatch: pytest.MonkeyPatch) -> None:

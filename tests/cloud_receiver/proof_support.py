@@ -23,6 +23,7 @@ from wire.records import Record
 SOLVE_ID = b"solve-1"
 METERS = ("C01", "C02")
 BATCH = 4
+LATER = DAY_MS + 5 * SLOT_MS
 
 
 @dataclass
@@ -107,3 +108,8 @@ def restated(centre: Centre, file: ProofFile, chosen: tuple[Signed, ...], **chan
     messages = tuple(item.digest for item in file.factor_messages)
     statement = replace(statement, batches=own, factor_messages=messages, **changes)  # type: ignore[arg-type]
     return replace(file, statement=Signer(centre.key).sign(statement.encode(), TOPIC), batches=chosen).encode()
+
+
+def messages(data: bytes) -> list[Factors]:
+    """Return the messages of factors in a proof."""
+    return [Factors.decode(form.unverified_payload(item.envelope)) for item in form.decode(data).factor_messages]

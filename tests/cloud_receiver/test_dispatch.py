@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from key_support import BOTH_ALGORITHMS, key_of, new_key
 from receiver_support import DAY_MS, SLOT_MS
+from refusing_table_support import refuse_rows
 from sqlalchemy import Engine, select, update
 
 from clock import ManualClock
@@ -285,10 +286,7 @@ def test_what_is_published_is_what_is_stored_and_is_not_signed_anew(engine: Engi
 
 def test_what_cannot_be_stored_is_not_published(engine: Engine, tmp_path: Path) -> None:
     bench = Bench(engine, tmp_path)
-    with database.writing(engine) as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON factor_message BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
+    refuse_rows(engine, factor_message)
 
     async def scenario() -> None:
         task = asyncio.create_task(bench.dispatcher.run())

@@ -11,11 +11,13 @@ sys.path.insert(0, str(Path(__file__).parent / "checks"))
 from checks_support import SLOTS, Centre, day  # needs the path above
 from key_support import new_key
 from receiver_support import FACTOR, FakeGateway
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
+from cloud_receiver import database
 from cloud_receiver.cli import main
 from cloud_receiver.findings_command import words
 from cloud_receiver.registry import Registry
+from cloud_receiver.schema import finding
 from wire.keys import save_private
 
 REGISTRY = """
@@ -77,6 +79,20 @@ def test_the_history_of_a_finding(config: str, capsys: pytest.CaptureFixture[str
     assert [change["change"] for change in content["changes"]] == ["opened", "closed"]
     assert content["changes"][0]["before"] is None
     assert len(content["changes"][1]["before"]["evidence"]["slots"]) == SLOTS
+
+
+def test_what_a_finding_says_in_words_stands_below_it_while_it_is_open(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = json.dumps({"slots": [], "words": {"en": "inspect it", "zh": "请检查"}})
+    with database.writing(engine) as connection:
+        changed = update(finding).where(finding.c.state == "open").values(evidence=said)
+        assert connection.execute(changed).rowcount == 1
+    assert main(["findings", "--config", config, "--all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [place] = [place for place, line in enumerate(lines) if "C01" in line]
+    assert lines[place + 1 : place + 3] == ["    inspect it", "    请检查"]
+    assert sum(line.endswith("inspect it") for line in lines) == 1
 
 
 def test_there_is_no_history_of_what_is_not_there(config: str, capsys: pytest.CaptureFixture[str]) -> None:

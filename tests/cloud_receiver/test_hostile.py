@@ -59,7 +59,7 @@ def test_each_hostile_message_is_refused_for_its_reason(engine: Engine, gateway:
 
 def test_each_reason_of_a_signed_or_unsigned_message_is_in_the_corpus(engine: Engine, gateway: FakeGateway) -> None:
     covered = {reason for item in hostile(engine, gateway) for reason in item.reasons}
-    # The others need a history: test_quarantine, test_intake, orders/test_replies.
+    # The others need a history: test_quarantine, test_intake_refusals, orders/test_replies.
     history = {Reason.REVOKED_KEY, Reason.CONFLICT, Reason.REPLAYED, Reason.FRAGMENTED, Reason.FOREIGN_COMMAND}
     assert set(Reason) - covered == history
 

@@ -5,62 +5,36 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from key_support import BOTH_ALGORITHMS
 from metrics_support import free_port, scrape
-from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, interval, stored_sequences, until
-from sqlalchemy import Engine, select
+from receiver_support import DAY_MS, FACTOR, stored_sequences, until
+from service_support import Centre, Field, a_centre, batch, in_the_field, stop, subscribed
+from sqlalchemy import select
 
-from clock import SystemClock
 from cloud_receiver import database
 from cloud_receiver.cli import main
 from cloud_receiver.schema import quarantine
-from wire import keys, topics
-from wire.envelope import KeyRing, Signer, open_envelope
-from wire.link import Link, LinkSettings, Received
-from wire.messages import Acknowledgement, Factors, Status, StatusState
+from wire import topics
+from wire.envelope import Signer, open_envelope
+from wire.messages import Factors, Status, StatusState
 from wire.records import ClockState
 
 pytestmark = [pytest.mark.mosquitto, *BOTH_ALGORITHMS]
 
-RECEIVER_TOML = """
-registry = "registry.toml"
-[centre]
-key_file = "centre.key"
-data_dir = "data"
-[broker]
-host = "{host}"
-port = {port}
-client_id = "{client}"
-{group}
-[dispatch]
-schedule = "factors.csv"
+# The process kills itself where the crash is wanted: with all that is new written and not committed.
+HALFWAY = """
+import os, signal, sys
+from cloud_receiver import cli, received
+received.Ledger.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(cli.main(sys.argv[1:]))
 """
 
-REGISTRY_TOML = """
-[[station]]
-id = "S1"
-node = "node1"
-[[station.meter]]
-id = "C01"
-role = "charger"
-gateway = "gw1"
-rated_kw = 60
-[[station.meter]]
-id = "G"
-role = "grid"
-gateway = "gw1"
-rated_kw = 400
-"""
-
-# The process kills itself where the crash is wanted: after the commit, before any acknowledgement.
+# After the commit, before any acknowledgement.
 CRASHING = """
 import os, signal, sys
 from cloud_receiver import cli, intake
@@ -69,137 +43,17 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 
 
-@dataclass
-class Centre:
-    """A receiver's directory, and the processes started in it."""
-
-    directory: Path
-    broker: Any
-    gateway: FakeGateway
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def config(self, client: str = "receiver", group: str = "") -> Path:
-        path = self.directory / f"{client}.toml"
-        path.write_text(RECEIVER_TOML.format(host=self.broker.host, port=self.broker.port, client=client, group=group))
-        return path
-
-    def start(self, config: Path, program: list[str] | None = None) -> subprocess.Popen[bytes]:
-        # Half a slot into the day, and standing practically still.
-        clock = f"simulated:{DAY_MS + 10 * SLOT_MS + 1000}:1:{SystemClock().monotonic_ms()}"
-        with (self.directory / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    *(program or ["-m", "cloud_receiver.cli"]),
-                    "run",
-                    "--config",
-                    str(config),
-                    "--clock",
-                    clock,
-                ],
-                stderr=log,
-            )
-        self.processes.append(process)
-        return process
-
-    def store(self) -> Engine:
-        return database.open_store("sqlite:///receiver.sqlite", self.directory / "data")
-
-    def centre_ring(self) -> KeyRing:
-        ring = KeyRing()
-        ring.add(keys.load_public(self.directory / "centre.key.pub"), "centre")
-        return ring
-
-
 @pytest.fixture
-def centre(tmp_path: Path, algorithm: str, mosquitto: Any, capsys: pytest.CaptureFixture[str]) -> Iterator[Centre]:
-    (tmp_path / "registry.toml").write_text(REGISTRY_TOML)
-    (tmp_path / "factors.csv").write_text(
-        "node,start,factor\n"
-        + "".join(f"node1,2026-07-01T{slot // 4:02}:{slot % 4 * 15:02}:00+08:00,0.5703\n" for slot in range(40))
-    )
-    for name in ("centre.key", "gw1.key"):
-        assert main(["key", "new", "--algorithm", algorithm, str(tmp_path / name)]) == 0
-    centre = Centre(tmp_path, mosquitto, FakeGateway("gw1", keys.load_private(tmp_path / "gw1.key")))
-    assert (
-        main(
-            [
-                "gateway",
-                "add",
-                "--config",
-                str(centre.config()),
-                "gw1",
-                str(tmp_path / "gw1.key.pub"),
-                "--station",
-                "S1",
-            ]
-        )
-        == 0
-    )
-    assert "enrolled" in capsys.readouterr().out
-    yield centre
-    for process in centre.processes:
-        if process.poll() is None:
-            process.kill()
-        process.wait(10)
-
-
-@dataclass
-class Field:
-    """The gateway's side of the broker."""
-
-    link: Link
-    received: list[tuple[str, bytes]]
-    ring: KeyRing
-
-    async def send(self, envelope: bytes, topic: str = topics.records("gw1")) -> None:
-        await self.link.publish(topic, envelope, 1)
-
-    def acknowledged(self) -> int:
-        """Return up to where the centre has acknowledged the gateway's journal."""
-        found = [
-            Acknowledgement.decode(open_envelope(payload, topic, self.ring).payload)
-            for topic, payload in self.received
-            if topic == topics.acknowledgement("gw1")
-        ]
-        return max((item.up_to for item in found if item.context == b"journal1"), default=0)
-
-
-def in_the_field(centre: Centre, scenario: Callable[[Field], Awaitable[None]]) -> None:
-    """Run a scenario with a connected gateway."""
-
-    async def run() -> None:
-        received: list[tuple[str, bytes]] = []
-
-        def take(message: Received) -> None:
-            received.append((message.topic, message.payload))
-            message.ack()
-
-        link = Link(LinkSettings(centre.broker.host, centre.broker.port, "gw1"), SystemClock(), on_message=take)
-        link.subscribe(topics.acknowledgement("gw1"), 1)
-        link.subscribe(topics.factor("node1"), 1)
-        await link.start()
-        try:
-            await link.wait_connected()
-            await scenario(Field(link, received, centre.centre_ring()))
-        finally:
-            await link.stop()
-
-    asyncio.run(run())
-
-
-def batch(gateway: FakeGateway, first: int, count: int) -> bytes:
-    return gateway.envelope(first, [interval(number - 1) for number in range(first, first + count)])
-
-
-async def subscribed(field: Field) -> None:
-    """Wait until the receiver serves: it dispatches when it is connected, after it has asked for its subscription."""
-    await until(lambda: any(topic == topics.factor("node1") for topic, _ in field.received))
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+def centre(
+    tmp_path: Path,
+    algorithm: str,
+    mosquitto: Any,
+    capsys: pytest.CaptureFixture[str],
+    store_address: Callable[[Path], str],
+) -> Iterator[Centre]:
+    with a_centre(tmp_path, mosquitto, algorithm, store_address(tmp_path / "data" / "receiver.sqlite")) as centre:
+        assert "enrolled" in capsys.readouterr().out
+        yield centre
 
 
 def test_exactly_once_under_duplicates_reordering_and_overlap(centre: Centre) -> None:
@@ -260,6 +114,30 @@ def test_killed_between_commit_and_acknowledgement(centre: Centre) -> None:
         engine.dispose()
         assert field.acknowledged() == 0
         # The broker has kept the session: it delivers the batch again, and nothing is stored twice.
+        centre.start(centre.config())
+        await until(lambda: field.acknowledged() == 64)
+
+    in_the_field(centre, scenario)
+    stop(centre.processes[-1])
+    engine = centre.store()
+    assert stored_sequences(engine) == list(range(1, 65))
+    engine.dispose()
+
+
+def test_killed_in_the_middle_of_a_transaction(centre: Centre) -> None:
+    crash = centre.directory / "crash.py"
+    crash.write_text(HALFWAY)
+    process = centre.start(centre.config(), [str(crash)])
+
+    async def scenario(field: Field) -> None:
+        await subscribed(field)
+        await field.send(batch(centre.gateway, 1, 64))
+        await until(lambda: process.poll() is not None)
+        assert process.returncode == -signal.SIGKILL
+        engine = centre.store()
+        assert stored_sequences(engine) == []
+        engine.dispose()
+        # The store lets go of what the dead one had locked.
         centre.start(centre.config())
         await until(lambda: field.acknowledged() == 64)
 

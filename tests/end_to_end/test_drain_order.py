@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agent.journal import Append, Journal, event, to_row
+from agent.journal import Journal
+from agent.journal_entry import Append, event, to_row
 from demo import plan as demo_plan
 from wire.records import EventCode
 

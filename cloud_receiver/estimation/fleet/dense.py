@@ -3,12 +3,18 @@
 from collections.abc import Iterator, Sequence
 from math import sqrt
 from operator import mul
+from typing import Final
 
 from cloud_receiver.estimation.fleet.steps import at_once
 
 Matrix = list[list[float]]
-_ROWS = 8
-"""Between two turns of those that wait."""
+PRODUCTS: Final = 500_000
+"""Multiplications between two turns of those that wait, some 20 ms; what has less has no turn within."""
+
+
+def _rows(products: int) -> int:
+    """Return after how many rows of so many multiplications others have their turn."""
+    return max(1, PRODUCTS // max(products, 1))
 
 
 class SingularError(ArithmeticError):
@@ -33,22 +39,23 @@ def inverse(matrix: Matrix) -> Matrix:
 
 def inverting(matrix: Matrix) -> Iterator[Matrix | None]:
     """Yield None between steps, and the inverse at the end, by Cholesky's factors; SingularError."""
+    rows = _rows(len(matrix) ** 2 // 2)
     root: Matrix = []
-    for place, row in enumerate(matrix):
+    for place, row in enumerate(matrix, 1):
         root.append(_next_line(root, row))
-        if place % _ROWS == 0:
+        if place % rows == 0:
             yield None
     columns: Matrix = []
     for place in range(len(root)):
         columns.append(_column(root, place))
-        if place % _ROWS == 0:
+        if (place + 1) % rows == 0:
             yield None
     result: Matrix = [[0.0] * len(root) for _ in root]
     for place, column in enumerate(columns):
         for other in range(place + 1):
             value = product(column, columns[other][place - other :])
             result[place][other] = result[other][place] = value
-        if place % _ROWS == 0:
+        if (place + 1) % rows == 0:
             yield None
     yield result
 
@@ -91,5 +98,16 @@ def plus(a: Matrix, b: Matrix) -> Matrix:
 
 def matrix_product(a: Matrix, b: Matrix) -> Matrix:
     """Return a times b."""
+    return at_once(multiplying(a, b))
+
+
+def multiplying(a: Matrix, b: Matrix) -> Iterator[Matrix | None]:
+    """Yield None between steps, and a times b at the end."""
     columns = [list(column) for column in zip(*b, strict=True)]
-    return [[product(row, column) for column in columns] for row in a]
+    rows = _rows(len(columns) * len(b))
+    result: Matrix = []
+    for place, row in enumerate(a, 1):
+        result.append([product(row, column) for column in columns])
+        if place % rows == 0:
+            yield None
+    yield result

@@ -9,14 +9,15 @@ from typing import Final
 
 from cloud_receiver.estimation.fleet.dense import (
     Matrix,
-    inverse,
+    inverting,
     less,
-    matrix_product,
+    multiplying,
     part,
     product,
     times,
 )
 from cloud_receiver.estimation.fleet.levels import HUBER, Level
+from cloud_receiver.estimation.fleet.steps import last
 
 AT_ONCE: Final = 200
 """Stations between two turns of those that wait."""
@@ -94,28 +95,34 @@ class Summed:
         known = [values[column] for column in self.columns]
         return [a - product(row, known) for a, row in zip(self.start, self.slope, strict=True)]
 
-    def variances(self, covariance: Matrix) -> list[float]:
-        """Return the variance of each of these."""
+    def variances(self, covariance: Matrix) -> Iterator[list[float] | None]:
+        """Yield None between steps, and the variance of each of these at the end."""
         if self.own is None:
-            return [0.0] * len(self.operator.makes)
-        inner = matrix_product(self.slope, part(covariance, self.columns))
-        return [self.own[place][place] + product(row, self.slope[place]) for place, row in enumerate(inner)]
+            yield [0.0] * len(self.operator.makes)
+            return
+        inner = yield from last(multiplying(self.slope, part(covariance, self.columns)))
+        yield [self.own[place][place] + product(row, self.slope[place]) for place, row in enumerate(inner)]
 
-    def joint(self, values: Sequence[float], covariance: Matrix) -> tuple[list[float], Matrix]:
-        """Return its makes' errors as they are with it, the masters' mean error last, and their covariance."""
+    def joint(self, values: Sequence[float], covariance: Matrix) -> Iterator[tuple[list[float], Matrix] | None]:
+        """Yield None between steps, and at the end its makes' errors as they are with it, and their covariance.
+
+        The masters' mean error is the last of them.
+        """
         known = [values[column] for column in self.columns]
         inner = part(covariance, self.columns)
         if self.own is None:
-            return known, inner
+            yield known, inner
+            return
         size = len(self.operator.makes)
         turn = [[float(row == column) for column in range(size + 1)] for row in range(size + 1)]
         for line, slope in zip(turn, self.slope, strict=False):
             line[:] = [a - b for a, b in zip(line, slope, strict=True)]
-        spread = matrix_product(matrix_product(turn, inner), [list(row) for row in zip(*turn, strict=True)])
+        half = yield from last(multiplying(turn, inner))
+        spread = yield from last(multiplying(half, [list(row) for row in zip(*turn, strict=True)]))
         for line, own in zip(spread, self.own, strict=False):
             line[:size] = [a + b for a, b in zip(line, own, strict=False)]
         mean = [a + b for a, b in zip(known, [*self.of(values), 0.0], strict=True)]
-        return mean, spread
+        yield mean, spread
 
 
 def summing(operator: Operator, bias_column: int, own: Mapping[int, float] | None) -> Iterator[Summed | None]:
@@ -123,28 +130,21 @@ def summing(operator: Operator, bias_column: int, own: Mapping[int, float] | Non
 
     `own`: by make the variance of what is its own, None: nothing is.
     """
-    for found in operator.adding():
-        if found is None:
-            yield None
-        else:
-            yield _summed(operator, *found, [*operator.makes, bias_column], own)
-
-
-def _summed(
-    operator: Operator, matrix: Matrix, side: list[float], columns: list[int], own: Mapping[int, float] | None
-) -> Summed:
+    matrix, side = yield from last(operator.adding())
+    columns = [*operator.makes, bias_column]
     if own is None:
-        return Summed(operator, columns, matrix, side, None, [], [])
+        yield Summed(operator, columns, matrix, side, None, [], [])
+        return
     size = len(operator.makes)
     with_own = [row[:size] for row in matrix[:size]]
     for place, make in enumerate(operator.makes):
         with_own[place][place] += 1 / own[make]
-    covariance = inverse(with_own)
-    slope = matrix_product(covariance, matrix[:size])
+    covariance = yield from last(inverting(with_own))
+    slope = yield from last(multiplying(covariance, matrix[:size]))
     start = times(covariance, side[:size])
     columns_of = [list(column) for column in zip(*matrix[:size], strict=True)]
-    taken = matrix_product(columns_of, slope)
-    return Summed(
+    taken = yield from last(multiplying(columns_of, slope))
+    yield Summed(
         operator,
         columns,
         less(matrix, taken),

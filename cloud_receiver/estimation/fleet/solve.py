@@ -7,11 +7,11 @@ makes. The masters' mean error is no number that data tell, since all makes may 
 every make's u has it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import log
 
-from cloud_receiver.estimation.fleet.dense import Matrix, inverting, times
+from cloud_receiver.estimation.fleet.dense import PRODUCTS, Matrix, inverting, times
 from cloud_receiver.estimation.fleet.levels import Level
 from cloud_receiver.estimation.fleet.operators import Operator, Summed, believed, summing
 from cloud_receiver.estimation.fleet.steps import last
@@ -21,6 +21,8 @@ _PRIOR_COUNT = 2.0
 _ROUNDS, _ROUNDS_OF_MANY = 30, 10
 _MANY = 300
 """Makes of which a round takes seconds."""
+_CELLS = 250_000
+"""Of operators' equations that a step adds, some 20 ms; of one operator all."""
 _SETTLED = 0.01
 _LEAST_ROUNDS = 3
 _SMALLEST = 1e-3
@@ -72,11 +74,11 @@ def solving(levels: Sequence[Level], makes: int, known: Known) -> Iterator[Solut
         for item in operators:
             one = yield from last(summing(item, makes, learning.own(item)))
             parts.append(one)
-        matrix, side = _together(parts, makes, learning.cohort, known)
+        matrix, side = yield from last(_together(parts, makes, learning.cohort, known))
         covariance = yield from last(inverting(matrix))
         errors = times(covariance, side)
         now = Solution(errors, covariance, learning.cohort**0.5, learning.operator**0.5, parts, turn)
-        moved = learning.learn(now)
+        moved = yield from learning.learn(now)
         if (moved < _SETTLED and turn >= _LEAST_ROUNDS) or turn == rounds:
             yield now
             return
@@ -102,33 +104,39 @@ class _Learning:
             return None
         return {make: self.operator * self.outliers.get((item.name, make), 1.0) for make in item.makes}
 
-    def learn(self, now: Solution) -> float:
-        """Maximise by what is expected now; return by how much the logarithms of the variances moved."""
+    def learn(self, now: Solution) -> Generator[None, None, float]:
+        """Maximise by what is expected now, in steps; return by how much the logarithms of the variances moved."""
         *errors, _, mean = now.errors
         makes = len(errors)
         last_row = now.covariance[-1]
         squares = sum((error - mean) ** 2 for error in errors) + makes * last_row[-1]
         squares += sum(now.covariance[make][make] - 2 * last_row[make] for make in range(makes))
         cohort = (_PRIOR_COUNT * self.known.cohort**2 + squares) / (_PRIOR_COUNT + makes)
-        operator = self._learn_operator(now) if self.several else self.operator
+        operator = (yield from self._learn_operator(now)) if self.several else self.operator
         moved = max(abs(log(cohort / self.cohort)), abs(log(operator / self.operator)))
         self.cohort, self.operator = cohort, operator
         return moved
 
-    def _learn_operator(self, now: Solution) -> float:
-        squares, count = 0.0, 0
+    def _learn_operator(self, now: Solution) -> Generator[None, None, float]:
+        squares, count, products = 0.0, 0, 0
         for one in now.summed:
             name = one.operator.name
-            for make, own, variance in zip(
-                one.operator.makes, one.of(now.errors), one.variances(now.covariance), strict=True
-            ):
+            products += len(one.operator.makes) ** 3
+            if products > PRODUCTS:
+                products = 0
+                yield
+            variances = yield from last(one.variances(now.covariance))
+            for make, own, variance in zip(one.operator.makes, one.of(now.errors), variances, strict=True):
                 squares += own**2 / self.outliers.get((name, make), 1.0) + variance
                 count += 1
                 self.outliers[name, make] = believed(own, self.operator) / self.operator
         return (_PRIOR_COUNT * self.known.operator**2 + squares) / (_PRIOR_COUNT + count)
 
 
-def _together(parts: Sequence[Summed], makes: int, cohort: float, known: Known) -> tuple[Matrix, list[float]]:
+def _together(
+    parts: Sequence[Summed], makes: int, cohort: float, known: Known
+) -> Iterator[tuple[Matrix, list[float]] | None]:
+    """Yield None between steps, and the equations of all operators together at the end."""
     bias, mean = makes, makes + 1
     matrix, side = [[0.0] * (makes + 2) for _ in range(makes + 2)], [0.0] * (makes + 2)
     for make in range(makes):
@@ -136,10 +144,15 @@ def _together(parts: Sequence[Summed], makes: int, cohort: float, known: Known) 
         matrix[make][mean] = matrix[mean][make] = -1 / cohort
     matrix[bias][bias] = max(known.bias, _SMALLEST) ** -2
     matrix[mean][mean] = makes / cohort + known.cohort**-2
+    cells = 0
     for one in parts:
+        cells += len(one.columns) ** 2
+        if cells > _CELLS:
+            cells = 0
+            yield None
         for place, row, value in zip(one.columns, one.matrix, one.side, strict=True):
             line = matrix[place]
             side[place] += value
             for column, cell in zip(one.columns, row, strict=True):
                 line[column] += cell
-    return matrix, side
+    yield matrix, side

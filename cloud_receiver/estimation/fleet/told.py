@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
 
-from cloud_receiver.estimation.fleet.dense import inverse, less, part, times
+from cloud_receiver.estimation.fleet.dense import Matrix, inverting, less, part, times
 from cloud_receiver.estimation.fleet.levels import Level
 from cloud_receiver.estimation.fleet.operators import Summed
 from cloud_receiver.estimation.fleet.solve import Solution
+from cloud_receiver.estimation.fleet.steps import last
 
 Pair = tuple[float, float]
 
@@ -35,9 +36,9 @@ def told(solution: Solution, least: int, station: float) -> Iterator[Told | None
     for one in solution.summed:
         own = one.operator.stations
         by_others = [make for make in one.operator.makes if everywhere[make] - own[make] >= least]
-        elsewhere = _without_operator(solution, one, by_others) if by_others else {}
+        elsewhere = (yield from last(_without_operator(solution, one, by_others))) if by_others else {}
         yield None
-        mean, covariance = one.joint(solution.errors, solution.covariance)
+        mean, covariance = yield from last(one.joint(solution.errors, solution.covariance))
         yield None
         for level, weight in zip(one.operator.levels, one.operator.weights, strict=True):
             makes = {item.make: elsewhere[item.make] for item in level.makes if item.make in elsewhere}
@@ -49,7 +50,7 @@ def told(solution: Solution, least: int, station: float) -> Iterator[Told | None
             if alone:
                 places = one.operator.places(level)
                 known = [mean[place] for place in places], part(covariance, places)
-                without = _without_station(level, weight, *known)
+                without = yield from last(_without_station(level, weight, *known))
                 makes |= {make: pair for make, pair in without.items() if make in alone}
             yield Told(level.station, {make: (error, hypot(u, station)) for make, (error, u) in makes.items()})
 
@@ -68,23 +69,27 @@ def expected(found: Told, counts: Mapping[int, int], unheard: int, cohort: float
     return sum(count * mean for count, mean, _ in parts) / total, sum(count * u for count, _, u in parts) / total
 
 
-def _without_operator(solution: Solution, one: Summed, makes: Sequence[int]) -> dict[int, Pair]:
-    """Return what others say of an operator's makes, with what may be its own of them in u."""
+def _without_operator(solution: Solution, one: Summed, makes: Sequence[int]) -> Iterator[dict[int, Pair] | None]:
+    """Yield None between steps, and what others say of an operator's makes, with what may be its own of them in u."""
     before = [solution.errors[column] for column in one.columns]
-    covariance = inverse(less(inverse(part(solution.covariance, one.columns)), one.matrix))
+    information = yield from last(inverting(part(solution.covariance, one.columns)))
+    covariance = yield from last(inverting(less(information, one.matrix)))
     change = [a - b for a, b in zip(times(one.matrix, before), one.side, strict=True)]
     after = [a + b for a, b in zip(before, times(covariance, change), strict=True)]
     wanted, own = set(makes), solution.operator**2
-    return {
+    yield {
         make: (after[place], (covariance[place][place] + own) ** 0.5)
         for place, make in enumerate(one.operator.makes)
         if make in wanted
     }
 
 
-def _without_station(level: Level, weight: float, mean: list[float], covariance: list[list[float]]) -> dict[int, Pair]:
+def _without_station(
+    level: Level, weight: float, mean: list[float], covariance: Matrix
+) -> Iterator[dict[int, Pair] | None]:
     matrix, side = level.information(weight)
-    rest = inverse(less(inverse(covariance), matrix))
+    information = yield from last(inverting(covariance))
+    rest = yield from last(inverting(less(information, matrix)))
     change = [a - b for a, b in zip(times(matrix, mean), side, strict=True)]
     after = [a + b for a, b in zip(mean, times(rest, change), strict=True)]
-    return {item.make: (after[place], rest[place][place] ** 0.5) for place, item in enumerate(level.makes)}
+    yield {item.make: (after[place], rest[place][place] ** 0.5) for place, item in enumerate(level.makes)}

@@ -16,6 +16,7 @@ from wire.records import Quality
 GAP: Final = "gap_s"
 """In a detail of `high`: it is of a time without intervals."""
 _THIRD = 2
+_SPREAD = (Quality.INTERPOLATED, Quality.ESTIMATED)
 
 
 class _Direction(NamedTuple):
@@ -95,18 +96,20 @@ def charging_mwh(meter: Meter, settings: Validation) -> int:
 def low(window: Window, number: int, settings: Validation) -> Outcome:
     """Check that a charger which counts in several slots reaches a share of its rated power in one at least.
 
-    It passes where all it counts may be its own consumption: little, or the same around the clock.
+    It passes where all it counts may be its own consumption: little, or the same around the clock. What a gateway
+    spread over a time without readings may have been a short charge.
     """
     energies = window.forward(number)
-    counted = {start: energy for start, energy in energies.items() if energy > 0}
+    spread = {row.start_ms - row.start_ms % SLOT_MS for row in window.rows(number) if row.quality in _SPREAD}
+    counted = {start: energy for start, energy in energies.items() if energy > 0 and start not in spread}
     if len(counted) < settings.low.minimum_slots:
         return not_applicable(f"energy in {len(counted)} slots, expected {settings.low.minimum_slots}")
     meter = window.context.meters[number]
     step = int(meter.resolution_kwh * MWH_PER_KWH)
     limit, idle = charging_mwh(meter, settings), int(energy_mwh(meter, SLOT_MS) * settings.low.idle_percent / 100)
-    highest, lowest = max(counted.values()), min(energies.values())
+    highest, lowest = max(energies.values()), min(energies.values())
     # A register shows what it has counted to its step.
-    steady = 2 * (lowest + step) >= highest and len(counted) == len(energies)
+    steady = 2 * (lowest + step) >= highest and lowest > 0
     if highest + step > limit or highest - step < idle or steady:
         return passed(highest_mwh=highest, limit_mwh=limit, idle_mwh=idle)
     details = [{"start_ms": start, "forward_mwh": energy} for start, energy in sorted(counted.items())]

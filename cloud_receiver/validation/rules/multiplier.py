@@ -90,7 +90,7 @@ def _named(ratio: float | None, settings: Validation) -> str | None:
 
 def _balances(window: Window) -> bool:
     """Return whether the span's energies balance: then none of them is a multiple off."""
-    total = balance(window.context, [energy for _, energy in window.balanced], window.coverage_factor)
+    total = balance(window.context, window.whole, window.coverage_factor)
     return total is not None and total.within
 
 

@@ -17,7 +17,7 @@ _FEWEST_DAYS = 3
 
 def sum_check(window: Window, _: int, __: Validation) -> Outcome:
     """Check that chargers, auxiliary and modelled loss add up to the grid side, as the checks of a day do."""
-    energies = [energy for _, energy in window.balanced]
+    energies = window.whole
     total = balance(window.context, energies, window.coverage_factor)
     if total is None:
         return not_applicable("no slot in which every meter reported, or no grid-side meter or charger")

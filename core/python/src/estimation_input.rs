@@ -90,7 +90,7 @@ pub(crate) struct ErrorCharger(pub(crate) core::Charger);
 #[pymethods]
 impl ErrorCharger {
     #[new]
-    #[pyo3(signature = (*, class_limit = 0.02, branch_loss = None, dc_output = false, from_ms = None, verified = None, step_kwh = 0.01, max_kw = 2000.0, branch_measured = None))]
+    #[pyo3(signature = (*, class_limit = 0.02, branch_loss = None, dc_output = false, from_ms = None, verified = None, step_kwh = 0.01, max_kw = 2000.0, branch_measured = None, uneven_loss = None))]
     #[allow(clippy::too_many_arguments, reason = "each is a keyword in Python")]
     fn new(
         class_limit: f64,
@@ -101,11 +101,13 @@ impl ErrorCharger {
         step_kwh: f64,
         max_kw: f64,
         branch_measured: Option<Pair>,
+        uneven_loss: Option<Pair>,
     ) -> Self {
         Self(core::Charger {
             class_limit,
             branch_loss,
             branch_measured: branch_measured.map(known),
+            uneven_loss: uneven_loss.map(known),
             dc_output,
             from_ms,
             verified: verified.map(known),

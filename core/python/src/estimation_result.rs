@@ -171,6 +171,11 @@ impl ErrorEstimation {
     }
 
     #[getter]
+    fn conversion_spread(&self) -> Option<Pair> {
+        self.0.conversion_spread.map(pair)
+    }
+
+    #[getter]
     fn load_profile_kw(&self) -> Vec<Pair> {
         self.0.load_profile_kw.iter().copied().map(pair).collect()
     }

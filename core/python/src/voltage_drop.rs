@@ -71,6 +71,31 @@ impl DropBranch {
         self.0.reason.map(core::Reason::name)
     }
 
+    #[getter]
+    fn even(&self) -> Option<bool> {
+        match self.0.balance {
+            core::Balance::Unknown => None,
+            core::Balance::Even => Some(true),
+            core::Balance::Uneven { .. } => Some(false),
+        }
+    }
+
+    #[getter]
+    fn uneven_loss(&self) -> Option<Pair> {
+        match self.0.balance {
+            core::Balance::Uneven { share, .. } => Some((share.value, share.u)),
+            core::Balance::Unknown | core::Balance::Even => None,
+        }
+    }
+
+    #[getter]
+    fn factor(&self) -> f64 {
+        match self.0.balance {
+            core::Balance::Uneven { factor, .. } => factor,
+            core::Balance::Unknown | core::Balance::Even => 1.0,
+        }
+    }
+
     fn __repr__(&self) -> String {
         match (self.0.loss, self.reason()) {
             (Some(loss), _) => format!("<DropBranch: {loss} ± {} 1/kW>", self.0.u),

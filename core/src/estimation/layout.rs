@@ -39,6 +39,8 @@ pub(super) struct Layout {
     pub(super) conversion: Option<usize>,
     /// Deviation of each DC-output charger's conversion from the mean.
     pub(super) own_conversion: Vec<Option<usize>>,
+    /// What each charger's branch loses of its energy because its load stands unevenly.
+    pub(super) uneven: Vec<Option<usize>>,
     pub(super) size: usize,
 }
 
@@ -84,6 +86,10 @@ impl Layout {
             .iter()
             .map(|charger| charger.dc_output.then(|| take(1)))
             .collect();
+        let uneven = chargers
+            .iter()
+            .map(|charger| charger.uneven_loss.map(|_| take(1)))
+            .collect();
         let size = take(0);
         Self {
             chargers: count,
@@ -104,6 +110,7 @@ impl Layout {
             curve,
             conversion,
             own_conversion,
+            uneven,
             size,
         }
     }

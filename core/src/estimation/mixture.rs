@@ -6,6 +6,8 @@ use super::settings::Settings;
 const STRANGE_SD: f64 = 1.0;
 /// A likelihood that adds less than this share to its prior's precision is rounding: the data say nothing.
 const NOTHING: f64 = 1e-9;
+/// A part that weighs less is left out of a sum of many.
+pub(super) const NEGLIGIBLE: f64 = 1e-6;
 
 /// Which part of the mixture a charger is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,7 @@
 
 mod accumulate;
 mod chain;
+mod conversion;
 mod course;
 mod daytime;
 mod decide;
@@ -24,6 +25,7 @@ mod diagnose;
 mod diagnose_series;
 mod error;
 mod finding;
+mod joint;
 mod layout;
 mod mixture;
 mod noise;

@@ -1,13 +1,14 @@
 //! Data and priors together: which chargers are altered is first settled one by one, then averaged over.
 
 use super::chain::Chain;
+use super::conversion::{Asked, Said};
 use super::dense::{Cholesky, Square, dot};
 use super::error::EstimationError;
+use super::joint::Joint;
 use super::mixture::{Kind, Mixture, Part, cavity, moments, shares};
 use super::priors::Priors;
 use super::rows::Maker;
-use super::sets::{self, Joint};
-use super::settings::Settings;
+use super::settings::{Known, Settings};
 
 /// A linear function of the unknowns.
 pub(super) type Function = Vec<(usize, f64)>;
@@ -51,6 +52,8 @@ pub(super) struct Posterior {
     pub(super) scale: f64,
     /// Mean square of the whitened, weighted residuals, before it is scaled.
     pub(super) mean_square: f64,
+    /// How far conversion differs from charger to charger.
+    pub(super) conversion_spread: Known,
     root: Cholesky,
 }
 
@@ -70,17 +73,24 @@ impl Posterior {
         let mut known = Priors { matrix, side };
         known.add(maker);
         let epochs = 0..maker.layout.epochs.len();
-        let equations = Equations {
+        let mut equations = Equations {
             known,
             deviations: epochs.map(|epoch| deviation(maker, epoch)).collect(),
         };
         let (mut solved, mixture) = equations.settle(maker.settings, effort)?;
         let mut epochs = Vec::new();
+        let mut conversion_spread = Known {
+            value: maker.settings.conversion_spread,
+            u: 0.0,
+        };
         if effort == Effort::Full {
-            let parts = solved.over_sets(&mixture, maker.layout.cohort);
-            let precisions = parts.iter().map(|own| mixture.precision(shares(own)));
-            solved = equations.solve(precisions.collect())?;
-            let each = solved.singles.iter().zip(parts);
+            let said = solved.over_sets(&mixture, maker);
+            let precisions = said.parts.iter().map(|own| mixture.precision(shares(own)));
+            let precisions = precisions.collect();
+            equations.known.change_spread(maker, said.precision);
+            conversion_spread = said.spread;
+            solved = equations.solve(precisions)?;
+            let each = solved.singles.iter().zip(said.parts);
             epochs = each
                 .map(|(single, parts)| EpochPosterior::new(single, parts))
                 .collect();
@@ -96,6 +106,7 @@ impl Posterior {
             common: common(&spreads),
             scale,
             mean_square,
+            conversion_spread,
             root: solved.root,
         })
     }
@@ -236,18 +247,19 @@ impl Equations {
 }
 
 impl Solved {
-    fn over_sets(&self, mixture: &Mixture, cohort: usize) -> Vec<Vec<Part>> {
-        let alone = self.root.root(&[(cohort, 1.0)]);
-        let spreads = || self.singles.iter().map(|single| &single.spread);
-        let mut covariance = Square::zero(self.singles.len() + 1);
-        for (row, one) in spreads().chain([&alone]).enumerate() {
-            for (column, other) in spreads().chain([&alone]).enumerate() {
-                covariance.add(row, column, dot(one, other));
-            }
-        }
+    fn over_sets(&self, mixture: &Mixture, maker: &Maker<'_>) -> Said {
+        let layout = maker.layout;
+        let own = layout.own_conversion.iter().flatten();
+        let alone: Vec<usize> = [&layout.cohort].into_iter().chain(own).copied().collect();
+        let roots: Vec<Vec<f64>> = alone
+            .iter()
+            .map(|column| self.root.root(&[(*column, 1.0)]))
+            .collect();
+        let singles = self.singles.iter().map(|single| &single.spread);
+        let spreads: Vec<&Vec<f64>> = singles.chain(&roots).collect();
         let mean = self.singles.iter().map(|single| single.mean);
-        let mean = mean.chain(self.values.get(cohort).copied()).collect();
-        let joint = Joint { mean, covariance };
+        let values = alone.iter().filter_map(|column| self.values.get(*column));
+        let joint = Joint::new(mean.chain(values.copied()).collect(), &spreads);
         let settled = self.singles.iter().map(|single| {
             let parts = mixture.tilt(single.alone, single.alone_variance);
             let likely = parts
@@ -256,7 +268,13 @@ impl Solved {
             likely.map_or(Kind::Sound, |part| part.kind)
         });
         let settled: Vec<Kind> = settled.collect();
-        sets::mean(mixture, joint, &self.precisions, &settled)
+        let asked = Asked {
+            mixture,
+            settings: maker.settings,
+            precisions: &self.precisions,
+            settled: &settled,
+        };
+        asked.mean(&joint)
     }
 }
 
@@ -327,17 +345,32 @@ pub(super) fn apply(function: &[(usize, f64)], values: &[f64]) -> f64 {
 }
 
 /// b of an epoch: g − θ, what the load makes of it, and what conversion takes of θ.
+///
+/// Before a meter at the output lies its conversion c: 1 + θ = (1 + g)(1 + c)/(1 + e), so that what is indicated without
+/// need shows 1 + c times as large at the master. What an uneven load loses of a charger's energy, x, stands there likewise.
 pub(super) fn error_of(maker: &Maker<'_>, epoch: usize) -> Function {
     let layout = maker.layout;
-    let mut function = vec![(layout.gain, 1.0), (epoch, -1.0)];
     let charger = layout.epochs.get(epoch).map_or(0, |epoch| epoch.charger);
+    let own = layout.own_conversion.get(charger).copied().flatten();
+    let share = if own.is_some() {
+        1.0 / (1.0 + maker.settings.conversion.value)
+    } else {
+        1.0
+    };
+    let mut share = share;
+    let mut function = vec![(layout.gain, 1.0)];
+    if let Some(column) = layout.uneven.get(charger).copied().flatten() {
+        let known = maker.chargers.get(charger);
+        let lost = known.and_then(|charger| charger.uneven_loss);
+        share /= 1.0 + lost.map_or(0.0, |lost| lost.value);
+        function.push((column, 1.0));
+    }
+    function.push((epoch, -share));
     if let Some((column, load, _)) = curve(maker, charger) {
         function.push((column, load));
     }
-    if let Some(Some(own)) = layout.own_conversion.get(charger) {
-        function.push((*own, 1.0));
-        function.extend(layout.conversion.map(|all| (all, 1.0)));
-    }
+    let conversions = own.into_iter().chain(own.and(layout.conversion));
+    function.extend(conversions.map(|column| (column, share)));
     function
 }
 

@@ -89,6 +89,18 @@ impl Priors {
         for own in layout.own_conversion.iter().flatten() {
             self.know(&[(*own, 1.0)], 0.0, settings.conversion_spread);
         }
+        let uneven = maker.chargers.iter().zip(&layout.uneven);
+        for (charger, column) in uneven {
+            if let (Some(known), Some(column)) = (charger.uneven_loss, column) {
+                // As it stands in b: 1 − 1/(1 + x).
+                let share = 1.0 / (1.0 + known.value);
+                self.know(
+                    &[(*column, 1.0)],
+                    known.value * share,
+                    known.u * share * share,
+                );
+            }
+        }
         for (number, charger) in maker.chargers.iter().enumerate() {
             if let Some(known) = charger.verified {
                 let share = 1.0 / (1.0 + known.value);
@@ -98,6 +110,18 @@ impl Priors {
                     known.u * share * share,
                 );
             }
+        }
+    }
+
+    /// Another precision of each conversion's deviation from the mean of all than that of the spread that was set.
+    pub(super) fn change_spread(&mut self, maker: &Maker<'_>, precision: f64) {
+        let set = maker.settings.conversion_spread;
+        for own in maker.layout.own_conversion.iter().flatten() {
+            add_form(
+                &mut self.matrix,
+                &[(*own, 1.0)],
+                precision - 1.0 / (set * set),
+            );
         }
     }
 

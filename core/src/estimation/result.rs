@@ -87,6 +87,8 @@ pub struct Estimation {
     pub standby_kw: Option<Known>,
     /// Conversion loss of DC-output chargers, share of output.
     pub conversion: Option<Known>,
+    /// How far that differs from charger to charger: sd, share of output.
+    pub conversion_spread: Option<Known>,
     /// Scale of the residuals by the chosen noise: above 1 it has widened every u.
     pub scale: f64,
     /// Mean square of whitened and weighted residuals: reduced χ².
@@ -137,6 +139,7 @@ impl Estimation {
             load_profile_kw: load_profile(maker, posterior),
             standby_kw: layout.standby.map(|column| single(column, 1.0)),
             conversion: layout.conversion.map(|column| single(column, 1.0)),
+            conversion_spread: layout.conversion.map(|_| posterior.conversion_spread),
             scale: posterior.scale,
             chi_square: posterior.mean_square,
             windows: tally.used,
@@ -201,7 +204,8 @@ fn estimate(
     let epoch = layout.epochs.get(number)?;
     let own = posterior.epochs.get(number)?;
     let gain = posterior.values.get(layout.gain).copied()?;
-    let (error, slope) = error_by(own.b, gain);
+    let level = level(maker, posterior, epoch.charger) * (1.0 + gain);
+    let (error, slope) = error_by(own.b, level);
     let u = own.sd * slope.abs() * settings.u_factor;
     let u_common = (posterior.common * slope.abs() * settings.u_factor).min(u);
     let limit = maker.chargers.get(epoch.charger)?.class_limit;
@@ -214,7 +218,7 @@ fn estimate(
         error: Known { value: error, u },
         u_common,
         u_own: (u * u - u_common * u_common).max(0.0).sqrt(),
-        probability: beyond(&own.parts, gain, settings.u_factor, limit),
+        probability: beyond(&own.parts, level, settings.u_factor, limit),
         decision: Decision::Undetermined,
         reason: None,
         altered: own.altered,
@@ -231,20 +235,32 @@ fn estimate(
     })
 }
 
+/// What conversion is more than it was taken for in b: 1 where the charger meters what it takes.
+fn level(maker: &Maker<'_>, posterior: &Posterior, charger: usize) -> f64 {
+    let layout = maker.layout;
+    let own = layout.own_conversion.get(charger).copied().flatten();
+    let all = layout
+        .conversion
+        .and_then(|column| posterior.values.get(column));
+    own.and(all).map_or(1.0, |conversion| {
+        (1.0 + conversion) / (1.0 + maker.settings.conversion.value)
+    })
+}
+
 /// The error that b says, and how it grows with b.
-fn error_by(b: f64, gain: f64) -> (f64, f64) {
+fn error_by(b: f64, level: f64) -> (f64, f64) {
     // b = β(1 + g) and e = β/(1 − β): what is indicated without need is a share β of what is indicated.
-    let beta = b / (1.0 + gain);
+    let beta = b / level;
     // Without any true energy the error has no bound: it is implausible long before.
     let rest = (1.0 - beta).abs().max(1e-3).copysign(1.0 - beta);
-    (beta / rest, 1.0 / ((1.0 + gain) * rest * rest))
+    (beta / rest, 1.0 / (level * rest * rest))
 }
 
 /// Probability that the error is beyond its limit, part by part: a charger that is either sound or far off is seldom in
 /// between, where its mean is.
-fn beyond(parts: &[Part], gain: f64, u_factor: f64, limit: f64) -> f64 {
+fn beyond(parts: &[Part], level: f64, u_factor: f64, limit: f64) -> f64 {
     let parts = parts.iter().map(|part| {
-        let (error, slope) = error_by(part.mean, gain);
+        let (error, slope) = error_by(part.mean, level);
         let u = part.variance.sqrt() * slope.abs() * u_factor;
         // Further within than this, what is beyond is less than rounding.
         if limit - error.abs() > 10.0 * u {

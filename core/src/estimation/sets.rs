@@ -5,10 +5,11 @@
 //! exact; sets are sought by turning one charger at a time, from none and from the one settled for, and what is said of a
 //! charger is what all likely sets say of it.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, BinaryHeap};
 
-use super::dense::{Square, add_scaled};
-use super::mixture::{Kind, Mixture, Part, cavity};
+use super::joint::Joint;
+use super::mixture::{Kind, Mixture, NEGLIGIBLE, Part, cavity};
 
 /// Sets less likely than the best by more than e to this power are not looked at.
 const REACH: f64 = 8.0;
@@ -16,70 +17,38 @@ const REACH: f64 = 8.0;
 const WORK: usize = 4_000_000;
 /// Sets that are looked at, at least and at most.
 const SETS: std::ops::RangeInclusive<usize> = 16..=200;
-/// A part that weighs less is left out.
-const NEGLIGIBLE: f64 = 1e-6;
-
-/// Normal distribution of all differences to the cohort and, last, of the cohort's mean.
-#[derive(Debug, Clone)]
-pub(super) struct Joint {
-    pub(super) mean: Vec<f64>,
-    pub(super) covariance: Square,
-}
-
-impl Joint {
-    fn of(&self, place: usize) -> (f64, f64) {
-        let mean = self.mean.get(place).copied().unwrap_or(0.0);
-        (mean, self.covariance.get(place, place))
-    }
-
-    /// Logarithm of what the evidence changes by with `delta` on a prior's precision, but for the prior's own norm.
-    fn gain(&self, place: usize, delta: f64) -> f64 {
-        let (mean, variance) = self.of(place);
-        let rest = 1.0 + delta * variance;
-        -0.5 * (rest.ln() + delta * mean * mean / rest)
-    }
-
-    /// Add `delta` to a prior's precision.
-    fn change(&mut self, place: usize, delta: f64) {
-        let (mean, variance) = self.of(place);
-        let column = self.covariance.row(place).to_vec();
-        let factor = -delta / (1.0 + delta * variance);
-        for (row, known) in column.iter().enumerate() {
-            add_scaled(self.covariance.row_mut(row), factor * known, &column);
-        }
-        add_scaled(&mut self.mean, factor * mean, &column);
-    }
-
-    /// b, which is difference and cohort together, of what is known of the difference alone.
-    fn whole(&self, place: usize, part: Part) -> Part {
-        let ((mean, variance), (cohort, free)) = (self.of(place), self.of(self.mean.len() - 1));
-        let slope = self.covariance.get(place, self.mean.len() - 1) / variance;
-        let rest = (free - slope * slope * variance).max(0.0);
-        Part {
-            mean: part.mean + cohort + slope * (part.mean - mean),
-            variance: part.variance * (1.0 + slope).powi(2) + rest,
-            ..part
-        }
-    }
-}
 
 /// A set of altered chargers, in order, and the logarithm of how likely it is.
 #[derive(Debug, Clone)]
 struct Set {
     altered: Vec<usize>,
     log: f64,
-    seen: bool,
+    /// In the order of finding: of two alike the later one comes first.
+    number: usize,
 }
 
-impl Set {
-    const fn new(altered: Vec<usize>, log: f64) -> Self {
-        Self {
-            altered,
-            log,
-            seen: false,
-        }
+impl Ord for Set {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let logs = self.log.total_cmp(&other.log);
+        logs.then(self.number.cmp(&other.number))
     }
+}
 
+impl PartialOrd for Set {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Set {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Set {}
+
+impl Set {
     /// This one with a charger turned from sound to altered or back.
     fn turned(&self, place: usize) -> Vec<usize> {
         let mut other = self.altered.clone();
@@ -93,7 +62,39 @@ impl Set {
     }
 }
 
-/// What is said of b of each charger, as parts whose weights add up to 1.
+/// Sets that were found, the most likely ones first.
+#[derive(Debug, Default)]
+struct Open {
+    heap: BinaryHeap<Set>,
+    known: BTreeSet<Vec<usize>>,
+    /// The best of all that were found.
+    best: f64,
+}
+
+impl Open {
+    fn find(&mut self, altered: Vec<usize>, log: f64) {
+        if self.known.contains(&altered) {
+            return;
+        }
+        let number = self.known.len();
+        self.best = if number == 0 { log } else { self.best.max(log) };
+        self.known.insert(altered.clone());
+        self.heap.push(Set {
+            altered,
+            log,
+            number,
+        });
+    }
+
+    /// The most likely one that was not seen, None where it is too unlikely.
+    fn next(&mut self) -> Option<Set> {
+        let set = self.heap.pop()?;
+        (set.log >= self.best - REACH).then_some(set)
+    }
+}
+
+/// What is said of b of each charger, as parts whose weights add up to 1, and the logarithm of the evidence of all that is
+/// said, but for what does not depend on `joint`.
 ///
 /// `joint` is with priors of these `precisions`, `settled` the kind that each charger is most likely of: strange ones stay so.
 pub(super) fn mean(
@@ -101,12 +102,15 @@ pub(super) fn mean(
     mut joint: Joint,
     precisions: &[f64],
     settled: &[Kind],
-) -> Vec<Vec<Part>> {
+) -> (Vec<Vec<Part>>, f64) {
     let [sound, altered] = [Kind::Sound, Kind::Altered].map(|kind| mixture.precision_of(kind));
+    let mut log = 0.0;
     for (place, (precision, kind)) in precisions.iter().zip(settled).enumerate() {
         let strange = *kind == Kind::Strange;
         let wanted = if strange { *kind } else { Kind::Sound };
-        joint.change(place, mixture.precision_of(wanted) - precision);
+        let delta = mixture.precision_of(wanted) - precision;
+        log += joint.gain(place, delta);
+        joint.change(place, delta);
     }
     let [sound_share, altered_share, _] = mixture.shares;
     let search = Search {
@@ -116,7 +120,8 @@ pub(super) fn mean(
         delta: altered - sound,
         norm: (altered_share / sound_share).ln() + 0.5 * (altered / sound).ln(),
     };
-    search.mean()
+    let (parts, all) = search.mean();
+    (parts, log + all)
 }
 
 struct Search<'a> {
@@ -131,29 +136,25 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn mean(&self) -> Vec<Vec<Part>> {
+    fn mean(&self) -> (Vec<Vec<Part>>, f64) {
         let count = self.settled.len();
         let budget = (WORK / count.pow(2).max(1)).clamp(*SETS.start(), *SETS.end());
-        let mut sets = vec![Set::new(Vec::new(), 0.0)];
         let places = self.settled.iter().enumerate();
         let likely: Vec<usize> = places
             .filter_map(|(place, kind)| (*kind == Kind::Altered).then_some(place))
             .collect();
+        let mut open = Open::default();
+        open.find(Vec::new(), 0.0);
         if !likely.is_empty() {
             let (_, log) = self.with(&likely);
-            sets.push(Set::new(likely, log));
+            open.find(likely, log);
         }
-        let mut known: BTreeSet<Vec<usize>> = sets.iter().map(|set| set.altered.clone()).collect();
         let mut said = Vec::new();
         for _ in 0..budget {
-            let best = sets.iter().map(|set| set.log).fold(f64::MIN, f64::max);
-            let open = sets.iter_mut().filter(|set| !set.seen);
-            let next = open.max_by(|a, b| a.log.total_cmp(&b.log));
-            let Some(set) = next.filter(|set| set.log >= best - REACH) else {
+            let Some(set) = open.next() else {
                 break;
             };
-            set.seen = true;
-            let set = set.clone();
+            let best = open.best;
             let (joint, _) = self.with(&set.altered);
             for (place, kind) in self.settled.iter().enumerate() {
                 let among = set.altered.binary_search(&place).is_ok();
@@ -166,10 +167,7 @@ impl Search<'_> {
                 if *kind == Kind::Strange || log < best - REACH {
                     continue;
                 }
-                let other = set.turned(place);
-                if known.insert(other.clone()) {
-                    sets.push(Set::new(other, log));
-                }
+                open.find(set.turned(place), log);
             }
             said.push((set.log, self.say(&joint, &set.altered)));
         }
@@ -205,14 +203,18 @@ impl Search<'_> {
     }
 }
 
-fn weighted(count: usize, said: &[(f64, Vec<[Part; 3]>)]) -> Vec<Vec<Part>> {
+/// The mean of what is said, each with the logarithm of how likely it is, and the logarithm of the sum of all of them.
+pub(super) fn weighted(
+    count: usize,
+    said: &[(f64, Vec<impl AsRef<[Part]>>)],
+) -> (Vec<Vec<Part>>, f64) {
     let best = said.iter().map(|(log, _)| *log).fold(f64::MIN, f64::max);
     let weights: Vec<f64> = said.iter().map(|(log, _)| (log - best).exp()).collect();
     let total: f64 = weights.iter().sum();
     let mut all = vec![Vec::new(); count];
     for (weight, (_, parts)) in weights.iter().zip(said) {
         for (own, parts) in all.iter_mut().zip(parts) {
-            let parts = parts.iter().map(|part| Part {
+            let parts = parts.as_ref().iter().map(|part| Part {
                 weight: part.weight * weight / total,
                 ..*part
             });
@@ -225,5 +227,5 @@ fn weighted(count: usize, said: &[(f64, Vec<[Part; 3]>)]) -> Vec<Vec<Part>> {
             part.weight /= total;
         }
     }
-    all
+    (all, best + total.ln())
 }

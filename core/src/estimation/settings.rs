@@ -25,6 +25,8 @@ pub struct Charger {
     /// Loss of its branch by measurement, 1/kW, as [`crate::voltage_drop`] has it from voltages: the branch's own, without
     /// what conversion loses. It stands beside design and spread, and in the place of a design that is not known or 0.
     pub branch_measured: Option<Known>,
+    /// What its branch loses beyond that, of its energy, where its load stands unevenly on the phases (三相不平衡).
+    pub uneven_loss: Option<Known>,
     /// It meters its output (DC side): the conversion loss lies between the master and its meter.
     pub dc_output: bool,
     /// The meter, or its adjustment, is another from this time on: what was before has an error of its own.
@@ -43,6 +45,7 @@ impl Default for Charger {
             class_limit: 0.02,
             branch_loss: None,
             branch_measured: None,
+            uneven_loss: None,
             dc_output: false,
             from_ms: None,
             verified: None,
@@ -72,7 +75,8 @@ pub struct Settings {
     pub gain: Known,
     /// Mean error expected of the chargers as a cohort, relative (0): what other stations tell of their make.
     pub cohort_mean: f64,
-    /// Mean error of the chargers as a cohort, around what is expected: sd, relative (0.05 %).
+    /// Mean error of the chargers as a cohort, around what is expected: sd, relative (0.03 %: what a
+    /// calibrating device of class 0.05 leaves in common, evenly distributed).
     ///
     /// The balance knows only the difference of the master's error and this one, and shares it out by both sd. The larger
     /// this is, the more of a master's error is blamed on the chargers; the smaller, the surer and the more wrong is what
@@ -119,6 +123,11 @@ pub struct Settings {
     pub conversion: Known,
     /// Spread of that from charger to charger: sd (0.003).
     pub conversion_spread: f64,
+    /// How well that spread is known: sd of its natural logarithm (0.35: twice of it is a factor of two); 0: as given.
+    ///
+    /// The balance tells how far a station's chargers differ, of which the errors of sound ones are a part that is known
+    /// ([`Self::sound_sd`]): a spread that bears out the differences better weighs more.
+    pub conversion_doubt: f64,
     /// Loss of a DC-output charger while it charges, whatever its power, kW (0.2 ± 0.3).
     pub standby: Known,
     /// Step of the master's register at its primary side, kWh.
@@ -152,7 +161,7 @@ impl Default for Settings {
                 u: 0.0025,
             },
             cohort_mean: 0.0,
-            cohort_sd: 0.0005,
+            cohort_sd: 0.0003,
             sound_sd: 0.0035,
             altered_sd: 0.03,
             altered_share: 0.1,
@@ -182,6 +191,7 @@ impl Default for Settings {
                 u: 0.02,
             },
             conversion_spread: 0.003,
+            conversion_doubt: 0.35,
             standby: Known { value: 0.2, u: 0.3 },
             master_step_kwh: 0.01,
             jitter_s: 1.0,
@@ -288,6 +298,9 @@ impl Settings {
                 "minutes of a day",
             ));
         }
+        if !(0.0..=2.0).contains(&self.conversion_doubt) {
+            return Err(setting("conversion_doubt", self.conversion_doubt, "0 to 2"));
+        }
         if !(1..=100).contains(&self.rounds) {
             return Err(setting("rounds", f64::from(self.rounds), "1 to 100"));
         }
@@ -339,6 +352,14 @@ fn check_chargers(chargers: &[Charger]) -> Result<(), EstimationError> {
             }
             if !positive(known.u) {
                 return Err(refuse("branch_measured u", known.u, POSITIVE));
+            }
+        }
+        if let Some(known) = charger.uneven_loss {
+            if !(0.0..=0.5).contains(&known.value) {
+                return Err(refuse("uneven_loss", known.value, "0 to 0.5"));
+            }
+            if !positive(known.u) {
+                return Err(refuse("uneven_loss u", known.u, POSITIVE));
             }
         }
         if let Some(known) = charger.verified {

@@ -2,176 +2,211 @@
 
 use std::ops::Range;
 
-use super::group::Group;
-use crate::estimation::dense::{Square, add_scaled, dot};
+use super::drift::{FUNCTIONS, Moments, Turns, WAVES, pairs};
+use super::eliminate::Eliminated;
+use super::group::{Group, Member};
+use crate::estimation::dense::{Square, dot};
 
-/// A pivot below this share of what it was before elimination is none: the gain can't be told from those before.
-const NONE: f64 = 1e-9;
-
-/// The equations of a day, u(t) eliminated, then the gains: first the gains' rows, then those of the columns.
+/// The equations of a day without u(t) and the gains.
 #[derive(Debug)]
 pub(super) struct Day {
-    rows: Range<usize>,
-    gains: usize,
-    /// Column of the system behind each row after the gains.
-    columns: Vec<usize>,
-    reduced: Square,
-    skipped: Vec<bool>,
+    gains: Eliminated,
+}
+
+/// A meter's part of a day.
+struct Part<'a> {
+    y: &'a [f64],
+    weight: &'a [f64],
+    /// The weight over √Σw: products of two are what u(t) takes.
+    shared: Vec<f64>,
+}
+
+/// What a meter's voltage goes with, on that day; at last the voltages of all.
+struct Column<'a> {
+    /// The meter's number; None of the voltages.
+    member: Option<usize>,
+    x: &'a [f64],
+    /// w·x over √Σw.
+    shared: Vec<f64>,
+}
+
+fn of<'a>(values: &'a [f64], rows: &Range<usize>) -> &'a [f64] {
+    values.get(rows.clone()).unwrap_or(&[])
+}
+
+fn times(left: &[f64], right: &[f64]) -> Vec<f64> {
+    left.iter().zip(right).map(|(a, b)| a * b).collect()
 }
 
 /// Σ of the weights by quarter.
-fn weights(group: &Group, rows: &Range<usize>) -> Vec<f64> {
+fn weights(members: &[Member], rows: &Range<usize>) -> Vec<f64> {
     let mut sums = vec![0.0; rows.len()];
-    for member in &group.members {
-        let own = member.weight.get(rows.clone()).unwrap_or(&[]);
-        for (sum, weight) in sums.iter_mut().zip(own) {
+    for member in members {
+        for (sum, weight) in sums.iter_mut().zip(of(&member.weight, rows)) {
             *sum += weight;
         }
     }
     sums
 }
 
+fn parts<'a>(members: &'a [Member], rows: &Range<usize>) -> (Vec<Part<'a>>, Vec<Column<'a>>) {
+    let roots = weights(members, rows).into_iter();
+    let roots = roots.map(|sum| if sum > 0.0 { 1.0 / sum.sqrt() } else { 0.0 });
+    let roots: Vec<f64> = roots.collect();
+    let mut voltages = vec![0.0; rows.len()];
+    let (mut parts, mut columns) = (Vec::new(), Vec::new());
+    for (number, member) in members.iter().enumerate() {
+        let weight = of(&member.weight, rows);
+        let shared = times(weight, &roots);
+        for regressor in &member.regressors {
+            let x = of(&regressor.x, rows);
+            columns.push(Column {
+                member: Some(number),
+                x,
+                shared: times(&shared, x),
+            });
+        }
+        let y = of(&member.y, rows);
+        for (sum, (shared, y)) in voltages.iter_mut().zip(shared.iter().zip(y)) {
+            *sum += shared * y;
+        }
+        parts.push(Part { y, weight, shared });
+    }
+    columns.push(Column {
+        member: None,
+        x: &[],
+        shared: voltages,
+    });
+    (parts, columns)
+}
+
+/// Where a function of the time stands of a meter: gains first, then the drifts meter by meter.
+const fn place(members: usize, member: usize, function: usize) -> usize {
+    if function == 0 {
+        member
+    } else {
+        members + member * WAVES + function - 1
+    }
+}
+
+/// Functions of the time, of a meter beside itself and those after it.
+fn add_functions(reduced: &mut Square, turns: &Turns, parts: &[Part], number: usize, own: &Part) {
+    let count = parts.len();
+    for (other, beside) in parts.iter().enumerate().skip(number) {
+        let mut moments = Moments::default();
+        if other == number {
+            turns.add(&mut moments, 1.0, own.weight, &vec![1.0; own.weight.len()]);
+        }
+        turns.add(&mut moments, -1.0, &own.shared, &beside.shared);
+        for (left, right, value) in pairs(&moments) {
+            let here = place(count, number, left);
+            reduced.add(here, place(count, other, right), value);
+            if other != number && left != right {
+                // The later function of the first meter may stand after the other's gain.
+                let here = place(count, number, right);
+                let there = place(count, other, left);
+                reduced.add(here.min(there), here.max(there), value);
+            }
+        }
+    }
+}
+
+/// Functions of the time of a meter beside one of the columns, which stands at `to`.
+fn add_beside(
+    reduced: &mut Square,
+    turns: &Turns,
+    (count, number, own): (usize, usize, &Part),
+    column: &Column,
+    to: usize,
+) {
+    let mut sums = [0.0; FUNCTIONS];
+    match column.member {
+        None => turns.add_functions(&mut sums, 1.0, own.weight, own.y),
+        Some(owner) if owner == number => {
+            turns.add_functions(&mut sums, 1.0, own.weight, column.x);
+        }
+        Some(_) => (),
+    }
+    turns.add_functions(&mut sums, -1.0, &own.shared, &column.shared);
+    for (function, sum) in sums.into_iter().enumerate() {
+        reduced.add(place(count, number, function), to, sum);
+    }
+}
+
+/// A column of a meter beside another.
+fn product(member: usize, own: &Part, column: &Column, other: &Column) -> f64 {
+    let weighted = match other.member {
+        None => dot(&times(own.weight, column.x), own.y),
+        Some(owner) if owner == member => dot(&times(own.weight, column.x), other.x),
+        Some(_) => 0.0,
+    };
+    weighted - dot(&column.shared, &other.shared)
+}
+
 impl Day {
-    pub(super) fn new(group: &Group, rows: Range<usize>) -> Self {
-        let gains = group.members.len();
-        let regressors = group.members.iter().map(|member| member.regressors.len());
-        let size = gains + regressors.sum::<usize>() + 1;
-        let length = rows.len();
-        let roots: Vec<f64> = weights(group, &rows)
-            .into_iter()
-            .map(|sum| if sum > 0.0 { 1.0 / sum.sqrt() } else { 0.0 })
-            .collect();
-        // Of each variable its weighted values over √Σw: their products are what u(t) takes.
-        let mut shared = vec![0.0; size * length];
-        let mut reduced = Square::zero(size);
-        let mut columns = Vec::with_capacity(size);
-        let last = size - 1;
-        let ones = vec![1.0; length];
-        for (gain, member) in group.members.iter().enumerate() {
-            let weight = member.weight.get(rows.clone()).unwrap_or(&[]);
-            let y = member.y.get(rows.clone()).unwrap_or(&[]);
-            let mut own: Vec<(usize, &[f64])> = vec![(gain, &ones)];
-            for regressor in &member.regressors {
-                own.push((
-                    gains + columns.len(),
-                    regressor.x.get(rows.clone()).unwrap_or(&[]),
-                ));
-                columns.push(regressor.column);
-            }
-            own.push((last, y));
-            for (place, (row, left)) in own.iter().enumerate() {
-                let weighted: Vec<f64> = weight.iter().zip(*left).map(|(w, x)| w * x).collect();
-                for (column, right) in own.iter().skip(place) {
-                    if *row != last {
-                        reduced.add(*row, *column, dot(&weighted, right));
-                    }
-                }
-                let cells = shared.chunks_exact_mut(length).nth(*row).unwrap_or(&mut []);
-                for ((cell, weighted), root) in cells.iter_mut().zip(&weighted).zip(&roots) {
-                    *cell += weighted * root;
-                }
+    /// `sum`: takes what is left, of the drifts, then of the regressors, then the side.
+    pub(super) fn new(group: &Group, turns: &Turns, sum: &mut Square) -> Self {
+        let (parts, columns) = parts(&group.members, &turns.rows);
+        let count = parts.len();
+        let first = count * FUNCTIONS;
+        let mut reduced = Square::zero(first + columns.len());
+        for (number, own) in parts.iter().enumerate() {
+            add_functions(&mut reduced, turns, &parts, number, own);
+            for (column, beside) in columns.iter().enumerate() {
+                let own = (count, number, own);
+                add_beside(&mut reduced, turns, own, beside, first + column);
             }
         }
-        let whole: Vec<f64> = (0..gains).map(|gain| reduced.get(gain, gain)).collect();
-        let all: Vec<&[f64]> = shared.chunks_exact(length.max(1)).collect();
-        for (row, left) in all.iter().enumerate().take(last) {
-            for (column, right) in all.iter().enumerate().skip(row) {
-                reduced.add(row, column, -dot(left, right));
-            }
-        }
-        let mut day = Self {
-            rows,
-            gains,
-            columns,
-            reduced,
-            skipped: vec![false; gains],
-        };
-        day.eliminate(&whole);
-        day
-    }
-
-    /// The gains out of the upper triangle.
-    fn eliminate(&mut self, whole: &[f64]) {
-        let size = self.reduced.size;
-        for ((gain, skipped), whole) in self.skipped.iter_mut().enumerate().zip(whole) {
-            let pivot = self.reduced.get(gain, gain);
-            if pivot.is_nan() || pivot <= NONE * whole {
-                *skipped = true;
+        for (row, own) in columns.iter().enumerate() {
+            let part = own.member.and_then(|member| parts.get(member));
+            let (Some(member), Some(part)) = (own.member, part) else {
                 continue;
-            }
-            let (above, below) = self.reduced.cells.split_at_mut((gain + 1) * size);
-            let own = above.get(gain * size..).unwrap_or(&[]);
-            for (place, cells) in below.chunks_exact_mut(size).enumerate() {
-                let row = gain + 1 + place;
-                let factor = own.get(row).copied().unwrap_or(0.0) / pivot;
-                if factor != 0.0
-                    && let (Some(to), Some(from)) = (cells.get_mut(row..), own.get(row..))
-                {
-                    add_scaled(to, -factor, from);
-                }
+            };
+            for (column, other) in columns.iter().enumerate().skip(row) {
+                let value = product(member, part, own, other);
+                reduced.add(first + row, first + column, value);
             }
         }
+        let whole = parts.iter().map(|own| own.weight.iter().sum());
+        let whole: Vec<f64> = whole.collect();
+        let (gains, left) = Eliminated::new(reduced, &whole);
+        for (row, values) in left.rows().enumerate() {
+            let cells = sum.row_mut(row).get_mut(row..).unwrap_or(&mut []);
+            for (cell, value) in cells.iter_mut().zip(values) {
+                *cell += value;
+            }
+        }
+        Self { gains }
     }
 
-    /// What is left for the system: (row's column, column's column, value) of the matrix, both triangles, and the side.
-    pub(super) fn add_to(&self, matrix: &mut Square, side: &mut [f64]) {
-        let last = self.reduced.size - 1;
-        for (row, place) in self.columns.iter().enumerate() {
-            for (column, other) in self.columns.iter().enumerate().skip(row) {
-                let cell = self.reduced.get(self.gains + row, self.gains + column);
-                matrix.add(*place, *other, cell);
-                if column != row {
-                    matrix.add(*other, *place, cell);
+    /// Residuals of the day into the members; `found`: the drifts, then what the regressors are multiplied with.
+    pub(super) fn resolve(&self, group: &mut Group, turns: &Turns, found: &[f64]) {
+        let gains = self.gains.solve(found, 1.0);
+        let (drifts, slopes) = found
+            .split_at_checked(group.members.len() * WAVES)
+            .unwrap_or((found, &[]));
+        let sums = weights(&group.members, &turns.rows);
+        let mut bus = vec![0.0; sums.len()];
+        let mut slopes = slopes.iter();
+        let each = group.members.iter_mut().zip(&gains);
+        for ((member, gain), drift) in each.zip(drifts.chunks(WAVES)) {
+            let mut fitted = turns.course(*gain, drift);
+            for (regressor, slope) in member.regressors.iter().zip(&mut slopes) {
+                for (fitted, x) in fitted.iter_mut().zip(of(&regressor.x, &turns.rows)) {
+                    *fitted += slope * x;
                 }
             }
-            if let Some(side) = side.get_mut(*place) {
-                *side += self.reduced.get(self.gains + row, last);
-            }
-        }
-    }
-
-    /// Residuals of the day by the slopes, into the members.
-    pub(super) fn resolve(&self, group: &mut Group, slopes: &[f64]) {
-        let last = self.reduced.size - 1;
-        let mut gains = vec![0.0; self.gains];
-        for gain in (0..self.gains).rev() {
-            if self.skipped.get(gain).is_none_or(|skipped| *skipped) {
-                continue;
-            }
-            let row = self.reduced.row(gain);
-            let mut side = row.get(last).copied().unwrap_or(0.0);
-            for (other, value) in gains.iter().enumerate().skip(gain + 1) {
-                side -= row.get(other).copied().unwrap_or(0.0) * value;
-            }
-            for (place, column) in self.columns.iter().enumerate() {
-                let slope = slopes.get(*column).copied().unwrap_or(0.0);
-                side -= row.get(self.gains + place).copied().unwrap_or(0.0) * slope;
-            }
-            if let (Some(cell), Some(pivot)) = (gains.get_mut(gain), row.get(gain)) {
-                *cell = side / pivot;
-            }
-        }
-        let sums = weights(group, &self.rows);
-        let mut bus = vec![0.0; self.rows.len()];
-        for (member, gain) in group.members.iter_mut().zip(&gains) {
-            for (place, row) in self.rows.clone().enumerate() {
-                let fitted: f64 = member
-                    .regressors
-                    .iter()
-                    .filter_map(|own| Some(own.x.get(row)? * slopes.get(own.column)?))
-                    .sum();
-                let (Some(residual), Some(y)) = (member.residual.get_mut(row), member.y.get(row))
-                else {
-                    continue;
-                };
-                *residual = y - gain - fitted;
-                if let (Some(bus), Some(weight)) = (bus.get_mut(place), member.weight.get(row)) {
-                    *bus += weight * *residual;
-                }
+            let residuals = member.residual.get_mut(turns.rows.clone());
+            let cells = residuals.unwrap_or(&mut []).iter_mut();
+            let cells = cells.zip(of(&member.y, &turns.rows)).zip(&fitted);
+            let weights = of(&member.weight, &turns.rows);
+            for (((residual, y), fitted), (bus, weight)) in cells.zip(bus.iter_mut().zip(weights)) {
+                *residual = y - fitted;
+                *bus += weight * *residual;
             }
         }
         for member in &mut group.members {
-            let own = member.residual.get_mut(self.rows.clone());
+            let own = member.residual.get_mut(turns.rows.clone());
             let own = own.unwrap_or(&mut []).iter_mut();
             for ((residual, bus), sum) in own.zip(&bus).zip(&sums) {
                 if *sum > 0.0 {

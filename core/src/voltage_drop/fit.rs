@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::day::Day;
+use super::drift::Turns;
 use super::group::Group;
 use super::noise::weigh;
+use super::panel::Panel;
 use super::series::Series;
 use super::trunk::Flow;
 use crate::estimation::dense::{Cholesky, Square};
@@ -14,7 +15,7 @@ const PASSES: usize = 12;
 /// And at least: the first residuals are of weights that nothing was known for.
 const LEAST_PASSES: usize = 4;
 /// Slopes stay when they move by less than this share of what the data alone leave open.
-const STILL: f64 = 1e-2;
+const STILL: f64 = 3e-2;
 /// Added to the diagonal, relative: what can't be told apart is shared out, and told by its inverse.
 const RIDGE: f64 = 1e-9;
 
@@ -25,10 +26,11 @@ const TRUNK: usize = 2;
 #[derive(Debug)]
 pub(super) struct Fit {
     pub(super) groups: Vec<Group>,
+    pub(super) panels: Vec<Panel>,
     pub(super) slopes: Vec<f64>,
     /// Inverse of the normal matrix.
     pub(super) inverse: Square,
-    /// Diagonal of the normal matrix: 0 where nothing is said of a column.
+    /// Diagonal of the normal matrix were there no drift: 0 where nothing is said of a column.
     pub(super) information: Vec<f64>,
 }
 
@@ -38,6 +40,7 @@ impl Fit {
         chargers: &[Series],
         master: &[(Series, Flow)],
         days: &[Range<usize>],
+        turns: &[Turns],
     ) -> Option<Self> {
         let columns = chargers.len() + TRUNK;
         let mut slopes = vec![0.0; columns];
@@ -45,15 +48,18 @@ impl Fit {
         loop {
             let mut matrix = Square::zero(columns);
             let mut side = vec![0.0; columns];
-            let solved: Vec<Vec<Day>> = groups
+            let mut without_drift = vec![0.0; columns];
+            let panels: Vec<Panel> = groups
                 .iter()
                 .map(|group| {
-                    let days = days.iter().map(|day| {
-                        let day = Day::new(group, day.clone());
-                        day.add_to(&mut matrix, &mut side);
-                        day
-                    });
-                    days.collect()
+                    let panel = Panel::new(group, turns);
+                    panel.add_to(&mut matrix, &mut side);
+                    for (column, own) in panel.information() {
+                        if let Some(sum) = without_drift.get_mut(column) {
+                            *sum += own;
+                        }
+                    }
+                    panel
                 })
                 .collect();
             let information: Vec<f64> = (0..columns)
@@ -68,10 +74,8 @@ impl Fit {
             if !found.iter().all(|slope| slope.is_finite()) {
                 return None;
             }
-            for (group, days) in groups.iter_mut().zip(&solved) {
-                for day in days {
-                    day.resolve(group, &found);
-                }
+            for (group, panel) in groups.iter_mut().zip(&panels) {
+                panel.resolve(group, turns, &found);
             }
             let moves = found.iter().zip(&slopes).zip(&information);
             let still = moves.into_iter().all(|((new, old), own)| {
@@ -83,9 +87,10 @@ impl Fit {
             if pass >= PASSES || (still && pass >= LEAST_PASSES) {
                 return Some(Self {
                     groups,
+                    panels,
                     slopes,
                     inverse: inverse(&root, columns),
-                    information,
+                    information: without_drift,
                 });
             }
             for group in &mut groups {

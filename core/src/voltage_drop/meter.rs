@@ -12,7 +12,7 @@ pub const MAX_CELLS: usize = 5_000_000;
 /// A local day with fewer quarters says next to nothing beside its own gains.
 const LEAST_OF_DAY: usize = 8;
 
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// Means of one meter by quarter; NaN where nothing is known.
@@ -112,14 +112,18 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Local time, ms.
+pub(super) fn local(ms: i64, utc_offset_minutes: i32) -> i64 {
+    ms.saturating_add(i64::from(utc_offset_minutes) * MINUTE_MS)
+}
+
 /// Quarters of each local day that has enough of them, and in which sixth of the day each quarter lies.
 pub(super) fn days(times_ms: &[i64], utc_offset_minutes: i32) -> (Vec<Range<usize>>, Vec<u8>) {
-    let offset = i64::from(utc_offset_minutes) * MINUTE_MS;
     let mut days: Vec<Range<usize>> = Vec::new();
     let mut blocks = Vec::with_capacity(times_ms.len());
     let mut current = None;
     for (row, time) in times_ms.iter().enumerate() {
-        let local = time.saturating_add(offset);
+        let local = local(*time, utc_offset_minutes);
         let day = local.div_euclid(DAY_MS);
         let block = local.rem_euclid(DAY_MS) / (DAY_MS / BLOCKS);
         blocks.push(u8::try_from(block).unwrap_or(0));

@@ -1,5 +1,7 @@
 //! What is said of each branch.
 
+use super::balance::{Balance, balances};
+use super::drift::Turns;
 use super::error::DropError;
 use super::fit::Fit;
 use super::follow::follows;
@@ -79,7 +81,7 @@ pub enum Reason {
     Scatter,
     /// Its power is many times the master's: another unit.
     Power,
-    /// Its power can't be told from that of the others, or of the trunk.
+    /// Its power can't be told from that of the others, or of the trunk, or goes with the hour of the day and nothing else.
     Collinear,
     /// Its voltage rises with its power: the sign of its power is wrong, or its voltage is another's.
     Negative,
@@ -123,7 +125,8 @@ impl Reason {
 /// What voltages say of one charger's branch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DropBranch {
-    /// Power lost per power squared, 1/kW; slightly below 0 where chance has it. None: see `reason`.
+    /// Power lost per power squared, 1/kW, of a load that stands evenly on its phases; slightly below 0 where chance has it.
+    /// None: see `reason`.
     pub loss: Option<f64>,
     /// Standard uncertainty of that, of statistics alone; infinite where there is no loss.
     pub u: f64,
@@ -133,6 +136,8 @@ pub struct DropBranch {
     pub quarters: usize,
     /// Why there is no loss.
     pub reason: Option<Reason>,
+    /// How its load stands on its three phases, and what it loses more by that.
+    pub balance: Balance,
 }
 
 /// What voltages say of a station.
@@ -158,6 +163,7 @@ pub fn voltage_drop(
 ) -> Result<DropEstimation, DropError> {
     check(times_ms, chargers, master, utc_offset_minutes)?;
     let (days, blocks) = days(times_ms, utc_offset_minutes);
+    let phases = master;
     let mut series: Vec<Series> = chargers
         .iter()
         .map(|meter| Series::new(&logs(&meter.voltages), &meter.power_kw, &days))
@@ -181,18 +187,38 @@ pub fn voltage_drop(
     let kw = voltages.first().map_or(&[][..], |mean| &mean.kw);
     let flows = flows(kw, &series, &own);
     let master: Vec<_> = voltages.into_iter().zip(flows).collect();
-    let fit = Fit::new(groups(&series, &own, &master), &series, &master, &days);
+    let turns = days
+        .iter()
+        .map(|day| Turns::new(times_ms, utc_offset_minutes, day));
+    let turns: Vec<Turns> = turns.collect();
+    let fit = Fit::new(
+        groups(&series, &own, &master),
+        &series,
+        &master,
+        &days,
+        &turns,
+    );
     let Some(fit) = fit else {
         return Ok(nothing(&series, &own));
     };
-    let u = uncertainties(&fit, &days, &blocks);
+    let u = uncertainties(&fit, &turns, &blocks);
     let branches = series.iter().zip(&own).enumerate();
     let branches = branches.map(|(number, (series, follows))| {
         let u = u.get(number).copied().unwrap_or(f64::INFINITY);
         branch(&fit, number, series, *follows, u)
     });
+    let mut branches: Vec<DropBranch> = branches.collect();
+    let losses: Vec<Option<f64>> = branches
+        .iter()
+        .zip(&series)
+        .map(|(branch, series)| branch.loss.map(|loss| loss / series.factor))
+        .collect();
+    let balances = balances(chargers, &series, &losses, phases, &days);
+    for (branch, balance) in branches.iter_mut().zip(balances) {
+        branch.balance = balance;
+    }
     Ok(DropEstimation {
-        branches: branches.collect(),
+        branches,
         trunk: trunk(&fit, series.len(), &u, &master),
     })
 }
@@ -208,6 +234,7 @@ fn nothing(series: &[Series], follows: &[Follows]) -> DropEstimation {
             follows: *follows,
             quarters: 0,
             reason: series.fault.or(Some(Reason::Collinear)),
+            balance: Balance::Unknown,
         });
     DropEstimation {
         branches: branches.collect(),
@@ -281,6 +308,7 @@ fn branch(fit: &Fit, number: usize, series: &Series, follows: Follows, u: f64) -
         follows,
         quarters,
         reason,
+        balance: Balance::Unknown,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use super::drift::{Turns, WAVES};
 use super::fit::Fit;
+use super::group::Member;
 use super::meter::BLOCKS;
 use super::noise::centre;
 use super::student::widening;
@@ -12,6 +14,62 @@ use crate::estimation::dense::dot;
 const FEW_DAYS: f64 = 6.0;
 /// One cluster's share of what is known of a slope is at most taken for this: it can't be left out then.
 const MOST_SHARE: f64 = 0.9;
+
+/// One meter on one day.
+struct OfDay<'a> {
+    member: &'a Member,
+    rows: Range<usize>,
+    blocks: &'a [u8],
+    weights: &'a [f64],
+    residuals: &'a [f64],
+    columns: usize,
+}
+
+impl<'a> OfDay<'a> {
+    fn new(member: &'a Member, turns: &Turns, blocks: &'a [u8], columns: usize) -> Self {
+        let rows = turns.rows.clone();
+        Self {
+            member,
+            blocks,
+            weights: member.weight.get(rows.clone()).unwrap_or(&[]),
+            residuals: member.residual.get(rows.clone()).unwrap_or(&[]),
+            rows,
+            columns,
+        }
+    }
+
+    fn add_slopes(&self, scores: &mut [f64], information: &mut [f64]) {
+        for regressor in &self.member.regressors {
+            let x = regressor.x.get(self.rows.clone()).unwrap_or(&[]);
+            let middle = centre(self.weights, x);
+            let cells = self.weights.iter().zip(x).zip(self.residuals);
+            for (((weight, x), residual), block) in cells.zip(self.blocks) {
+                let place = usize::from(*block) * self.columns + regressor.column;
+                let apart = x - middle;
+                if let Some(cell) = scores.get_mut(place) {
+                    *cell += weight * apart * residual;
+                }
+                if let Some(cell) = information.get_mut(place) {
+                    *cell += weight * apart * apart;
+                }
+            }
+        }
+    }
+
+    /// `first`: column of the meter's first wave.
+    fn add_drifts(&self, turns: &Turns, scores: &mut [f64], first: usize) {
+        let middles = turns.centres(self.weights);
+        let weighted = self.weights.iter().zip(self.residuals);
+        let weighted = weighted.map(|(weight, residual)| weight * residual);
+        for ((waves, weighted), block) in turns.waves().zip(weighted).zip(self.blocks) {
+            let place = usize::from(*block) * self.columns + first;
+            let cells = scores.get_mut(place..place + WAVES).unwrap_or(&mut []);
+            for (cell, (wave, middle)) in cells.iter_mut().zip(waves.iter().zip(middles)) {
+                *cell += weighted * (wave - middle);
+            }
+        }
+    }
+}
 
 /// What each cluster says of each column.
 struct Clusters {
@@ -23,8 +81,10 @@ struct Clusters {
 }
 
 impl Clusters {
-    fn new(fit: &Fit, days: &[Range<usize>], blocks: &[u8]) -> Self {
-        let columns = fit.slopes.len();
+    /// Columns: those of the system, then the drifts of each group.
+    fn new(fit: &Fit, days: &[Turns], blocks: &[u8]) -> Self {
+        let members = fit.groups.iter().map(|group| group.members.len());
+        let columns = fit.slopes.len() + WAVES * members.sum::<usize>();
         let per_day = usize::try_from(BLOCKS).unwrap_or(1);
         let size = days.len() * per_day * columns;
         let mut clusters = Self {
@@ -32,28 +92,21 @@ impl Clusters {
             scores: vec![0.0; size],
             information: vec![0.0; size],
         };
+        let mut drifts = fit.slopes.len();
         for member in fit.groups.iter().flat_map(|group| &group.members) {
-            for regressor in &member.regressors {
-                for (number, day) in days.iter().enumerate() {
-                    let weights = member.weight.get(day.clone()).unwrap_or(&[]);
-                    let x = regressor.x.get(day.clone()).unwrap_or(&[]);
-                    let residuals = member.residual.get(day.clone()).unwrap_or(&[]);
-                    let blocks = blocks.get(day.clone()).unwrap_or(&[]);
-                    let middle = centre(weights, x);
-                    let cells = weights.iter().zip(x).zip(residuals).zip(blocks);
-                    for (((weight, x), residual), block) in cells {
-                        let cluster = number * per_day + usize::from(*block);
-                        let place = cluster * columns + regressor.column;
-                        let apart = x - middle;
-                        if let Some(cell) = clusters.scores.get_mut(place) {
-                            *cell += weight * apart * residual;
-                        }
-                        if let Some(cell) = clusters.information.get_mut(place) {
-                            *cell += weight * apart * apart;
-                        }
-                    }
-                }
+            for (number, turns) in days.iter().enumerate() {
+                let first = number * per_day * columns;
+                let size = per_day * columns;
+                let blocks = blocks.get(turns.rows.clone()).unwrap_or(&[]);
+                let scores = clusters.scores.get_mut(first..first + size);
+                let scores = scores.unwrap_or(&mut []);
+                let information = clusters.information.get_mut(first..first + size);
+                let information = information.unwrap_or(&mut []);
+                let day = OfDay::new(member, turns, blocks, columns);
+                day.add_slopes(scores, information);
+                day.add_drifts(turns, scores, drifts);
             }
+            drifts += WAVES;
         }
         clusters
     }
@@ -105,18 +158,22 @@ impl Clusters {
 
 /// Standard uncertainty of each slope, of statistics alone: never below that of independent quarters, and with few clusters
 /// wider by Student's t.
-pub(super) fn uncertainties(fit: &Fit, days: &[Range<usize>], blocks: &[u8]) -> Vec<f64> {
+pub(super) fn uncertainties(fit: &Fit, days: &[Turns], blocks: &[u8]) -> Vec<f64> {
     let by_block = Clusters::new(fit, days, blocks);
     let by_day = by_block.joined(usize::try_from(BLOCKS).unwrap_or(1));
     let columns = 0..fit.slopes.len();
     let each = columns.map(|column| {
-        let inverse = fit.inverse.row(column);
-        let plain = inverse.get(column).copied().unwrap_or(0.0);
-        let (variance, clusters) = by_day.variance(column, inverse);
+        let plain = fit.inverse.get(column, column);
+        // What moves a drift moves the slope beside it.
+        let mut inverse = fit.inverse.row(column).to_vec();
+        for panel in &fit.panels {
+            inverse.extend(panel.follow(fit.inverse.row(column)));
+        }
+        let (variance, clusters) = by_day.variance(column, &inverse);
         if clusters >= FEW_DAYS {
             return variance.max(plain).sqrt() * widening(clusters - 1.0);
         }
-        let (finer, parts) = by_block.variance(column, inverse);
+        let (finer, parts) = by_block.variance(column, &inverse);
         finer.max(plain).sqrt() * widening(parts - 1.0)
     });
     each.collect()

@@ -5,6 +5,7 @@
     unreachable_pub,
     missing_docs,
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -13,9 +14,11 @@
     reason = "every test file uses a part of it; small numbers"
 )]
 
-use diantan_core::voltage_drop::{DropEstimation, DropMeter, voltage_drop};
+#[path = "../dice/mod.rs"]
+mod dice;
 
-use crate::estimation_truth::{Dice, MIDNIGHT};
+use diantan_core::voltage_drop::{DropEstimation, DropMeter, voltage_drop};
+pub use dice::{Dice, MIDNIGHT};
 
 pub const QUARTER: i64 = 900_000;
 /// Volts.
@@ -40,8 +43,10 @@ pub struct Plan {
     pub slow: (f64, f64),
     /// Gain of a meter from day to day.
     pub drift: f64,
-    /// Daily course of a meter's gain.
+    /// Daily course of a meter's gain: the amplitude of a sine of the same mean square.
     pub daily: f64,
+    /// Hour at which vehicles come, one a day to each charger; None: at any time.
+    pub clock: Option<f64>,
     /// Steps of the voltages, V.
     pub step: f64,
     /// Share of means that are missing.
@@ -72,6 +77,7 @@ impl Default for Plan {
             slow: (3e-4, 0.8),
             drift: 5e-4,
             daily: 0.0,
+            clock: None,
             step: 0.0,
             missing: 0.02,
             other_kw: 5.0,
@@ -109,14 +115,38 @@ fn walk(dice: &mut Dice, count: usize, sd: f64, keep: f64) -> Vec<f64> {
     all
 }
 
+/// How warm it is by hour of the day, with the mean square of a sine: up from six to two, down by night. No harmonics.
+fn warmth(hour: f64) -> f64 {
+    let since = (hour - 6.0).rem_euclid(24.0);
+    let share = if since < 8.0 {
+        since / 8.0
+    } else {
+        (24.0 - since) / 16.0
+    };
+    1.5_f64.sqrt() * (2.0 * share - 1.0)
+}
+
+/// From when to when a vehicle charges that comes by the clock: each day another a little later.
+fn by_the_clock(plan: &Plan, hour: f64, day: usize, dice: &mut Dice) -> (f64, f64) {
+    let start = 96.0 * day as f64 + 4.0 * (hour + 0.5 * dice.normal()).max(0.0);
+    (
+        start,
+        start + dice.between(plan.quarters.0, plan.quarters.1),
+    )
+}
+
 fn sessions(plan: &Plan, dice: &mut Dice, count: usize) -> Vec<f64> {
     let mut kw = vec![0.03; count];
+    let mut day = 0;
     let pause = 96.0 / plan.sessions_per_day;
     let mut now = dice.between(0.0, pause);
     loop {
-        let length = dice.between(plan.quarters.0, plan.quarters.1);
+        let mut end = now + dice.between(plan.quarters.0, plan.quarters.1);
+        if let Some(hour) = plan.clock {
+            (now, end) = by_the_clock(plan, hour, day, dice);
+            day += 1;
+        }
         let power = dice.between(plan.power_kw.0, plan.power_kw.1);
-        let end = now + length;
         if end + 1.0 >= count as f64 {
             return kw;
         }
@@ -129,7 +159,7 @@ fn sessions(plan: &Plan, dice: &mut Dice, count: usize) -> Vec<f64> {
             let inside = end.min(quarter as f64 + 1.0) - now.max(quarter as f64);
             *cell += power * inside.max(0.0);
         }
-        now = end + 0.2 - (pause - length).max(0.5) * (1.0 - dice.unit()).ln();
+        now = end + 0.2 - (pause - (end - now)).max(0.5) * (1.0 - dice.unit()).ln();
     }
 }
 
@@ -144,8 +174,8 @@ fn shown(plan: &Plan, dice: &mut Dice, volts: &[f64]) -> Vec<f64> {
         if quarter % 96 == 0 {
             drift = plan.drift * dice.normal();
         }
-        let turn = 2.0 * std::f64::consts::PI * (quarter % 96) as f64 / 96.0;
-        let relative = drift + slow + swing * turn.sin() + plan.white * dice.normal();
+        let course = swing * warmth((quarter % 96) as f64 / 4.0);
+        let relative = drift + slow + course + plan.white * dice.normal();
         let value = volts * gain * (1.0 + relative);
         let value = if plan.step > 0.0 {
             (value / plan.step).round() * plan.step
@@ -162,7 +192,7 @@ fn shown(plan: &Plan, dice: &mut Dice, volts: &[f64]) -> Vec<f64> {
 }
 
 /// The voltage at the end of a cable that takes `kw` there: V + kP/V is what comes in, `k` in V²/kW.
-fn end_of(volts: f64, k: f64, kw: f64) -> f64 {
+pub fn end_of(volts: f64, k: f64, kw: f64) -> f64 {
     f64::midpoint(volts, (volts * volts - 4.0 * k * kw).sqrt())
 }
 
@@ -260,4 +290,39 @@ impl Supply {
 
 pub fn meter(columns: &Columns) -> DropMeter {
     DropMeter::new(columns.0.clone(), columns.1.clone()).unwrap()
+}
+
+/// Share of branches within 2 u, root mean square of the errors, and of u, relative; all branches must have a loss.
+pub fn judged(seeds: u64, change: impl Fn(&mut Plan)) -> (f64, f64, f64) {
+    let (mut inside, mut squares, mut stated, mut count) = (0.0, 0.0, 0.0, 0.0);
+    for seed in 1..=seeds {
+        let truth = supply(|plan| {
+            change(plan);
+            plan.seed = seed;
+        });
+        for (branch, loss) in truth.drop().branches.iter().zip(&truth.losses) {
+            let off = branch.loss.unwrap_or_else(|| panic!("{seed}: {branch:?}")) - loss;
+            inside += f64::from(u8::from(off.abs() < 2.0 * branch.u));
+            squares += (off / loss).powi(2);
+            stated += (branch.u / loss).powi(2);
+            count += 1.0;
+        }
+    }
+    (
+        inside / count,
+        (squares / count).sqrt(),
+        (stated / count).sqrt(),
+    )
+}
+
+pub fn covers(name: &str, most: f64, change: impl Fn(&mut Plan)) {
+    let change = |plan: &mut Plan| {
+        (plan.chargers, plan.days) = (6, 14);
+        change(plan);
+    };
+    let chargers = supply(change).plan.chargers;
+    let (inside, error, u) = judged(90_u64.div_ceil(chargers as u64), change);
+    assert!(inside >= 0.9, "{name}: {inside}");
+    // Of ninety all may lie inside by chance; what is too wide shows beside the error.
+    assert!(error < most && u < 1.6 * error, "{name}: {error} ± {u}");
 }

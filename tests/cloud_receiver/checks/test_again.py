@@ -11,7 +11,7 @@ from receiver_support import DAY_MS, FACTOR, SLOT_MS, FakeGateway, station_model
 from sqlalchemy import Engine, event, insert, select, update
 
 from cloud_receiver import database, finding_history, findings, schema
-from cloud_receiver.checks import again, causes
+from cloud_receiver.checks import again, causes, notes
 from cloud_receiver.checks import runner as runner_module
 from cloud_receiver.checks.judging import Judge
 from cloud_receiver.config import Checks
@@ -88,7 +88,7 @@ def last_cause(centre: Centre, kind: str) -> dict[str, object]:
 
 def ask(centre: Centre, *days: int, station: int = 1) -> int:
     with database.writing(centre.engine) as connection:
-        return again.ask(connection, station, days, "Li Na", centre.clock.now_ms())
+        return notes.ask(connection, station, days, "Li Na", centre.clock.now_ms())
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_what_a_person_asked_for_is_checked_and_the_findings_say_so(centre: Cent
     assert centre.check() == []
     assert last_cause(centre, "balance_day") == {"registry": True, "asked": "Li Na"}
     with database.reading(centre.engine) as connection:
-        assert again.waiting(connection) == 0
+        assert notes.waiting(connection) == 0
 
 
 def test_a_month_is_judged_with_the_last_of_its_days(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +249,7 @@ def test_what_is_fresh_goes_first(centre: Centre, monkeypatch: pytest.MonkeyPatc
     for _ in range(3):
         asyncio.run(centre.runner._turn())
         with database.reading(centre.engine) as connection:
-            waits.append(again.waiting(connection))
+            waits.append(notes.waiting(connection))
     assert waits == [1, 1, 0]
 
 
@@ -265,27 +265,141 @@ def test_slots_that_are_due_go_first(centre: Centre) -> None:
     assert portions == [0, 0, 1]
 
 
-def test_a_day_whose_check_fails_is_tried_once(
+class Fault:
+    """Makes the check of a day fail, of all days or of some."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *days: int) -> None:
+        self.days = days
+        self.tried: list[int] = []
+        judge = Judge.day
+
+        def day(own: Judge, connection: object, context: object, day_ms: int, *more: object, **named: object) -> object:
+            if not self.days or day_ms in self.days:
+                self.tried.append(day_ms)
+                raise RuntimeError("of the test")
+            return judge(own, connection, context, day_ms, *more, **named)  # type: ignore[arg-type]  # as it came
+
+        patch.setattr(Judge, "day", day)
+
+
+def test_a_day_whose_check_fails_is_tried_again_a_few_times_and_told_each_time(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    centre.store(list(day()))
+    centre.check()
+    ask(centre, DAY_MS)
+    fault = Fault(monkeypatch)
+    caplog.set_level("INFO")
+    for number, pause_ms in enumerate(notes.PAUSES_MS, 1):
+        assert (anew(centre), len(fault.tried)) == ([1], number)
+        told = (
+            f"day 2026-07-01 could not be checked anew (try {number} of 5), the next try is in {pause_ms // 60_000} min"
+        )
+        assert told in caplog.text
+        centre.clock.wall_ms += pause_ms - 1
+        assert anew(centre) == []
+        centre.clock.wall_ms += 1
+    assert notes.MOST_TRIES == 5
+    assert (anew(centre), len(fault.tried)) == ([1], 5)
+    assert "day 2026-07-01 could not be checked anew 5 times, and is tried no more" in caplog.text
+    centre.clock.wall_ms += WHOLE_MS
+    while centre.check() and centre.runner.behind:
+        pass
+    assert anew(centre) == []
+    assert "days checked anew" not in caplog.text
+    with database.reading(centre.engine) as connection:
+        assert notes.waiting(connection) == 0
+
+
+def test_one_that_fails_is_tried_anew_when_it_is_asked_for_or_after_a_start(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    centre.store(list(day()))
+    centre.check()
+    ask(centre, DAY_MS)
+    with monkeypatch.context() as patch:
+        fault = Fault(patch)
+        assert anew(centre) == [1]
+        assert ask(centre, DAY_MS) == 1
+        assert anew(centre) == [1]
+        assert len(fault.tried) == 2
+    assert anew(centre) == []
+    centre.restart()
+    centre.check()
+    assert anew(centre) == [1]
+    assert centre.runner.unchecked == 0
+    with database.reading(centre.engine) as connection:
+        assert connection.execute(select(schema.recheck)).all() == []
+
+
+def test_one_day_that_fails_holds_up_no_other(
     silent: Centre, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     corrected(silent, registered(C02=DAY_END_MS))
     silent.check()
-    ask(silent, DAY_MS)
-
-    def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("of the test")
-
+    bad = DAY_MS + 9 * WHOLE_MS
+    caplog.set_level("INFO")
     with monkeypatch.context() as patch:
-        patch.setattr(Judge, "day", fail)
-        assert anew(silent) == [1, 4, 4, 3]
-    assert "the checks of station S1 failed" in caplog.text
-    assert "4 days could not be checked anew" in caplog.text
-    assert "days checked anew" not in caplog.text
-    assert missing(silent.check()) == list(range(1, 11))
-    assert anew(silent) == []
+        fault = Fault(patch, bad)
+        assert anew(silent) == [4, 4, 4]
+        assert fault.tried == [bad, bad]
+    assert missing(silent.check()) == [9]
+    assert caplog.text.count("could not be checked anew") == 1
+    assert "station S1: 3 days checked anew" in caplog.text
+    assert silent.runner.unchecked == 1
+    silent.clock.wall_ms += notes.PAUSES_MS[0]
+    silent.check()
+    assert anew(silent) == [1]
+    assert (missing(silent.check()), silent.runner.unchecked) == ([], 0)
+
+
+def test_what_one_process_has_taken_no_other_takes_unless_that_one_ends(centre: Centre) -> None:
+    centre.store(list(day()))
+    centre.check()
+    ask(centre, DAY_MS, DAY_MS + WHOLE_MS)
+    now_ms = centre.clock.now_ms()
+    days = {DAY_MS: "Li Na", DAY_MS + WHOLE_MS: "Li Na", DAY_MS - WHOLE_MS: None}
+    with database.writing(centre.engine) as connection:
+        assert notes.take(connection, 1, {DAY_MS: "Li Na", DAY_MS - WHOLE_MS: None}, now_ms) == {
+            *(DAY_MS, DAY_MS - WHOLE_MS)
+        }
+        assert notes.take(connection, 1, days, now_ms) == {DAY_MS + WHOLE_MS}
+        assert notes.take(connection, 1, days, now_ms + notes.TAKEN_MS - 1) == set()
+        assert notes.due(connection, 1, now_ms + notes.TAKEN_MS - 1) == {}
+        assert notes.take(connection, 1, days, now_ms + notes.TAKEN_MS) == set(days)
+
+
+def test_two_that_work_on_one_store_share_the_days(silent: Centre) -> None:
+    corrected(silent, registered(C02=DAY_END_MS))
+    silent.check()
+    first = silent.runner
     silent.restart()
     silent.check()
-    assert anew(silent) == [4, 4, 4]
+    second = silent.runner
+    checked: list[tuple[int, int]] = []
+    judge = Judge.day
+
+    async def both() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+
+            def note(
+                own: Judge, connection: object, context: object, day_ms: int, *more: object, **named: object
+            ) -> object:
+                checked.append((id(own), day_ms))
+                return judge(own, connection, context, day_ms, *more, **named)  # type: ignore[arg-type]  # as it came
+
+            patch.setattr(Judge, "day", note)
+
+            async def work(runner: runner_module.Runner) -> None:
+                while await runner.again():
+                    pass
+
+            await asyncio.gather(work(first), work(second))
+
+    asyncio.run(both())
+    assert len({own for own, _ in checked}) == 2
+    days = [day_ms for _, day_ms in checked]
+    assert sorted(days) == [DAY_MS + number * WHOLE_MS for number in range(-1, 11)]
     assert missing(silent.check()) == []
 
 
@@ -374,7 +488,12 @@ def test_every_key_of_a_meter_is_in_the_digest_or_left_out_on_purpose() -> None:
 def test_what_no_check_reads_is_not_in_the_digest() -> None:
     before = causes.digest(station_model())
     assert causes.digest(station_model(name="West", operator="North")) == before
-    assert causes.digest(with_meter(make="Acme 60", voltage_drop=False, class_limit_percent=Decimal(2))) == before
+    assert (
+        causes.digest(
+            with_meter(make="Acme 60", voltage_drop=False, single_phase_vehicles=True, class_limit_percent=Decimal(2))
+        )
+        == before
+    )
     assert causes.digest(with_meter(inverted=False)) == before
 
 

@@ -12,7 +12,7 @@ from cloud_receiver import database, findings, schema
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Checks
 from cloud_receiver.registry import Registry
-from wire.records import AdjustmentRecord, FactorQuality, IntervalRecord, Quality
+from wire.records import AdjustmentRecord, FactorQuality, IntervalRecord
 
 
 @pytest.fixture
@@ -136,23 +136,28 @@ def test_a_register_that_jumps(centre: Centre) -> None:
     assert first(item)["found"] - first(item)["expected"] == 7
 
 
-def held(record: IntervalRecord, factor: int) -> IntervalRecord:
-    return replace(
-        record,
-        factor=factor,
-        factor_quality=FactorQuality.HELD,
-        carbon_forward_ug=record.forward_mwh * factor // 1000,
-        quality=Quality.PARTIAL,  # a segment of its own: the register's continuity is not what this is about
-    )
+def held(records: list[IntervalRecord], factor: int) -> IntervalRecord:
+    """Have the first charge of C01 counted by a held factor, and its carbon register go on from there."""
+    place = next(place for place, record in enumerate(records) if record.meter == "C01" and record.forward_mwh)
+    old = records[place]
+    carbon = old.forward_mwh * factor // 1000
+    off = carbon - old.carbon_forward_ug
+    for number, record in enumerate(records):
+        if record.meter == old.meter and record.start_ms >= old.start_ms:
+            records[number] = replace(record, carbon_forward_total_ug=record.carbon_forward_total_ug + off)
+    changed = replace(records[place], factor=factor, factor_quality=FactorQuality.HELD, carbon_forward_ug=carbon)
+    records[place] = changed
+    return changed
 
 
 def test_a_held_factor_is_named_until_an_adjustment_settles_it(centre: Centre) -> None:
     records = day()
-    place = next(place for place, record in enumerate(records) if record.meter == "C01" and record.forward_mwh)
-    old = records[place] = held(records[place], 500_000)
+    old = held(records, 500_000)
     centre.store(list(records))
-    (item,) = centre.check()
-    assert shown([item]) == [("factor_unsettled", "C01")]
+    # The grid side had the factor that was dispatched: the carbon of the two doesn't balance either.
+    of_station, item = centre.check()
+    assert shown([of_station, item]) == [("carbon_balance_slot", None), ("factor_unsettled", "C01")]
+    assert first(of_station)["not_of_energy_ug"] == first(of_station)["imbalance_ug"]
     assert first(item)["quality"] == "held"
     centre.store(
         [
@@ -167,12 +172,11 @@ def test_a_held_factor_is_named_until_an_adjustment_settles_it(centre: Centre) -
 
 def test_a_false_adjustment(centre: Centre) -> None:
     records = day()
-    place = next(place for place, record in enumerate(records) if record.meter == "C01" and record.forward_mwh)
-    old = records[place] = held(records[place], 500_000)
+    old = held(records, 500_000)
     change = AdjustmentRecord("C01", old.start_ms, SLOT_MS, old.forward_mwh, 0, 500_000, FACTOR, 1, 0, b"solve")
     centre.store([*records, change])
-    (item,) = centre.check()
-    assert shown([item]) == [("carbon_arithmetic", "C01")]
+    item, of_station = centre.check()
+    assert shown([item, of_station]) == [("carbon_arithmetic", "C01"), ("carbon_balance_slot", None)]
     assert first(item)["adjustment"] is True
 
 

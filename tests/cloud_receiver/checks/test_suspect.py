@@ -1,6 +1,7 @@
 """The estimate of each charger's error from a day's balanced slots, against stations whose errors are known."""
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -84,6 +85,52 @@ def test_an_auxiliary_load_other_than_modelled_accuses_none() -> None:
 def test_a_charger_that_hardly_charged_is_not_judged() -> None:
     assert suspects(context(station_model(CHARGERS)), day(3, {3: 0.1}), 2.0, 97) == {}
     assert suspects(context(station_model(CHARGERS)), [], 2.0, 5) == {}
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("share", [0.0, 0.001])
+def test_what_one_charger_did_not_count_accuses_no_other(seed: int, share: float) -> None:
+    """A register that stands, or a unit that is wrong: no errors of the others explain it."""
+    assert set(suspects(context(station_model(CHARGERS)), day(seed, {3: share - 1}), 2.0, 5)) <= {3}
+
+
+def loaded(seed: int, slots: list[SlotEnergy], mwh: int) -> list[SlotEnergy]:
+    """Return the day with a load that no meter has in a fifth of its slots."""
+    draw = random.Random(seed)
+    own = CHARGERS + 1
+    return [
+        replace(slot, energy=slot.energy | {own: (slot.net(own) + mwh, 0)}) if draw.random() < 0.2 else slot
+        for slot in slots
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_load_that_comes_and_goes_accuses_none(seed: int) -> None:
+    assert suspects(context(station_model(CHARGERS)), loaded(seed, day(seed, {}), 1_500_000), 2.0, 5) == {}
+
+
+def test_what_no_error_explains_is_in_the_uncertainty() -> None:
+    """All of it but the grid side's class, which the balance can't show."""
+    station = context(station_model(CHARGERS))
+    grid = float(station.meters[CHARGERS + 1].accuracy_class) ** 2 / 3
+    slots = day(1, {})
+    for sound, item in zip(estimates(station, slots), estimates(station, loaded(1, slots, 200_000)), strict=True):
+        assert item.misfit > 1.2
+        assert item.uncertainty**2 - grid == pytest.approx(item.misfit**2 * (sound.uncertainty**2 - grid))
+
+
+def test_errors_of_chargers_leave_nothing_unexplained() -> None:
+    found = estimates(context(station_model(CHARGERS)), day(3, {3: 0.04}))
+    assert {item.misfit for item in found} == {1.0}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_slot_that_nobody_counted_accuses_none(seed: int) -> None:
+    slots = day(seed, {})
+    busy = max(range(96), key=lambda place: slots[place].net(CHARGERS + 1))
+    energy = slots[busy].energy
+    slots[busy] = replace(slots[busy], energy=energy | {CHARGERS + 1: (2 * slots[busy].net(CHARGERS + 1), 0)})
+    assert suspects(context(station_model(CHARGERS)), slots, 2.0, 5) == {}
 
 
 def at_the_output(slots: list[SlotEnergy], efficiency: float, off: dict[int, float]) -> list[SlotEnergy]:

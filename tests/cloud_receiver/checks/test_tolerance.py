@@ -155,3 +155,30 @@ def test_the_cable_carries_what_went_into_the_charger() -> None:
     assert into is not None
     assert out is not None
     assert out.loss_mwh - out.conversion_mwh == into.loss_mwh > 0
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "of_slot", "of_day"),
+    [(60, (0.69, 0.02, 11.55, 0.52, 23.2), 72.9), (2, (0.69, 0.02, 0.38, 0.52, 1.9), 69.1)],
+)
+def test_the_example_of_the_document(limit_s: int, of_slot: tuple[float, ...], of_day: float) -> None:
+    """Ten chargers of 120 kW beside a grid side of class 0.5, a trunk that loses 1.5 % (docs/checks.md)."""
+    ohm = Decimal(12_000) * 400**2 / (Decimal(800_000) ** 2 * Decimal("1.02"))
+    one = station_model(1).meter[0].model_copy(update={"rated_kw": Decimal(120)})
+    chargers = tuple(one.model_copy(update={"id": f"C{number:02}"}) for number in range(10))
+    grid = station_model(1).meter[1]
+    station = station_model(1, meter=(*chargers, grid), loss=Loss(trunk_ohm=ohm), time_uncertainty_s=limit_s)
+    busy = [slot(number, *[20 * KWH] * 10, 203 * KWH) for number in range(30, 70)]
+    idle = [slot(number, *[0] * 11) for number in (*range(30), *range(70, 96))]
+    result = balance(context(station), busy[:1], 2.0)
+    assert result is not None
+    assert result.imbalance_mwh == 0
+    terms = (
+        *(result.terms_mwh[name] for name in ("accuracy_class", "register_step", "time", "loss")),
+        result.tolerance_mwh,
+    )
+    assert [value / KWH for value in terms[:4]] == pytest.approx(of_slot[:4], abs=0.005)
+    assert terms[4] / KWH == pytest.approx(of_slot[4], abs=0.05)
+    day = balance(context(station), sorted([*busy, *idle], key=lambda item: item.start_ms), 2.0)
+    assert day is not None
+    assert day.tolerance_mwh / KWH == pytest.approx(of_day, abs=0.05)

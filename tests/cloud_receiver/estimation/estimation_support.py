@@ -26,10 +26,14 @@ def rows_of(
     seed: int = 1,
     errors: Sequence[float] = ERRORS,
     change: tuple[int, int, float] | None = None,
+    changes: Sequence[tuple[int, int, float]] = (),
     begin_ms: int = DAY,
     share: float = 0.08,
 ) -> list[IntervalRow]:
-    """Return intervals of chargers, and last of the master; `change`: (charger, slot, its error from then on)."""
+    """Return intervals of chargers, and last of the master.
+
+    `change`, `changes`: (charger, slot, its error from then on).
+    """
     dice = random.Random(seed)
     now = list(errors)
     left, kw = [0] * len(errors), [0.0] * len(errors)
@@ -37,8 +41,9 @@ def rows_of(
     stood = [0] * (len(errors) + 1)
     rows: list[IntervalRow] = []
     for slot in range(days * 96):
-        if change is not None and slot == change[1]:
-            now[change[0]] = change[2]
+        for charger, from_slot, error in (*changes, *([] if change is None else [change])):
+            if slot == from_slot:
+                now[charger] = error
         totals[-1] += 0.125
         for place, error in enumerate(now):
             if not left[place] and dice.random() < share:

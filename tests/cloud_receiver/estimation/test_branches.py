@@ -81,10 +81,10 @@ def test_a_measurement_that_is_not_used_is_not_compared_with() -> None:
 def test_what_a_drop_says_of_a_loss_is_part_of_its_u(site: Site) -> None:
     found = told(site, wired(3), branch(1.2), None, branch(0.4))
     assert [one.design for one in found] == pytest.approx([1] * 3)
-    assert found[0].measured == pytest.approx((1.2, (0.02**2 + (0.05 * 1.2) ** 2) ** 0.5))
+    assert found[0].measured == pytest.approx((1.2, (0.02**2 + (0.04 * 1.2) ** 2) ** 0.5))
     assert found[1].measured is None
     # Of one that loses less than designed, as of the design.
-    assert found[2].measured == pytest.approx((0.4, (0.02**2 + 0.05**2) ** 0.5))
+    assert found[2].measured == pytest.approx((0.4, (0.02**2 + 0.04**2) ** 0.5))
     sharp = told(site, wired(3), branch(1.2), None, None, settings=Estimation(voltage_drop_percent=Decimal(0)))
     assert sharp[0].measured == pytest.approx((1.2, 0.02))
 
@@ -93,7 +93,7 @@ def test_a_branch_far_beyond_the_design_has_its_own(site: Site) -> None:
     found = told(site, wired(3), branch(4), branch(1.8), branch(-0.03))
     assert [one.design for one in found] == pytest.approx([4, 1, 1])
     # Next to nothing, as surely as it was measured.
-    assert found[2].measured == pytest.approx((0, (0.02**2 + 0.05**2) ** 0.5))
+    assert found[2].measured == pytest.approx((0, (0.02**2 + 0.04**2) ** 0.5))
 
 
 def test_without_a_design_one_or_two_say_nothing_of_others(site: Site) -> None:
@@ -200,7 +200,7 @@ def test_a_branch_is_told_at_rated_power_and_as_a_resistance(site: Site, *, desi
     assert found is not None
     assert (found.quarters, found.reference, found.reason) == (900, "mean", None)
     assert found.percent == pytest.approx(100 * RATED_KW * 1.2 * DESIGN)
-    assert found.u == pytest.approx(100 * RATED_KW * DESIGN * (0.02**2 + 0.06**2) ** 0.5)
+    assert found.u == pytest.approx(100 * RATED_KW * DESIGN * (0.02**2 + 0.048**2) ** 0.5)
     assert found.milliohm == (pytest.approx(1.2 * DESIGN * LINE_V**2) if designed else None)
     unknown = branch_result(context, made, second)
     assert unknown is not None

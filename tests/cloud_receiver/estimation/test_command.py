@@ -91,6 +91,13 @@ def test_an_exchange_can_be_supposed(options: list[str], capsys: pytest.CaptureF
     assert [one["meter"] for one in found["earlier"]] == ["C02"]
     found = said([*arguments, "--exchanged", "G=2026-07-02", *options], capsys)
     assert (found["first_ms"], found["windows"]) == (DAY + LENGTH, 3 * 96)
+    # Whoever finds the report, or the figure, later sees that it supposes something.
+    assert found["supposed"] == [["C02", DAY + 2 * LENGTH], ["G", DAY + LENGTH]]
+    assert said(["estimate", "S1", "--json", *options], capsys)["supposed"] == []
+    assert main([*(one for one in arguments if one != "--json"), *options]) == 0
+    assert "supposed 假设: C02 exchanged at 换表于 2026-07-03T00:00:00+08:00" in capsys.readouterr().out
+    assert main(["estimate", "S1", *options]) == 0
+    assert "supposed" not in capsys.readouterr().out
 
 
 def test_a_verification_settles_the_candidate_and_anchors_the_estimate(

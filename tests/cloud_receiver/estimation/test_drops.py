@@ -168,18 +168,22 @@ def test_what_is_measured_is_told_in_report_and_json(site: Site) -> None:
     found = said(site)
     report = text.report(found, ZoneInfo("Asia/Shanghai"))
     assert "branches 支路: 5/6 measured by voltage drop 由电压降测得" in report
-    assert "loss at rated power 额定功率下损耗 1.49 %, u 0.07 %" in report
+    assert "loss at rated power 额定功率下损耗 1.49 %, u 0.06 %" in report
     assert "  no voltages 无电压数据: C03\n" in report
     assert "弃用的电压数据块 (malformed 20)" in report
     assert "loose connection? 支路损耗异常：接触不良？: C02 (percent 6.7" in report
     assert "inspect its connections" in report
     content = json.loads(json.dumps(found.content(series=False)))
     branch = content["chargers"][1]["branch"]
-    assert set(branch) == {"percent", "u", "milliohm", "quarters", "reference", "reason"}
+    told = {"percent", "u", "milliohm", "quarters", "reference", "reason", "balance", "uneven_percent", "uneven_u"}
+    assert set(branch) == told
+    # 9 kW and one voltage: nobody knows how its load stands on three phases.
+    assert (branch["balance"], branch["uneven_percent"], branch["uneven_u"]) == ("unknown", None, None)
+    assert "not known whether loads stand evenly on the phases" in report
     assert (branch["reference"], branch["reason"]) == ("mean", None)
     assert branch["milliohm"] == pytest.approx(5 * DESIGN * LINE_V**2, rel=0.02)
     assert content["chargers"][2]["branch"]["percent"] is None
-    assert content["voltage_blocks"] == {"used": 6 * 20, "left_out": {"malformed": 20}}
+    assert content["voltage_blocks"] == {"used": 6 * 20, "left_out": {"malformed": 20}, "kept_from_ms": None}
     off = text.report(said(site, Estimation(days=DAYS, voltage_drop=False)), ZoneInfo("Asia/Shanghai"))
     assert "支路" not in off
 

@@ -136,7 +136,8 @@ def test_who_lies_about_all_hides_what_branches_lose_and_more_is_named(site: Sit
     assert {one.branch and one.branch.reason for one in found.chargers} == {None}
     assert max(map(abs, moved)) < 100 * max(USUAL) * DESIGN * PLANT.kw[1] * max(abs(times - 1), 1)
     assert not any(one.decision == "flag" for one in found.chargers)
-    assert ("level" in {item.name for item in found.findings}) == (times > 2.5)
+    # Far enough it looks like a wrong ratio of the master.
+    assert bool({"level", "gain"} & {item.name for item in found.findings}) == (times > 2.5)
     assert any(one.decision == "clear" for one in found.chargers) == (times < 2.5)
 
 

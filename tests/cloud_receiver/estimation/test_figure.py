@@ -30,6 +30,8 @@ def test_it_has_what_the_result_says(site: Site) -> None:
     assert found.note != picture(apart, "Asia/Shanghai").note
     assert picture(apart, "Asia/Shanghai").note.endswith("own u x 1.50")
     assert render(found, Form.SVG).startswith(b"<?xml")
+    supposed = picture(replace(said, supposed=(("C02", DAY),)), "Asia/Shanghai").note
+    assert supposed.endswith("supposed exchanged 假设换表: C02 2026-07-01T00:00")
 
 
 def test_a_charger_without_energy_has_no_error(site: Site) -> None:

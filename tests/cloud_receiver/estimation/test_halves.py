@@ -12,7 +12,17 @@ from receiver_support import SLOT_MS
 from cloud_receiver import database
 from cloud_receiver.estimation import store
 from cloud_receiver.estimation.config import Estimation
-from cloud_receiver.estimation.halves import MOST, Difference, Halves, chi_square_quantile, compare, judged, widened
+from cloud_receiver.estimation.halves import (
+    MOST,
+    Difference,
+    Halves,
+    chi_square_quantile,
+    compare,
+    judged,
+    parted,
+    widened,
+    without,
+)
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.orders import Orders
 from cloud_receiver.estimation.run import Done, estimate, nightly
@@ -71,7 +81,8 @@ def compared(windows: ErrorWindows, *, anchored: tuple[int, ...] = ()) -> tuple[
         cohort_sd=0.001,
     )
     found = StationWindows(windows, chargers, (), 0, begins=True, orders=Orders())
-    return compare(setup, found, lambda part: estimator.estimate(part.windows)), estimator.estimate(windows)
+    parts = parted(found, lambda part: estimator.estimate(part.windows))
+    return compare(setup, parts), estimator.estimate(windows)
 
 
 def sizes(estimation: ErrorEstimation, errors: Sequence[float], factor: float) -> list[float]:
@@ -146,6 +157,18 @@ def test_the_factor_is_bounded_and_needs_three_chargers() -> None:
     assert judged(0, differences(-3, 3)) is None
 
 
+def test_one_that_changed_widens_no_other() -> None:
+    halves = judged(0, differences(0.1, 0, -0.1, 0.05, 3))
+    assert halves is not None
+    assert not halves.agree
+    rest = without(halves, {4})
+    assert rest.agree
+    assert [item.meter for item in rest.differences] == [0, 1, 2, 3]
+    assert without(halves, ()) is halves
+    # Of two nothing can be said: what all of them say stands.
+    assert without(halves, {2, 3, 4}) is halves
+
+
 def one_of(error: float) -> ErrorEstimate:
     """Return an estimate near an error."""
     windows, errors = windows_of(3, 0.0)
@@ -182,7 +205,7 @@ def stored(site: Site, settings: Estimation, through_ms: int) -> Done:
 
 
 def test_a_night_keeps_what_the_last_run_over_all_windows_said(site: Site) -> None:
-    site.store(rows_of(site.numbers(), 8, change=(1, 3 * 96, 0.001)))
+    site.store(rows_of(site.numbers(), 8, change=(1, 3 * 96, 0.036)))
     settings = Estimation(days=7)
     first = stored(site, settings, DAY + 7 * LENGTH).result
     assert first.halves is not None

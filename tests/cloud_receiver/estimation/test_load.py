@@ -32,7 +32,8 @@ def heard(site: Site) -> Site:
 
 def test_a_stepped_clock_is_not_trusted_and_one_unconfirmed_is_counted(heard: Site) -> None:
     with database.reading(heard.engine) as connection:
-        clocks = load.Clocks(connection, {1})
+        clocks = load.Clocks()
+        clocks.ask(connection, 1, 1, 149)
     assert [clocks.trusted(1, sequence) for sequence in (1, 8, 9, 108, 109, 148, 149)] == [
         *(True, True, True, True),
         *(False, False, True),

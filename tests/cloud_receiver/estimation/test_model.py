@@ -157,6 +157,6 @@ def test_what_verified_chargers_tell_is_not_believed_before(site: Site, monkeypa
     facts = Facts(verifications={site.numbers()[0]: [entered(DAY, "0.3")]})
     made = [setup(site.context(), Estimation(), each, DAY, END) for each in (Facts(), facts)]
     setup(site.context(), Estimation(cohort_percent=Decimal("0.4")), facts, DAY, END)
-    assert told == [pytest.approx(0.0005), pytest.approx(0.003), pytest.approx(0.004)]
+    assert told == [pytest.approx(0.0003), pytest.approx(0.003), pytest.approx(0.004)]
     # A level that they contradict is one by what was believed.
-    assert [each.cohort_sd for each in made] == [pytest.approx(0.0005)] * 2
+    assert [each.cohort_sd for each in made] == [pytest.approx(0.0003)] * 2

@@ -50,6 +50,17 @@ def test_seconds_that_were_cut_off_are_allowed_for() -> None:
     assert exact.total_mwh(120_001) == 2
 
 
+def test_orders_of_another_tell_no_sessions() -> None:
+    one = charger_orders([(DAY, DAY + 3_600_000, 1)], 0)
+    orders = Orders({3: one}, {1: one, 2: one}, (0, DAY))
+    rest = orders.without({1, 3})
+    assert (rest.beside, rest.alone, rest.known) == ({2: one}, {3: one}, (0, DAY))
+    assert rest.sessions((1, 2), (DAY, DAY + LENGTH)) == (
+        [None, [(DAY, DAY + 3_600_000)]],
+        [None, []],
+    )
+
+
 def test_nothing_is_known_before_the_first_order_and_after_the_last() -> None:
     orders = Orders({1: charger_orders([(10, 20, 5)], 0)}, known=(10, 30))
     assert orders.column(1, [5, 10, 15, 20, 30, 31]) == [None, 0, None, 5, 5, None]

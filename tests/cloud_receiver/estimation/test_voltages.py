@@ -1,6 +1,6 @@
 """Blocks of voltage means onto a grid: which block counts, and that nothing a gateway sends stops the reading."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from math import isnan
 from typing import Any
@@ -13,9 +13,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.event import listen
 
 from cloud_receiver import database
+from cloud_receiver.estimation import retention, voltages
 from cloud_receiver.estimation.voltages import CROWDED, MALFORMED, MOST_BLOCKS, UNTRUSTED, Voltages
 from cloud_receiver.schema import event, gateway, journal, message
-from wire.records import ClockState
+from wire.records import ClockState, EventCode
 from wire.voltage_means import VoltageBlock, VoltageMean
 
 DAYS = 2
@@ -25,7 +26,8 @@ END = DAY + DAYS * LENGTH
 def read(site: Site, numbers: list[int], first_ms: int = DAY, end_ms: int = END) -> Voltages:
     found = Voltages(site.engine, site.context(), numbers, first_ms, end_ms)
     for until_ms in range(DAY, END + 2 * LENGTH, LENGTH):
-        found.read(until_ms)
+        for _ in found.read(until_ms):
+            pass
     return found
 
 
@@ -83,16 +85,20 @@ def test_only_quarters_in_service_count(site: Site) -> None:
     assert [place for place, *_ in shown(read(site, [number]), number)] == [2]
 
 
-def test_the_phases_of_a_master_and_the_mean_of_a_charger(site: Site) -> None:
-    charger, *_, master = site.numbers()
+def test_the_phases_of_a_master_and_of_a_charger(site: Site) -> None:
+    charger, other, *_, master = site.numbers()
     three = VoltageBlock(DAY, (VoltageMean((229_000, 230_000, 233_000), 1_000_000),) * 2)
     sent(site, charger, [three])
     sent(site, master, [three, block(2, 231.0)], first=50)
-    found = read(site, [charger, master])
-    assert [volts for _, volts, _ in shown(found, charger)] == [pytest.approx(230 + 2 / 3)] * 2
-    columns = found.meters[master].columns()
-    assert [[*column[:2]] for column in columns] == [[229.0] * 2, [230.0] * 2, [233.0] * 2]
-    assert all(isnan(column[2]) for column in columns)
+    sent(site, other, [three, block(2, 231.0, 232.0, 233.0)], first=70)
+    found = read(site, [charger, other, master])
+    for meter in (charger, master):
+        columns = found.meters[meter].columns()
+        assert [[*column[:2]] for column in columns] == [[229.0] * 2, [230.0] * 2, [233.0] * 2]
+        assert all(isnan(column[2]) for column in columns)
+    # Of a charger whose gateway tells the mean of its phases as a rule, all quarters count.
+    [column] = found.meters[other].columns()
+    assert [*column[:5]] == pytest.approx([230 + 2 / 3, 230 + 2 / 3, 231.0, 232.0, 233.0])
     sent(site, master, [block(3, *[231.0] * 20)], first=60)
     [column] = read(site, [charger, master]).meters[master].columns()
     assert [place for place, value in enumerate(column) if not isnan(value)] == [*range(2, 23)]
@@ -151,6 +157,68 @@ def test_a_flood_is_neither_sorted_nor_held(site: Site) -> None:
     with database.reading(site.engine) as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
     assert [row for row in plan if "TEMP" in row.detail or "SCAN" in row.detail] == []
+
+
+def test_no_step_of_a_hostile_station_does_more_than_another(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third, master = site.numbers()
+    for place, number in enumerate((first, second, third)):
+        sent(site, number, [block(quarter, 230.0) for quarter in range(90)], journal=place + 1)
+    sent(site, master, [block(2, 229.0)], journal=9)
+    with database.writing(site.engine) as connection:  # a flood of what is no block, of a meter that nobody asks for
+        connection.execute(
+            insert(event),
+            [
+                {"station": site.context().number, "time_ms": DAY + 1 + place, "meter": 0, "journal": 1}
+                | {"sequence": 10_000 + place, "code": int(EventCode.GAP), "details": "{}"}
+                for place in range(100)
+            ],
+        )
+    monkeypatch.setattr(voltages, "ROWS_AT_ONCE", 20)
+    monkeypatch.setattr(voltages, "BLOCKS_AT_ONCE", 7)
+    monkeypatch.setattr(voltages, "JOURNALS_AT_ONCE", 1)
+    fetched: list[int] = []
+    decoded: list[str] = []
+    asked: list[str] = []
+
+    class Counted(voltages.Voltages):
+        def _pages(self, until_ms: int) -> Iterator[Sequence[Any]]:
+            for page in super()._pages(until_ms):
+                fetched.append(len(page))
+                yield page
+
+    take = VoltageBlock.from_details
+
+    def count(details: dict[int, int | str]) -> VoltageBlock:
+        decoded.append("")
+        return take(details)
+
+    monkeypatch.setattr(VoltageBlock, "from_details", count)
+    listen(site.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    found = Counted(site.engine, site.context(), site.numbers(), DAY, END)
+    done = []
+    before = (0, 0, 0)
+    for _ in found.read(DAY + LENGTH):
+        now = (sum(fetched), len(decoded), sum("clock_state" in one for one in asked))
+        done.append(tuple(later - earlier for later, earlier in zip(now, before, strict=True)))
+        before = now
+    assert (sum(fetched), found.blocks) == (90 * 3 + 1 + 100, 3 * MOST_BLOCKS + 1)
+    assert max(rows for rows, *_ in done) == 20
+    assert max(blocks for _, blocks, _ in done) == 7
+    assert max(journals for *_, journals in done) == 1
+    assert len(done) == -(-371 // 20) + 4 + (3 * MOST_BLOCKS + 1) // 7
+    # The same as at once: the newest of each meter count.
+    assert [place for place, *_ in shown(found, first)] == [*range(90 - MOST_BLOCKS, 90)]
+    assert found.left_out[CROWDED] == 3 * (90 - MOST_BLOCKS)
+
+
+def test_what_is_no_longer_kept_is_known(site: Site) -> None:
+    number = site.numbers()[0]
+    sent(site, number, [block(0, 230.0), block(100, 231.0)])
+    assert read(site, [number]).kept_from_ms is None
+    retention.remove(site.engine, DAY + LENGTH, END)
+    found = read(site, [number])
+    assert (found.kept_from_ms, found.blocks) == (DAY + LENGTH, 1)
+    assert read(site, [number], first_ms=DAY + LENGTH).kept_from_ms is None
 
 
 def test_a_block_of_a_clock_that_had_stepped_is_left_out(site: Site) -> None:

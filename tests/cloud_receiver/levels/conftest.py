@@ -12,6 +12,7 @@ import pytest
 
 # Tests are no packages (importmode=importlib): what they share is found by its directory.
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from receiver_support import DAY_MS, SLOT_MS  # needs the path above
 from sqlalchemy import Engine, insert, select

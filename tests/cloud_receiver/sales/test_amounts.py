@@ -88,7 +88,11 @@ def test_periods_whose_energies_are_cut_make_up_the_cut_energy(parts: int) -> No
 @pytest.mark.parametrize("name", ["electricity_amount", "service_amount", "amount"])
 def test_an_amount_below_nothing_needs_a_price_below_nothing(name: str) -> None:
     assert len(whats(order(**{name: -1}), tariff=False)) == 1
-    prices = {"electricity_amount": {"price": -5}, "service_amount": {"service_price": -5}, "amount": {"price": -5}}
+    prices = {
+        "electricity_amount": {"price": -5},
+        "service_amount": {"service_price": -5},
+        "amount": {"price": -5, "service_price": 0},
+    }
     below = replace(period(10, 1, 20, DAY_PRICE), amount=None, service_amount=None, **prices[name])
     assert whats(order(kwh=20, periods=(below,), **{name: -1}), tariff=False) == []
 
@@ -131,3 +135,54 @@ def test_a_tariff_of_another_time_says_nothing() -> None:
     assert TARIFF[1].applies(DAY_MS, 0)
     assert TARIFF[1].applies(DAY_MS, 23 * 60)
     assert not TARIFF[1].applies(DAY_MS, 8 * 60)
+
+
+BARE = {"price": None, "service_price": None, "amount": None, "service_amount": None}
+ONE = period(12, 1, 20, DAY_PRICE)
+RIGHT, SERVED, TOO_MUCH = 240_000, 100_000, 2_000_000
+"""20 kWh at 1.2, and at 0.5; what nothing makes of it."""
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        order(start=12, kwh=20, amount=TOO_MUCH),
+        order(start=12, kwh=20, amount=TOO_MUCH, electricity_amount=RIGHT),
+        order(start=12, kwh=20, amount=TOO_MUCH, periods=(ONE,)),
+        order(start=12, kwh=20, amount=TOO_MUCH, periods=(replace(ONE, amount=None, service_amount=None),)),
+        order(start=12, kwh=20, amount=TOO_MUCH, periods=(replace(ONE, **BARE),)),
+    ],
+    ids=["alone", "with electricity", "with periods", "with prices", "with periods that tell nothing"],
+)
+def test_a_whole_is_what_its_parts_come_to_though_they_are_not_told(item: Order) -> None:
+    assert whats(item) == ["amount: what electricity and service come to"]
+    for off, wrong in ((0, False), (1_000, True), (-1_000, True)):
+        assert bool(whats(replace(item, amount=RIGHT + SERVED + off))) is wrong, off
+
+
+def test_a_price_that_is_left_out_is_the_tariffs() -> None:
+    silent = replace(ONE, price=None, service_price=None)
+    honest = order(start=12, kwh=20, periods=(silent,), electricity_amount=RIGHT, service_amount=SERVED)
+    assert whats(honest) == []
+    dear = replace(silent, amount=TOO_MUCH)
+    assert whats(replace(honest, periods=(dear,), electricity_amount=TOO_MUCH)) == [
+        "electricity amount of period 1 by the tariff",
+        "electricity amount by the tariff",
+    ]
+    served = replace(silent, service_amount=TOO_MUCH)
+    assert whats(replace(honest, periods=(served,), service_amount=TOO_MUCH)) == [
+        "service amount of period 1 by the tariff",
+        "service amount by the tariff",
+    ]
+    assert whats(replace(honest, periods=(replace(ONE, **BARE),), electricity_amount=TOO_MUCH)) == [
+        "electricity amount by the tariff"
+    ]
+
+
+def test_without_a_service_price_nothing_is_said_of_a_whole() -> None:
+    energy_only = tuple(tariff.model_copy(update={"service_price": None}) for tariff in TARIFF)
+    item = order(start=12, kwh=20, amount=TOO_MUCH)
+    assert list(amounts(window({1: [item]}, station=context(tariff=energy_only)))) == []
+    known = replace(item, service_amount=SERVED)
+    found = list(amounts(window({1: [known]}, station=context(tariff=energy_only))))
+    assert [each.detail["what"] for each in found] == ["amount: what electricity and service come to"]

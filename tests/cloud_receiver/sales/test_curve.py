@@ -75,3 +75,30 @@ def test_edges_are_ends_of_records_and_not_of_gaps() -> None:
     curve = Curve([rows({}, 1)[0], rows({}, 1, first=3)[0]], POWER_MW)
     assert curve.edges(at(0), at(1)) == [at(0), at(0.25), at(0.75), at(1)]
     assert curve.edges(at(0.1), at(0.7)) == [at(0.25)]
+
+
+def test_of_a_stretch_without_readings_only_the_whole_is_known() -> None:
+    poor = {1: Quality.INTERPOLATED, 2: Quality.ESTIMATED, 3: Quality.ESTIMATED, 4: Quality.INTERPOLATED}
+    found = [
+        row._replace(quality=int(poor.get(place, Quality.MEASURED)))
+        for place, row in enumerate(rows(dict.fromkeys(range(6), 5), 6))
+    ]
+    curve = Curve(found, POWER_MW)
+    assert curve.bounds(at(0.25), at(1.25)) == (20 * KWH, 20 * KWH, 0)
+    # All of it may have been in any half an hour, or none.
+    assert curve.bounds(at(0.5), at(1)) == (0, 20 * KWH, 0)
+    assert curve.bounds(at(1.25), at(1.5)) == (5 * KWH, 5 * KWH, 0)
+    assert curve.edges(at(0), at(1.5)) == [at(0), at(0.25), at(1.25), at(1.5)]
+    others = [row._replace(journal=2) if place > 2 else row for place, row in enumerate(found)]
+    assert Curve(others, POWER_MW).bounds(at(0.25), at(0.75)) == (10 * KWH, 10 * KWH, 0)
+
+
+def test_a_stretch_without_readings_that_goes_on_beyond_the_records_is_not_known() -> None:
+    poor = [row._replace(quality=int(Quality.ESTIMATED)) for row in rows(dict.fromkeys(range(4), 2))]
+    after = rows({4: 2}, 1, first=4)
+    for found in ([*poor[:4], *after], [*rows({0: 2}, 1), *poor[1:4]]):
+        low, high, _ = Curve(found, POWER_MW).bounds(at(0), at(1))
+        assert low <= 2 * KWH
+        assert high >= 45 * KWH
+    whole = Curve([*rows({0: 2}, 1), *poor[1:4], *after], POWER_MW)
+    assert whole.bounds(at(0), at(1)) == (8 * KWH, 8 * KWH, 0)

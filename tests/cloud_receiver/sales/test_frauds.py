@@ -143,6 +143,20 @@ def negative(item: Order) -> Order:
     return replace(item, service_amount=-(item.service_amount or 0), periods=(), **money)
 
 
+def amount_alone(item: Order) -> Order:
+    """Tell nothing but the amount, of ten times the price."""
+    alone = replace(item, periods=(), electricity_amount=None, service_amount=None)
+    return replace(alone, amount=10 * (item.amount or 0))
+
+
+def without_prices(item: Order) -> Order:
+    """Leave the prices out, which were ten times those of the tariff."""
+    dear = [replace(each, price=None, service_price=None, amount=10 * (each.amount or 0)) for each in item.periods]
+    electricity = 10 * (item.electricity_amount or 0)
+    money = {"electricity_amount": electricity, "amount": electricity + (item.service_amount or 0)}
+    return replace(item, periods=tuple(dear), **money)
+
+
 SUM = ("sold_month", HERE)
 SUMS = {SUM, ("sold_month", STATION)}
 Change = Callable[[list[Order]], list[Order]]
@@ -152,6 +166,8 @@ FRAUDS: dict[str, tuple[Change, set[tuple[str, int]]]] = {
     "a price above the tariff": (one(lambda item: [dearer(item)]), {("order_amount", HERE)}),
     "always 0.01 more": (each(a_cent_more), {("order_amount", HERE)}),
     "amounts below nothing": (one(lambda item: [negative(item)]), {("order_amount", HERE)}),
+    "an amount alone": (one(lambda item: [amount_alone(item)]), {("order_amount", HERE)}),
+    "prices left out": (one(lambda item: [without_prices(item)]), {("order_amount", HERE)}),
     "the same charge with another number": (
         one(lambda item: [item, replace(item, number="again")]),
         {("order_duplicate", HERE), SUM},

@@ -13,6 +13,7 @@ from cloud_receiver.sales import order_rules, sums_rules
 from cloud_receiver.sales.curve import Row
 from cloud_receiver.sales.order import Order
 from cloud_receiver.sales.window import Window
+from wire.records import Quality
 
 MINUTES = 1440
 STEP = 10_000
@@ -90,6 +91,29 @@ def found(at: Window) -> list[tuple[Kind, int, object]]:
 def test_nobody_is_accused_on_an_honest_day(seed: int) -> None:
     day = Day(seed)
     assert day.within()
+    assert found(day.window()) == []
+
+
+def spread(rows: list[Row], first: int, end: int) -> list[Row]:
+    """Have a gateway without readings over some records spread evenly what the register rose by."""
+    total = rows[first].total_mwh - rows[first].energy_mwh
+    energy, count = rows[end - 1].total_mwh - total, end - first
+    changed = []
+    for place, row in enumerate(rows[first:end]):
+        upto = [energy * number // count for number in (place, place + 1)]
+        share = upto[1] - upto[0]
+        changed.append(row._replace(energy_mwh=share, total_mwh=total + upto[1], quality=int(Quality.ESTIMATED)))
+    return [*rows[:first], *changed, *rows[end:]]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("numbers", [CHARGERS[:1], CHARGERS, (GRID,)], ids=["one", "chargers", "grid side"])
+def test_nobody_is_accused_for_a_gateway_that_did_not_read(numbers: tuple[int, ...], seed: int) -> None:
+    day, draw = Day(seed), random.Random(seed)
+    first = MINUTES // 15 + draw.randrange(0, 80)
+    end = first + draw.randrange(2, 40)
+    for number in numbers:
+        day.records[number] = spread(day.records[number], first, end)
     assert found(day.window()) == []
 
 

@@ -68,6 +68,9 @@ def test_why_the_register_does_not_tell() -> None:
     assert methods.register_total(before, after._replace(journal=2), []) == "a new journal began in the gap"
     partial = after._replace(quality=int(Quality.PARTIAL))
     assert methods.register_total(before, partial, []) == "a segment of the register ends at the gap"
+    for poor in (Quality.INTERPOLATED, Quality.ESTIMATED):
+        for pair in ((before._replace(quality=int(poor)), after), (before, after._replace(quality=int(poor)))):
+            assert methods.register_total(*pair, []) == "the register was not read beside the gap"
     for item in (event, gap):
         assert methods.register_total(before, after, [item]) == "the register began anew in the gap"
     assert methods.register_total(before, after, [event._replace(meter=2)]) == (2 * KWH, 0)

@@ -133,6 +133,12 @@ def interpolated(bench: Bench, count: int) -> None:
     bench.change(M, lambda place, row: row._replace(quality=poor) if place < count else row)
 
 
+def partial(bench: Bench, places: Iterable[int]) -> None:
+    there = set(places)
+    lacking = int(Quality.PARTIAL)
+    bench.change(M, lambda place, row: row._replace(quality=lacking) if place in there else row)
+
+
 def event(bench: Bench, code: EventCode, *, meter: int = M, **details: int) -> None:
     keys = {int(DetailKey[name.upper()]): value for name, value in details.items()}
     bench.events.append(EventRow(DAY_MS + NOON * SLOT_MS + 1, meter, 1, int(code), keys))
@@ -203,6 +209,8 @@ MUTANTS: dict[str, tuple[Callable[[Bench], None], Found]] = {
     "times a minute late": (late, failed("interval_length", "gap")),
     "interpolated for hours": (lambda b: interpolated(b, 9), suspect("prolonged_estimation")),
     "interpolated all day": (lambda b: interpolated(b, 96), failed("prolonged_estimation")),
+    "part of one energy missing": (lambda b: partial(b, [30]), suspect("partial")),
+    "part of many energies missing": (lambda b: partial(b, range(1, 96, 4)), failed("partial")),
     "exchanged": (lambda b: both_registers(b, EventCode.EXCHANGE), suspect("meter_exchange")),
     "reset": (lambda b: both_registers(b, EventCode.RESET), suspect("meter_exchange")),
     "jump": (lambda b: event(b, EventCode.JUMP, before=1, after=10**9), suspect("meter_exchange")),

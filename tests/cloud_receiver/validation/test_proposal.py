@@ -14,7 +14,7 @@ from cloud_receiver.validation.config import Estimation, Validation
 from cloud_receiver.validation.estimates import Edit, EstimateError, Part, State
 from cloud_receiver.validation.methods import Method
 from cloud_receiver.validation.proposal import Proposer
-from wire.records import EventCode, EventRecord
+from wire.records import EventCode, EventRecord, Quality
 
 GAP = range(40, 52)
 
@@ -113,6 +113,16 @@ def test_a_gap_without_an_end_rests_on_the_balance(centre: Centre, bench: Bench)
     assert {(item.method, item.basis["total_measured"]) for item in found} == {("balance", False)}
     for item, value in zip(found, energies(1, bench.station)[1][60:], strict=True):
         assert abs(item.part.forward_mwh - value) <= 50_000
+
+
+def test_what_others_had_spread_over_a_silence_is_no_balance(centre: Centre, bench: Bench) -> None:
+    bench.rows[1] = bench.rows[1][:60]
+    poor = int(Quality.ESTIMATED)
+    bench.change(2, lambda place, row: row._replace(quality=poor) if place >= 70 else row)
+    send(centre, bench)
+    centre.check()
+    # Slots from 17:30 on would rest on energies of another time.
+    assert [item for item in made(centre) if item.meter == 1] == []
 
 
 def test_a_gap_over_midnight_is_estimated_as_one_when_it_has_ended(centre: Centre, bench: Bench) -> None:

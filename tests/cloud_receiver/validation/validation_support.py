@@ -111,6 +111,8 @@ class Bench:
     estimated: dict[int, frozenset[int]] = field(default_factory=dict)
     before: list[IntervalRow] = field(default_factory=list)
     unmeasured: dict[int, frozenset[int]] = field(default_factory=dict)
+    after: dict[int, list[IntervalRow]] = field(default_factory=dict)
+    later: list[EventRow] = field(default_factory=list)
     slots: int = SLOTS
 
     def __post_init__(self) -> None:
@@ -171,6 +173,8 @@ class Bench:
             before=self.before,
             unmeasured=self.unmeasured,
             given_back=self.given_back,
+            after=self.after,
+            later=self.later,
         )
 
 

@@ -6,6 +6,7 @@ from validation_support import DAY_MS, KWH, SLOT_MS, Bench, energies
 from cloud_receiver.validation.config import Validation
 from cloud_receiver.validation.model import Verdict
 from cloud_receiver.validation.rules import amounts
+from wire.records import Quality
 
 PLAIN = Validation()
 
@@ -50,6 +51,20 @@ def test_the_own_consumption_of_an_idle_charger_is_no_fault(bench: Bench) -> Non
     assert amounts.low(bench.window(), 1, PLAIN).verdict is Verdict.PASSED
     bench.recount(1, [0] * 96)
     assert amounts.low(bench.window(), 1, PLAIN).verdict is Verdict.NOT_APPLICABLE
+
+
+def test_a_short_charge_that_a_gateway_spread_over_a_silence_is_no_fault(bench: Bench) -> None:
+    bench.recount(1, [0] * 20 + [30_000] * 60 + [0] * 16)
+    assert amounts.low(bench.window(), 1, PLAIN).verdict is Verdict.SUSPECT
+    poor = int(Quality.ESTIMATED)
+    bench.change(1, lambda place, row: row._replace(quality=poor) if 20 <= place < 80 else row)
+    assert amounts.low(bench.window(), 1, PLAIN).verdict is Verdict.NOT_APPLICABLE
+
+
+def test_own_consumption_goes_on_over_a_silence(bench: Bench) -> None:
+    bench.recount(1, [30_000] * 96)
+    bench.change(1, lambda place, row: row._replace(quality=int(Quality.ESTIMATED)) if place in (50, 51) else row)
+    assert amounts.low(bench.window(), 1, PLAIN).verdict is Verdict.PASSED
 
 
 def test_a_spike(bench: Bench) -> None:

@@ -1,0 +1,181 @@
+"""What the nightly run takes at the centre: readings, orders and sums out of a store, the estimate back into it.
+
+`python -m bench.estimation.nights`, and with the speed. Every night is a round of `Nights`, of one station at a time.
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Engine, insert, select
+
+from bench.estimation.readings import START_MS, Conditions, Shown, drawn_errors, read
+from bench.estimation.scenarios import SEED
+from bench.estimation.sites import DC, station
+from clock import ManualClock
+from cloud_receiver import database, meters, schema
+from cloud_receiver.checks import load
+from cloud_receiver.checks.model import SLOT_MS, Context
+from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.fleet.config import Fleet
+from cloud_receiver.estimation.load import DAY_MS
+from cloud_receiver.estimation.night import Nights
+from cloud_receiver.registry import Loss, Meter, Registry, Role, Station
+
+SITES, HISTORY_DAYS, ADDED_DAYS = 4, 30, 6
+CORES, TARGET_S, FLEET = 2, 600.0, 50_000
+_AFTER_MS = 3 * 3_600_000  # nights begin at half past two
+_VOLTS = 400.0
+_MWH = 1_000_000
+_SETTINGS = Estimation(share_percent=100, fleet=Fleet(enabled=False))
+_MESSAGE = ("journal", "first", "count", "topic", "kid", "created_ms", "received_ms", "clock_state", "envelope")
+
+
+@dataclass(frozen=True)
+class Night:
+    """One station's night: whether it took all windows, and the CPU time in ms."""
+
+    full: bool
+    cpu_ms: float
+
+
+def measure() -> list[str]:
+    """Measure and return the lines to print."""
+    found = nights(SITES, HISTORY_DAYS, ADDED_DAYS)
+    days, fulls = ([one.cpu_ms for one in found if one.full is full] for full in (False, True))
+    every = _SETTINGS.full_every_days
+    head = f"nightly run out of a SQLite store, {DC.chargers} chargers, after {HISTORY_DAYS} d, one core, CPU time:"
+    lines = [head, f"  all windows: {_text(fulls)}", f"  a day added: {_text(days)}"]
+    if days:
+        day, full = statistics.median(days), statistics.median(fulls)
+        week = ((every - 1) * day + full) / every
+        for what, each in (("days added", day), (f"with all windows every {every} d", week)):
+            taken = each * FLEET / 1000 / CORES
+            verdict = "met" if taken <= TARGET_S else f"missed by a factor of {taken / TARGET_S:.2g}"
+            lines.append(
+                f"  extrapolated to {FLEET} stations on {CORES} cores, {what}: {each:.1f} ms each, {taken:.0f} s; "
+                f"target {TARGET_S:.0f} s: {verdict}"
+            )
+    return lines
+
+
+def nights(sites: int, history_days: int, added_days: int) -> list[Night]:
+    """Return the nights of some stations: the first over all of the history, then day by day."""
+    result = []
+    with tempfile.TemporaryDirectory() as directory:
+        engine = database.open_store("sqlite:///store.sqlite", Path(directory))
+        try:
+            database.upgrade(engine)
+            stations = _fill(engine, sites, history_days + added_days)
+            runs = []
+            for one in stations:
+                clock = ManualClock(wall_ms=START_MS)
+                runs.append((one, clock, Nights(engine, Registry(station=(one,)), clock, _SETTINGS)))
+            for days in range(history_days, history_days + added_days + 1):
+                for one, clock, run in runs:
+                    clock.wall_ms = START_MS + days * DAY_MS + _AFTER_MS
+                    began = time.process_time()
+                    done = asyncio.run(run.round())
+                    took = 1000 * (time.process_time() - began)
+                    if done != 1:
+                        raise RuntimeError(f"{one.id}: night {days}: expected 1 station estimated, found {done}")
+                    result.append(Night(_full(engine, one, START_MS + days * DAY_MS), took))
+        finally:
+            engine.dispose()
+    return result
+
+
+def _full(engine: Engine, one: Station, through_ms: int) -> bool:
+    """Return whether the last night of a station took all windows."""
+    with database.reading(engine) as connection:
+        asked = select(schema.error_state.c.full_ms).join(
+            schema.station, schema.station.c.id == schema.error_state.c.station
+        )
+        return bool(connection.execute(asked.where(schema.station.c.name == one.id)).scalar_one() == through_ms)
+
+
+def _fill(engine: Engine, sites: int, days: int) -> list[Station]:
+    """Store what stations show in some days; return their registry."""
+    shown = []
+    for number in range(sites):
+        dice = np.random.default_rng([SEED, number])
+        errors = drawn_errors(DC.chargers, dice)
+        shown.append(read(station(DC, days, dice), errors, Conditions(days=days), dice)[0])
+    registry = Registry(station=tuple(_registered(number, one) for number, one in enumerate(shown)))
+    with database.writing(engine) as connection:
+        meters.enter_registry(connection, registry)
+        contexts = load.contexts(connection, registry)
+        for context in contexts:
+            values = {"name": context.station.meter[0].gateway, "station": context.number, "added_ms": 0}
+            connection.execute(insert(schema.gateway).values(id=context.number, **values))
+            values = {"gateway": context.number, "context": b"12345678", "opened_ms": 0}
+            connection.execute(insert(schema.journal).values(id=context.number, **values))
+    for context, one in zip(contexts, shown, strict=True):
+        _store(engine, context, one)
+    return list(registry.station)
+
+
+def _registered(number: int, shown: Shown) -> Station:
+    gateway = f"g{number}"
+    chargers = [
+        Meter(id=f"C{place:02}", role=Role.CHARGER, gateway=gateway, rated_kw=Decimal(60), accuracy_class=Decimal(1))
+        for place in range(len(shown.chargers))
+    ]
+    grid = Meter(id="G", role=Role.GRID, gateway=gateway, rated_kw=Decimal(1200), accuracy_class=Decimal("0.5"))
+    trunk, branch = (
+        Decimal(str(round(each * _VOLTS**2 / 1000, 6))) for each in (shown.design_trunk, shown.design_branch)
+    )
+    loss = Loss(trunk_ohm=trunk, branch_ohm=branch, fixed_w=Decimal(int(DC.fixed_kw * 1000)))
+    return Station(id=f"S{number}", node="n", meter=(*chargers, grid), loss=loss)
+
+
+def _store(engine: Engine, context: Context, shown: Shown) -> None:
+    """Enter a station's intervals, the messages that brought them, one a slot, and its orders."""
+    ids = {meter.id: number for number, meter in context.meters.items()}
+    numbers = [ids[meter.id] for meter in context.station.meter]
+    totals = np.rint(np.array([*shown.chargers, shown.master]) * _MWH).astype(np.int64).T.tolist()
+    rows, messages, sequence = [], [], 0
+    for start_ms, before, after in zip(shown.times_ms, totals, totals[1:], strict=False):
+        end_ms, first = start_ms + SLOT_MS, sequence + 1
+        for number, old, new in zip(numbers, before, after, strict=True):
+            sequence += 1
+            key = (context.number, start_ms, number, context.number, sequence, SLOT_MS)
+            rows.append((*key, new - old, 0, new, 0, 500_000, 0, 500, 0, 500, 0, 15, 0))
+        rest = ("t", b"k" * 8, end_ms, end_ms + 2000, 1, b"e" * 600)
+        messages.append((context.number, first, len(numbers), *rest))
+    orders = [
+        {
+            "station": context.number,
+            "meter": numbers[place],
+            "number": f"{place}-{count}",
+            "version": 1,
+            "start_ms": start_ms,
+            "end_ms": end_ms,
+            "source": "csv",
+            "made_by": "bench",
+            "received_ms": 0,
+            "energy_mwh": int(np.diff(np.interp([start_ms, end_ms], shown.times_ms, shown.chargers[place]))[0] * _MWH),
+        }
+        for place, spans in enumerate(shown.sessions_ms or [])
+        for count, (start_ms, end_ms) in enumerate(spans)
+    ]
+    with database.writing(engine) as connection:
+        columns = list(schema.interval.c.keys())
+        connection.exec_driver_sql(database.insert_statement(schema.interval, columns, engine), rows)
+        connection.exec_driver_sql(database.insert_statement(schema.message, _MESSAGE, engine), messages)
+        connection.execute(insert(schema.charge_order), orders)
+
+
+def _text(taken: list[float]) -> str:
+    if not taken:
+        return "none"
+    return f"{min(taken):.1f} ms at best, {statistics.median(taken):.1f} ms in the middle of {len(taken)}"
+
+
+if __name__ == "__main__":
+    print("\n".join(measure()))

@@ -14,12 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from clock import Clock
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.model import Context
-from cloud_receiver.database import reading, writing
-from cloud_receiver.estimation import branch_life, overlooked, store, suspects, unjudged
-from cloud_receiver.estimation.branch_findings import HOT
+from cloud_receiver.database import reading
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet import night as fleet_night
 from cloud_receiver.estimation.fleet import store as fleet_store
+from cloud_receiver.estimation.keeping import keep_night
 from cloud_receiver.estimation.run import Done, nightly
 from cloud_receiver.registry import Registry, Role
 from cloud_receiver.rounds import repeat
@@ -141,25 +140,7 @@ class Nights:
         return count
 
     def _keep(self, context: Context, done: Done) -> None:
-        now_ms = self._clock.now_ms()
-        with writing(self._engine) as connection:
-            result = unjudged.counted(done.result, store.said_last(connection, context.number), now_ms)
-            store.keep(connection, context.number, result, now_ms)
-            if done.state is not None:
-                store.keep_state(connection, context.number, done.state)
-            if done.result.full:
-                fleet_store.keep_view(connection, context.number, done.view)
-            opened, closed = suspects.update_candidates(connection, context, result, now_ms)
-            overlooked.update_unjudged(connection, context, result, now_ms)
-            branch_life.update_branches(connection, context, result, now_ms)
-        if opened or closed:
-            log.info(
-                "station %s: %d candidates for re-verification opened, %d closed", context.station.id, opened, closed
-            )
-        if result.full:
-            hot = [name for item in result.findings if item.name == HOT for name in item.meters]
-            for name in hot:
-                log.warning("station %s: the branch of %s loses far more than it should", context.station.id, name)
+        keep_night(self._engine, context, done, self._clock.now_ms())
 
     async def _give_way(self, took_s: float) -> None:
         """Rest for as long as the share of time asks, and let the intake work off what waits, within limits."""

@@ -74,10 +74,10 @@ def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
     misfit = _misfit(rows, shares)
     grid = hypot(*(float(context.meters[number].accuracy_class) / _SQRT3 for number in context.numbers(Role.GRID)))
     return [
-        # Errors are relative to the truth: of an indication the share e/(1 + e) is error, all where none of it is true.
+        # Errors are relative to the truth: of an indication x the share e/(1 + e) is error.
         Estimate(
             number,
-            100 * share / ((1 - share) or _SMALLEST_PIVOT),
+            100 * share / (1 - share),
             hypot(100 * deviation * misfit, 100 * efficiency, grid),
             sum(bool(row[0][place]) for row in rows),
             misfit,

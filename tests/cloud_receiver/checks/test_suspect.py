@@ -89,15 +89,6 @@ def test_an_error_of_the_grid_side_accuses_none_of_those_that_charged(charging: 
     assert suspects(context(station_model(CHARGERS)), slots, 2.0, 5) == {}
 
 
-def test_a_charger_of_which_nothing_is_true_has_an_error_beyond_all_measure() -> None:
-    """The grid side shows nothing of it, exactly."""
-    station = station_model(1)
-    unclassed = station.meter[0].model_copy(update={"accuracy_class": Decimal(10**9)})
-    slots = [SlotEnergy(DAY_MS, {1: (1_000_000, 0), 2: (0, 0)})]
-    [found] = estimates(context(station.model_copy(update={"meter": (unclassed, station.meter[1])})), slots)
-    assert found.error > 10**9
-
-
 def test_an_auxiliary_load_other_than_modelled_accuses_none() -> None:
     station = context(station_model(CHARGERS, auxiliary=Auxiliary(load_w=Decimal(1000))))
     assert suspects(station, day(2, {}, auxiliary_mwh=290_000), 2.0, 5) == {}

@@ -100,9 +100,8 @@ def anchor(number: int, meter: Meter, facts: Facts, settings: Estimation, end_ms
 
     It grows less sure with its age. One from before an exchange or adjustment says nothing of what came then.
     """
-    since_ms = max((time_ms for time_ms in epochs_of(number, facts) if time_ms <= end_ms), default=None)
-    if meter.since is not None:
-        since_ms = max(since_ms or 0, int(meter.since.timestamp() * 1000))
+    # A certificate from before the meter was put in its place holds (`since`); an exchange makes it another meter.
+    floor = max((time_ms for time_ms in epochs_of(number, facts) if time_ms <= end_ms), default=None)
     results = [
         (int(item.at.timestamp() * 1000), float(item.error_percent), float(item.u_percent)) for item in meter.verified
     ]
@@ -114,9 +113,6 @@ def anchor(number: int, meter: Meter, facts: Facts, settings: Estimation, end_ms
         )
         for item in facts.verifications.get(number, ())
     ]
-    # A certificate from before the meter was put in its place holds; an exchange by event makes it another meter.
-    registered = None if meter.since is None else int(meter.since.timestamp() * 1000)
-    floor = None if since_ms == registered else since_ms
     found = max((item for item in results if item[0] <= end_ms and (floor is None or item[0] >= floor)), default=None)
     if found is None:
         return None

@@ -45,7 +45,7 @@ from cloud_receiver.schema.networks import (
     level_message,
     level_slot,
 )
-from cloud_receiver.schema.readings import adjustment, event, freeze, interval, removal
+from cloud_receiver.schema.readings import adjustment, event, freeze, interval, removal, station_rows
 from cloud_receiver.schema.sales import charge_order
 from cloud_receiver.schema.stations import gateway, gateway_key, gateway_status, meter, station
 
@@ -95,5 +95,6 @@ __all__ = [
     "set_aside",
     "slot_check",
     "station",
+    "station_rows",
     "verification",
 ]

@@ -43,6 +43,7 @@ BOTH_STORES = frozenset(
         "test_intake_store_failures.py",
         "test_migrations.py",
         "test_quarantine.py",
+        "test_row_counts.py",
         "test_service.py",
         "validation/test_store.py",
     }

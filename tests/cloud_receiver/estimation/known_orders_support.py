@@ -22,6 +22,9 @@ class Sold(NamedTuple):
     start_ms: int
     end_ms: int
     energy_mwh: int
+    received_ms: int | None = None
+    """None: as it ended."""
+    journal: int | None = None
 
 
 def only_orders(*numbers: int, by_hour: bool = False) -> Station:
@@ -71,9 +74,10 @@ def store_orders(site: Site, orders: Sequence[Sold], *, first: int = 0) -> None:
                     start_ms=one.start_ms,
                     end_ms=one.end_ms,
                     energy_mwh=one.energy_mwh,
-                    source="csv",
+                    source="csv" if one.journal is None else "gateway",
+                    journal=one.journal,
                     made_by="test",
-                    received_ms=0,
+                    received_ms=one.end_ms if one.received_ms is None else one.received_ms,
                 )
             )
 

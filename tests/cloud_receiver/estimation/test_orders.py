@@ -66,6 +66,26 @@ def test_nothing_is_known_before_the_first_order_and_after_the_last() -> None:
     assert orders.column(1, [5, 10, 15, 20, 30, 31]) == [None, 0, None, 5, 5, None]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Sold(0, END + 300 * LENGTH, END + 300 * LENGTH + 1000, 1_000_000, received_ms=DAY + LENGTH),
+        Sold(0, DAY - 5000 * LENGTH, DAY - 5000 * LENGTH + 1000, 1_000_000, received_ms=DAY + LENGTH, journal=1),
+    ],
+    ids=["future", "long ago"],
+)
+def test_a_clock_that_is_wrong_makes_no_time_known(site: Site, wrong: Sold) -> None:
+    """Orders of the first days and of the last ones have not come; nobody may say that they are missing."""
+    orders = prepared(site, 0, 1, 2, days=DAYS)
+    came = [one for one in orders if DAY + 3 * LENGTH < one.start_ms < one.end_ms < END - 3 * LENGTH]
+    store_orders(site, [*came, wrong])
+    with database.reading(site.engine) as connection:
+        assert read(connection, site.context(), DAY, END).known == (came[0].start_ms, max(one.end_ms for one in came))
+    found = said(site)
+    assert found.left_out == ()
+    assert decisions(found) == {"C01": "clear", "C02": "flag", "C03": "clear"}
+
+
 @pytest.mark.parametrize("by_hour", [False, True])
 def test_the_altered_charger_is_found_from_orders_alone(site: Site, *, by_hour: bool) -> None:
     store_orders(site, prepared(site, 0, 1, 2, days=DAYS, by_hour=by_hour))

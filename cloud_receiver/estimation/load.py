@@ -3,12 +3,11 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Connection, Engine, func, select, true
+from sqlalchemy import Connection, Engine, select
 
 from cloud_receiver import event_rows
-from cloud_receiver.checks.model import Context, IntervalRow
+from cloud_receiver.checks.model import IntervalRow
 from cloud_receiver.database import reading
-from cloud_receiver.estimation import orders
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.schema import event, interval, message
 from wire.batch import MAX_RECORDS
@@ -109,37 +108,3 @@ def _imported(connection: Connection, station: int, first_ms: int) -> set[int]:
             select(event.c.meter).where(event.c.station == station, event_rows.told([EventCode.IMPORTED])).distinct()
         ).scalars()
     )
-
-
-def rows_between(connection: Connection, station: int, first_ms: int, end_ms: int) -> int:
-    """Return how many intervals, events and orders of a span are stored: another number is late data.
-
-    None of their rows changes, but that an order goes out of force. Means of voltage aren't counted: what they measure
-    stays as it is until all windows are taken again.
-    """
-    count = orders.count(connection, station, first_ms, end_ms)
-    telling = event.c.code != int(EventCode.VOLTAGE_MEANS)
-    for table, time, asked in ((interval, interval.c.start_ms, true()), (event, event.c.time_ms, telling)):
-        of_span = (table.c.station == station, time >= first_ms, time < end_ms, asked)
-        count += connection.execute(select(func.count()).select_from(table).where(*of_span)).scalar_one()
-    return count
-
-
-def exchanges(connection: Connection, context: Context, first_ms: int, end_ms: int) -> dict[int, list[int]]:
-    """Return when meters were exchanged (换表) in a span, as their gateways saw it, by meter."""
-    rows = connection.execute(
-        select(event.c.meter, event.c.time_ms)
-        .where(
-            event.c.station == context.number,
-            event.c.time_ms >= first_ms,
-            event.c.time_ms < end_ms,
-            event.c.code == int(EventCode.EXCHANGE),
-        )
-        .order_by(event.c.time_ms)
-    )
-    result: dict[int, list[int]] = {}
-    for row in rows:
-        times = result.setdefault(row.meter, [])
-        if row.time_ms not in times:
-            times.append(row.time_ms)
-    return result

@@ -31,6 +31,8 @@ _NIGHT_FROM, _NIGHT_TO = 18 * 60, 6 * 60
 _FREE_SD = 3.0
 """How far single branches lie about their level, where nothing but energies shall say what they lose."""
 _UNMEASURED = Branches()
+_STATES = 2
+"""Version of what a night keeps to go on from: since 2, it counts rows as `row_counts` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ def setup(
     if set(chargers) <= set(alone):
         # Windows close where no order is open: nothing flows at their ends that a clock could move.
         known["fit_offsets"] = False
-    content = [known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced()), alone]
+    content = [_STATES, known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced()), alone]
     return Setup(
         first_ms,
         end_ms,

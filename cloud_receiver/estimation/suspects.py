@@ -7,7 +7,7 @@ another one.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -35,11 +35,22 @@ OUT: Final = "out_of_service"
 EARLIER: Final = "not_settled_by_an_earlier_result"
 
 
-def update_candidates(connection: Connection, context: Context, found: StationResult, now_ms: int) -> tuple[int, int]:
-    """Open, renew and close a station's candidates by an estimate; return (opened, closed)."""
+def update_candidates(
+    connection: Connection,
+    context: Context,
+    found: StationResult,
+    now_ms: int,
+    *,
+    stored: Sequence[Row[Any]] | None = None,
+) -> tuple[int, int]:
+    """Open, renew and close a station's candidates by an estimate; return (opened, closed).
+
+    `stored`: its findings of estimates in order, if they have been read.
+    """
     if not found.windows:
         return 0, 0  # nothing is known of anyone
-    candidates = {row.meter: row for row in connection.execute(_open(context.number))}
+    rows = connection.execute(_open(context.number)).all() if stored is None else stored
+    candidates = {row.meter: row for row in rows if row.kind == KIND and row.state != CLOSED}
     opened = closed = 0
     for one in found.chargers:
         if not context.meters[one.number].in_service(found.end_ms - 1):

@@ -22,6 +22,7 @@ BOTH_STORES = frozenset(
         "checks/test_runner.py",
         "estimation/fleet/test_nightly_fleet.py",
         "estimation/test_claims.py",
+        "estimation/test_late_data.py",
         "estimation/test_night.py",
         "estimation/test_night_processes.py",
         "estimation/test_night_shared.py",

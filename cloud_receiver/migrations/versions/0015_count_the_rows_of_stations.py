@@ -1,4 +1,4 @@
-"""Keep how much of each station is stored, and find the newest estimate without reading all of them.
+"""Keep how much of each station is stored; find the newest estimate and open findings without passing by all others.
 
 On a large store it reads the tables of intervals, events and orders once.
 """
@@ -22,6 +22,11 @@ SELECT station, SUM(records), SUM(orders) FROM (
 ) AS found GROUP BY station
 """
 
+_INDEXES = (
+    ("error_estimate", "ix_error_estimate_station_made_ms_end_ms", ["station", "made_ms", "end_ms"], "meter = 0"),
+    ("finding", "ix_finding_station_kind", ["station", "kind"], "state <> 'closed'"),
+)
+
 
 def upgrade() -> None:
     """Apply the revision."""
@@ -34,17 +39,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.execute(_COUNTED)
-    where = sa.text("meter = 0")
-    op.create_index(
-        "ix_error_estimate_station_made_ms_end_ms",
-        "error_estimate",
-        ["station", "made_ms", "end_ms"],
-        sqlite_where=where,
-        postgresql_where=where,
-    )
+    for table, name, columns, condition in _INDEXES:
+        where = sa.text(condition)
+        op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
     """Take the revision back."""
-    op.drop_index("ix_error_estimate_station_made_ms_end_ms", table_name="error_estimate")
+    for table, name, *_ in reversed(_INDEXES):
+        op.drop_index(name, table_name=table)
     op.drop_table("station_rows")

@@ -9,7 +9,7 @@ from estimation_support import Site, replace_row, rows_of
 from receiver_support import SLOT_MS, station_model
 from sqlalchemy import insert
 
-from cloud_receiver import database
+from cloud_receiver import database, row_counts
 from cloud_receiver.checks.model import IntervalRow
 from cloud_receiver.registry import Station
 from cloud_receiver.schema import charge_order
@@ -80,6 +80,7 @@ def store_orders(site: Site, orders: Sequence[Sold], *, first: int = 0) -> None:
                     received_ms=one.end_ms if one.received_ms is None else one.received_ms,
                 )
             )
+        row_counts.add(connection, orders={station: len(orders)})
 
 
 def hourly(rows: Sequence[IntervalRow], number: int) -> list[IntervalRow]:

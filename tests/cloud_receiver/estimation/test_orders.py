@@ -8,7 +8,7 @@ from estimation_support import DAY, ERRORS, LENGTH, Site, rows_of
 from known_orders_support import Sold, hourly, only_orders, orders_of, prepared, store_orders
 from sqlalchemy import delete, update
 
-from cloud_receiver import database
+from cloud_receiver import database, row_counts
 from cloud_receiver.estimation import store
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.orders import ChargerOrders, Orders, charger_orders, read
@@ -201,6 +201,7 @@ def test_a_late_order_makes_the_night_take_all_windows(site: Site, late: str) ->
             connection.execute(
                 update(charge_order).where(charge_order.c.start_ms == one.start_ms).values(superseded_ms=1)
             )
+            row_counts.add(connection, orders={site.context().number: 1})
     [last] = nights(site, END)
     assert last.full == (late != "none")
     assert (last.windows, decisions(last)["C02"]) == (DAYS * 96, "flag")

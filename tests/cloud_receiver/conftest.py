@@ -19,6 +19,7 @@ BOTH_STORES = frozenset(
     {
         "api/test_measurements.py",
         "checks/test_again.py",
+        "checks/test_again_failing.py",
         "checks/test_runner.py",
         "estimation/fleet/test_nightly_fleet.py",
         "estimation/test_claims.py",

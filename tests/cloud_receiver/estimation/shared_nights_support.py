@@ -89,7 +89,7 @@ class Sharing:
         with database.reading(self.engine) as connection:
             return connection.execute(select(func.count()).select_from(fleet_night)).scalar_one()
 
-    def configured(self, directory: Path, store: str, *, estimation: str = "", broker: int = 1) -> Path:
+    def configured(self, directory: Path, store: str, *, estimation: str = "") -> Path:
         """Write the files of a receiver of these stations; return the first of them."""
         lines = []
         for one in self.registry.station:
@@ -109,6 +109,7 @@ class Sharing:
         path = directory / "receiver.toml"
         path.write_text(
             f'registry = "registry.toml"\n[centre]\nkey_file = "centre.key"\ndatabase = "{store}"\n'
-            f"[broker]\nport = {broker}\n[estimation]\nsplit_halves = false\nvoltage_drop = false\n{estimation}\n"
+            "[broker]\nport = 1\n[checks]\nenabled = false\n"
+            f"[estimation]\nsplit_halves = false\nvoltage_drop = false\n{estimation}\n"
         )
         return path

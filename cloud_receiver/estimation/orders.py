@@ -8,8 +8,9 @@ times say: when it took its energy need not be known.
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.registry import Role
@@ -127,20 +128,23 @@ def only_orders(context: Context) -> list[int]:
     return [number for number in context.numbers(Role.CHARGER) if context.meters[number].only_orders]
 
 
+# By the index of ends: begun before a time are nearly all orders that there ever were.
+_IN_FORCE: Final = select(
+    *(charge_order.c.meter, charge_order.c.start_ms, charge_order.c.end_ms, charge_order.c.energy_mwh)
+).where(
+    charge_order.c.station == bindparam("station", type_=BigInteger),
+    charge_order.c.superseded_ms.is_(None),
+    charge_order.c.end_ms >= bindparam("first_ms", type_=BigInteger),
+    charge_order.c.start_ms + 0 < bindparam("end_ms", type_=BigInteger),
+)
+
+
 def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -> Orders:
     """Return the orders in force that overlap a span."""
-    table = charge_order
-    rows = connection.execute(
-        select(table.c.meter, table.c.start_ms, table.c.end_ms, table.c.energy_mwh).where(
-            table.c.station == context.number,
-            table.c.superseded_ms.is_(None),
-            table.c.end_ms >= first_ms,
-            table.c.start_ms < end_ms,
-        )
-    )
+    span = {"station": context.number, "first_ms": first_ms, "end_ms": end_ms}
     by_meter: dict[int, list[tuple[int, int, int]]] = {}
-    for row in rows:
-        by_meter.setdefault(row.meter, []).append((row.start_ms, row.end_ms, row.energy_mwh))
+    for number, start_ms, last_ms, energy_mwh in connection.execute(_IN_FORCE, span):
+        by_meter.setdefault(number, []).append((start_ms, last_ms, energy_mwh))
     alone = only_orders(context)
     margin_ms = int(context.station.time_uncertainty_s * 1000)
     beside = {

@@ -1,7 +1,7 @@
 """What is said of a station's chargers, as it is stored and shown: in per cent, and with what no balance can tell."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -193,7 +193,7 @@ class StationResult:
             result["left_out"] = tuple(map(plain, self.left_out))
         for name in ("halves", "voltage_blocks", "completeness"):
             if result.get(name) is not None:
-                result[name] = asdict(result[name])
+                result[name] = plain(result[name])
         english, chinese = self.common_mode
         result["common_mode"] = {"en": english, "zh": chinese}
         return result

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
 
 from cloud_receiver.checks.model import STATION
+from cloud_receiver.database import enter_rows
 from cloud_receiver.estimation.branches import Branches, decoded
 from cloud_receiver.estimation.result import StationResult
 from cloud_receiver.schema import error_estimate, error_state
@@ -36,6 +37,7 @@ _KEY: Final = ("station", "end_ms", "made_ms")
 _SAME: Final = delete(error_estimate).where(
     *(error_estimate.c[name] == bindparam(f"_{name}", type_=BigInteger) for name in _KEY)
 )
+_COLUMNS: Final = (*_KEY, *("first_ms", "meter", "error", "u", "probability", "decision", "content"))
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
@@ -63,21 +65,14 @@ def keep(connection: Connection, station: int, found: StationResult, made_ms: in
     key = dict(zip(_KEY, (station, found.end_ms, made_ms), strict=True))
     connection.execute(_SAME, {f"_{name}": value for name, value in key.items()})
     whole = found.content(series=False)
-    rows: list[dict[str, Any]] = [
-        {
-            "meter": one["number"],
-            "error": one["error"] / 100,
-            "u": one["u"] / 100,
-            "probability": one["probability"],
-            "decision": one["decision"],
-            "content": _JSON(one),
-        }
+    about = {name: value for name, value in whole.items() if name != "chargers"}
+    rows: list[tuple[Any, ...]] = [
+        (one["number"], one["error"] / 100, one["u"] / 100, one["probability"], one["decision"], _JSON(one))
         for one in whole["chargers"]
     ]
-    about = {name: value for name, value in whole.items() if name != "chargers"}
-    nothing = {"error": None, "u": None, "probability": None, "decision": None}
-    rows.append({"meter": STATION, **nothing, "content": _JSON(about)})
-    connection.execute(insert(error_estimate), [key | {"first_ms": found.first_ms} | row for row in rows])
+    rows.append((STATION, None, None, None, None, _JSON(about)))
+    same = (*key.values(), found.first_ms)
+    enter_rows(connection, error_estimate, _COLUMNS, [(*same, *row) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)

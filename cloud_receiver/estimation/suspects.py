@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, select, update
 
 from cloud_receiver import finding_history
 from cloud_receiver.checks.model import SLOT_MS, Context, Kind, Severity
@@ -33,6 +33,13 @@ CLEARED: Final = "cleared"
 ANOTHER: Final = "exchanged_or_adjusted"
 OUT: Final = "out_of_service"
 EARLIER: Final = "not_settled_by_an_earlier_result"
+
+# Every night, of every candidate.
+_RENEW: Final = (
+    update(finding)
+    .where(finding.c.id == bindparam("_id", type_=BigInteger))
+    .values(**{name: bindparam(name) for name in ("last_ms", "evidence", "updated_ms")})
+)
 
 
 def update_candidates(
@@ -230,7 +237,7 @@ def _renew(
     connection: Connection, row: Row[Any], evidence: Mapping[str, Any], found: StationResult, now_ms: int
 ) -> None:
     values = {"last_ms": max(row.last_ms, found.end_ms - SLOT_MS), "evidence": _json(evidence), "updated_ms": now_ms}
-    connection.execute(update(finding).where(finding.c.id == row.id).values(**values))
+    connection.execute(_RENEW, {"_id": row.id, **values})
 
 
 def _close(connection: Connection, row: Row[Any], evidence: Mapping[str, Any], now_ms: int) -> int:

@@ -16,7 +16,7 @@ from cloud_receiver.checks.load import stations_by_node
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
-from cloud_receiver.estimation.night import Nights
+from cloud_receiver.estimation.night import Nights, offset_ms
 from cloud_receiver.estimation.processes import Processes
 from cloud_receiver.estimation.retention import Retention
 from cloud_receiver.grid.config import Grid
@@ -131,6 +131,7 @@ class Service:
             outbox=self._outbox,
             now_ms=clock.now_ms,
             grid=self._grid,
+            night_ms=offset_ms(settings.estimation),
         )
         imports = self._imports(engine, registry)
         self._settling = self._make_settling(imports)

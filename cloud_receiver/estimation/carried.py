@@ -96,7 +96,7 @@ def carried(last: LastNight) -> Carried | None:
             noticed,
             {number: one.u_factor for number, one in kept.items()},
             {number: one for number, one in kept.items() if one.changed_ms is not None},
-            tuple(charger_of(one) for one in last.about.get("earlier", ()) if one["changed_ms"] is not None),
+            tuple(charger_of(one) for one in last.about["earlier"] if one["changed_ms"] is not None),
         )
     except KeyError:
         return None

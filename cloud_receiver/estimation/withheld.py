@@ -8,7 +8,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
-from math import isnan
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.model import SLOT_MS, Context
@@ -135,8 +134,7 @@ def _outside(registers: Registers, found: StationWindows, span: Span) -> Mapping
     inside = [0.0] * len(found.chargers)
     for place in range(len(found.windows)):
         for column, energy in enumerate(found.windows.energies_kwh(place)):
-            if not isnan(energy):  # of a charger in service
-                inside[column] += energy
+            inside[column] += energy
     result = {}
     for number, kwh in zip(found.chargers, inside, strict=True):
         counted = registers.of(number).counted_mwh(*span) / MWH_PER_KWH

@@ -1,6 +1,5 @@
 """Chargers whose numbers are those of no meter."""
 
-
 import pytest
 from whole_span_support import One, context, made, said, total, windows_of
 

@@ -169,7 +169,7 @@ def _store(engine: Engine, context: Context, shown: Shown) -> None:
             "end_ms": end_ms,
             "source": "csv",
             "made_by": "bench",
-            "received_ms": 0,
+            "received_ms": end_ms,
             "energy_mwh": int(np.diff(np.interp([start_ms, end_ms], shown.times_ms, shown.chargers[place]))[0] * _MWH),
         }
         for place, spans in enumerate(shown.sessions_ms or [])

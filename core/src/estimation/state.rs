@@ -15,7 +15,7 @@ use super::tally::Counts;
 use super::windows::Windows;
 use crate::state::crc32;
 
-const MAGIC: [u8; 4] = *b"DTE5";
+const MAGIC: [u8; 4] = *b"DTE6";
 
 const fn bad(why: &'static str) -> EstimationError {
     EstimationError::State(why)

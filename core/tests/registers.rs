@@ -70,6 +70,12 @@ fn what_went_back_or_came_by_another_journal_is_not_compared() {
     back.push(row(2, 50, 1));
     assert_eq!(segments(&history(&back)), [(0, 1), (1, 1), (2, 2), (3, 2)]);
     assert_eq!(history(&back).breaks(), [0, 2 * SLOT_MS]);
+    let mut turned = [row(0, 101, 1), row(4, 109, 1)];
+    turned[0].reverse_total_mwh = 1;
+    assert_eq!(
+        segments(&history(&turned)),
+        [(0, 1), (1, 1), (4, 2), (5, 2)]
+    );
     let mut other = steady(0..3);
     other[2].journal = 2;
     assert_eq!(segments(&history(&other)), [(0, 1), (1, 1), (2, 2), (3, 2)]);
@@ -161,6 +167,33 @@ fn instants_within_a_slot_are_not_known() {
 }
 
 #[test]
+fn what_takes_no_time_or_ends_within_a_slot_is_no_instant_of_its_own() {
+    let mut nothing = row(2, 102, 0);
+    nothing.duration_ms = 0;
+    let mut short = row(2, 102, 0);
+    short.duration_ms = SLOT_MS / 3;
+    for odd in [nothing, short] {
+        let found = history(&[steady(0..2), vec![odd]].concat());
+        assert_eq!(segments(&found), [(0, 1), (1, 1), (2, 1)]);
+    }
+    let mut other = row(2, 105, 3);
+    other.duration_ms = 0;
+    other.quality = ESTIMATED;
+    let found = history(&[steady(0..2), vec![other], steady(2..3)].concat());
+    assert_eq!(found.jumps().len(), 1);
+    assert_eq!(segments(&found), [(0, 1), (1, 1), (2, 2), (3, 2)]);
+}
+
+#[test]
+fn a_register_stands_still_within_a_segment_only() {
+    let mut rows = [row(0, 100, 0), row(5, 100, 0)];
+    let count = |rows: &[Row]| history(rows).instants(true).count(0, 10 * SLOT_MS, SLOT_MS);
+    assert_eq!(count(&rows), 7);
+    rows[1].journal = 2;
+    assert_eq!(count(&rows), 4);
+}
+
+#[test]
 fn of_overlapping_rows_the_better_then_the_later_counts() {
     let mut worse = row(0, 101, 1);
     worse.quality = PARTIAL;
@@ -171,11 +204,18 @@ fn of_overlapping_rows_the_better_then_the_later_counts() {
     let mut long = row(0, 103, 3);
     long.duration_ms = 3 * SLOT_MS;
     long.journal = 0;
-    let rows = [long, row(1, 102, 1), row(3, 104, 1)];
-    assert_eq!(without_overlaps(&rows), [rows[1], rows[2]]);
+    let mut rows = [long, row(1, 102, 1), row(2, 103, 1), row(4, 105, 1)];
+    rows[1].sequence = 50;
+    assert_eq!(without_overlaps(&rows), rows[1..]);
     let mut registers = Registers::default();
     registers.add(&rows.map(|row| (1, row)), None);
-    assert_eq!(slots(registers.of(1).known()), [1, 2, 3, 4]);
+    assert_eq!(slots(registers.of(1).known()), [1, 2, 3, 4, 5]);
+    let mut half = row(2, 103, 1);
+    half.start_ms += SLOT_MS / 2;
+    half.journal = 2;
+    let mut registers = Registers::default();
+    registers.add(&[(1, half), (1, row(2, 103, 1)), (1, row(4, 105, 1))], None);
+    assert_eq!(slots(registers.of(1).known()), [4, 5]);
 }
 
 #[test]

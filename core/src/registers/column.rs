@@ -161,23 +161,20 @@ fn part<'a>(column: &'a Column, places: &Range<usize>) -> &'a [Option<i128>] {
     column.net_mwh.get(places.clone()).unwrap_or(&[])
 }
 
-/// The float nearest to an energy in kWh.
+/// The float nearest to an energy in kWh, of less than 2¹⁰⁸ mWh as all sums of a station are.
 #[must_use]
 #[allow(
     clippy::cast_precision_loss,
-    reason = "exact up to 2⁵³; beyond, what a float of 53 bits holds of more than 100"
+    reason = "exact up to 2⁵³; beyond, the one rounding that is meant"
 )]
 pub fn kwh(mwh: i128) -> f64 {
     let size = mwh.unsigned_abs();
     let nearest = if size <= EXACT {
         size as f64 / MWH_PER_KWH as f64
     } else {
-        // Rounded once: the quotient keeps more bits than a float, and the lowest tells whether anything was left.
+        // Rounded once: the quotient keeps so many bits more than a float that what is cut off decides nothing.
         let shift = size.leading_zeros();
-        let wide = size << shift;
-        let rest = u128::from(!wide.is_multiple_of(MWH_PER_KWH));
-        let quotient = (wide / MWH_PER_KWH) | rest;
-        quotient as f64 / (1_u128 << shift) as f64
+        ((size << shift) / MWH_PER_KWH) as f64 / (1_u128 << shift) as f64
     };
     if mwh < 0 { -nearest } else { nearest }
 }

@@ -8,12 +8,10 @@ times say: when it took its energy need not be known.
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, func, select
 
 from cloud_receiver.checks.model import Context
-from cloud_receiver.database import raw_rows
 from cloud_receiver.registry import Role
 from cloud_receiver.schema import charge_order
 
@@ -21,16 +19,6 @@ Span = tuple[int, int]
 _MINUTE_MS = 60_000
 _CHARGING_SHARE = 0.25
 """Of the rated power. An order with less on average is not of the time in which a vehicle charged: it stood there."""
-IN_FORCE: Final = select(
-    charge_order.c.meter, charge_order.c.start_ms, charge_order.c.end_ms, charge_order.c.energy_mwh
-).where(
-    charge_order.c.station == bindparam("station"),
-    charge_order.c.superseded_ms.is_(None),
-    charge_order.c.end_ms >= bindparam("first_ms"),
-    # A sum, so that no planner passes all orders there have ever been by the index of starts.
-    charge_order.c.start_ms + 0 < bindparam("end_ms"),
-)
-"""Orders in force that overlap a span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +126,18 @@ def only_orders(context: Context) -> list[int]:
 
 def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -> Orders:
     """Return the orders in force that overlap a span."""
-    values = {"station": context.number, "first_ms": first_ms, "end_ms": end_ms}
+    table = charge_order
+    rows = connection.execute(
+        select(table.c.meter, table.c.start_ms, table.c.end_ms, table.c.energy_mwh).where(
+            table.c.station == context.number,
+            table.c.superseded_ms.is_(None),
+            table.c.end_ms >= first_ms,
+            table.c.start_ms < end_ms,
+        )
+    )
     by_meter: dict[int, list[tuple[int, int, int]]] = {}
-    for meter, begun_ms, ended_ms, energy_mwh in raw_rows(connection, IN_FORCE, values):
-        by_meter.setdefault(meter, []).append((begun_ms, ended_ms, energy_mwh))
+    for row in rows:
+        by_meter.setdefault(row.meter, []).append((row.start_ms, row.end_ms, row.energy_mwh))
     alone = only_orders(context)
     margin_ms = int(context.station.time_uncertainty_s * 1000)
     beside = {

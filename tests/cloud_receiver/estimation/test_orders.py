@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 from cloud_receiver import database
 from cloud_receiver.estimation import store
 from cloud_receiver.estimation.config import Estimation
-from cloud_receiver.estimation.orders import IN_FORCE, ChargerOrders, Orders, charger_orders, read
+from cloud_receiver.estimation.orders import ChargerOrders, Orders, charger_orders, read
 from cloud_receiver.estimation.result import StationResult
 from cloud_receiver.estimation.run import estimate, nightly
 from cloud_receiver.schema import charge_order, interval
@@ -143,16 +143,6 @@ def test_without_any_order_nobody_is_judged(site: Site) -> None:
     found = said(site)
     assert (found.findings[0].name, found.findings[0].meters) == ("silent", ("C01", "C02", "C03"))
     assert set(decisions(found).values()) == {"undetermined"}
-
-
-@pytest.mark.sqlite
-def test_orders_of_a_span_are_found_by_their_end_without_passing_all_before(site: Site) -> None:
-    asked = IN_FORCE.params(station=1, first_ms=DAY, end_ms=END).compile(
-        site.engine, compile_kwargs={"literal_binds": True}
-    )
-    with database.reading(site.engine) as connection:
-        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
-    assert plan == ["SEARCH charge_order USING INDEX ix_charge_order_station_end_ms (station=? AND end_ms>?)"]
 
 
 def nights(site: Site, *through: int) -> list[StationResult]:

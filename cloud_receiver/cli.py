@@ -15,6 +15,7 @@ from cloud_receiver.completeness import arguments as completeness_arguments
 from cloud_receiver.database import StoreError
 from cloud_receiver.enrolment import EnrolmentError
 from cloud_receiver.estimation import command as estimation_command
+from cloud_receiver.estimation import night_command
 from cloud_receiver.estimation.fleet import command as fleet_command
 from cloud_receiver.grid import arguments as grid_arguments
 from cloud_receiver.levels import command as levels_command
@@ -265,6 +266,14 @@ def _estimation(sub: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     _store_options(fleet)
     fleet_command.add_fleet(fleet)
+    nights = sub.add_parser(
+        "nights",
+        help="make nights of error estimation beside the receiver, in a process of its own or on another machine",
+        description="Make nights of error estimation, each station's once, whoever else makes them on the same store. "
+        "Exit status with --once: 0; 1 where a station's failed, or the night isn't over.",
+    )
+    _store_options(nights)
+    night_command.add_nights(nights)
     results = sub.add_parser("verification", help="enter, list and withdraw results of on-site verification (现场检定)")
     estimation_command.add_verification(results, _store_options)
 

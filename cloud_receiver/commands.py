@@ -22,6 +22,7 @@ from cloud_receiver import (
     service,
 )
 from cloud_receiver import report as reports
+from cloud_receiver.estimation import processes
 from wire import keys, topics
 from wire.messages import StatusState
 from wire.records import ClockState
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace) -> None:
     settings, stations = _load(options)
     program_clock = clock.from_spec(options.clock)
     logs.configure(program_clock, options.log)
-    asyncio.run(service.serve(settings, stations, program_clock))
+    nights = processes.command("--config", options.config, "--clock", options.clock, "--log", options.log)
+    asyncio.run(service.serve(settings, stations, program_clock, nights))
 
 
 def gateway_add(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, delete, insert, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from cloud_receiver import gateway_status, schema
+from cloud_receiver import gateway_status, row_counts, schema
 from cloud_receiver.conflict import compare
 from cloud_receiver.counters import Counters
 from cloud_receiver.database import enter_rows, reading, taking_in, writing
@@ -102,6 +102,8 @@ class _Transaction:
         self.verified: list[str] = []
         self.rows: dict[Table, list[Row]] = {table: [] for table in _COLUMNS}
         self.orders: list[OrderEvent] = []
+        self.counts: dict[int, int] = {}
+        """By station: how many rows were entered of those that are counted."""
 
     def journal(self, item: Verified) -> int:
         """Return the number of a batch's journal; the checks are told of one that is new."""
@@ -170,8 +172,7 @@ class Committer:
                 work = _Transaction(connection, batches, now_ms)
                 for item in batches:
                     self._take(work, item)
-                self._flush(work)
-                work.ledger.write()
+                self._finish(work)
                 stale = gateway_status.store(connection, heard, now_ms)
                 work.refused += [_stale(item) for item in stale]
                 taken = replies.take(connection, answered, now_ms, self._replay_after_ms)
@@ -249,6 +250,9 @@ class Committer:
             rows = {table: [row for row in found if row[0] in wanted] for table, found in rows.items()}
         for table, found in rows.items():
             work.rows[table] += found
+        counted = len(rows[schema.interval]) + sum(row[_CODE] != EventCode.VOLTAGE_MEANS for row in rows[schema.event])
+        if counted:
+            work.counts[item.gateway.station] = work.counts.get(item.gateway.station, 0) + counted
         for table in (schema.interval, schema.adjustment):
             starts = [row[_TIME] for row in rows[table]]
             if starts:
@@ -281,8 +285,7 @@ class Committer:
                 values = {"message": number, "new": json.dumps(new), "detail": detail[:1000], "aside_ms": now_ms}
                 connection.execute(insert(schema.set_aside).values(values))
                 work.notice(item.gateway.station)
-            self._flush(work)
-            work.ledger.write()
+            self._finish(work)
         return work.acknowledgements()
 
     def take_back(self, enrolled: Enrolled, now_ms: int) -> tuple[int, int]:
@@ -314,7 +317,7 @@ class Committer:
                     keys = self._meters.resolve(connection, item.gateway, batch.meters)
                     self._enter(work, item, row.journal, keys, [(first, last) for first, last in json.loads(row.new)])
                     work.rows[schema.dirty].append((item.gateway.station, row.aside_ms, row.aside_ms))
-                    self._flush(work)
+                    self._finish(work)
             except REJECTED as error:
                 self._meters.rolled_back()
                 log.warning("the message %d of %s stays set aside: %s", row.message, row.topic, cause(error))
@@ -337,6 +340,12 @@ class Committer:
             # A gateway signs anew what it sends again, so the same bytes come from a broker, and soon, or from a thief.
             age_s = (work.now_ms - earlier.same_ms) // 1000
             work.refuse(item, Reason.REPLAYED, f"the same message was stored {age_s} s before")
+
+    def _finish(self, work: _Transaction) -> None:
+        self._flush(work)
+        # Behind the turn of messages, so that no two transactions count at the same time.
+        row_counts.add(work.connection, records=work.counts)
+        work.ledger.write()
 
     def _flush(self, work: _Transaction) -> None:
         noticed = bool(work.rows[schema.grid_notice])

@@ -13,6 +13,8 @@ from cloud_receiver import gateway_facts, gateway_status
 from cloud_receiver.counters import Counters
 from cloud_receiver.database import reading
 from cloud_receiver.dispatch import Dispatcher
+from cloud_receiver.estimation import claims
+from cloud_receiver.estimation.claims import State
 from cloud_receiver.findings import CLOSED
 from cloud_receiver.gateway_status import Known
 from cloud_receiver.grid.service.plan import SLOT_MS
@@ -70,6 +72,7 @@ FAMILIES: Final = (
     Family("diantan_receiver_grid_elements_missing", "gauge", "powers in it that were not measured"),
     Family("diantan_receiver_grid_imbalance_ratio", "gauge", "imbalance before reconciliation by generation"),
     Family("diantan_receiver_grid_publish_failures_total", "counter", "attempts to publish factors of it that failed"),
+    Family("diantan_receiver_night_stations", "gauge", "stations of this night: done, failed, taken", ("state",)),
     Family("diantan_receiver_commands_open", "gauge", "commands to gateways that wait for their final answer"),
     Family("diantan_receiver_commands_oldest_age_seconds", "gauge", "since the oldest of them was issued; 0: none"),
     Family("diantan_receiver_commands_expired", "gauge", "commands that expired unanswered within a day"),
@@ -110,6 +113,7 @@ class _Stored:
     findings: dict[tuple[str, str], int] = field(default_factory=dict)
     commands: OpenFigures = field(default_factory=OpenFigures)
     slots: dict[str, float] = field(default_factory=dict)
+    nights: dict[State, int] = field(default_factory=dict)
 
 
 class ReceiverMetrics:
@@ -126,7 +130,9 @@ class ReceiverMetrics:
         outbox: OutboxFigures,
         now_ms: Callable[[], int],
         grid: GridService | None = None,
+        night_ms: int = 0,
     ) -> None:
+        """Begin; `night_ms`: how long after a midnight nights are made."""
         self._settings = settings
         self._engine = engine
         self._intake = intake
@@ -135,6 +141,7 @@ class ReceiverMetrics:
         self._outbox = outbox
         self._grid = grid
         self._now_ms = now_ms
+        self._night_ms = night_ms
         self._lag = Histogram(LAG_S)
         self._endpoint: MetricsEndpoint | None = None
         self._stored: _Stored | None = None
@@ -224,7 +231,7 @@ class ReceiverMetrics:
     def _ask(self) -> _Stored | None:
         try:
             with reading(self._engine) as connection:
-                return _read(connection, self._now_ms())
+                return _read(connection, self._now_ms(), self._night_ms)
         except (SQLAlchemyError, OSError):
             return None  # the page says so, and the log of the intake says why
 
@@ -248,6 +255,8 @@ class ReceiverMetrics:
             page.put("diantan_receiver_findings", count, kind, severity)
         for name, amount in stored.slots.items():
             page.put("diantan_receiver_day_slots", amount, name)
+        for night, count in stored.nights.items():
+            page.put("diantan_receiver_night_stations", count, night.name.lower())
         commands = stored.commands
         oldest_ms = self._now_ms() if commands.oldest_issued_ms is None else commands.oldest_issued_ms
         page.put("diantan_receiver_commands_open", commands.open)
@@ -261,7 +270,7 @@ def _state(known: Known | None) -> str:
     return "offline" if known.state == StatusState.OFFLINE else "online"
 
 
-def _read(connection: Connection, now_ms: int) -> _Stored:
+def _read(connection: Connection, now_ms: int, night_ms: int) -> _Stored:
     known = gateway_status.known(connection)
     gateways = {row.name: known.get(row.id) for row in connection.execute(select(gateway).order_by(gateway.c.name))}
     open_ = connection.execute(
@@ -271,7 +280,8 @@ def _read(connection: Connection, now_ms: int) -> _Stored:
         .order_by(finding.c.kind, finding.c.severity)
     )
     findings = {(row.kind, row.severity): row.findings for row in open_}
-    return _Stored(gateways, findings, book.figures(connection, now_ms), _slots(connection, now_ms))
+    nights = claims.counts(connection, now_ms - night_ms - _DAY_MS)
+    return _Stored(gateways, findings, book.figures(connection, now_ms), _slots(connection, now_ms), nights)
 
 
 def _slots(connection: Connection, now_ms: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
@@ -16,7 +16,8 @@ from cloud_receiver.checks.load import stations_by_node
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
-from cloud_receiver.estimation.night import Nights
+from cloud_receiver.estimation.night import Nights, offset_ms
+from cloud_receiver.estimation.processes import Processes
 from cloud_receiver.estimation.retention import Retention
 from cloud_receiver.grid.config import Grid
 from cloud_receiver.grid.notices import Noticed
@@ -80,7 +81,7 @@ def link_settings(broker: Broker) -> LinkSettings:
 
 
 class Service:
-    """A receiver; `run` ends after `stop`."""
+    """A receiver; `run` ends after `stop`. `nights`: how a process is started that makes nights of error estimation."""
 
     def __init__(
         self,
@@ -89,6 +90,8 @@ class Service:
         clock: Clock,
         engine: Engine,
         notifier: Notifier | None = None,
+        *,
+        nights: Sequence[str] = (),
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -116,7 +119,11 @@ class Service:
             validation=settings.validation,
             sales=settings.sales,
         )
-        self._nights = Nights(engine, registry, clock, settings.estimation, lambda: self._intake.backlog)
+        self._nights = (
+            Processes(engine, count, nights)
+            if (count := settings.estimation.processes)
+            else Nights(engine, registry, clock, settings.estimation, lambda: self._intake.backlog)
+        )
         keep_days = settings.estimation.voltage_keep_days
         self._retention = Retention(engine, clock, keep_days, lambda: self._intake.backlog)
         self._metrics = ReceiverMetrics(
@@ -124,6 +131,7 @@ class Service:
             outbox=self._outbox,
             now_ms=clock.now_ms,
             grid=self._grid,
+            night_ms=offset_ms(settings.estimation),
         )
         imports = self._imports(engine, registry)
         self._settling = self._make_settling(imports)
@@ -327,11 +335,11 @@ class Service:
         )
 
 
-async def serve(settings: Settings, registry: Registry, clock: Clock) -> None:
+async def serve(settings: Settings, registry: Registry, clock: Clock, nights: Sequence[str]) -> None:
     """Run a receiver until SIGTERM or SIGINT; SIGHUP reads the factor schedule again."""
     engine = prepare(settings, registry)
     try:
-        service = Service(settings, registry, clock, engine, Notifier.from_environment())
+        service = Service(settings, registry, clock, engine, Notifier.from_environment(), nights=nights)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stop)

@@ -1,12 +1,14 @@
 """What the nightly run takes at the centre: readings, orders and sums out of a store, the estimate back into it.
 
 `python -m bench.estimation.nights`, and with the speed. Every night is a round of `Nights`, of one station at a time.
+Alone, it goes on with what processes bring that share the nights of more stations (`shared_nights`).
 """
 
 import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -29,7 +31,7 @@ from cloud_receiver.registry import Loss, Meter, Registry, Role, Station
 
 SITES, HISTORY_DAYS, ADDED_DAYS = 4, 30, 6
 CORES, TARGET_S, FLEET = 2, 600.0, 50_000
-_AFTER_MS = 3 * 3_600_000  # nights begin at half past two
+AFTER_MS = 3 * 3_600_000  # nights begin at half past two
 _VOLTS = 400.0
 _MWH = 1_000_000
 _SETTINGS = Estimation(share_percent=100, fleet=Fleet(enabled=False))
@@ -71,14 +73,14 @@ def nights(sites: int, history_days: int, added_days: int) -> list[Night]:
         engine = database.open_store("sqlite:///store.sqlite", Path(directory))
         try:
             database.upgrade(engine)
-            stations = _fill(engine, sites, history_days + added_days)
+            stations = fill(engine, sites, history_days + added_days)
             runs = []
             for one in stations:
                 clock = ManualClock(wall_ms=START_MS)
                 runs.append((one, clock, Nights(engine, Registry(station=(one,)), clock, _SETTINGS)))
             for days in range(history_days, history_days + added_days + 1):
                 for one, clock, run in runs:
-                    clock.wall_ms = START_MS + days * DAY_MS + _AFTER_MS
+                    clock.wall_ms = START_MS + days * DAY_MS + AFTER_MS
                     began = time.process_time()
                     done = asyncio.run(run.round())
                     took = 1000 * (time.process_time() - began)
@@ -99,13 +101,21 @@ def _full(engine: Engine, one: Station, through_ms: int) -> bool:
         return bool(connection.execute(asked.where(schema.station.c.name == one.id)).scalar_one() == through_ms)
 
 
-def _fill(engine: Engine, sites: int, days: int) -> list[Station]:
-    """Store what stations show in some days; return their registry."""
-    shown = []
-    for number in range(sites):
+def fill(
+    engine: Engine, sites: int, days: int, *, drawn: int | None = None, told: Callable[[int], None] = lambda _: None
+) -> list[Station]:
+    """Store what stations show in some days; return their registry.
+
+    `drawn`: how many are drawn by lot, each of which is stored several times then; None: all. `told`: is called with
+    how many are stored.
+    """
+    lots = []
+    for number in range(drawn or sites):
         dice = np.random.default_rng([SEED, number])
         errors = drawn_errors(DC.chargers, dice)
-        shown.append(read(station(DC, days, dice), errors, Conditions(days=days), dice)[0])
+        lots.append(read(station(DC, days, dice), errors, Conditions(days=days), dice)[0])
+        told(0)
+    shown = [lots[number % len(lots)] for number in range(sites)]
     registry = Registry(station=tuple(_registered(number, one) for number, one in enumerate(shown)))
     with database.writing(engine) as connection:
         meters.enter_registry(connection, registry)
@@ -115,8 +125,9 @@ def _fill(engine: Engine, sites: int, days: int) -> list[Station]:
             connection.execute(insert(schema.gateway).values(id=context.number, **values))
             values = {"gateway": context.number, "context": b"12345678", "opened_ms": 0}
             connection.execute(insert(schema.journal).values(id=context.number, **values))
-    for context, one in zip(contexts, shown, strict=True):
+    for count, (context, one) in enumerate(zip(contexts, shown, strict=True), 1):
         _store(engine, context, one)
+        told(count)
     return list(registry.station)
 
 
@@ -178,4 +189,6 @@ def _text(taken: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(measure()))
+    from bench.estimation import shared_nights
+
+    print("\n".join([*measure(), *shared_nights.measure()]))

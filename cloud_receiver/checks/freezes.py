@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -207,19 +207,23 @@ def _last_break(connection: Connection, station: int, row: FreezeRow) -> int | N
 
 def _pair_before(connection: Connection, station: int, row: FreezeRow, after_ms: int) -> Pair | None:
     """Return the last pair of a meter and journal before a freeze, of after a time."""
-    statement = select(*(freeze.c[name] for name in FreezeRow._fields)).where(
-        freeze.c.station == station,
-        freeze.c.meter == row.meter,
-        freeze.c.journal == row.journal,
-        freeze.c.time_ms > after_ms,
-        freeze.c.time_ms < row.time_ms,
+    statement = (
+        select(*(freeze.c[name] for name in FreezeRow._fields))
+        .where(
+            freeze.c.station == station,
+            freeze.c.meter == row.meter,
+            freeze.c.journal == row.journal,
+            freeze.c.time_ms > after_ms,
+            freeze.c.time_ms < row.time_ms,
+        )
+        .order_by(freeze.c.time_ms.desc())
     )
-    by_time: dict[int, list[FreezeRow]] = {}
-    for found in connection.execute(statement):
-        by_time.setdefault(found.time_ms, []).append(FreezeRow._make(found))
-    for _, rows in sorted(by_time.items(), reverse=True):
-        own = preferred(each for each in rows if each.own)
-        pair = None if own is None else paired(rows, own)
-        if pair is not None:
-            return pair
+    # Mostly that of the day before: what else there is since a break, which may be years, is not fetched.
+    with connection.execute(statement) as found:
+        for _, rows in groupby(map(FreezeRow._make, found), key=lambda each: each.time_ms):
+            those = list(rows)
+            own = preferred(each for each in those if each.own)
+            pair = None if own is None else paired(those, own)
+            if pair is not None:
+                return pair
     return None

@@ -1,13 +1,13 @@
 """What gateways and the intake itself tell of a day: journals that began anew, records dropped or not storable."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, select
 
 from cloud_receiver.checks.day import Draft
-from cloud_receiver.checks.journals import losses, replaced
+from cloud_receiver.checks.journals import Replaced, losses, replaced
 from cloud_receiver.checks.model import SLOT_MS, STATION, Kind, Severity
 from cloud_receiver.schema import event, gateway, gateway_status, journal, message, set_aside
 from wire.records import DetailKey, EventCode
@@ -18,13 +18,17 @@ _SHOWN = {
     DetailKey.LAST_SEQUENCE: "last_sequence",
 }
 
+MOST_JOURNALS = 100
+"""That the gateways of a station begin in a day and that are looked at: who begins more has something else to hide."""
+
 
 def findings(connection: Connection, station: int, day_ms: int, end_ms: int) -> list[Draft]:
     """Return the findings about the gateways of a station in [day_ms, end_ms)."""
+    begun = list(replaced(connection, station, day_ms, end_ms))
     kinds = (
         (Kind.RECORDS_DROPPED, Severity.ALARM, [*_dropped(connection, station, day_ms, end_ms)]),
-        (Kind.JOURNAL_OPENED, Severity.WARNING, [*_opened(connection, station, day_ms, end_ms)]),
-        (Kind.KEY_SHARED, Severity.ALARM, [*_shared(connection, station, day_ms, end_ms)]),
+        (Kind.JOURNAL_OPENED, Severity.WARNING, [*_opened(connection, begun)]),
+        (Kind.KEY_SHARED, Severity.ALARM, [*_shared(connection, begun)]),
         (Kind.SET_ASIDE, Severity.ALARM, [*_set_aside(connection, station, day_ms, end_ms)]),
     )
     return [
@@ -81,23 +85,24 @@ def _dropped(connection: Connection, station: int, day_ms: int, end_ms: int) -> 
         )
 
 
-def _opened(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
+def _opened(connection: Connection, begun: Sequence[Replaced]) -> _Found:
     """Find journals that are not their gateway's first: what those before had not delivered is lost."""
-    for item in replaced(connection, station, day_ms, end_ms):
-        for loss in losses(connection, item):
-            context = item.journal.context.hex()
-            yield item.journal.opened_ms, {"gateway": item.gateway, "journal": context, **loss.detail()}
+    details = [(item, loss.detail()) for item in begun[:MOST_JOURNALS] for loss in losses(connection, item)]
+    if len(begun) > MOST_JOURNALS:
+        details.append((begun[MOST_JOURNALS], {"not_looked_at": len(begun) - MOST_JOURNALS}))
+    for item, detail in details:
+        yield item.journal.opened_ms, {"gateway": item.gateway, "journal": item.journal.context.hex(), **detail}
 
 
-def _shared(connection: Connection, station: int, day_ms: int, end_ms: int) -> _Found:
+def _shared(connection: Connection, begun: Sequence[Replaced]) -> _Found:
     """Find journals whose gateway went on with the one before: no gateway does, so there are two with one key."""
-    for item in replaced(connection, station, day_ms, end_ms):
+    for item in begun[:MOST_JOURNALS]:
         if item.former is None:
             continue
-        begun = _message(connection, item.journal.number, message.c.first)
+        first = _message(connection, item.journal.number, message.c.first)
         latest = _message(connection, item.former.number, message.c.first.desc())
         # By arrival and by the gateway's clock: a late delivery fails the one, a clock put right the other.
-        if begun and latest and latest.id > begun.id and latest.created_ms > begun.created_ms:
+        if first and latest and latest.id > first.id and latest.created_ms > first.created_ms:
             yield (
                 item.journal.opened_ms,
                 {

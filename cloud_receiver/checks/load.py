@@ -1,7 +1,7 @@
 """Reading from the store what the checks of a span of slots need."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 from cloud_receiver.checks.evaluate import SlotResult
 from cloud_receiver.checks.model import SLOT_MS, AdjustmentRow, Context, IntervalRow, Slot
 from cloud_receiver.factor_messages import issued
-from cloud_receiver.registry import Registry
+from cloud_receiver.registry import Registry, Station
 from cloud_receiver.schema import adjustment, gateway, interval, meter, slot_check, station
 
 RETENTION_MS: Final = 400 * 86_400_000
@@ -19,21 +19,33 @@ RETENTION_MS: Final = 400 * 86_400_000
 def contexts(connection: Connection, registry: Registry) -> list[Context]:
     """Return every registered station with the numbers of its meters."""
     numbers = {row.name: row.id for row in connection.execute(select(station))}
+    entered = _by_station(connection.execute(select(meter).order_by(meter.c.id)))
+    return [_context(numbers[item.id], item, entered) for item in registry.station]
+
+
+def contexts_of(connection: Connection, stations: Mapping[int, Station]) -> list[Context]:
+    """Return some of the registered stations, given by number, likewise."""
+    asked = select(meter).where(meter.c.station.in_(list(stations))).order_by(meter.c.id)
+    entered = _by_station(connection.execute(asked))
+    return [_context(number, item, entered) for number, item in stations.items()]
+
+
+def _by_station(meters: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
     entered: dict[int, list[Row[Any]]] = {}
-    for row in connection.execute(select(meter).order_by(meter.c.id)):
+    for row in meters:
         entered.setdefault(row.station, []).append(row)
-    result = []
-    for item in registry.station:
-        number = numbers[item.id]
-        registered = {(each.gateway, each.id): each for each in item.meter}
-        known, unknown = {}, {}
-        for row in entered.get(number, ()):
-            if (found := registered.get((row.gateway, row.name))) is not None:
-                known[row.id] = found
-            else:
-                unknown[row.id] = row.name
-        result.append(Context(number, item, known, unknown))
-    return result
+    return entered
+
+
+def _context(number: int, item: Station, entered: Mapping[int, list[Row[Any]]]) -> Context:
+    registered = {(each.gateway, each.id): each for each in item.meter}
+    known, unknown = {}, {}
+    for row in entered.get(number, ()):
+        if (found := registered.get((row.gateway, row.name))) is not None:
+            known[row.id] = found
+        else:
+            unknown[row.id] = row.name
+    return Context(number, item, known, unknown)
 
 
 def slot_starts(connection: Connection, context: Context, first_ms: int, last_ms: int) -> list[int]:

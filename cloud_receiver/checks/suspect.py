@@ -4,8 +4,8 @@ Bayesian linear regression of the slots' imbalance on the chargers' energies. Pr
 its class as standard deviation (wide, so that one far beyond shows), the modelled auxiliary load and the scale of the
 modelled loss have their stated uncertainties. Slots are weighted by register steps and clocks. An error of the grid
 side or of all chargers alike can't be told apart by a balance: the grid side's class is in the uncertainty, and a
-charger is suspected only when it stands out from the median too. Nor can a charger's error and its efficiency where it
-meters its output: how far that may be off is in its uncertainty.
+charger is suspected only when it stands out from the median of those that charged too. Nor can a charger's error and
+its efficiency where it meters its output: how far that may be off is in its uncertainty.
 """
 
 from collections.abc import Sequence
@@ -95,12 +95,16 @@ def suspects(
     found = estimates(context, slots)
     if not found or found[0].misfit > _NO_FIT:
         return {}
-    middle = median(item.error for item in found)
+    # Of those that hardly charged only the prior speaks: among them an error of the grid side would stand out.
+    charged = [item for item in found if item.active_slots >= minimum_slots]
+    if not charged:
+        return {}
+    middle = median(item.error for item in charged)
     result: dict[int, Suspect] = {}
-    for item in found:
+    for item in charged:
         limit = float(context.meters[item.number].accuracy_class)
         beyond = min(abs(item.error), abs(item.error - middle)) - limit
-        if item.active_slots >= minimum_slots and beyond > coverage_factor * item.uncertainty:
+        if beyond > coverage_factor * item.uncertainty:
             result[item.number] = {
                 "meter": context.name(item.number),
                 "apparent_error_percent": round(item.error, 2),

@@ -7,7 +7,7 @@ some months that is no longer more than before.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, or_, select
@@ -32,19 +32,21 @@ OFF_NOW: Final = "switched_off"
 OUT: Final = "out_of_service"
 
 
-def update_branches(connection: Connection, context: Context, found: StationResult, now_ms: int) -> tuple[int, int]:
-    """Open, renew and close a station's findings by a night's result; return (opened, closed)."""
+def update_branches(
+    connection: Connection, context: Context, found: StationResult, now_ms: int, *, stored: Sequence[Row] | None = None
+) -> tuple[int, int]:
+    """Open, renew and close a station's findings by a night's result; return (opened, closed).
+
+    `stored`: its findings of estimates that are open or of the last day, if they have been read.
+    """
     if not found.full:
         return 0, 0
     day_ms = day_start_ms(found.end_ms - 1, context.station.timezone)
-    rows = connection.execute(
-        select(finding).where(
-            finding.c.station == context.number,
-            finding.c.kind.in_(KINDS.values()),
-            or_(finding.c.state != CLOSED, finding.c.day_ms == day_ms),
-        )
-    ).all()
-    stored = {_key(context, row.kind, row.meter, row.day_ms): row for row in rows}
+    rows = [row for row in stored or () if row.kind in KINDS.values()]
+    if stored is None:
+        ours = select(finding).where(finding.c.station == context.number, finding.c.kind.in_(KINDS.values()))
+        rows = list(connection.execute(ours.where(or_(finding.c.state != CLOSED, finding.c.day_ms == day_ms))))
+    known = {_key(context, row.kind, row.meter, row.day_ms): row for row in rows}
     begun = {(row.kind, row.meter): row for row in rows if row.state != CLOSED}
     chargers = {one.meter: one for one in found.chargers if context.meters[one.number].in_service(found.end_ms - 1)}
     wanted: dict[Key, dict[str, Any]] = {}
@@ -78,7 +80,7 @@ def update_branches(connection: Connection, context: Context, found: StationResu
         cause = {"estimate": True} | ({"outcome": outcomes[number]} if change == CLOSED else {})
         finding_history.note(connection, number, change, before, cause, now_ms=now_ms, running=True)
 
-    return finding_life.settle(connection, finding, stored, wanted, now_ms, note=note)
+    return finding_life.settle(connection, finding, known, wanted, now_ms, note=note)
 
 
 def _key(context: Context, kind: str, meter: int, day_ms: int) -> Key:

@@ -5,21 +5,17 @@ undetermined, and what was withdrawn because of a finding stays so for as long a
 night because of it would cost many times as much, and tell the same: a span of weeks is another one after some days.
 """
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
-
-from cloud_receiver.checks.model import STATION
 from cloud_receiver.estimation import alike, changes, gross, mirrors, ratio, swaps, withheld
 from cloud_receiver.estimation.branch_findings import AGAINST, HOT
 from cloud_receiver.estimation.branch_result import BranchResult
+from cloud_receiver.estimation.last_night import LastNight
 from cloud_receiver.estimation.noticed import LEVEL, Noticed
 from cloud_receiver.estimation.result import ChargerResult, StationResult
 from cloud_receiver.estimation.unjudged import UNJUDGED
-from cloud_receiver.schema import error_estimate
 from diantan_core import ErrorEstimation
 
 SHOWN_BY_SUMS: Final = frozenset(
@@ -86,37 +82,21 @@ def goes_on(findings: Collection[str]) -> bool:
     return not set(findings) - SHOWN_BY_SUMS - CARRIED
 
 
-def carried(connection: Connection, station: int) -> Carried | None:
+def carried(last: LastNight) -> Carried | None:
     """Return what the last night told and this one goes on telling; None of one by another version."""
-    newest = (
-        select(error_estimate.c.end_ms, error_estimate.c.made_ms)
-        .where(error_estimate.c.station == station, error_estimate.c.meter == STATION)
-        .order_by(error_estimate.c.made_ms.desc(), error_estimate.c.end_ms.desc())
-        .limit(1)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(error_estimate.c.meter, error_estimate.c.content).where(
-            error_estimate.c.station == station,
-            error_estimate.c.end_ms == newest.c.end_ms,
-            error_estimate.c.made_ms == newest.c.made_ms,
-        )
-    )
-    content = {row.meter: json.loads(row.content) for row in rows}
-    about = content.pop(STATION, {"findings": ()})
-    found = [item for item in about["findings"] if item["name"] in CARRIED]
+    found = [item for item in last.about.get("findings", ()) if item["name"] in CARRIED]
     try:
         noticed = tuple(
             Noticed(item["name"], tuple(item["about"]), item["numbers"], item["blocks"], tuple(item["withdrawn"]))
             for item in found
         )
         changed = {number for item in noticed if item.name == changes.CHANGED for number in item.meters}
-        kept = {number: charger_of(content[number]) for number in changed}
+        kept = {number: charger_of(last.chargers[number]) for number in changed}
         return Carried(
             noticed,
             {number: one.u_factor for number, one in kept.items()},
             {number: one for number, one in kept.items() if one.changed_ms is not None},
-            tuple(charger_of(one) for one in about["earlier"] if one["changed_ms"] is not None),
+            tuple(charger_of(one) for one in last.about["earlier"] if one["changed_ms"] is not None),
         )
     except KeyError:
         return None

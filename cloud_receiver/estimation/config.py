@@ -29,6 +29,9 @@ class Estimation(Section):
     """When the day before is added, by the station's clock: late enough that gateways have sent it."""
     share_percent: Annotated[Whole, Field(ge=1, le=100)] = 50
     """Of the process's time that the nightly run may take; it also waits while the intake has work."""
+    processes: Annotated[Whole, Field(ge=0, le=64)] = 0
+    """How many processes of their own the receiver lets make nights, which take no share of its time; 0: it makes them
+    itself, between what else it does."""
     master_gain_percent: PositivePercent = Decimal("0.25")
     """Standard uncertainty of a master meter (总表) without a certificate."""
     cohort_percent: Uncertainty = Decimal("0.03")

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sqlalchemy import Connection, Engine, bindparam, func, select, true
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from cloud_receiver import event_rows
-from cloud_receiver.checks.model import Context
 from cloud_receiver.database import raw_rows, reading
-from cloud_receiver.estimation import orders
 from cloud_receiver.estimation.registers import COLUMNS, Registers
 from cloud_receiver.schema import event, interval, message
 from diantan_core import RegisterClocks, RegisterRows
@@ -38,16 +36,6 @@ _IMPORTED: Final = (
     select(event.c.meter)
     .where(event.c.station == bindparam("station"), event_rows.told([EventCode.IMPORTED]))
     .distinct()
-)
-_EXCHANGES: Final = (
-    select(event.c.meter, event.c.time_ms)
-    .where(
-        event.c.station == bindparam("station"),
-        event.c.time_ms >= bindparam("first_ms"),
-        event.c.time_ms < bindparam("end_ms"),
-        event.c.code == int(EventCode.EXCHANGE),
-    )
-    .order_by(event.c.time_ms)
 )
 
 
@@ -119,28 +107,3 @@ class Reader:
 def _imported(connection: Connection, station: int) -> set[int]:
     """Return the meters some of whose records came from a file."""
     return {meter for (meter,) in raw_rows(connection, _IMPORTED, {"station": station})}
-
-
-def rows_between(connection: Connection, station: int, first_ms: int, end_ms: int) -> int:
-    """Return how many intervals, events and orders of a span are stored: another number is late data.
-
-    None of their rows changes, but that an order goes out of force. Means of voltage aren't counted: what they measure
-    stays as it is until all windows are taken again.
-    """
-    count = orders.count(connection, station, first_ms, end_ms)
-    telling = event.c.code != int(EventCode.VOLTAGE_MEANS)
-    for table, time, asked in ((interval, interval.c.start_ms, true()), (event, event.c.time_ms, telling)):
-        of_span = (table.c.station == station, time >= first_ms, time < end_ms, asked)
-        count += connection.execute(select(func.count()).select_from(table).where(*of_span)).scalar_one()
-    return count
-
-
-def exchanges(connection: Connection, context: Context, first_ms: int, end_ms: int) -> dict[int, list[int]]:
-    """Return when meters were exchanged (换表) in a span, as their gateways saw it, by meter."""
-    span = {"first_ms": first_ms, "end_ms": end_ms}
-    result: dict[int, list[int]] = {}
-    for meter, time_ms in raw_rows(connection, _EXCHANGES, {"station": context.number, **span}):
-        times = result.setdefault(meter, [])
-        if time_ms not in times:
-            times.append(time_ms)
-    return result

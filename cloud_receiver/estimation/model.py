@@ -31,6 +31,8 @@ _NIGHT_FROM, _NIGHT_TO = 18 * 60, 6 * 60
 _FREE_SD = 3.0
 """How far single branches lie about their level, where nothing but energies shall say what they lose."""
 _UNMEASURED = Branches()
+_STATES = 2
+"""Version of what a night keeps to go on from: since 2, it counts rows as `row_counts` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,8 @@ def anchor(number: int, meter: Meter, facts: Facts, settings: Estimation, end_ms
 
     It grows less sure with its age. One from before an exchange or adjustment says nothing of what came then.
     """
-    since_ms = max((time_ms for time_ms in epochs_of(number, facts) if time_ms <= end_ms), default=None)
-    if meter.since is not None:
-        since_ms = max(since_ms or 0, int(meter.since.timestamp() * 1000))
+    # A certificate from before the meter was put in its place holds (`since`); an exchange makes it another meter.
+    floor = max((time_ms for time_ms in epochs_of(number, facts) if time_ms <= end_ms), default=None)
     results = [
         (int(item.at.timestamp() * 1000), float(item.error_percent), float(item.u_percent)) for item in meter.verified
     ]
@@ -114,9 +115,6 @@ def anchor(number: int, meter: Meter, facts: Facts, settings: Estimation, end_ms
         )
         for item in facts.verifications.get(number, ())
     ]
-    # A certificate from before the meter was put in its place holds; an exchange by event makes it another meter.
-    registered = None if meter.since is None else int(meter.since.timestamp() * 1000)
-    floor = None if since_ms == registered else since_ms
     found = max((item for item in results if item[0] <= end_ms and (floor is None or item[0] >= floor)), default=None)
     if found is None:
         return None
@@ -222,7 +220,7 @@ def setup(
     if set(chargers) <= set(alone):
         # Windows close where no order is open: nothing flows at their ends that a clock could move.
         known["fit_offsets"] = False
-    content = [known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced()), alone]
+    content = [_STATES, known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced()), alone]
     return Setup(
         first_ms,
         end_ms,

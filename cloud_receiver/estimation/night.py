@@ -1,27 +1,31 @@
 """The nightly run (夜间任务): every station's estimate of the days up to midnight, beside the intake.
 
-It takes a share of the process's time only, and waits while the intake has work. A station that fails is told of, and
-tried again the next night; the others go on.
+It takes a share of the process's time only, and waits while the intake has work. Who runs it besides on the same store,
+be it another process or another receiver, has its share of the stations (`claims`). A station that fails is told of,
+and tried again the next night; the others go on.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from clock import Clock
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.model import Context
-from cloud_receiver.database import reading
+from cloud_receiver.database import reading, writing
+from cloud_receiver.estimation import claims
+from cloud_receiver.estimation.claims import FLEET, Claims, Kind, State, Taken
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet import night as fleet_night
-from cloud_receiver.estimation.fleet import store as fleet_store
 from cloud_receiver.estimation.keeping import keep_night
 from cloud_receiver.estimation.run import Done, nightly
-from cloud_receiver.registry import Registry, Role
+from cloud_receiver.registry import Registry, Role, Station
 from cloud_receiver.rounds import repeat
+from cloud_receiver.schema import station as station_table
 from diantan_core import EstimationError, day_start_ms
 
 log = logging.getLogger(__name__)
@@ -36,8 +40,18 @@ _NIGHT_BEFORE_MS = 20 * 3_600_000
 """Where a start finds all stations estimated, and the fleet's night made within this, there is nothing new to say."""
 
 
+def offset_ms(settings: Estimation) -> int:
+    """Return how long after a midnight the days before it are estimated."""
+    hours, minutes = settings.nightly.split(":")
+    return (60 * int(hours) + int(minutes)) * _MINUTE_MS
+
+
 class Nights:
-    """The nightly run of all stations, as a task of the receiver."""
+    """The nightly run of all stations, as a task of the receiver or of a process of its own.
+
+    `owner`: its name in the store, random if not given. `anew`: begin with what failed before it started. `told`: is
+    called with how many stations are left, and how many this process has estimated.
+    """
 
     def __init__(
         self,
@@ -46,78 +60,157 @@ class Nights:
         clock: Clock,
         settings: Estimation,
         intake_backlog: Callable[[], int] = lambda: 0,
+        *,
+        owner: str | None = None,
+        anew: bool = True,
+        told: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._engine = engine
         self._registry = registry
         self._clock = clock
         self._settings = settings
         self._intake_backlog = intake_backlog
-        hours, minutes = settings.nightly.split(":")
-        self._offset_ms = (60 * int(hours) + int(minutes)) * _MINUTE_MS
-        self._through: dict[str, int] = {}
-        """By station: the midnight up to which it has been tried."""
+        self._anew = anew
+        self._told = told
+        self._offset_ms = offset_ms(settings)
+        self._claims = Claims(engine, clock.now_ms, owner or secrets.token_hex(8))
+        self._taking_part = {
+            station.id: station
+            for station in registry.station
+            if station.estimation.enabled and station.meters(Role.CHARGER) and station.meters(Role.GRID)
+        }
+        self._zones = {station.timezone for station in self._taking_part.values()}
+        self._stations: dict[int, Station] | None = None
+        self._midnights: dict[str, int] = {}
+        """By time zone: the midnight up to which its stations are wanted."""
+        self._left: dict[int, int] = {}
+        """Stations that are not known to be made or tried, with the midnight up to which they are wanted."""
         self._fleet_due = False
+        self.estimated = self._estimated_before = 0
+        self.failed = 0
 
     async def run(self) -> None:
         """Estimate until cancelled."""
-        await repeat(self._turn, PAUSE_S, log, "error estimation waits for the store")
+        try:
+            await repeat(self._turn, PAUSE_S, log, "error estimation waits for the store")
+        finally:
+            self.close()
+
+    async def once(self) -> None:
+        """Estimate until the night is over, whoever has a share in it."""
+        try:
+            while True:
+                await self.round()
+                if not self.waits:
+                    return
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Leave what was taken and not made to others."""
+        try:
+            self._claims.close()
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("stations that were taken stay so for a while: %s", str(error).splitlines()[0])
+
+    @property
+    def waits(self) -> bool:
+        """Return whether there is something of this night that another process has."""
+        return bool(self._left) or self._fleet_due
 
     async def _turn(self) -> float:
         await self.round()
         return PAUSE_S
 
-    def _due(self) -> dict[str, int]:
-        """Return the stations whose night has come, with the midnight up to which they are estimated."""
-        now_ms = self._clock.now_ms()
-        due = {
-            station.id: day_start_ms(now_ms - self._offset_ms, station.timezone)
-            for station in self._registry.station
-            if station.estimation.enabled and station.meters(Role.CHARGER) and station.meters(Role.GRID)
-        }
-        return {name: midnight for name, midnight in due.items() if self._through.get(name, -1) < midnight}
-
     async def round(self) -> int:
-        """Estimate the stations that are due; return how many were."""
-        due = self._due()
-        self._fleet_due = self._fleet_due or (bool(due) and self._settings.fleet.enabled)
-        if not due and not self._fleet_due:
+        """Estimate the stations that are due and that no other process has; return how many were."""
+        self._look()
+        if not self.waits:
             return 0
-        with reading(self._engine) as connection:
-            contexts = {item.station.id: item for item in checks_load.contexts(connection, self._registry)}
-        count = 0
-        for name, midnight in due.items():
-            if name in contexts:
-                count += await self._guarded(contexts[name], midnight)
-            self._through[name] = midnight
+        if self._anew:
+            with writing(self._engine) as connection:
+                claims.begin(connection)
+            self._anew = False
+        before = self.estimated
+        await self._walk()
+        count = self.estimated - before
         if count:
             log.info("errors of %d stations estimated", count)
-        if self._fleet_due:
-            within_ms = _SAME_NIGHT_MS if count else _NIGHT_BEFORE_MS
-            await self._fleet([contexts[name] for name in sorted(contexts)], within_ms)
-            self._fleet_due = False
+        if self._fleet_due and not self._left:
+            within_ms = _SAME_NIGHT_MS if self.estimated > self._estimated_before else _NIGHT_BEFORE_MS
+            self._fleet_due = not await self._fleet(within_ms)
         return count
 
-    async def _fleet(self, contexts: list[Context], within_ms: int) -> None:
-        """Let stations together say of makes what they can, unless they did `within_ms` from now."""
+    def _look(self) -> None:
+        """Note which stations' night has come, with the midnight up to which they are estimated."""
+        if self._stations is None:
+            with reading(self._engine) as connection:
+                numbers = {row.id: row.name for row in connection.execute(select(station_table))}
+            known = self._taking_part
+            self._stations = {number: known[name] for number, name in sorted(numbers.items()) if name in known}
         now_ms = self._clock.now_ms()
-        with reading(self._engine) as connection:
-            before = fleet_store.last_night(connection)
-        if before is not None and 0 <= now_ms - before.made_ms < within_ms:
-            return
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        try:
-            for _ in fleet_night.nightly(self._engine, contexts, self._settings, now_ms):
-                await self._give_way(loop.time() - begun)
-                begun = loop.time()
-        except (SQLAlchemyError, OSError):
-            raise
-        except Exception:
-            log.exception("what stations say of makes could not be solved for; what they are told stays as it was")
+        due = {zone: day_start_ms(now_ms - self._offset_ms, zone) for zone in self._zones}
+        due = {zone: midnight for zone, midnight in due.items() if self._midnights.get(zone, -1) < midnight}
+        if due:
+            for number, station in self._stations.items():
+                if station.timezone in due:
+                    self._left[number] = due[station.timezone]
+            self._midnights |= due
+            self._fleet_due = self._settings.fleet.enabled
+            self._estimated_before = self.estimated
 
-    async def _guarded(self, context: Context, midnight_ms: int) -> int:
+    async def _walk(self) -> None:
+        """Pass by all stations that are left, and make those that are free."""
+        waiting, place = list(self._left), 0
+        while place < len(waiting):
+            some = waiting[place : place + claims.portion(len(waiting) - place)]
+            place += len(some)
+            while await self._portion([number for number in some if number in self._left]):
+                pass
+            self._told(len(self._left), self.estimated)
+        self._claims.write()
+
+    async def _portion(self, some: Sequence[int]) -> bool:
+        """Make those of some stations that are free; return whether there may be more of them."""
+        begun = asyncio.get_running_loop().time()
+        found = self._claims.look({number: self._left[number] for number in some})
+        for number, kind in found.items():
+            if kind is Kind.OVER:
+                del self._left[number]
+        wanted = {
+            number: self._left[number] for number, kind in found.items() if kind not in (Kind.OVER, Kind.ANOTHERS)
+        }
+        if wanted:
+            await self._make(self._claims.take(wanted))
+        else:
+            await self._give_way(asyncio.get_running_loop().time() - begun)
+        return bool(wanted)
+
+    async def _make(self, taken: Taken) -> None:
+        assert self._stations is not None
+        for number in taken.given_up:
+            log.error(
+                "station %s: no error estimation: %d processes that made it were ended",
+                self._stations[number].id,
+                claims.MOST_TRIES,
+            )
+            del self._left[number]
+            self.failed += 1
+        with reading(self._engine) as connection:
+            stations = {number: self._stations[number] for number in taken.stations}
+            contexts = checks_load.contexts_of(connection, stations)
+        for context in contexts:
+            await self._guarded(context, taken.stations[context.number])
+
+    async def _guarded(self, context: Context, midnight_ms: int) -> None:
+        state = State.FAILED
         try:
-            return await self._station(context, midnight_ms)
+            if not await self._station(context, midnight_ms):
+                return
+            state = State.DONE
+        except (IntegrityError, DataError):
+            log.exception("the store rejects the error estimation of station %s", context.station.id)
         except (SQLAlchemyError, OSError):
             raise
         except EstimationError as error:
@@ -125,22 +218,60 @@ class Nights:
         except Exception:
             # A fault in one station's estimate must end neither the intake nor the others.
             log.exception("the error estimation of station %s failed", context.station.id)
-        return 0
+        self.failed += state is State.FAILED
+        self._claims.settle(context.number, state)
+        del self._left[context.number]
+        self._told(len(self._left), self.estimated)
 
-    async def _station(self, context: Context, midnight_ms: int) -> int:
+    async def _station(self, context: Context, midnight_ms: int) -> bool:
+        """Make a station's night; return False where another process has taken it from this one, which was too slow."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        count = 0
+        if not self._claims.holds(context.number):
+            return False
         for done in nightly(self._engine, context, self._settings, midnight_ms):
             if done is not None:
                 self._keep(context, done)
-                count = 1
+                self.estimated += 1
             await self._give_way(loop.time() - begun)
             begun = loop.time()
-        return count
+            if done is None and not self._claims.holds(context.number):
+                return False
+        return True
 
     def _keep(self, context: Context, done: Done) -> None:
         keep_night(self._engine, context, done, self._clock.now_ms())
+
+    async def _fleet(self, within_ms: int) -> bool:
+        """Let stations together say of makes what they can; return whether they have, within such a time."""
+        now_ms = self._clock.now_ms()
+        with reading(self._engine) as connection:
+            if claims.made_within(connection, within_ms, now_ms):
+                return True
+        kind = self._claims.take_fleet(within_ms)
+        if kind is Kind.GIVEN_UP:
+            log.error("what stations say of makes: %d processes that solved for it were ended", claims.MOST_TRIES)
+        if kind in (Kind.OVER, Kind.ANOTHERS, Kind.GIVEN_UP):
+            return kind is not Kind.ANOTHERS
+        with reading(self._engine) as connection:
+            found = {item.station.id: item for item in checks_load.contexts(connection, self._registry)}
+        contexts = [found[name] for name in sorted(found)]
+        loop = asyncio.get_running_loop()
+        begun, state = loop.time(), State.FAILED
+        try:
+            for _ in fleet_night.nightly(self._engine, contexts, self._settings, now_ms):
+                await self._give_way(loop.time() - begun)
+                begun = loop.time()
+                if not self._claims.holds(FLEET):
+                    return False
+            state = State.DONE
+        except (SQLAlchemyError, OSError):
+            raise
+        except Exception:
+            log.exception("what stations say of makes could not be solved for; what they are told stays as it was")
+        self._claims.settle(FLEET, state)
+        self._claims.write()
+        return True
 
     async def _give_way(self, took_s: float) -> None:
         """Rest for as long as the share of time asks, and let the intake work off what waits, within limits."""

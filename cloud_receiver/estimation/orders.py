@@ -8,15 +8,19 @@ times say: when it took its energy need not be known.
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.registry import Role
+from cloud_receiver.sales.store import MOST_AGE_MS
 from cloud_receiver.schema import charge_order
 
 Span = tuple[int, int]
 _MINUTE_MS = 60_000
+_CLOCKS_MS = 10 * _MINUTE_MS
+"""By how much an order may end after it came."""
 _CHARGING_SHARE = 0.25
 """Of the rated power. An order with less on average is not of the time in which a vehicle charged: it stood there."""
 
@@ -124,20 +128,23 @@ def only_orders(context: Context) -> list[int]:
     return [number for number in context.numbers(Role.CHARGER) if context.meters[number].only_orders]
 
 
+# By the index of ends: begun before a time are nearly all orders that there ever were.
+_IN_FORCE: Final = select(
+    *(charge_order.c.meter, charge_order.c.start_ms, charge_order.c.end_ms, charge_order.c.energy_mwh)
+).where(
+    charge_order.c.station == bindparam("station", type_=BigInteger),
+    charge_order.c.superseded_ms.is_(None),
+    charge_order.c.end_ms >= bindparam("first_ms", type_=BigInteger),
+    charge_order.c.start_ms + 0 < bindparam("end_ms", type_=BigInteger),
+)
+
+
 def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -> Orders:
     """Return the orders in force that overlap a span."""
-    table = charge_order
-    rows = connection.execute(
-        select(table.c.meter, table.c.start_ms, table.c.end_ms, table.c.energy_mwh).where(
-            table.c.station == context.number,
-            table.c.superseded_ms.is_(None),
-            table.c.end_ms >= first_ms,
-            table.c.start_ms < end_ms,
-        )
-    )
+    span = {"station": context.number, "first_ms": first_ms, "end_ms": end_ms}
     by_meter: dict[int, list[tuple[int, int, int]]] = {}
-    for row in rows:
-        by_meter.setdefault(row.meter, []).append((row.start_ms, row.end_ms, row.energy_mwh))
+    for number, start_ms, last_ms, energy_mwh in connection.execute(_IN_FORCE, span):
+        by_meter.setdefault(number, []).append((start_ms, last_ms, energy_mwh))
     alone = only_orders(context)
     margin_ms = int(context.station.time_uncertainty_s * 1000)
     beside = {
@@ -158,23 +165,16 @@ def _charging(order: tuple[int, int, int], rated_kw: float) -> bool:
 
 
 def _known(connection: Connection, context: Context, alone: Sequence[int]) -> Span:
+    """Return from when to when orders have come; one of a clock that was wrong has come of no time before or after."""
     if not alone:
         return (0, -1)
-    table = charge_order
-    row = connection.execute(
-        select(func.min(table.c.start_ms), func.max(table.c.end_ms)).where(
-            table.c.station == context.number, table.c.superseded_ms.is_(None), table.c.meter.in_(alone)
-        )
-    ).one()
-    return (0, -1) if row[0] is None else (row[0], row[1])
-
-
-def count(connection: Connection, station: int, first_ms: int, end_ms: int) -> int:
-    """Return how many versions of orders that began in a span are stored, those taken out of force counted twice."""
-    table = charge_order
-    row = connection.execute(
-        select(func.count(), func.count(table.c.superseded_ms)).where(
-            table.c.station == station, table.c.start_ms >= first_ms, table.c.start_ms < end_ms
-        )
-    ).one()
-    return int(row[0] + row[1])
+    table = charge_order.c
+    mine = (table.station == context.number, table.superseded_ms.is_(None), table.meter.in_(alone))
+    timely = table.journal.is_(None) | (table.end_ms >= table.received_ms - MOST_AGE_MS)
+    past = table.end_ms <= table.received_ms + _CLOCKS_MS
+    # One by one: either end of an index, not all orders that there ever were.
+    first, last = (
+        connection.execute(select(column).where(*mine, timely, past).order_by(order).limit(1)).scalar()
+        for column, order in ((table.start_ms, table.start_ms), (table.end_ms, table.end_ms.desc()))
+    )
+    return (0, -1) if first is None or last is None else (first, last)

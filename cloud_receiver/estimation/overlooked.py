@@ -1,6 +1,7 @@
 """The finding about a charger of which nothing could be decided for many nights: it lasts until something is."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, or_, select
@@ -16,17 +17,19 @@ from diantan_core import day_start_ms
 KIND: Final = Kind.CHARGER_UNJUDGED.value
 
 
-def update_unjudged(connection: Connection, context: Context, found: StationResult, now_ms: int) -> tuple[int, int]:
-    """Open, renew and close a station's findings by a night's result; return (opened, closed)."""
+def update_unjudged(
+    connection: Connection, context: Context, found: StationResult, now_ms: int, *, stored: Sequence[Row] | None = None
+) -> tuple[int, int]:
+    """Open, renew and close a station's findings by a night's result; return (opened, closed).
+
+    `stored`: its findings of estimates that are open or of the last day, if they have been read.
+    """
     day_ms = day_start_ms(found.end_ms - 1, context.station.timezone)
-    rows = connection.execute(
-        select(finding).where(
-            finding.c.station == context.number,
-            finding.c.kind == KIND,
-            or_(finding.c.state != CLOSED, finding.c.day_ms == day_ms),
-        )
-    ).all()
-    stored = {_key(context, row.meter, row.day_ms): row for row in rows}
+    rows = [row for row in stored or () if row.kind == KIND]
+    if stored is None:
+        ours = select(finding).where(finding.c.station == context.number, finding.c.kind == KIND)
+        rows = list(connection.execute(ours.where(or_(finding.c.state != CLOSED, finding.c.day_ms == day_ms))))
+    known = {_key(context, row.meter, row.day_ms): row for row in rows}
     begun = {row.meter: row for row in rows if row.state != CLOSED}
     wanted = {}
     for one in found.chargers:
@@ -40,7 +43,7 @@ def update_unjudged(connection: Connection, context: Context, found: StationResu
         cause = {"estimate": True}
         finding_history.note(connection, number, change, before, cause, now_ms=now_ms, running=True)
 
-    return finding_life.settle(connection, finding, stored, wanted, now_ms, note=note)
+    return finding_life.settle(connection, finding, known, wanted, now_ms, note=note)
 
 
 def _key(context: Context, meter: int, day_ms: int) -> Key:

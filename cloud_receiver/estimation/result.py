@@ -1,7 +1,7 @@
 """What is said of a station's chargers, as it is stored and shown: in per cent, and with what no balance can tell."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -17,6 +17,7 @@ from cloud_receiver.estimation.missing import MISSING, LeftOut, by_month
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed, collinear
 from cloud_receiver.estimation.orders import only_orders
+from cloud_receiver.estimation.plain import plain
 from cloud_receiver.estimation.told_apart import told_apart
 from cloud_receiver.estimation.windows import StationWindows
 from cloud_receiver.estimation.withheld import EXCHANGED, OUTSIDE
@@ -179,12 +180,22 @@ class StationResult:
 
     def content(self, *, series: bool = True) -> dict[str, Any]:
         """Return it as JSON takes it; without `series` what there is of every window or day is not in it."""
-        # Copied item by item: what is left out anyway is not.
-        result = asdict(self if series else replace(self, residuals=(), completeness=None, left_out=()))
-        english, chinese = self.common_mode
-        result["common_mode"] = {"en": english, "zh": chinese}
+        # Every night, of every station: `asdict` would copy each value on its own.
+        result = plain(self)
         if not series:
             del result["residuals"], result["completeness"], result["left_out"]
+        for name in ("chargers", "earlier"):
+            result[name] = tuple(
+                plain(one) | {"branch": None if one.branch is None else plain(one.branch)} for one in result[name]
+            )
+        result["findings"] = tuple(plain(item) | {"numbers": dict(item.numbers)} for item in self.findings)
+        if "left_out" in result:
+            result["left_out"] = tuple(map(plain, self.left_out))
+        for name in ("halves", "voltage_blocks", "completeness"):
+            if result.get(name) is not None:
+                result[name] = plain(result[name])
+        english, chinese = self.common_mode
+        result["common_mode"] = {"en": english, "zh": chinese}
         return result
 
 

@@ -1,54 +1,48 @@
-"""Estimating one station: all its windows, or those since the last night added to what they add up to."""
+"""Estimating one station from all its windows, and whether a night takes them or adds a day (`added_day`)."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Engine
 
+from cloud_receiver import row_counts
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
 from cloud_receiver.estimation import (
+    added_day,
     alike,
     anchors,
     branch_findings,
     changes,
     drops,
     gross,
-    load,
+    last_night,
     mirrors,
     orders,
     ratio,
     swaps,
-    verification,
     withheld,
 )
 from cloud_receiver.estimation.branches import Branches, decoded
-from cloud_receiver.estimation.carried import carried, goes_on
 from cloud_receiver.estimation.changes import Turned
 from cloud_receiver.estimation.completeness import completeness
 from cloud_receiver.estimation.config import Estimation
-from cloud_receiver.estimation.fleet.store import told_last, told_now
+from cloud_receiver.estimation.facts import facts_in
+from cloud_receiver.estimation.fleet.store import told_now
 from cloud_receiver.estimation.fleet.view import View, seen
 from cloud_receiver.estimation.halves import compare, parted, without
+from cloud_receiver.estimation.last_night import LastNight
 from cloud_receiver.estimation.load import DAY_MS, LOOK_BACK_MS, Reader
 from cloud_receiver.estimation.missing import LeftOut, Screened, over_gaps, screen
 from cloud_receiver.estimation.model import Facts, Setup, setup
 from cloud_receiver.estimation.noticed import Noticed, level
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.estimation.result import HalvesResult, StationResult, named, result, spread_of
-from cloud_receiver.estimation.store import State, halves_of, said_last, state_of
-from cloud_receiver.estimation.verification import Verification
+from cloud_receiver.estimation.store import State, state_of
 from cloud_receiver.estimation.voltages import Voltages
 from cloud_receiver.estimation.windows import StationWindows, build
-from diantan_core import ErrorEstimation, EstimationError
-
-_FACTS_MS = 400 * DAY_MS
-"""How far before a span exchanges are looked for, as long as gateways keep records."""
-
-_SHORT_MS = DAY_MS // 4
-"""Before yesterday's windows, likewise: where it is too short for a register, all windows are taken."""
-
+from diantan_core import ErrorEstimation
 
 _UNMEASURED: Final = Branches()
 
@@ -61,16 +55,14 @@ class Done:
     state: State | None
     view: View | None = None
     """What a run over all windows shows to the fleet."""
+    before: LastNight | None = None
+    """What was said the night before, if that is known."""
 
 
 def facts_of(engine: Engine, context: Context, first_ms: int, end_ms: int) -> Facts:
     """Return what happened to a station's meters before `end_ms`."""
     with reading(engine) as connection:
-        results: dict[int, list[Verification]] = {}
-        for item in verification.listed(connection, context.number):
-            if item.at_ms <= end_ms:
-                results.setdefault(item.meter, []).append(item)
-        return Facts(load.exchanges(connection, context, first_ms - _FACTS_MS, end_ms), results)
+        return facts_in(connection, context, first_ms, end_ms)
 
 
 def days_of(context: Context, settings: Estimation) -> int:
@@ -98,17 +90,18 @@ class Work:
         self._settings = settings
         self._first_ms = first_ms
         self._end_ms = end_ms
-        self._facts = facts_of(engine, context, first_ms, end_ms) if facts is None else facts
+        with reading(engine) as connection:
+            # Counted before anything is read: what comes meanwhile is late data the next night, read or not.
+            [self._rows] = row_counts.before(connection, context.number, end_ms)
+            self._facts = facts_in(connection, context, first_ms, end_ms) if facts is None else facts
+            self._expected = told_now(connection, context, settings)
         self._before = before
         self._branches = _UNMEASURED
-        self._expected: tuple[float, float] | None = None
         self.done: Done | None = None
         self.days = 0
 
     def full(self) -> Iterator[int]:
         """Take all windows; EstimationError. Yields how many days are read, of `days`."""
-        with reading(self._engine) as connection:
-            self._expected = told_now(connection, self._context, self._settings)
         made = self._setup()
         reader = Reader(self._engine, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
         self.days = len(reader)
@@ -168,9 +161,8 @@ class Work:
             sums = made.estimator.begin(estimation)
             sums.push(found.windows)
             assert sums.end_ms is not None
-            rows = self._rows(made.first_ms - LOOK_BACK_MS, self._end_ms)
             times = (made.first_ms, sums.end_ms, self._end_ms, self._end_ms)
-            state = State(*times, made.digest, rows, sums.state, made.branches.encoded())
+            state = State(*times, made.digest, self._rows, sums.state, made.branches.encoded())
         view = seen(self._context, made, found.windows, estimation, said) if self._settings.fleet.enabled else None
         self.done = Done(said, state, view)
 
@@ -242,64 +234,6 @@ class Work:
         halves = named(self._context, without(compared, odd), self._end_ms)
         return halves, dict.fromkeys(odd, compared.factor), changed, turned
 
-    def _rows(self, first_ms: int, end_ms: int) -> int:
-        with reading(self._engine) as connection:
-            return load.rows_between(connection, self._context.number, first_ms, end_ms)
-
-    def daily(self, state: State) -> Iterator[int]:
-        """Add what came since; `done` stays None where all windows must be taken: late data, another registry.
-
-        Likewise where chargers are known by their orders only: which windows match, all of them together say.
-        """
-        if orders.only_orders(self._context):
-            return
-        kept = decoded(state.branches)
-        with reading(self._engine) as connection:
-            told = carried(connection, self._context.number)
-            expected = told_last(connection, self._context, self._settings)
-        if kept is None or told is None:  # by another version
-            return
-        self._branches, self._expected = kept, expected
-        made = self._setup()
-        if made.digest != state.digest or made.first_ms != state.first_ms:
-            return
-        if self._rows(state.first_ms - LOOK_BACK_MS, state.through_ms) != state.rows:
-            return
-        reader = Reader(self._engine, self._context.number, state.end_ms - _SHORT_MS, self._end_ms)
-        self.days = len(reader)
-        yield from reader.days()
-        found = self._windows(made, reader, state.end_ms)
-        if not found.begins or self._end_ms - (found.end_ms or state.end_ms) >= DAY_MS:
-            return  # not known, or held up: all windows show by what
-        try:
-            sums = made.estimator.restore(state.state)
-        except EstimationError:  # kept by another version of the core
-            return
-        sums.push(found.windows)
-        estimation, halves = sums.estimate(), None
-        if self._settings.split_halves:
-            with reading(self._engine) as connection:
-                halves = halves_of(connection, self._context)
-        said = result(
-            self._context,
-            made,
-            estimation,
-            full=False,
-            breaks=found.breaks,
-            unsynchronised=reader.unsynchronised,
-            halves=halves,
-            own_factors=told.factors,
-            noticed=(
-                *told.beside(estimation),
-                *level(made, estimation),
-                *branch_findings.noticed(self._context, made, self._settings),
-            ),
-        )
-        assert sums.end_ms is not None
-        rows = state.rows + self._rows(state.through_ms, self._end_ms)
-        times = (state.first_ms, sums.end_ms, self._end_ms, state.full_ms)
-        self.done = Done(told.standing(said), State(*times, made.digest, rows, sums.state, state.branches))
-
 
 def estimate(
     engine: Engine, context: Context, settings: Estimation, first_ms: int, end_ms: int, *, facts: Facts | None = None
@@ -313,31 +247,23 @@ def estimate(
 
 
 def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: int) -> Iterator[Done | None]:
-    """Estimate a station up to a midnight, incrementally where that says the same; yields None between steps.
-
-    Sums know nothing of residuals, which may speak against an estimate. So they go on saying what was said of a charger
-    the night before, or that it is undetermined; anything else all windows must say. What they found goes on being
-    found until they are taken again, where it changes neither windows nor what estimates rest on (`goes_on`).
-    """
+    """Estimate a station up to a midnight, by adding a day where that says the same; yields None between steps."""
+    known = None
     with reading(engine) as connection:
-        state = state_of(connection, context.number)
-        before = said_last(connection, context.number)
-    if state is not None and state.through_ms >= through_ms:
-        return
-    first_ms = through_ms - days_of(context, settings) * DAY_MS
-    recent = state is not None and through_ms - state.full_ms < settings.full_every_days * DAY_MS
-    if state is not None and recent and goes_on(before.findings):
-        work = Work(engine, context, settings, state.first_ms, through_ms)
-        for _ in work.daily(state):
-            yield None
-        found = work.done
-        if found is not None and all(
-            one.decision in ("undetermined", before.decisions.get(one.number)) for one in found.result.chargers
-        ):
-            yield found
+        state, last = state_of(connection, context.number), last_night.read(connection, context.number)
+        if state is not None:
+            if state.through_ms >= through_ms:
+                return
+            known = added_day.begin(connection, context, settings, last, state, through_ms=through_ms)
+    if known is not None:
+        found = yield from added_day.add(engine, context, settings, known)
+        if found is not None:
+            yield Done(*found, before=last)
             return
-    known = None if state is None else decoded(state.branches)
-    work = Work(engine, context, settings, first_ms, through_ms, before=known or _UNMEASURED)
+    first_ms = through_ms - days_of(context, settings) * DAY_MS
+    branches = None if state is None else decoded(state.branches)
+    work = Work(engine, context, settings, first_ms, through_ms, before=branches or _UNMEASURED)
     for _ in work.full():
         yield None
-    yield work.done
+    assert work.done is not None
+    yield replace(work.done, before=last)

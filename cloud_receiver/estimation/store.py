@@ -1,16 +1,16 @@
 """Estimates and the sums they go on from, in the store. Nothing that was said is overwritten."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
 
-from cloud_receiver.checks.model import STATION, Context
+from cloud_receiver.checks.model import STATION
+from cloud_receiver.database import enter_rows
 from cloud_receiver.estimation.branches import Branches, decoded
-from cloud_receiver.estimation.result import HalvesResult, StationResult
+from cloud_receiver.estimation.result import StationResult
 from cloud_receiver.schema import error_estimate, error_state
 
 
@@ -30,11 +30,20 @@ class State:
     """What voltage drops said when all windows were taken: `Branches.encoded`."""
 
 
+_ONE: Final = error_state.c.station == bindparam("_station", type_=BigInteger)
+_STATE: Final = select(*(error_state.c[name] for name in State.__dataclass_fields__)).where(_ONE)
+_FORGET: Final = delete(error_state).where(_ONE)
+_KEY: Final = ("station", "end_ms", "made_ms")
+_SAME: Final = delete(error_estimate).where(
+    *(error_estimate.c[name] == bindparam(f"_{name}", type_=BigInteger) for name in _KEY)
+)
+_COLUMNS: Final = (*_KEY, *("first_ms", "meter", "error", "u", "probability", "decision", "content"))
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def state_of(connection: Connection, station: int) -> State | None:
     """Return a station's sums."""
-    row = connection.execute(
-        select(*(error_state.c[name] for name in State.__dataclass_fields__)).where(error_state.c.station == station)
-    ).first()
+    row = connection.execute(_STATE, {"_station": station}).first()
     return None if row is None else State(**row._mapping)  # noqa: SLF001  # its public name for rows as mappings
 
 
@@ -46,81 +55,24 @@ def branches_of(connection: Connection, station: int) -> Branches:
 
 def keep_state(connection: Connection, station: int, state: State) -> None:
     """Keep a station's sums in the place of those before."""
-    connection.execute(delete(error_state).where(error_state.c.station == station))
+    connection.execute(_FORGET, {"_station": station})
     values = {name: getattr(state, name) for name in State.__dataclass_fields__}
-    connection.execute(insert(error_state).values(station=station, **values))
+    connection.execute(insert(error_state), {"station": station, **values})
 
 
 def keep(connection: Connection, station: int, found: StationResult, made_ms: int) -> None:
     """Keep an estimate beside those before; one of the same windows made in the same millisecond is kept once."""
-    key = {"station": station, "end_ms": found.end_ms, "made_ms": made_ms}
-    connection.execute(delete(error_estimate).where(*(error_estimate.c[name] == value for name, value in key.items())))
+    key = dict(zip(_KEY, (station, found.end_ms, made_ms), strict=True))
+    connection.execute(_SAME, {f"_{name}": value for name, value in key.items()})
     whole = found.content(series=False)
-    rows: list[dict[str, Any]] = [
-        {
-            "meter": one["number"],
-            "error": one["error"] / 100,
-            "u": one["u"] / 100,
-            "probability": one["probability"],
-            "decision": one["decision"],
-            "content": json.dumps(one, ensure_ascii=False, allow_nan=False),
-        }
+    about = {name: value for name, value in whole.items() if name != "chargers"}
+    rows: list[tuple[Any, ...]] = [
+        (one["number"], one["error"] / 100, one["u"] / 100, one["probability"], one["decision"], _JSON(one))
         for one in whole["chargers"]
     ]
-    about = {name: value for name, value in whole.items() if name != "chargers"}
-    nothing = {"error": None, "u": None, "probability": None, "decision": None}
-    rows.append({"meter": STATION, **nothing, "content": json.dumps(about, ensure_ascii=False, allow_nan=False)})
-    connection.execute(insert(error_estimate), [key | {"first_ms": found.first_ms} | row for row in rows])
-
-
-def halves_of(connection: Connection, context: Context) -> HalvesResult | None:
-    """Return what the halves of the last run over all windows said; a run of a day carries it on."""
-    content = connection.execute(
-        select(error_estimate.c.content)
-        .where(error_estimate.c.station == context.number, error_estimate.c.meter == STATION)
-        .order_by(error_estimate.c.end_ms.desc(), error_estimate.c.made_ms.desc())
-        .limit(1)
-    ).scalar()
-    found = json.loads(content or "{}").get("halves")
-    if found is None:
-        return None
-    return HalvesResult(**found | {"chargers": tuple(tuple(one) for one in found["chargers"])})
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What was said of a station last, and when: decisions, nights running without one, the names of findings."""
-
-    decisions: Mapping[int, str]
-    nights: Mapping[int, int]
-    findings: frozenset[str]
-    made_ms: int | None
-
-
-def said_last(connection: Connection, station: int) -> Said:
-    """Return what the last night said; nothing where there was none."""
-    table = error_estimate
-    newest = connection.execute(
-        select(table.c.end_ms, table.c.made_ms)
-        .where(table.c.station == station, table.c.meter == STATION)
-        .order_by(table.c.made_ms.desc(), table.c.end_ms.desc())
-        .limit(1)
-    ).first()
-    if newest is None:
-        return Said({}, {}, frozenset(), None)
-    rows = connection.execute(
-        select(table.c.meter, table.c.content).where(
-            table.c.station == station, table.c.end_ms == newest.end_ms, table.c.made_ms == newest.made_ms
-        )
-    ).all()
-    content = {row.meter: json.loads(row.content) for row in rows}
-    about = content.pop(STATION)
-    return Said(
-        {number: one["decision"] for number, one in content.items()},
-        {number: one.get("nights", 0) for number, one in content.items()},
-        frozenset(item["name"] for item in about["findings"]),
-        newest.made_ms,
-    )
+    rows.append((STATION, None, None, None, None, _JSON(about)))
+    same = (*key.values(), found.first_ms)
+    enter_rows(connection, error_estimate, _COLUMNS, [(*same, *row) for row in rows])
 
 
 @dataclass(frozen=True, slots=True)

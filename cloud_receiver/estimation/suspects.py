@@ -7,10 +7,10 @@ another one.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, select, update
 
 from cloud_receiver import finding_history
 from cloud_receiver.checks.model import SLOT_MS, Context, Kind, Severity
@@ -34,12 +34,30 @@ ANOTHER: Final = "exchanged_or_adjusted"
 OUT: Final = "out_of_service"
 EARLIER: Final = "not_settled_by_an_earlier_result"
 
+# Every night, of every candidate.
+_RENEW: Final = (
+    update(finding)
+    .where(finding.c.id == bindparam("_id", type_=BigInteger))
+    .values(**{name: bindparam(name) for name in ("last_ms", "evidence", "updated_ms")})
+)
 
-def update_candidates(connection: Connection, context: Context, found: StationResult, now_ms: int) -> tuple[int, int]:
-    """Open, renew and close a station's candidates by an estimate; return (opened, closed)."""
+
+def update_candidates(
+    connection: Connection,
+    context: Context,
+    found: StationResult,
+    now_ms: int,
+    *,
+    stored: Sequence[Row[Any]] | None = None,
+) -> tuple[int, int]:
+    """Open, renew and close a station's candidates by an estimate; return (opened, closed).
+
+    `stored`: its findings of estimates in order, if they have been read.
+    """
     if not found.windows:
         return 0, 0  # nothing is known of anyone
-    candidates = {row.meter: row for row in connection.execute(_open(context.number))}
+    rows = connection.execute(_open(context.number)).all() if stored is None else stored
+    candidates = {row.meter: row for row in rows if row.kind == KIND and row.state != CLOSED}
     opened = closed = 0
     for one in found.chargers:
         if not context.meters[one.number].in_service(found.end_ms - 1):
@@ -219,7 +237,7 @@ def _renew(
     connection: Connection, row: Row[Any], evidence: Mapping[str, Any], found: StationResult, now_ms: int
 ) -> None:
     values = {"last_ms": max(row.last_ms, found.end_ms - SLOT_MS), "evidence": _json(evidence), "updated_ms": now_ms}
-    connection.execute(update(finding).where(finding.c.id == row.id).values(**values))
+    connection.execute(_RENEW, {"_id": row.id, **values})
 
 
 def _close(connection: Connection, row: Row[Any], evidence: Mapping[str, Any], now_ms: int) -> int:

@@ -4,8 +4,8 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from cloud_receiver.estimation.last_night import LastNight
 from cloud_receiver.estimation.result import StationFinding, StationResult
-from cloud_receiver.estimation.store import Said
 
 log = logging.getLogger(__name__)
 
@@ -15,13 +15,12 @@ NIGHTS: Final = 14
 _SAME_NIGHT_MS: Final = 12 * 3_600_000
 
 
-def counted(found: StationResult, before: Said, now_ms: int) -> StationResult:
+def counted(found: StationResult, before: LastNight, now_ms: int) -> StationResult:
     """Return a night's result with how many nights running each charger was undetermined, named from `NIGHTS` on."""
     another = before.made_ms is None or now_ms - before.made_ms > _SAME_NIGHT_MS
+    nights = before.nights
     chargers = tuple(
-        replace(one, nights=max(before.nights.get(one.number, 0) + another, 1))
-        if one.decision == "undetermined"
-        else one
+        replace(one, nights=max(nights.get(one.number, 0) + another, 1)) if one.decision == "undetermined" else one
         for one in found.chargers
     )
     late = [one for one in chargers if one.nights >= NIGHTS]

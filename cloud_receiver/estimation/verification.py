@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
 
 from cloud_receiver.schema import error_verification
 
@@ -116,15 +116,16 @@ def withdraw(connection: Connection, station: int, number: int, *, by: str, reas
         raise VerificationError(f"there is no verification {number} in force at this station")
 
 
+_ALL: Final = (
+    select(*(error_verification.c[name] for name in Verification.__dataclass_fields__))
+    .where(error_verification.c.station == bindparam("station", type_=BigInteger))
+    .order_by(error_verification.c.at_ms, error_verification.c.id)
+)
+_IN_FORCE: Final = _ALL.where(error_verification.c.withdrawn_ms.is_(None))
+
+
 def listed(connection: Connection, station: int, *, withdrawn: bool = False) -> list[Verification]:
     """Return a station's results by time; withdrawn ones only when asked for."""
-    statement = (
-        select(*(error_verification.c[name] for name in Verification.__dataclass_fields__))
-        .where(error_verification.c.station == station)
-        .order_by(error_verification.c.at_ms, error_verification.c.id)
-    )
-    if not withdrawn:
-        statement = statement.where(error_verification.c.withdrawn_ms.is_(None))
     return [
         Verification(
             row.id,
@@ -135,5 +136,5 @@ def listed(connection: Connection, station: int, *, withdrawn: bool = False) -> 
             None if row.left_percent is None else Decimal(row.left_percent),
             *(row.made_by, row.document, row.entered_ms, row.withdrawn_ms, row.withdrawn_by, row.withdrawn_reason),
         )
-        for row in connection.execute(statement)
+        for row in connection.execute(_ALL if withdrawn else _IN_FORCE, {"station": station})
     ]

@@ -23,6 +23,11 @@ _FEWEST: Final = 100
 _DEVIATIONS: Final = 4
 
 
+_SURELY: Final = 9.0
+"""Amounts that honest ways of rounding make less than their product, or much more, on average: by chance none is there
+once in eight thousand."""
+
+
 @dataclass(slots=True)
 class _Roundings:
     """Differences of amounts from what they should be, in 10^-4 of the unit, together."""
@@ -32,22 +37,31 @@ class _Roundings:
     bias: float = 0.0
     """What they may honestly be on average, summed."""
     variance: float = 0.0
+    rounded: int = 0
+    """Amounts of whole steps of the minimum pay variable: others show the energy that they were computed from."""
     below: int = 0
     up: int = 0
     """Those that a rounding to the nearest does not make."""
     beyond: int = 0
+    expected: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """How many would be below or beyond, by honest way of rounding."""
 
-    def product(self, difference: int, step: int, pay: int) -> None:
-        """Add an amount less what its energy is worth; `step` is what a step of the energy is."""
+    def product(self, worth: int, amount: int, step: int, pay: int) -> None:
+        """Add an amount and what its energy is worth; `step` is what a step of the energy is."""
+        difference = amount - worth
         self._add(difference, step / 2, (pay * pay + step * step) / 12)
+        if not pay or amount % pay:
+            return
+        self.rounded += 1
         self.below += difference < 0
         self.up += 2 * difference > pay + 1
         self.beyond += difference > pay
+        shares = _exceptions(worth % pay, step, pay)
+        self.expected = tuple(sum(pair) for pair in zip(self.expected, shares, strict=True))
 
     def sum(self, difference: int, count: int, pay: int) -> None:
         """Add an amount less its parts: these may have been cut, and the whole computed from what they were before."""
         self._add(difference, pay * (count - 1) / 2, count * pay * pay / 12)
-        self.below += 1
 
     def _add(self, difference: int, bias: float, variance: float) -> None:
         self.count += 1
@@ -66,9 +80,26 @@ class _Roundings:
         if self.count < _FEWEST:
             return False
         # From an energy with more digits some amounts would be less than the told one is worth, or more than a
-        # rounding up makes of it.
-        always_up = not self.below and not self.beyond and 5 * self.up >= self.count
+        # rounding up makes of it; not where a step of it is worth one of the minimum pay variable, or less.
+        always_up = (
+            self.rounded >= _FEWEST and not self.below and not self.beyond and 5 * self.up >= self.rounded
+        ) and min(self.expected) >= _SURELY
         return always_up or self.total > self.limit
+
+
+def _exceptions(rest: int, step: int, pay: int) -> tuple[float, float, float]:
+    """Return how likely an amount is below its product, or beyond, by honest way of rounding.
+
+    `rest`: what the product has beyond whole steps of `pay`. Ways: to the nearest and down, of an energy that was cut
+    by some part of its step; to the nearest, of the energy that is told.
+    """
+    told = float(0 < 2 * rest < pay)
+    if not step:
+        return told, float(rest > 0), told
+    nearest, down = (
+        (max(0.0, least - rest) if rest else 0.0) + max(0.0, step + rest - least - pay) for least in (pay / 2, pay)
+    )
+    return min(1.0, nearest / step), min(1.0, down / step), told
 
 
 def rounding(window: Window) -> Iterator[Found]:
@@ -77,9 +108,9 @@ def rounding(window: Window) -> Iterator[Found]:
     of: defaultdict[tuple[int, str], _Roundings] = defaultdict(_Roundings)
     for number, order in window.ended():
         for name, energy, price, amount in in_all(window, order):
-            step, difference = abs(worth_of(window.resolution_mwh, price)), amount - worth_of(energy, price)
-            if abs(difference) <= pay + step:  # more is a finding of its own
-                of[number, f"{name} amounts"].product(difference, step, pay)
+            step, worth = abs(worth_of(window.resolution_mwh, price)), worth_of(energy, price)
+            if abs(amount - worth) <= pay + step:  # more is a finding of its own
+                of[number, f"{name} amounts"].product(worth, amount, step, pay)
         for name, whole, parts in _sums(order):
             if abs(whole - sum(parts)) <= pay * len(parts):
                 of[number, name].sum(whole - sum(parts), len(parts), pay)

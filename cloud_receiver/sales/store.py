@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
+from cloud_receiver import row_counts
 from cloud_receiver.sales.order import Order, Period
 from cloud_receiver.schema import charge_order, dirty
 from cloud_receiver.schema import station as station_table
@@ -137,6 +138,9 @@ class _Entry:
             connection.execute(update(charge_order).where(over).values(superseded_ms=now_ms))
         if self._rows:
             connection.execute(insert(charge_order), self._rows)
+        ended = len(self._ended) + sum(row["superseded_ms"] is not None for row in self._rows)
+        if self._rows:
+            row_counts.add(connection, orders={self._station: len(self._rows) + ended})
         tell_checks(connection, self._station, self._fresh, now_ms)
         self._rows, self._ended, self._fresh = [], [], []
 

@@ -103,16 +103,12 @@ class Window:
         return mwh(self.settings.energy_resolution_kwh)
 
     def chargers(self) -> list[int]:
-        """Return the chargers that were in service in the span."""
-        return [
-            number
-            for number in self.context.numbers(Role.CHARGER)
-            if number not in self.crowds
-            and (
-                self.context.meters[number].in_service(self.first_ms)
-                or self.context.meters[number].in_service(self.end_ms - 1)
-            )
-        ]
+        """Return the chargers that were in service at some time of the span."""
+        meters = self.context.meters
+        spans = {
+            number: meters[number].service(self.first_ms, self.end_ms) for number in self.context.numbers(Role.CHARGER)
+        }
+        return [number for number, (first, end) in spans.items() if first < end and number not in self.crowds]
 
     def power_mw(self, number: int) -> int:
         """Return the most power that a charger may have, mW."""

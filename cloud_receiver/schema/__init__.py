@@ -45,7 +45,8 @@ from cloud_receiver.schema.networks import (
     level_message,
     level_slot,
 )
-from cloud_receiver.schema.readings import adjustment, event, freeze, interval, removal
+from cloud_receiver.schema.nights import night_claim
+from cloud_receiver.schema.readings import adjustment, event, freeze, interval, removal, station_rows
 from cloud_receiver.schema.sales import charge_order
 from cloud_receiver.schema.stations import gateway, gateway_key, gateway_status, meter, station
 
@@ -87,6 +88,7 @@ __all__ = [
     "message",
     "metadata",
     "meter",
+    "night_claim",
     "quarantine",
     "quarantine_dropped",
     "received_range",
@@ -95,5 +97,6 @@ __all__ = [
     "set_aside",
     "slot_check",
     "station",
+    "station_rows",
     "verification",
 ]

@@ -11,9 +11,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from cloud_receiver.schema.base import Serial, metadata
+
+_NOT_CLOSED = text("state <> 'closed'")
 
 # What the intake and the dispatch tell the checks: this station and time span is to be checked, `due_ms` or at once.
 dirty = Table(
@@ -55,6 +58,7 @@ finding = Table(
     Column("updated_ms", BigInteger, nullable=False),
     Column("closed_ms", BigInteger),
     UniqueConstraint("station", "day_ms", "kind", "meter"),
+    Index(None, "station", "kind", sqlite_where=_NOT_CLOSED, postgresql_where=_NOT_CLOSED),
 )
 
 # What a finding was before each change, and what brought the change about (JSON, docs/checks.md). Changes of evidence

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from cloud_receiver.schema.base import Serial, metadata
@@ -45,7 +46,8 @@ estimate = Table(
 )
 
 # Remote error estimation (远程误差估计): what was said of a charger, or of the station (meter 0), of windows that end
-# at `end_ms`. Relative errors. A later run is a further row by `made_ms`. `content`: JSON, docs/estimation.md.
+# at `end_ms`. Relative errors. A later run is a further row by `made_ms`. `content`: JSON, docs/estimation.md. The last
+# of a station is found by the index: a query must have its condition to the letter.
 error_estimate = Table(
     "error_estimate",
     metadata,
@@ -59,11 +61,13 @@ error_estimate = Table(
     Column("probability", Double),
     Column("decision", String(16)),
     Column("content", Text, nullable=False),
+    Index(None, "station", "made_ms", "end_ms", sqlite_where=text("meter = 0"), postgresql_where=text("meter = 0")),
     sqlite_with_rowid=False,
 )
 
-# The sums of a station's windows, to which the next night adds. `rows`: how many records they rest on. `branches`: what
-# voltage drops said of branches when all windows were taken, JSON; empty: kept before anything was.
+# The sums of a station's windows, to which the next night adds. `rows`: how many records and orders of the time before
+# `through_ms` there were (cloud_receiver.row_counts). `branches`: what voltage drops said of branches when all windows
+# were taken, JSON; empty: kept before anything was.
 error_state = Table(
     "error_state",
     metadata,

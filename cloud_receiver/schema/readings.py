@@ -105,3 +105,14 @@ removal = Table(
     Column("rows", BigInteger, nullable=False),
     Column("removed_ms", BigInteger, nullable=False),
 )
+
+# How many rows of each station were ever entered: intervals and events but for means of voltage; versions of orders,
+# and how many of these went out of force (cloud_receiver.row_counts).
+station_rows = Table(
+    "station_rows",
+    metadata,
+    Column("station", BigInteger, primary_key=True, autoincrement=False),
+    Column("records", BigInteger, nullable=False),
+    Column("orders", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

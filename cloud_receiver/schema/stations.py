@@ -1,6 +1,17 @@
 """Who sends: stations, gateways with their keys, meters, and what is known of them."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, SmallInteger, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from cloud_receiver.schema.base import Serial, metadata
 
@@ -40,6 +51,7 @@ meter = Table(
     Column("station", BigInteger, ForeignKey("station.id"), nullable=False),
     Column("role", String(16), nullable=False),
     UniqueConstraint("gateway", "name"),
+    Index(None, "station"),
 )
 
 # The newest status of a gateway; `seen_ms` is by the centre's clock, `time_ms` by the gateway's.

@@ -19,9 +19,14 @@ BOTH_STORES = frozenset(
     {
         "api/test_measurements.py",
         "checks/test_again.py",
+        "checks/test_again_failing.py",
         "checks/test_runner.py",
         "estimation/fleet/test_nightly_fleet.py",
+        "estimation/test_claims.py",
+        "estimation/test_late_data.py",
         "estimation/test_night.py",
+        "estimation/test_night_processes.py",
+        "estimation/test_night_shared.py",
         "estimation/test_orders.py",
         "grid/service/test_grid_collect.py",
         "grid/service/test_grid_due.py",
@@ -43,6 +48,7 @@ BOTH_STORES = frozenset(
         "test_intake_store_failures.py",
         "test_migrations.py",
         "test_quarantine.py",
+        "test_row_counts.py",
         "test_service.py",
         "validation/test_store.py",
     }

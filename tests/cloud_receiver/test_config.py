@@ -49,3 +49,9 @@ def test_a_broker_setting_out_of_range(text: str, tmp_path: Path) -> None:
 def test_the_version_of_mqtt_is_passed_to_the_link(protocol: str, tmp_path: Path) -> None:
     settings = config.load(write(tmp_path, f'[centre]\nkey_file = "k"\n[broker]\nprotocol = "{protocol}"\n'))
     assert link_settings(settings.broker).protocol == protocol
+
+
+@pytest.mark.parametrize("text", ["processes = -1", "processes = 65", "processes = 1.5", "processes = true"])
+def test_a_number_of_processes_out_of_range_is_named(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"estimation.processes: "):
+        config.load(write(tmp_path, f'[centre]\nkey_file = "k"\n[estimation]\n{text}\n'))

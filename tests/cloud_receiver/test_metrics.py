@@ -14,6 +14,7 @@ from cloud_receiver import database
 from cloud_receiver import metrics as metrics_module
 from cloud_receiver.counters import Counters
 from cloud_receiver.dispatch import Figures
+from cloud_receiver.estimation.claims import Claims, State
 from cloud_receiver.grid.service.figures import Figures as GridFigures
 from cloud_receiver.metrics import FAMILIES, ReceiverMetrics
 from cloud_receiver.orders import issue
@@ -173,6 +174,17 @@ def test_commands_and_replies_are_told(engine: Engine, gateway: FakeGateway) -> 
     assert found.value("diantan_receiver_commands_oldest_age_seconds") == 0
     # Two were never answered; of the one that is under way the final reply may still come.
     assert found.value("diantan_receiver_commands_expired") == 3
+
+
+def test_what_became_of_stations_in_this_night_is_told(engine: Engine) -> None:
+    bench = Bench(engine)
+    owner = Claims(engine, bench.clock.now_ms, "someone")
+    owner.take({1: DAY_MS, 2: DAY_MS, 3: DAY_MS - 86_400_000})
+    for number in (1, 3):
+        owner.settle(number, State.DONE)
+    owner.write()
+    found = Scraped(metrics_of(bench).text(0))
+    assert found.samples["diantan_receiver_night_stations"] == {("taken",): 1, ("done",): 1, ("failed",): 0}
 
 
 def test_the_store_is_asked_once_in_a_while(

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from postgresql_support import Server
 from receiver_support import DAY_MS, FakeGateway, enrol, interval, station_model
+from row_counts_support import counted
+from row_counts_support import kept as kept_counts
 from sqlalchemy import Connection, Engine, func, select, text
 
 from cloud_receiver import commit as commit_module
@@ -243,6 +245,7 @@ def test_any_receiver_takes_any_batch(seed: int, engine: Engine, receivers: Call
             done.result()  # a deadlock would be raised here: nothing is tried again
     assert sequences(engine) == {name: list(range(1, last + 1)) for name in gateways}
     assert sum(receiver.counters.records for receiver in made) == last * len(gateways)
+    assert kept_counts(engine) == counted(engine)
     refusals = sum(len(refused) for groups in work for _, refused, _ in groups)
     right = sum(len(group) + len(heard) for groups in work for group, _, heard in groups)
     with database.reading(engine) as connection:

@@ -99,10 +99,12 @@ def test_a_retained_status_reaches_a_receiver_that_shares_its_subscription(
     assert "gw1  online  last seen 2026-06-30T16:00:00+00:00  5 unacknowledged  0 dropped" in capsys.readouterr().out
 
 
-def test_killed_between_commit_and_acknowledgement(centre: Centre) -> None:
-    crash = centre.directory / "crash.py"
-    crash.write_text(CRASHING)
-    process = centre.start(centre.config(), [str(crash)])
+@pytest.mark.parametrize(("crash", "kept"), [(CRASHING, 64), (HALFWAY, 0)], ids=["acknowledgement", "transaction"])
+def test_a_batch_is_stored_once_by_a_receiver_that_is_killed(crash: str, kept: int, centre: Centre) -> None:
+    """Between commit and acknowledgement, or in the middle of a transaction."""
+    script = centre.directory / "crash.py"
+    script.write_text(crash)
+    process = centre.start(centre.config(), [str(script)])
 
     async def scenario(field: Field) -> None:
         await subscribed(field)
@@ -110,34 +112,11 @@ def test_killed_between_commit_and_acknowledgement(centre: Centre) -> None:
         await until(lambda: process.poll() is not None)
         assert process.returncode == -signal.SIGKILL
         engine = centre.store()
-        assert stored_sequences(engine) == list(range(1, 65))
+        assert stored_sequences(engine) == list(range(1, kept + 1))
         engine.dispose()
         assert field.acknowledged() == 0
-        # The broker has kept the session: it delivers the batch again, and nothing is stored twice.
-        centre.start(centre.config())
-        await until(lambda: field.acknowledged() == 64)
-
-    in_the_field(centre, scenario)
-    stop(centre.processes[-1])
-    engine = centre.store()
-    assert stored_sequences(engine) == list(range(1, 65))
-    engine.dispose()
-
-
-def test_killed_in_the_middle_of_a_transaction(centre: Centre) -> None:
-    crash = centre.directory / "crash.py"
-    crash.write_text(HALFWAY)
-    process = centre.start(centre.config(), [str(crash)])
-
-    async def scenario(field: Field) -> None:
-        await subscribed(field)
-        await field.send(batch(centre.gateway, 1, 64))
-        await until(lambda: process.poll() is not None)
-        assert process.returncode == -signal.SIGKILL
-        engine = centre.store()
-        assert stored_sequences(engine) == []
-        engine.dispose()
-        # The store lets go of what the dead one had locked.
+        # The broker has kept the session: it delivers the batch again. The store lets go of what the dead one had
+        # locked, and nothing is stored twice.
         centre.start(centre.config())
         await until(lambda: field.acknowledged() == 64)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from cloud_receiver.checks.model import STATION, Context
+from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet.view import View, decoded
-from cloud_receiver.schema import error_estimate, fleet_make, fleet_night, fleet_prior, fleet_view
+from cloud_receiver.schema import fleet_make, fleet_night, fleet_prior, fleet_view
 
 Pair = tuple[float, float]
 _DIGITS = 8
@@ -57,17 +57,12 @@ def told_now(connection: Connection, context: Context, settings: Estimation) -> 
     return None if row is None else (row.error, row.u)
 
 
-def told_last(connection: Connection, context: Context, settings: Estimation) -> Pair | None:
-    """Return what a station was told when all its windows were taken at last; a run of a day carries it on."""
-    if not settings.fleet.enabled:
-        return None
-    content = connection.execute(
-        select(error_estimate.c.content)
-        .where(error_estimate.c.station == context.number, error_estimate.c.meter == STATION)
-        .order_by(error_estimate.c.made_ms.desc(), error_estimate.c.end_ms.desc())
-        .limit(1)
-    ).scalar()
-    found = json.loads(content or "{}").get("expected")
+def told_last(about: Mapping[str, Any], settings: Estimation) -> Pair | None:
+    """Return what a station was told when all its windows were taken at last; a run of a day carries it on.
+
+    `about`: what its last night says of it.
+    """
+    found = about.get("expected") if settings.fleet.enabled else None
     return None if found is None else (round(found[0] / 100, _DIGITS), round(found[1] / 100, _DIGITS))
 
 

@@ -11,9 +11,13 @@ from math import isfinite
 from typing import Any, Final
 
 from cloud_receiver.checks.model import Context
+from cloud_receiver.estimation.alike import TOGETHER
+from cloud_receiver.estimation.changes import CHANGED
+from cloud_receiver.estimation.gross import BEYOND_POWER
+from cloud_receiver.estimation.mirrors import MIRRORED
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import LEVEL
-from cloud_receiver.estimation.result import StationResult
+from cloud_receiver.estimation.result import WITHHELD, StationResult
 from diantan_core import ErrorEstimation, ErrorEstimator, ErrorWindows, EstimationError
 
 ALONE: Final[Mapping[str, Any]] = {
@@ -29,7 +33,13 @@ ALONE: Final[Mapping[str, Any]] = {
 
 _LEAST_IDENTIFIED: Final = 0.2
 _MOST_ALTERED: Final = 0.5
-_UNSOUND: Final = frozenset({"implausible", "offset", "collinear", "mirrored", "withheld", "exchanged", "conversion"})
+_UNSOUND: Final = frozenset(
+    {
+        *("implausible", "offset", "collinear", TOGETHER, MIRRORED, WITHHELD, "exchanged", "conversion"),
+        *(BEYOND_POWER, CHANGED),
+    }
+)
+"""Why a charger is undetermined of which data don't say what it is, or of which time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """What the meters of a station say together: the sum check (总分核对), and zero while the station shows load."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.freezes import energy_mwh
 from cloud_receiver.checks.model import SLOT_MS
@@ -10,7 +12,6 @@ from cloud_receiver.validation.config import Validation
 from cloud_receiver.validation.model import Outcome, Verdict, Window, judged, not_applicable, passed
 
 _UNMET, _TOO_MUCH = "unmet", "too_much"
-DAY_MS = 86_400_000
 _FEWEST_DAYS = 3
 """On fewer days a load may have come by chance at the same time."""
 
@@ -48,7 +49,7 @@ def zero(window: Window, number: int, settings: Validation) -> Outcome:
     if 2 * elsewhere >= len(silent):
         return passed(beyond_slots=len(found), without_energy=len(silent), counted_too_much_slots=elsewhere)
     others = [] if grid else [item for item in _silent(window, found) if item != number]
-    used = bool(window.history.get(number))
+    used = bool(_before(window, number))
     details = [
         {"start_ms": slot.start_ms, "imbalance_mwh": result.imbalance_mwh, "tolerance_mwh": result.tolerance_mwh}
         for slot, result in silent
@@ -82,13 +83,15 @@ def _usual(window: Window, number: int, slot: SlotEnergy, settings: Validation) 
     """
     grids, others = window.context.numbers(Role.GRID), _counting(window)
     load = sum(slot.net(item) for item in grids) - sum(slot.net(item) for item in others)
-    counted = {(start - window.first_ms) // DAY_MS for start in window.history.get(number, ())}
+    counted = _days_counted(window, number)
+    local = _local(window, slot.start_ms)
     days, usual = 0, 0
     for back in range(1, settings.history_days + 1):
-        start = slot.start_ms - back * DAY_MS
+        then = local - timedelta(days=back)  # by the clock on the wall: where that is changed, habits change with it
+        start = int(then.timestamp()) * 1000
         span = range(start, start + slot.duration_ms, SLOT_MS)
         taken = _past(window, grids, span)
-        if not taken or (counted and (start - window.first_ms) // DAY_MS not in counted):
+        if not taken or (counted and then.date() not in counted):
             continue
         days += 1
         if not _past(window, [number], span):
@@ -97,9 +100,28 @@ def _usual(window: Window, number: int, slot: SlotEnergy, settings: Validation) 
     return days >= _FEWEST_DAYS and 2 * usual > days
 
 
+def _local(window: Window, time_ms: int) -> datetime:
+    return datetime.fromtimestamp(time_ms // 1000, UTC).astimezone(ZoneInfo(window.context.station.timezone))
+
+
+def _days_counted(window: Window, number: int) -> set[date]:
+    """Return the local days before on which a meter counted something."""
+    key = f"days {number}"
+    if key not in window.memo:
+        window.memo[key] = {_local(window, start).date() for start in _before(window, number)}
+    found: set[date] = window.memo[key]
+    return found
+
+
+def _before(window: Window, number: int) -> Mapping[int, int]:
+    """Return what a meter counted of what was taken in the days before, in mWh by slot."""
+    inverted = window.context.meters[number].inverted
+    return (window.given_back if inverted else window.history).get(number, {})
+
+
 def _past(window: Window, numbers: Iterable[int], span: Iterable[int]) -> int:
-    """Return the forward energy of slots of the days before, in mWh."""
-    return sum(window.history.get(number, {}).get(start, 0) for start in span for number in numbers)
+    """Return the energy taken in slots of the days before, in mWh."""
+    return sum(_before(window, number).get(start, 0) for start in span for number in numbers)
 
 
 def _counting(window: Window) -> list[int]:
@@ -138,7 +160,7 @@ def _silent(window: Window, found: list[tuple[SlotEnergy, Balance]]) -> list[int
         for number in _counting(window)
         if not any(any(slot.of(number)) for slot, _ in found)
         and any(number in slot.energy for slot, _ in found)
-        and (window.history.get(number) or not window.history)
+        and (_before(window, number) or not (window.history or window.given_back))
     ]
 
 

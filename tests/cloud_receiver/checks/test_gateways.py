@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 from intake_support import Bench, Message, batch
 from receiver_support import DAY_MS, FakeGateway, interval
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, insert, select
 from sqlalchemy.exc import DataError
 
 from cloud_receiver import database, findings
+from cloud_receiver.checks import gateways
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Checks
 from cloud_receiver.findings import Finding
 from cloud_receiver.registry import Registry
-from cloud_receiver.schema import journal
+from cloud_receiver.schema import gateway as gateway_table
+from cloud_receiver.schema import journal, received_range
 from wire import topics
 from wire.batch import RecordBatchMessage, encode_batch
 from wire.envelope import Signer
@@ -277,3 +279,23 @@ def test_a_message_set_aside_is_a_finding_until_it_is_entered(
     bench.intake.take_back()
     assert check(bench, registry) == []
     assert [found.state for found in check(bench, registry, closed=True)] == ["closed"]
+
+
+def test_of_a_flood_of_journals_the_first_ones_are_looked_at(bench: Bench, gateway: FakeGateway) -> None:
+    bench.take(batch(gateway, 1, 3))
+    with database.writing(bench.engine) as connection:
+        own = connection.execute(select(gateway_table)).one()
+        opened = [
+            {"gateway": own.id, "context": bytes([place]) * 8, "opened_ms": DAY_MS + place, "told_next": 4}
+            for place in range(1, 2 * gateways.MOST_JOURNALS)
+        ]
+        connection.execute(insert(journal), opened)
+        rows = connection.execute(select(journal.c.id).where(journal.c.told_next == 4)).scalars()
+        connection.execute(insert(received_range), [{"journal": each, "first": 1, "last": 3} for each in rows])
+    asked: list[str] = []
+    with database.reading(bench.engine) as connection:
+        event.listen(bench.engine, "before_cursor_execute", lambda *found: asked.append(found[2]))
+        [found] = gateways.findings(connection, own.station, DAY_MS, DAY_MS + 24 * HOUR_MS)
+    assert len(found.details) == gateways.MOST_JOURNALS  # the first replaced none
+    assert found.details[-1]["not_looked_at"] == gateways.MOST_JOURNALS
+    assert len(asked) < 8 * gateways.MOST_JOURNALS

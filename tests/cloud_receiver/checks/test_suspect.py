@@ -77,6 +77,18 @@ def test_an_error_of_all_chargers_alike_accuses_none() -> None:
     assert suspects(context(station_model(CHARGERS)), day(1, {}, common=0.05), 2.0, 5) == {}
 
 
+@pytest.mark.parametrize("charging", [{3}, {3, 4}, {2, 3, 4, 5}, {1, 2, 3, 4, 5}])
+def test_an_error_of_the_grid_side_accuses_none_of_those_that_charged(charging: set[int]) -> None:
+    """However few they are: those that stood still show no error, and would make theirs stand out."""
+    grid = CHARGERS + 1
+    slots = []
+    for slot in day(1, {}):
+        energy = {number: pair if number in charging else (0, 0) for number, pair in slot.energy.items()}
+        energy[grid] = (int(0.96 * sum(slot.net(number) for number in charging) // STEP) * STEP, 0)
+        slots.append(replace(slot, energy=energy))
+    assert suspects(context(station_model(CHARGERS)), slots, 2.0, 5) == {}
+
+
 def test_an_auxiliary_load_other_than_modelled_accuses_none() -> None:
     station = context(station_model(CHARGERS, auxiliary=Auxiliary(load_w=Decimal(1000))))
     assert suspects(station, day(2, {}, auxiliary_mwh=290_000), 2.0, 5) == {}

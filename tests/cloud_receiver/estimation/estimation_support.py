@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from receiver_support import DAY_MS, SLOT_MS, station_model
 from sqlalchemy import Engine, insert, select
 
-from cloud_receiver import database, meters
+from cloud_receiver import database, meters, row_counts
 from cloud_receiver.checks import load as checks_load
 from cloud_receiver.checks.model import Context, IntervalRow
 from cloud_receiver.registry import Registry, Station
@@ -98,12 +98,15 @@ class Site:
                 connection.execute(
                     insert(interval), [row._asdict() | {"station": number} for row in rows[place : place + 500]]
                 )
+            row_counts.add(connection, records={number: len(rows)})
 
     def exchanged(self, meter_number: int, time_ms: int) -> None:
+        number = self.context().number
         with database.writing(self.engine) as connection:
+            row_counts.add(connection, records={number: 1})
             connection.execute(
                 insert(event).values(
-                    station=self.context().number,
+                    station=number,
                     time_ms=time_ms,
                     meter=meter_number,
                     journal=1,

@@ -9,7 +9,7 @@ from estimation_support import Site, replace_row, rows_of
 from receiver_support import SLOT_MS, station_model
 from sqlalchemy import insert
 
-from cloud_receiver import database
+from cloud_receiver import database, row_counts
 from cloud_receiver.checks.model import IntervalRow
 from cloud_receiver.registry import Station
 from cloud_receiver.schema import charge_order
@@ -22,6 +22,9 @@ class Sold(NamedTuple):
     start_ms: int
     end_ms: int
     energy_mwh: int
+    received_ms: int | None = None
+    """None: as it ended."""
+    journal: int | None = None
 
 
 def only_orders(*numbers: int, by_hour: bool = False) -> Station:
@@ -71,11 +74,13 @@ def store_orders(site: Site, orders: Sequence[Sold], *, first: int = 0) -> None:
                     start_ms=one.start_ms,
                     end_ms=one.end_ms,
                     energy_mwh=one.energy_mwh,
-                    source="csv",
+                    source="csv" if one.journal is None else "gateway",
+                    journal=one.journal,
                     made_by="test",
-                    received_ms=0,
+                    received_ms=one.end_ms if one.received_ms is None else one.received_ms,
                 )
             )
+        row_counts.add(connection, orders={station: len(orders)})
 
 
 def hourly(rows: Sequence[IntervalRow], number: int) -> list[IntervalRow]:

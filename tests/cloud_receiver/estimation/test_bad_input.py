@@ -41,9 +41,10 @@ from faults_support import (
 )
 from plant_support import Plant
 from receiver_support import station_model
+from site_files_support import options_at, write_files
 from sqlalchemy import select
 
-from clock import Clock, SystemClock
+from clock import Clock
 from cloud_receiver import database
 from cloud_receiver.checks.model import STATION
 from cloud_receiver.cli import main
@@ -159,16 +160,8 @@ class Hands:
         return self.time_ms
 
 
-REGISTRY = '[[station]]\nid = "S1"\nname = "East car park"\nnode = "node1"\n'
-METER = '[[station.meter]]\nid = "{}"\nrole = "{}"\ngateway = "gw1"\nrated_kw = {}\naccuracy_class = "{}"\n'
-
-
 def options(tmp_path: Path) -> list[str]:
-    path = tmp_path / "receiver.toml"
-    path.write_text('[centre]\nkey_file = "centre.key"\ndatabase = "sqlite:///store.sqlite"\n[estimation]\ndays = 10\n')
-    meters = [*((f"C0{number}", "charger", 60, 1) for number in range(1, 6)), ("G", "grid", 400, 0.5)]
-    (tmp_path / "registry.toml").write_text(REGISTRY + "".join(METER.format(*item) for item in meters))
-    return ["--config", str(path), "--clock", f"simulated:{END + 60_000}:1:{SystemClock().monotonic_ms()}"]
+    return options_at(write_files(tmp_path, days=10, chargers=5), END + 60_000)
 
 
 @pytest.fixture

@@ -6,40 +6,23 @@ from typing import Any
 
 import pytest
 from estimation_support import DAY, LENGTH, Site, rows_of
+from site_files_support import options_at, write_files
 
-from clock import SystemClock
 from cloud_receiver import database, findings
 from cloud_receiver.cli import main
 from cloud_receiver.estimation import store, suspects
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.run import estimate
 
-REGISTRY = """
-[[station]]
-id = "S1"
-name = "East car park"
-node = "node1"
-"""
-METER = """
-[[station.meter]]
-id = "{0}"
-role = "{1}"
-gateway = "gw1"
-rated_kw = {2}
-accuracy_class = "{3}"
-"""
 END = DAY + 4 * LENGTH
 
 
 @pytest.fixture
 def options(tmp_path: Path, site: Site) -> list[str]:
     """Return the options of a centre with the site's store, in which four days have come."""
-    path = tmp_path / "receiver.toml"
-    path.write_text('[centre]\nkey_file = "centre.key"\ndatabase = "sqlite:///store.sqlite"\n[estimation]\ndays = 4\n')
-    meters = [("C01", "charger", 60, 1), ("C02", "charger", 60, 1), ("C03", "charger", 60, 1), ("G", "grid", 400, 0.5)]
-    (tmp_path / "registry.toml").write_text(REGISTRY + "".join(METER.format(*item) for item in meters))
+    path = write_files(tmp_path, days=4)
     site.store(rows_of(site.numbers(), 4))
-    return ["--config", str(path), "--clock", f"simulated:{END + 60_000}:1:{SystemClock().monotonic_ms()}"]
+    return options_at(path, END + 60_000)
 
 
 def said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> Any:

@@ -10,26 +10,13 @@ from typing import Any
 import pytest
 from estimation_support import DAY, LENGTH, Site, rows_of
 from receiver_support import station_model
+from site_files_support import options_at, write_files
 
-from clock import Clock, SystemClock
+from clock import Clock
 from cloud_receiver.cli import main
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.night import Nights
 
-REGISTRY = """
-[[station]]
-id = "S1"
-name = "East car park"
-node = "node1"
-"""
-METER = """
-[[station.meter]]
-id = "{0}"
-role = "{1}"
-gateway = "gw1"
-rated_kw = {2}
-accuracy_class = "{3}"
-"""
 ERRORS = (0.002, 0.0, -0.001, 0.001, 0.0, -0.002)
 SPAN = 10
 ALTERED, ADJUSTED, LAST = 12, 26, 44
@@ -44,12 +31,7 @@ class Life:
         self.site = site
         self.capsys = capsys
         self.day = 0
-        self.config = path / "receiver.toml"
-        self.config.write_text(
-            f'[centre]\nkey_file = "centre.key"\ndatabase = "sqlite:///store.sqlite"\n[estimation]\ndays = {SPAN}\n'
-        )
-        meters = [(f"C{number:02}", "charger", 60, 1) for number in range(1, 7)] + [("G", "grid", 400, 0.5)]
-        (path / "registry.toml").write_text(REGISTRY + "".join(METER.format(*item) for item in meters))
+        self.config = write_files(path, days=SPAN, chargers=6)
         site.enter(station_model(6))
         changes = [(1, ALTERED * 96, 0.032), (1, ADJUSTED * 96, 0.001), *DRIFT]
         self.rows = rows_of(site.numbers(), LAST, errors=ERRORS, changes=changes, share=0.06)
@@ -70,8 +52,7 @@ class Life:
             assert asyncio.run(run.round()) == 1
 
     def command(self, *arguments: str) -> str:
-        clock = f"simulated:{self.now_ms()}:1:{SystemClock().monotonic_ms()}"
-        assert main([*arguments, "--config", str(self.config), "--clock", clock]) == 0
+        assert main([*arguments, *options_at(self.config, self.now_ms())]) == 0
         return self.capsys.readouterr().out
 
     def said(self, *arguments: str) -> Any:

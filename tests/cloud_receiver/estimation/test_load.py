@@ -1,13 +1,12 @@
-"""Reading from the store: clocks of the messages that brought intervals, exchanges, and the number of records."""
+"""Reading from the store: clocks of the messages that brought intervals, and exchanges."""
 
 import pytest
-from drops_support import blocks_of, means_of, sent
 from estimation_support import DAY, LENGTH, Site, rows_of
 from receiver_support import SLOT_MS, enrol
 from sqlalchemy import insert, select
 
 from cloud_receiver import database
-from cloud_receiver.estimation import load
+from cloud_receiver.estimation import facts, load
 from cloud_receiver.schema import gateway, journal, message
 from wire.records import ClockState
 
@@ -56,19 +55,4 @@ def test_exchanges_are_those_of_the_span(site: Site) -> None:
     for number, time_ms in ((first, DAY), (first, DAY + 5), (second, DAY + LENGTH)):
         site.exchanged(number, time_ms)
     with database.reading(site.engine) as connection:
-        assert load.exchanges(connection, site.context(), DAY, DAY + LENGTH) == {first: [DAY, DAY + 5]}
-
-
-def test_records_and_events_are_counted(site: Site) -> None:
-    site.store(rows_of(site.numbers(), 1))
-    site.exchanged(site.numbers()[0], DAY + 1)
-    number = site.context().number
-    with database.reading(site.engine) as connection:
-        assert load.rows_between(connection, number, DAY, DAY + LENGTH) == 4 * 96 + 1
-        assert load.rows_between(connection, number, DAY + SLOT_MS, DAY + 2 * SLOT_MS) == 4
-
-
-def test_means_of_voltage_are_no_late_data(site: Site) -> None:
-    sent(site, site.numbers()[0], blocks_of(means_of([230.0] * 96, [5.0] * 96)))
-    with database.reading(site.engine) as connection:
-        assert load.rows_between(connection, site.context().number, DAY, DAY + 2 * LENGTH) == 0
+        assert facts.exchanges(connection, site.context(), DAY, DAY + LENGTH) == {first: [DAY, DAY + 5]}

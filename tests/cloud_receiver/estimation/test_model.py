@@ -63,6 +63,16 @@ def test_a_certificate_from_before_the_meter_was_put_in_its_place_holds(site: Si
     assert anchor(1, charger(site, verified=(registered(DAY),), since=since), Facts(), Estimation(), END) is not None
 
 
+@pytest.mark.parametrize("hours", [-1, 0, 1, 20])
+def test_nor_does_it_where_the_registry_has_the_exchange_too(site: Site, hours: int) -> None:
+    exchanged = DAY + LENGTH
+    since = datetime.fromtimestamp(exchanged / 1000 + 3600 * hours, UTC)
+    facts = Facts({1: [exchanged]})
+    assert anchor(1, charger(site, verified=(registered(DAY),), since=since), facts, Estimation(), END) is None
+    later = charger(site, verified=(registered(exchanged + 1),), since=since)
+    assert anchor(1, later, facts, Estimation(), END) is not None
+
+
 def test_an_adjustment_is_a_beginning_with_the_error_it_was_left_with(site: Site) -> None:
     facts = Facts({1: [DAY]}, {1: [entered(DAY + LENGTH, "3.1", left="0.1")]})
     assert epochs_of(1, facts) == [DAY, DAY + LENGTH]

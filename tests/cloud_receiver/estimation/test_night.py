@@ -13,7 +13,7 @@ from sqlalchemy import select
 from clock import Clock, SystemClock
 from cloud_receiver import database, findings, meters
 from cloud_receiver.config import Centre, Settings
-from cloud_receiver.estimation import night, store, text
+from cloud_receiver.estimation import last_night, night, store, text
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.night import Nights
 from cloud_receiver.estimation.run import nightly
@@ -81,7 +81,7 @@ def test_a_station_of_orders_alone_has_its_nights_and_candidates(site: Site) -> 
     assert [decision for *_, decision in past(site)] == ["clear", "flag", "clear"]
     with database.reading(site.engine) as connection:
         assert [item.kind for item in findings.listed(connection)] == ["charger_suspect"]
-        halves = store.halves_of(connection, site.context())
+        halves = last_night.read(connection, site.context().number).halves
         state = store.state_of(connection, site.context().number)
     assert halves is not None
     assert (halves.agree, halves.full_ms) == (True, DAY + 30 * LENGTH)
@@ -146,7 +146,7 @@ def test_a_station_without_windows_is_spoken_of(site: Site) -> None:
     assert asyncio.run(nights(site, hands).round()) == 1
     assert [decision for *_, decision in past(site)] == ["undetermined"] * 3
     with database.reading(site.engine) as connection:
-        assert "silent" in store.said_last(connection, site.context().number).findings
+        assert "silent" in last_night.read(connection, site.context().number).findings
         assert findings.listed(connection) == []
 
 
@@ -159,7 +159,7 @@ def test_whoever_is_not_judged_for_two_weeks_is_named(site: Site, caplog: pytest
         # A receiver that starts again within the night counts it once.
         assert asyncio.run(nights(site, hands, days=3).round()) == 1
         with database.reading(site.engine) as connection:
-            said = store.said_last(connection, site.context().number)
+            said = last_night.read(connection, site.context().number)
             kinds = {item.kind for item in findings.listed(connection)}
         assert kinds == ({"charger_unjudged"} if night_number >= 14 else set())
         assert set(said.nights.values()) == {night_number}

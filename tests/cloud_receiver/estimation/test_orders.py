@@ -8,7 +8,7 @@ from estimation_support import DAY, ERRORS, LENGTH, Site, rows_of
 from known_orders_support import Sold, hourly, only_orders, orders_of, prepared, store_orders
 from sqlalchemy import delete, update
 
-from cloud_receiver import database
+from cloud_receiver import database, row_counts
 from cloud_receiver.estimation import store
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.orders import ChargerOrders, Orders, charger_orders, read
@@ -64,6 +64,26 @@ def test_orders_of_another_tell_no_sessions() -> None:
 def test_nothing_is_known_before_the_first_order_and_after_the_last() -> None:
     orders = Orders({1: charger_orders([(10, 20, 5)], 0)}, known=(10, 30))
     assert orders.column(1, [5, 10, 15, 20, 30, 31]) == [None, 0, None, 5, 5, None]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Sold(0, END + 300 * LENGTH, END + 300 * LENGTH + 1000, 1_000_000, received_ms=DAY + LENGTH),
+        Sold(0, DAY - 5000 * LENGTH, DAY - 5000 * LENGTH + 1000, 1_000_000, received_ms=DAY + LENGTH, journal=1),
+    ],
+    ids=["future", "long ago"],
+)
+def test_a_clock_that_is_wrong_makes_no_time_known(site: Site, wrong: Sold) -> None:
+    """Orders of the first days and of the last ones have not come; nobody may say that they are missing."""
+    orders = prepared(site, 0, 1, 2, days=DAYS)
+    came = [one for one in orders if DAY + 3 * LENGTH < one.start_ms < one.end_ms < END - 3 * LENGTH]
+    store_orders(site, [*came, wrong])
+    with database.reading(site.engine) as connection:
+        assert read(connection, site.context(), DAY, END).known == (came[0].start_ms, max(one.end_ms for one in came))
+    found = said(site)
+    assert found.left_out == ()
+    assert decisions(found) == {"C01": "clear", "C02": "flag", "C03": "clear"}
 
 
 @pytest.mark.parametrize("by_hour", [False, True])
@@ -181,6 +201,7 @@ def test_a_late_order_makes_the_night_take_all_windows(site: Site, late: str) ->
             connection.execute(
                 update(charge_order).where(charge_order.c.start_ms == one.start_ms).values(superseded_ms=1)
             )
+            row_counts.add(connection, orders={site.context().number: 1})
     [last] = nights(site, END)
     assert last.full == (late != "none")
     assert (last.windows, decisions(last)["C02"]) == (DAYS * 96, "flag")

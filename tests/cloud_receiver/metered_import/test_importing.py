@@ -26,6 +26,7 @@ from metered_support import (
     write,
 )
 from receiver_support import enrol, interval, stored_sequences
+from row_counts_support import counted, kept
 
 from cloud_receiver import database, enrolment, schema
 from cloud_receiver.checks import gateways
@@ -55,6 +56,13 @@ def discontinuities(around: Surroundings) -> list[Any]:
         (context,) = contexts(connection, around.registry)
         starts = {row.start_ms // 900_000 * 900_000 for row in intervals(around.engine)}
         return [found for slot in slots(connection, context, starts, 0, 2**50) for found in continuity(slot)]
+
+
+def test_what_is_imported_is_counted_among_the_rows_of_its_station(around: Surroundings) -> None:
+    for text in (hours(*DAY), hours("1", "2", first_ms=FIRST_MS + 23 * HOUR_MS)):
+        run(around, text)
+        assert kept(around.engine) == counted(around.engine)
+    assert sum(records for records, _ in kept(around.engine).values()) > 25
 
 
 def test_energies_become_records_whose_registers_add_up(around: Surroundings) -> None:

@@ -28,6 +28,10 @@ def down(fen: float) -> int:
     return floor(fen + 1e-9) * 100
 
 
+def exact(fen: float) -> int:
+    return floor(fen * 100)
+
+
 def up(fen: float) -> int:
     return ceil(fen - 1e-9) * 100
 
@@ -73,9 +77,9 @@ def whats(orders: list[Order], *, periods: bool = False, prices: tuple[float, fl
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("money", [nearest, down])
+@pytest.mark.parametrize("money", [nearest, down, exact])
 @pytest.mark.parametrize("cut_after", [False, True])
-@pytest.mark.parametrize("prices", [(1.2, 0.5), (0.5, 0.5), (3.0, 0.25)])
+@pytest.mark.parametrize("prices", [(1.2, 0.5), (0.8, 0.5), (1.0, 0.6), (3.0, 0.25)])
 def test_honest_roundings_accuse_nobody(
     seed: int, money: Money, prices: tuple[float, float], *, cut_after: bool
 ) -> None:
@@ -89,6 +93,12 @@ def test_amounts_that_are_always_rounded_up_are_found(seed: int, money: Money, *
     orders = month(money, seed, cut_after=False, prices=(1.2, 0.5))
     assert "electricity amounts rounded up" in whats(orders, periods=periods)
     assert whats(orders[:99], periods=periods) == []
+
+
+@pytest.mark.parametrize(("money", "price"), [(up, 0.8), (one_more, 0.8), (one_more, 1.0), (up, 3.3)])
+def test_so_they_are_at_prices_of_which_a_cut_energy_is_worth_little(money: Money, price: float) -> None:
+    orders = month(money, 1, cut_after=False, prices=(price, 0.5))
+    assert "electricity amounts rounded up" in whats(orders, periods=True, prices=(price, 0.5))
 
 
 def test_totals_that_are_always_a_little_more_than_their_parts_are_found() -> None:

@@ -132,10 +132,14 @@ class Postgres:
         self.statements.append(" ".join(str(statement.compile(dialect=self.dialect)).split()))
         return []
 
+    def exec_driver_sql(self, statement: str, _values: Any) -> None:
+        self.statements.append(statement)
+
 
 def test_receivers_of_one_postgresql_take_turns_at_a_station() -> None:
     connection = Postgres()
     store.enter(connection, 1, [Told(1, order())], source=GATEWAY, made_by="x", now_ms=5)  # type: ignore[arg-type]
     assert connection.statements[0].startswith("SELECT station.id FROM station")
     assert connection.statements[0].endswith("FOR NO KEY UPDATE")
-    assert connection.statements[-2].startswith("INSERT INTO charge_order")
+    assert connection.statements[-3].startswith("INSERT INTO charge_order")
+    assert connection.statements[-2].startswith("INSERT INTO station_rows")

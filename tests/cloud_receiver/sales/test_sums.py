@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 from sales_support import DAY_MS, HOUR_MS, KWH, order
@@ -48,6 +49,18 @@ def test_an_order_across_midnight_is_split_by_the_records() -> None:
     assert abs(total.sold.low - 10 * KWH) < 0.1 * KWH
     assert abs(total.sold.high - 10 * KWH) < 0.1 * KWH
     assert total.beyond_mwh == 0
+
+
+def test_a_charger_that_came_and_went_within_the_time_is_in_its_sums() -> None:
+    station = context()
+    first, end = (datetime.fromtimestamp((DAY_MS + hours * HOUR_MS) / 1000, UTC) for hours in (8, 13))
+    station.meters[1] = station.meters[1].model_copy(update={"since": first, "until": end})
+    records = {1: rows(dict.fromkeys(BUSY, 5), 20, first=32), GRID: rows(dict.fromkeys(BUSY, 5))}
+    honest = window({1: [order("a", 10, 1, 20)]}, records, station)
+    assert list(sums_rules.chargers(honest, Kind.SOLD_MONTH)) == []
+    assert list(sums_rules.station(honest, Kind.SOLD_MONTH)) == []
+    [more] = sums_rules.chargers(window({1: [order("a", 10, 1, 25)]}, records, station), Kind.SOLD_MONTH)
+    assert more.meter == 1
 
 
 def hourly(orders: Sequence[Order], hours: int, *, first: float = 0.0, base: float = 0.0) -> dict[int, float]:

@@ -98,6 +98,11 @@ def test_the_receiver_has_no_devices_and_reads_its_schedule_on_reload() -> None:
     assert service["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
 
 
+def test_processes_that_the_receiver_starts_may_be_nicer_than_it() -> None:
+    """@resources contains setpriority: what is allowed must stand behind it."""
+    assert unit("receiver")["Service"]["SystemCallFilter"][-1] == "setpriority"
+
+
 @pytest.fixture
 def installed(tmp_path: Path) -> list[Path]:
     """Return the units with a program that is there in the place of ours."""

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from clock import Clock
 from cloud_receiver import database
 from cloud_receiver.checks.model import STATION
-from cloud_receiver.estimation import store
+from cloud_receiver.estimation import last_night, store
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet import store as fleet_store
 from cloud_receiver.estimation.night import Nights
@@ -121,7 +121,7 @@ def test_what_is_told_is_taken_up_when_all_windows_are_and_kept_until_then(engin
     with database.reading(engine) as connection:
         context = fleet.stations.context("S3")
         now = fleet_store.told_now(connection, context, Estimation())
-        last = fleet_store.told_last(connection, context, Estimation())
+        last = fleet_store.told_last(last_night.read(connection, context.number).about, Estimation())
     assert now is not None
     assert last is not None
     assert now != last

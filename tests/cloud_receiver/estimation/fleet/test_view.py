@@ -62,7 +62,10 @@ def test_what_is_certified_or_verified_is_told(engine: Engine) -> None:
     assert view.chargers[1].error == pytest.approx(-0.2, abs=0.3)
 
 
-def test_of_a_verified_charger_that_is_misread_nothing_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reason", ["mirrored", "beyond_power", "charge_together", "changed"])
+def test_of_a_verified_charger_that_is_misread_nothing_is_told(
+    engine: Engine, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verified = {"at": datetime.fromtimestamp(DAY / 1000, UTC), "error_percent": "0.4", "u_percent": "0.05"}
     station = station_of("S1", [MAKE] * 5)
     first, *others = station.meter
@@ -75,7 +78,7 @@ def test_of_a_verified_charger_that_is_misread_nothing_is_told(engine: Engine, m
 
     def misread(number: int, *about: Any, **more: Any) -> StationResult:
         said = result(number, *about, **more)
-        return replace(said, chargers=(replace(said.chargers[0], reason="mirrored"), *said.chargers[1:]))
+        return replace(said, chargers=(replace(said.chargers[0], reason=reason), *said.chargers[1:]))
 
     monkeypatch.setattr(run, "result", misread)
     shown = view_of(site)

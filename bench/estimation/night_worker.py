@@ -1,0 +1,38 @@
+"""A process that makes nights for the bench: `python -m bench.estimation.night_worker STORE REGISTRY`.
+
+Each line of its standard input is a time (ms UTC), to which it answers, when it finds no station more that is due and
+free, with how many it estimated and what CPU time it took (ms).
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from clock import ManualClock
+from cloud_receiver import database
+from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.fleet.config import Fleet
+from cloud_receiver.estimation.night import Nights
+from cloud_receiver.registry import Registry
+
+SETTINGS = Estimation(share_percent=100, fleet=Fleet(enabled=False))
+
+
+def main(store: str, registry: str) -> None:
+    """Answer until the input ends; a first answer tells that it's ready."""
+    stations = Registry.model_validate_json(Path(registry).read_text(encoding="utf-8"))
+    engine = database.open_store("sqlite:///store.sqlite", Path(store))
+    clock = ManualClock(wall_ms=0)
+    nights = Nights(engine, stations, clock, SETTINGS, anew=False)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        clock.wall_ms = int(line)
+        began = time.process_time()
+        count = asyncio.run(nights.round())
+        print(count, 1000 * (time.process_time() - began), flush=True)
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

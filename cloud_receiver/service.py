@@ -16,7 +16,8 @@ from cloud_receiver.checks.load import stations_by_node
 from cloud_receiver.checks.runner import Runner
 from cloud_receiver.config import Settings
 from cloud_receiver.dispatch import Dispatcher
-from cloud_receiver.estimation.night import Nights, offset_ms
+from cloud_receiver.estimation.due import offset_ms
+from cloud_receiver.estimation.night import Nights
 from cloud_receiver.estimation.processes import Processes
 from cloud_receiver.estimation.retention import Retention
 from cloud_receiver.grid.config import Grid

@@ -45,6 +45,11 @@ class Shared:
         """Return how many stations were made in a second."""
         return self.stations / self.wall_s
 
+    @property
+    def cores(self) -> float:
+        """Return how many cores the processes had: fewer than they are where the machine does other work."""
+        return self.cpu_ms / 1000 / self.wall_s
+
 
 class Worker:
     """A process that makes nights."""
@@ -132,7 +137,7 @@ def lines(found: list[Shared]) -> list[str]:
         cpu_ms = statistics.median(one.cpu_ms / one.stations for one in mine)
         result.append(
             f"  {processes} of them: {rates[processes]:.1f} stations a second (median of {len(mine)} nights), "
-            f"{cpu_ms:.1f} ms of CPU each"
+            f"{cpu_ms:.1f} ms of CPU each, on {statistics.median(one.cores for one in mine):.2f} cores"
         )
     taken = FLEET / rates[CORES]
     verdict = "met" if taken <= TARGET_S else f"missed by a factor of {taken / TARGET_S:.2g}"

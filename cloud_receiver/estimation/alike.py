@@ -4,7 +4,7 @@ The core names pairs of which the estimates pull against each other. Of three an
 another, and where two err by as much in opposite ways nothing pulls: each would be cleared, as the sum is right.
 """
 
-from math import isnan, sqrt
+from math import sqrt
 from typing import Final
 
 from cloud_receiver.estimation.model import Setup
@@ -31,7 +31,7 @@ def noticed(made: Setup, found: StationWindows, estimation: ErrorEstimation) -> 
     if not unknown or len(active) < _PAIR or any(name == _FEW for name, *_ in estimation.findings):
         return []
     rows = [found.windows.energies_kwh(place) for place in range(len(found.windows))]
-    columns = {place: _deviations([0.0 if isnan(row[place]) else row[place] for row in rows]) for place in active}
+    columns = {place: _deviations([row[place] for row in rows]) for place in active}
     named = collinear(estimation, made)
     result = []
     while unknown:

@@ -3,7 +3,6 @@
 What is said of such a charger may be right. But its cause is rarely its meter, and whoever is sent there must know.
 """
 
-from math import isnan
 from typing import Final
 
 from cloud_receiver.checks.model import Context
@@ -45,7 +44,7 @@ def _beyond_power(context: Context, found: StationWindows) -> dict[int, tuple[in
     for place, (start_ms, end_ms) in enumerate(zip(windows.starts_ms, windows.ends_ms, strict=True)):
         hours = (end_ms - start_ms) / _HOUR_MS
         for column, energy in enumerate(windows.energies_kwh(place)):
-            if isnan(energy) or not energy:
+            if not energy:
                 continue
             kw = abs(energy) / hours
             active[column] += 1

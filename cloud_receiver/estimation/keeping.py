@@ -11,6 +11,7 @@ from cloud_receiver.database import writing
 from cloud_receiver.estimation import branch_life, last_night, overlooked, store, suspects, unjudged
 from cloud_receiver.estimation.branch_findings import HOT
 from cloud_receiver.estimation.fleet import store as fleet_store
+from cloud_receiver.estimation.result import StationResult
 from cloud_receiver.estimation.run import Done
 from cloud_receiver.finding_life import CLOSED, Row
 from cloud_receiver.schema import finding
@@ -37,25 +38,33 @@ def _findings(connection: Connection, context: Context, end_ms: int) -> Sequence
     return sorted(rows, key=lambda row: row.id)
 
 
-def keep_night(engine: Engine, context: Context, done: Done, now_ms: int) -> None:
-    """Keep a station's estimate, all of it or nothing."""
+def keep_nights(engine: Engine, nights: Sequence[tuple[Context, Done]], now_ms: int) -> None:
+    """Keep stations' estimates, all of them or nothing: what is written to the disk at once costs it once."""
     with writing(engine) as connection:
-        before = done.before
-        if before is None or before.made_ms != last_night.made_ms(connection, context.number):
-            before = last_night.read(connection, context.number)  # another process was faster
-        result = unjudged.counted(done.result, before, now_ms)
-        store.keep(connection, context.number, result, now_ms)
-        if done.state is not None:
-            store.keep_state(connection, context.number, done.state)
-        if done.result.full:
-            fleet_store.keep_view(connection, context.number, done.view)
-        rows = _findings(connection, context, result.end_ms)
-        opened, closed = suspects.update_candidates(connection, context, result, now_ms, stored=rows)
-        overlooked.update_unjudged(connection, context, result, now_ms, stored=rows)
-        branch_life.update_branches(connection, context, result, now_ms, stored=rows)
-    if opened or closed:
-        log.info("station %s: %d candidates for re-verification opened, %d closed", context.station.id, opened, closed)
-    if result.full:
-        hot = [name for item in result.findings if item.name == HOT for name in item.meters]
-        for name in hot:
-            log.warning("station %s: the branch of %s loses far more than it should", context.station.id, name)
+        kept = [(context, *_keep(connection, context, done, now_ms)) for context, done in nights]
+    for context, result, opened, closed in kept:
+        name = context.station.id
+        if opened or closed:
+            log.info("station %s: %d candidates for re-verification opened, %d closed", name, opened, closed)
+        if result.full:
+            hot = [meter for item in result.findings if item.name == HOT for meter in item.meters]
+            for meter in hot:
+                log.warning("station %s: the branch of %s loses far more than it should", name, meter)
+
+
+def _keep(connection: Connection, context: Context, done: Done, now_ms: int) -> tuple[StationResult, int, int]:
+    """Keep a station's estimate; return it as it was kept, and how many candidates it opened and closed."""
+    before = done.before
+    if before is None or before.made_ms != last_night.made_ms(connection, context.number):
+        before = last_night.read(connection, context.number)  # another process was faster
+    result = unjudged.counted(done.result, before, now_ms)
+    store.keep(connection, context.number, result, now_ms)
+    if done.state is not None:
+        store.keep_state(connection, context.number, done.state)
+    if done.result.full:
+        fleet_store.keep_view(connection, context.number, done.view)
+    rows = _findings(connection, context, result.end_ms)
+    opened, closed = suspects.update_candidates(connection, context, result, now_ms, stored=rows)
+    overlooked.update_unjudged(connection, context, result, now_ms, stored=rows)
+    branch_life.update_branches(connection, context, result, now_ms, stored=rows)
+    return result, opened, closed

@@ -5,7 +5,7 @@ doesn't charge at a few per cent of the power of a neighbour's for days: where a
 flagged, and both are named.
 """
 
-from math import isnan, sqrt
+from math import sqrt
 
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed
@@ -28,7 +28,7 @@ def mirrored(made: Setup, found: StationWindows, estimation: ErrorEstimation) ->
     if not flagged:
         return []
     rows = [found.windows.energies_kwh(place) for place in range(len(found.windows))]
-    columns = [[0.0 if isnan(value) else value for value in column] for column in zip(*rows, strict=True)]
+    columns = [list(column) for column in zip(*rows, strict=True)]
     result = []
     for one in flagged:
         for other, column in enumerate(columns):

@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from clock import Clock
@@ -20,30 +20,25 @@ from cloud_receiver.database import reading, writing
 from cloud_receiver.estimation import claims
 from cloud_receiver.estimation.claims import FLEET, Claims, Kind, State, Taken
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.due import Due
 from cloud_receiver.estimation.fleet import night as fleet_night
-from cloud_receiver.estimation.keeping import keep_night
+from cloud_receiver.estimation.keeping import keep_nights
 from cloud_receiver.estimation.run import Done, nightly
-from cloud_receiver.registry import Registry, Role, Station
+from cloud_receiver.registry import Registry
 from cloud_receiver.rounds import repeat
-from cloud_receiver.schema import station as station_table
-from diantan_core import EstimationError, day_start_ms
+from diantan_core import EstimationError
 
 log = logging.getLogger(__name__)
 
 PAUSE_S = 5.0  # real time
+KEPT_AT_ONCE = 8
+"""Stations whose nights are kept in one transaction, which others wait for: some 30 ms, and the disk once."""
 GIVE_WAY_S = 0.005
 GIVE_WAY_TURNS = 200
 """Up to a second of intake between two pieces of estimation, each of which takes some 10 ms."""
-_MINUTE_MS = 60_000
 _SAME_NIGHT_MS = 12 * 3_600_000
 _NIGHT_BEFORE_MS = 20 * 3_600_000
 """Where a start finds all stations estimated, and the fleet's night made within this, there is nothing new to say."""
-
-
-def offset_ms(settings: Estimation) -> int:
-    """Return how long after a midnight the days before it are estimated."""
-    hours, minutes = settings.nightly.split(":")
-    return (60 * int(hours) + int(minutes)) * _MINUTE_MS
 
 
 class Nights:
@@ -72,19 +67,9 @@ class Nights:
         self._intake_backlog = intake_backlog
         self._anew = anew
         self._told = told
-        self._offset_ms = offset_ms(settings)
         self._claims = Claims(engine, clock.now_ms, owner or secrets.token_hex(8))
-        self._taking_part = {
-            station.id: station
-            for station in registry.station
-            if station.estimation.enabled and station.meters(Role.CHARGER) and station.meters(Role.GRID)
-        }
-        self._zones = {station.timezone for station in self._taking_part.values()}
-        self._stations: dict[int, Station] | None = None
-        self._midnights: dict[str, int] = {}
-        """By time zone: the midnight up to which its stations are wanted."""
-        self._left: dict[int, int] = {}
-        """Stations that are not known to be made or tried, with the midnight up to which they are wanted."""
+        self._due = Due(registry, settings)
+        self._left = self._due.left
         self._fleet_due = False
         self.estimated = self._estimated_before = 0
         self.failed = 0
@@ -125,7 +110,9 @@ class Nights:
 
     async def round(self) -> int:
         """Estimate the stations that are due and that no other process has; return how many were."""
-        self._look()
+        if self._due.note(self._engine, self._clock.now_ms()):
+            self._fleet_due = self._settings.fleet.enabled
+            self._estimated_before = self.estimated
         if not self.waits:
             return 0
         if self._anew:
@@ -142,24 +129,6 @@ class Nights:
             self._fleet_due = not await self._fleet(within_ms)
         return count
 
-    def _look(self) -> None:
-        """Note which stations' night has come, with the midnight up to which they are estimated."""
-        if self._stations is None:
-            with reading(self._engine) as connection:
-                numbers = {row.id: row.name for row in connection.execute(select(station_table))}
-            known = self._taking_part
-            self._stations = {number: known[name] for number, name in sorted(numbers.items()) if name in known}
-        now_ms = self._clock.now_ms()
-        due = {zone: day_start_ms(now_ms - self._offset_ms, zone) for zone in self._zones}
-        due = {zone: midnight for zone, midnight in due.items() if self._midnights.get(zone, -1) < midnight}
-        if due:
-            for number, station in self._stations.items():
-                if station.timezone in due:
-                    self._left[number] = due[station.timezone]
-            self._midnights |= due
-            self._fleet_due = self._settings.fleet.enabled
-            self._estimated_before = self.estimated
-
     async def _walk(self) -> None:
         """Pass by all stations that are left, and make those that are free."""
         waiting, place = list(self._left), 0
@@ -173,6 +142,8 @@ class Nights:
 
     async def _portion(self, some: Sequence[int]) -> bool:
         """Make those of some stations that are free; return whether there may be more of them."""
+        if not some:
+            return False
         begun = asyncio.get_running_loop().time()
         found = self._claims.look({number: self._left[number] for number in some})
         for number, kind in found.items():
@@ -188,29 +159,30 @@ class Nights:
         return bool(wanted)
 
     async def _make(self, taken: Taken) -> None:
-        assert self._stations is not None
         for number in taken.given_up:
             log.error(
                 "station %s: no error estimation: %d processes that made it were ended",
-                self._stations[number].id,
+                self._due.stations[number].id,
                 claims.MOST_TRIES,
             )
             del self._left[number]
             self.failed += 1
         with reading(self._engine) as connection:
-            stations = {number: self._stations[number] for number in taken.stations}
+            stations = {number: self._due.stations[number] for number in taken.stations}
             contexts = checks_load.contexts_of(connection, stations)
-        for context in contexts:
-            await self._guarded(context, taken.stations[context.number])
+        made: list[tuple[Context, Done]] = []
+        for place, context in enumerate(contexts, 1):
+            found = await self._guarded(context, taken.stations[context.number])
+            if found is not None:
+                made.append((context, found))
+            if len(made) == KEPT_AT_ONCE or place == len(contexts):
+                await self._keep(made)
+                made.clear()
 
-    async def _guarded(self, context: Context, midnight_ms: int) -> None:
-        state = State.FAILED
+    async def _guarded(self, context: Context, midnight_ms: int) -> Done | None:
+        """Make a station's night; return it to be kept, None where there is nothing to keep of it."""
         try:
-            if not await self._station(context, midnight_ms):
-                return
-            state = State.DONE
-        except (IntegrityError, DataError):
-            log.exception("the store rejects the error estimation of station %s", context.station.id)
+            found = await self._station(context, midnight_ms)
         except (SQLAlchemyError, OSError):
             raise
         except EstimationError as error:
@@ -218,29 +190,58 @@ class Nights:
         except Exception:
             # A fault in one station's estimate must end neither the intake nor the others.
             log.exception("the error estimation of station %s failed", context.station.id)
+        else:
+            if found is None and self._claims.holds(context.number):
+                self._settle(context, State.DONE)  # it was made before
+            return found
+        self._settle(context, State.FAILED)
+        return None
+
+    async def _station(self, context: Context, midnight_ms: int) -> Done | None:
+        """Make a station's night, unless another process has taken it from this one, which was too slow."""
+        loop = asyncio.get_running_loop()
+        begun, found = loop.time(), None
+        for done in nightly(self._engine, context, self._settings, midnight_ms):
+            found = done
+            await self._give_way(loop.time() - begun)
+            begun = loop.time()
+            if not self._claims.holds(context.number):
+                return None
+        return found
+
+    async def _keep(self, made: Sequence[tuple[Context, Done]]) -> None:
+        """Keep what is still this process's to make, at once, or each by itself where that fails."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        mine = [one for one in made if self._claims.holds(one[0].number)]
+        together = len(mine) > 1 and self._kept(mine)
+        for one in mine:
+            done = together or self._kept([one])
+            self.estimated += done
+            self._settle(one[0], State.DONE if done else State.FAILED)
+        if made:
+            await self._give_way(loop.time() - begun)
+
+    def _kept(self, nights: Sequence[tuple[Context, Done]]) -> bool:
+        """Keep nights, all of them or nothing; return whether that was possible."""
+        names = ", ".join(context.station.id for context, _ in nights)
+        try:
+            keep_nights(self._engine, nights, self._clock.now_ms())
+        except (IntegrityError, DataError):
+            log.exception("the store rejects the error estimation of %s", names)
+        except (SQLAlchemyError, OSError):
+            raise
+        except Exception:
+            log.exception("the error estimation of %s can't be kept", names)
+        else:
+            return True
+        return False
+
+    def _settle(self, context: Context, state: State) -> None:
         self.failed += state is State.FAILED
         self._claims.settle(context.number, state)
         del self._left[context.number]
         self._told(len(self._left), self.estimated)
-
-    async def _station(self, context: Context, midnight_ms: int) -> bool:
-        """Make a station's night; return False where another process has taken it from this one, which was too slow."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        if not self._claims.holds(context.number):
-            return False
-        for done in nightly(self._engine, context, self._settings, midnight_ms):
-            if done is not None:
-                self._keep(context, done)
-                self.estimated += 1
-            await self._give_way(loop.time() - begun)
-            begun = loop.time()
-            if done is None and not self._claims.holds(context.number):
-                return False
-        return True
-
-    def _keep(self, context: Context, done: Done) -> None:
-        keep_night(self._engine, context, done, self._clock.now_ms())
 
     async def _fleet(self, within_ms: int) -> bool:
         """Let stations together say of makes what they can; return whether they have, within such a time."""

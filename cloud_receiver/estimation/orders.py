@@ -134,6 +134,8 @@ _IN_FORCE: Final = select(
 ).where(
     charge_order.c.station == bindparam("station", type_=BigInteger),
     charge_order.c.superseded_ms.is_(None),
+    # One that ends long after it came would be open for as long, and its charger known no more.
+    charge_order.c.end_ms <= charge_order.c.received_ms + _CLOCKS_MS,
     charge_order.c.end_ms >= bindparam("first_ms", type_=BigInteger),
     charge_order.c.start_ms + 0 < bindparam("end_ms", type_=BigInteger),
 )

@@ -7,7 +7,7 @@ Unlike the estimate it takes nothing for believed of the ratio, and unlike an es
 
 from collections import defaultdict
 from datetime import date, datetime
-from math import isnan, sqrt
+from math import sqrt
 from statistics import median
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -74,7 +74,7 @@ def slopes(context: Context, found: StationWindows) -> list[Day]:
         pairs = []
         for place in places:
             energies = windows.energies_kwh(place)
-            took = sum(value * share for value, share in zip(energies, drawn, strict=True) if not isnan(value))
+            took = sum(value * share for value, share in zip(energies, drawn, strict=True))
             pairs.append((took, master[place]))
         slope = _slope(pairs)
         if slope is not None:

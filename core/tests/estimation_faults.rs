@@ -10,8 +10,8 @@
 mod estimation_truth;
 
 use diantan_core::estimation::{
-    Charger, Decision, Estimation, EstimationError, Finding, Known, Reason, Settings, Suspicion,
-    Windows, estimate,
+    Charger, Decision, Estimation, EstimationError, Finding, Known, Night, Reason, Settings,
+    Suspicion, Windows, estimate,
 };
 use estimation_truth::{Plan, Station, station};
 
@@ -529,6 +529,31 @@ fn what_makes_no_sense_is_refused_by_name() {
         refused(&|settings, _| settings.white = f64::NAN),
         "white = NaN: expected 0 to 1e6"
     );
+    let night = |change: &dyn Fn(&mut Night)| {
+        refused(&|settings, _| {
+            if let Some(own) = &mut settings.night {
+                change(own);
+            }
+        })
+    };
+    assert_eq!(
+        night(&|night| night.to_minute = 1440),
+        "night to_minute = 1440: expected 0 to 1439"
+    );
+    assert_eq!(
+        night(&|night| night.utc_offset_minutes = i32::MIN),
+        "night utc_offset_minutes = -2147483648: expected -1440 to 1440"
+    );
+    assert_eq!(
+        refused(&|settings, _| settings.strange_share = 1.0),
+        "strange_share = 1: expected 0 to less than 1"
+    );
+    assert_eq!(
+        refused(&|settings, _| {
+            (settings.clear_below, settings.flag_above) = (0.6, 0.5);
+        }),
+        "clear_below = 0.6: expected at most flag_above"
+    );
     assert_eq!(
         refused(&|_, charger| charger.class_limit = 2.0),
         "charger 0: class_limit = 2: expected more than 0 and less than 1"
@@ -564,10 +589,13 @@ fn what_makes_no_sense_is_refused_by_name() {
         some.set_sessions(0, &[(5, 5)]),
         Err(EstimationError::Order { .. })
     ));
-    assert!(matches!(
-        some.set_sessions(1, &[]),
-        Err(EstimationError::TooMany { .. })
-    ));
+    for beyond in [1, usize::MAX] {
+        assert!(matches!(
+            some.set_sessions(beyond, &[]),
+            Err(EstimationError::TooMany { .. })
+        ));
+        assert!(some.energies_kwh(beyond).is_empty());
+    }
 }
 
 /// What is not what it is taken for says nothing of the master, and so nothing of the others.

@@ -163,6 +163,35 @@ fn a_forged_state_is_refused_or_harmless() {
     assert!(taken > 0);
 }
 
+/// Where the flags of reversed chargers begin: after the fingerprint, five columns, five numbers and their count.
+fn flags(state: &[u8]) -> usize {
+    let mut place = 12;
+    for _ in 0..5 {
+        let count = u64::from_le_bytes(state[place..place + 8].try_into().unwrap());
+        place += 8 + 8 * usize::try_from(count).unwrap();
+    }
+    place + 5 * 8 + 8
+}
+
+#[test]
+fn a_flag_is_0_or_1() {
+    let truth = station(|plan| {
+        plan.days = 2;
+        plan.chargers = 2;
+        plan.altered = Vec::new();
+    });
+    let state = accumulator(&truth, &truth.estimate()).to_bytes();
+    let mut body = state[..state.len() - 4].to_vec();
+    let place = flags(&body);
+    assert_eq!(body[place..place + 8], 0_u64.to_le_bytes());
+    body[place] = 2;
+    let refused = Accumulator::from_bytes(truth.settings(), truth.chargers(), &sealed(body));
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "not a state of an error estimation: a flag is neither 0 nor 1"
+    );
+}
+
 #[test]
 fn windows_out_of_order_change_nothing() {
     let truth = station(|plan| {

@@ -7,10 +7,12 @@
 
 mod estimation_truth;
 
+use std::time::Duration;
+
 use diantan_core::estimation::{
     Accumulator, Charger, Estimation, Finding, Settings, Windows, estimate,
 };
-use estimation_truth::{MINUTE, Station, station};
+use estimation_truth::{Dice, MINUTE, Station, station};
 
 type Spans = Vec<(i64, i64)>;
 
@@ -241,4 +243,52 @@ fn sessions_that_share_a_window_are_told_apart() {
     }
     let rms = f64::sqrt(squares / count);
     assert!(rms < 0.0011, "{rms}");
+}
+
+/// Sessions whose times are off by some minutes, each by others.
+fn misplaced(seed: u64, minutes: f64) -> Station {
+    let mut truth = station(|plan| {
+        plan.seed = seed;
+        plan.chargers = 8;
+        plan.days = 14;
+        plan.altered = vec![(0, 0.03)];
+    });
+    let mut dice = Dice(seed);
+    for own in &mut truth.sessions {
+        let mut last = i64::MIN;
+        for (from, to) in own {
+            let mut off = || Duration::from_secs_f64(60.0 * minutes * dice.normal().abs());
+            let ms = |off: Duration| i64::try_from(off.as_millis()).unwrap();
+            (*from, *to) = (*from + ms(off()), *to - ms(off()));
+            *from = (*from).max(last.saturating_add(1));
+            *to = (*to).max(*from + MINUTE);
+            last = *to;
+        }
+    }
+    truth
+}
+
+/// A minute that is told of a window with much energy is no power, neither in it nor for the window beside it.
+#[test]
+fn sessions_told_too_short_cost_little() {
+    let off = |known: bool| {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for seed in 1..=6 {
+            let truth = misplaced(seed, 12.0);
+            let rows = truth.times_ms.len() - 1;
+            let windows = if known {
+                truth.windows()
+            } else {
+                silent(&truth, 0, rows)
+            };
+            for (one, error) in judged(&truth, &windows).chargers.iter().zip(&truth.errors) {
+                let apart = (one.error.value - error) / one.error.u;
+                sum += apart * apart;
+                count += 1.0;
+            }
+        }
+        (sum / count).sqrt()
+    };
+    let (without, with): (f64, f64) = (off(false), off(true));
+    assert!(with < 1.25 * without, "{without} {with}");
 }

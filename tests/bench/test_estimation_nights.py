@@ -30,8 +30,8 @@ def test_what_processes_bring_is_told_of_nights_that_add_a_day() -> None:
     ]
     assert shared_nights.lines(found) == [
         "nights shared by processes, 40 stations in a SQLite store, a day added, by the wall clock:",
-        "  1 of them: 20.0 stations a second (median of 1 nights), 25.0 ms of CPU each",
-        "  2 of them: 32.0 stations a second (median of 1 nights), 30.0 ms of CPU each",
+        "  1 of them: 20.0 stations a second (median of 1 nights), 25.0 ms of CPU each, on 0.50 cores",
+        "  2 of them: 32.0 stations a second (median of 1 nights), 30.0 ms of CPU each, on 0.96 cores",
         "  2 bring 1.60 times as many as 1",
         (
             "  extrapolated from this sample to 50000 stations by 2 processes on 2 cores: 1562 s; target 600 s: "

@@ -123,8 +123,19 @@ def test_a_missing_reading_makes_its_window_longer() -> None:
     assert windows.energies_kwh(4) == pytest.approx([column[7] - column[4] for column in chargers])
     assert windows.master_kwh[4] == pytest.approx(master[7] - master[4])
     assert windows.chargers == 4
-    with pytest.raises(IndexError, match="window 958 of 958"):
-        windows.energies_kwh(958)
+    for beyond in (958, -1):
+        with pytest.raises(IndexError, match=f"window {beyond} of 958"):
+            windows.energies_kwh(beyond)
+
+
+def test_what_is_no_number_is_named_by_its_column() -> None:
+    bad: Any = ["a"]
+    with pytest.raises(TypeError, match="energies_kwh 1: must be real number, not str"):
+        ErrorWindows.from_energies([0, QUARTER], [1.0], [[1.0], bad])
+    with pytest.raises(TypeError, match="master_kwh: "):
+        ErrorWindows.from_registers([0, QUARTER], bad, [[1.0, 2.0]])
+    with pytest.raises(OverflowError, match="boundaries_ms: "):
+        ErrorWindows.from_energies([0, 2**63], [1.0], [[1.0]])
 
 
 def test_days_are_added_to_the_bit() -> None:
@@ -249,7 +260,9 @@ def test_an_exchanged_meter_has_two_estimates() -> None:
         ({"gain": (0.9, 0.1)}, "gain = 0.9: expected -0.5 to 0.5"),
         ({"profile_kw": -1.0}, "profile_kw = -1: expected 0 to 1e6"),
         ({"rounds": 0}, "rounds = 0: expected 1 to 100"),
-        ({"night": (2000, 0, 0, (0.0, 1.0))}, "night = 2000"),
+        ({"night": (2000, 0, 0, (0.0, 1.0))}, "night from_minute = 2000: expected 0 to 1439"),
+        ({"night": (0, 0, -2000, (0.0, 1.0))}, "night utc_offset_minutes = -2000: expected -1440 to 1440"),
+        ({"strange_share": 1.5}, "strange_share = 1.5: expected 0 to less than 1"),
     ],
 )
 def test_settings_out_of_range_are_named(settings: dict[str, Any], message: str) -> None:

@@ -171,8 +171,8 @@ def test_a_reversed_meter_is_negative_and_never_a_loss() -> None:
         ([[1.0]] * 10_000, [1.0], "10000 columns"),
         ([[1.0, 2.0]], [1.0], "voltages 0: expected 1 values as of power_kw, got 2"),
         ([[0.0] * 40_001], [0.0] * 40_001, "40001 quarters: expected at most 40000"),
-        ([np.zeros((2, 2))], [1.0, 2.0], "voltages: expected one dimension"),
-        ([np.zeros(2, dtype=np.float32)], [1.0, 2.0], "voltages: expected one dimension of 64-bit"),
+        ([np.zeros((2, 2))], [1.0, 2.0], "voltages 0: expected one dimension"),
+        ([np.zeros(2, dtype=np.float32)], [1.0, 2.0], "voltages 0: expected one dimension of 64-bit"),
         ([[1.0, 2.0]], np.zeros(2, dtype=">f8" if sys.byteorder == "little" else "<f8"), "power_kw: expected"),
     ],
 )

@@ -1,6 +1,7 @@
 //! Columns of floats and times, from buffers or sequences.
 
 use pyo3::buffer::{ElementType, PyUntypedBuffer};
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 
 use crate::estimation::EstimationError;
@@ -46,13 +47,25 @@ fn buffer<T: pyo3::buffer::Element>(
     Ok(Some(copy))
 }
 
+/// The same error with the column's name: the conversion of a value knows none.
+fn named(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
+    let known =
+        error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyOverflowError>(py);
+    if known {
+        PyErr::from_type(error.get_type(py), format!("{name}: {}", error.value(py)))
+    } else {
+        error
+    }
+}
+
 /// Floats from a buffer of doubles or any sequence; None is NaN.
 pub(crate) fn floats(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
     if let Some(values) = buffer(value, name, ElementType::Float { bytes: 8 }, 0.0)? {
         return Ok(values);
     }
-    let values: Vec<Option<f64>> = value.extract()?;
+    let values: PyResult<Vec<Option<f64>>> = value.extract();
     Ok(values
+        .map_err(|error| named(value.py(), name, error))?
         .into_iter()
         .map(|value| value.unwrap_or(f64::NAN))
         .collect())
@@ -62,10 +75,15 @@ pub(crate) fn floats(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>>
 pub(crate) fn times(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
     match buffer(value, name, ElementType::SignedInteger { bytes: 8 }, 0)? {
         Some(values) => Ok(values),
-        None => value.extract(),
+        None => value
+            .extract()
+            .map_err(|error| named(value.py(), name, error)),
     }
 }
 
 pub(crate) fn columns(values: &[Bound<'_, PyAny>], name: &str) -> PyResult<Vec<Vec<f64>>> {
-    values.iter().map(|value| floats(value, name)).collect()
+    let numbered = values.iter().enumerate();
+    numbered
+        .map(|(column, value)| floats(value, &format!("{name} {column}")))
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 use diantan_core::estimation as core;
 use diantan_core::registers;
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 
 use crate::buffers::{columns, floats, times};
@@ -218,14 +219,15 @@ impl ErrorWindows {
     }
 
     /// Energies in one window by charger.
-    fn energies_kwh(&self, window: usize) -> PyResult<Vec<f64>> {
-        if window >= self.0.len() {
-            return Err(pyo3::exceptions::PyIndexError::new_err(format!(
+    fn energies_kwh(&self, window: i64) -> PyResult<Vec<f64>> {
+        let place = usize::try_from(window).ok();
+        let Some(place) = place.filter(|place| *place < self.0.len()) else {
+            return Err(PyIndexError::new_err(format!(
                 "window {window} of {}",
                 self.0.len()
             )));
-        }
-        Ok(self.0.energies_kwh(window).to_vec())
+        };
+        Ok(self.0.energies_kwh(place).to_vec())
     }
 
     /// Energies in all windows by charger.

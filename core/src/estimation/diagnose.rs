@@ -5,7 +5,7 @@ use super::finding::{Finding, Suspicion};
 use super::posterior::Posterior;
 use super::result::{Estimation, ratio};
 use super::rows::Maker;
-use super::settings::Known;
+use super::settings::{Charger, Known, Settings};
 
 /// Mean length of windows from which on they count as daily readings, h.
 const DAILY_HOURS: f64 = 11.0;
@@ -182,34 +182,46 @@ fn collinear(maker: &Maker<'_>, sums: &Sums, posterior: &Posterior, findings: &m
     }
 }
 
-/// The level of most chargers against the master: g less the cohort's mean.
+/// The level of most chargers against the master: g less the cohort's mean. What a charger is known to lose before its meter,
+/// in conversion or as its load stands unevenly, is no level.
 fn gain(maker: &Maker<'_>, posterior: &Posterior, estimation: &Estimation) -> Option<Finding> {
-    let mut levels: Vec<f64> = estimation
-        .chargers
-        .iter()
-        .filter(|estimate| estimate.active_windows > 0)
-        .filter_map(|estimate| posterior.values.get(estimate.charger).copied())
+    let settings = maker.settings;
+    let active = estimation.chargers.iter();
+    let active = active.filter(|estimate| estimate.active_windows > 0);
+    let mut levels: Vec<(f64, Known)> = active
+        .filter_map(|estimate| {
+            let theta = *posterior.values.get(estimate.charger)?;
+            let lost = lost(settings, maker.chargers.get(estimate.charger)?);
+            Some((theta - lost.value, lost))
+        })
         .collect();
     if levels.is_empty() {
         return None;
     }
-    let middle = levels.len() / 2;
-    let median = *levels.select_nth_unstable_by(middle, f64::total_cmp).1;
-    let settings = maker.settings;
-    let mut variance = settings.gain.u.powi(2) + settings.cohort_sd.powi(2);
-    let mut expected = settings.gain.value - settings.cohort_mean;
-    if maker.layout.conversion.is_some() {
-        variance += settings.conversion.u.powi(2);
-        expected += settings.conversion.value;
-    }
+    let (middle, count) = (levels.len() / 2, levels.len());
+    let by_level = |one: &(f64, Known), other: &(f64, Known)| one.0.total_cmp(&other.0);
+    let (median, lost) = *levels.select_nth_unstable_by(middle, by_level).1;
+    let variance = settings.gain.u.powi(2) + settings.cohort_sd.powi(2) + lost.u.powi(2);
+    let off = median - (settings.gain.value - settings.cohort_mean);
     // The median of a few chargers is no cohort: one of them may be altered.
-    let few = settings.altered_sd.powi(2)
-        / f64::from(u32::try_from(levels.len().pow(2)).unwrap_or(u32::MAX));
+    let few =
+        settings.altered_sd.powi(2) / f64::from(u32::try_from(count.pow(2)).unwrap_or(u32::MAX));
     let (_, u) = posterior.of(&[(estimation.chargers.first()?.charger, 1.0)]);
-    let tension = (median - expected).abs() / (variance + few + u * u).sqrt();
-    (tension > TENSION && (median - expected).abs() > 0.02).then_some(Finding::Gain {
-        ratio: 1.0 + median,
+    let tension = off.abs() / (variance + few + u * u).sqrt();
+    (tension > TENSION && off.abs() > 0.02).then_some(Finding::Gain {
+        ratio: 1.0 + median + lost.value,
         tension,
+    })
+}
+
+/// What a charger is known to lose of its energy between the master and its meter.
+fn lost(settings: &Settings, charger: &Charger) -> Known {
+    let conversion = charger.dc_output.then_some(settings.conversion);
+    let parts = conversion.into_iter().chain(charger.uneven_loss);
+    let nothing = Known { value: 0.0, u: 0.0 };
+    parts.fold(nothing, |sum, part| Known {
+        value: sum.value + part.value,
+        u: sum.u.hypot(part.u),
     })
 }
 

@@ -59,6 +59,8 @@ pub(super) struct Posterior {
 
 /// Above this share of strange chargers there are none: it is the master that is strange.
 const MOST_STRANGE: f64 = 0.25;
+/// But one beside others that the master bears out is strange in the smallest station too: below two for sure.
+const ONE_STRANGE: f64 = 1.5;
 
 impl Posterior {
     /// `scale` of the residuals; None: from their median.
@@ -215,7 +217,11 @@ impl Equations {
         };
         let epochs = self.deviations.len();
         #[allow(clippy::cast_precision_loss, reason = "a count of chargers")]
-        let most = MOST_STRANGE * epochs as f64;
+        let most = if epochs > 1 {
+            (MOST_STRANGE * epochs as f64).max(ONE_STRANGE)
+        } else {
+            0.0
+        };
         let mut precisions = vec![mixture.precision(mixture.shares); epochs];
         let mut round = 0;
         loop {

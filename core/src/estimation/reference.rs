@@ -48,7 +48,7 @@ impl Reference {
                 powers.push(power);
                 forward += kwh.max(0.0);
                 backward += (-kwh).max(0.0);
-                own_squares += kwh * power;
+                own_squares += kwh.abs() * power;
                 let active = windows.activity(window, number).active;
                 let active = if active > 0.0 { active } else { hours };
                 squares += kwh.abs() * (kwh.abs() / active).min(charger.max_kw);

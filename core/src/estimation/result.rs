@@ -165,8 +165,14 @@ impl Estimation {
     }
 
     fn settle(&mut self, maker: &Maker<'_>) {
-        for estimate in self.chargers.iter_mut().chain(&mut self.earlier) {
-            settle(maker, estimate, &self.findings);
+        for estimate in &mut self.chargers {
+            let charger = maker.chargers.get(estimate.charger);
+            let verified = charger.is_some_and(|charger| charger.verified.is_some());
+            settle(maker, estimate, &self.findings, verified);
+        }
+        // What it was before was not verified: the result holds of what it is now.
+        for estimate in &mut self.earlier {
+            settle(maker, estimate, &self.findings, false);
         }
     }
 }
@@ -278,13 +284,9 @@ fn branch_loss(maker: &Maker<'_>, charger: usize, loss: f64) -> Vec<(usize, f64)
     function
 }
 
-fn settle(maker: &Maker<'_>, estimate: &mut ChargerEstimate, findings: &[Finding]) {
+fn settle(maker: &Maker<'_>, estimate: &mut ChargerEstimate, findings: &[Finding], verified: bool) {
     let settings = maker.settings;
     let mut decision = decide(estimate.probability, settings);
-    let anchored = maker
-        .chargers
-        .get(estimate.charger)
-        .is_some_and(|charger| charger.verified.is_some());
     let forbidden = findings
         .iter()
         .any(|finding| finding.forbids(estimate.charger));
@@ -297,7 +299,7 @@ fn settle(maker: &Maker<'_>, estimate: &mut ChargerEstimate, findings: &[Finding
         decision = Decision::Undetermined;
     }
     // What was verified and not used since is known by that alone.
-    if anchored && estimate.active_windows == 0 && !forbidden {
+    if verified && estimate.active_windows == 0 && !forbidden {
         decision = decide(estimate.probability, settings);
     }
     estimate.decision = decision;

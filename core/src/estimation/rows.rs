@@ -1,11 +1,11 @@
 //! The equation of one window: y = Σ θᵢxᵢ + a·q + Σ bᵢqᵢ + P₀h + … + v, and the variance of v.
 
+use super::course::Course;
 use super::daytime::{night_hours, profile};
 use super::layout::Layout;
 use super::noise::Noise;
 use super::reference::Reference;
 use super::settings::{Charger, Settings};
-use super::shape::Shape;
 use super::table::Table;
 use super::windows::Windows;
 
@@ -139,7 +139,10 @@ impl Maker<'_> {
             let offset_s = reference.offsets_s.get(number).copied().unwrap_or(0.0);
             let own = table.shape(window, number);
             let at = Edges::new(table, window, number, offset_s / 3600.0);
-            let energy = counted + (at.gained * counted.signum());
+            let turned = reference.reversed.get(number).is_some_and(|turned| *turned);
+            // What it gains where it counted nothing itself flows as all of its energy does; 0 has a sign of its own.
+            let backwards = counted < 0.0 || (counted == 0.0 && turned);
+            let energy = counted + if backwards { -at.gained } else { at.gained };
             let column = match (charger.from_ms, self.layout.earlier.get(number)) {
                 (Some(from), Some(Some(earlier))) if start_ms < from => *earlier,
                 _ => number,
@@ -160,7 +163,6 @@ impl Maker<'_> {
                     .push((self.layout.branch + number, own_square * loss));
             }
             sum += energy;
-            let turned = reference.reversed.get(number).is_some_and(|turned| *turned);
             through += if turned { -energy } else { energy };
             squares += own_square;
             if hours > 0.0 {
@@ -228,6 +230,9 @@ fn sides(here: bool, there: bool) -> f64 {
     f64::midpoint(f64::from(u8::from(here)), f64::from(u8::from(there)))
 }
 
+/// Share of a window that it lends at most.
+const MOST_LENT: f64 = 0.95;
+
 /// A charger at the edges of a window, its clock put right by an offset.
 struct Edges {
     power_start: f64,
@@ -245,14 +250,6 @@ impl Edges {
     /// `offset` h: what the charger says of an instant belongs to so much later. So its window ends that much too late,
     /// and the true one is its own from `offset` before the start to `offset` before the end.
     fn new(table: &Table, window: usize, charger: usize, offset: f64) -> Self {
-        let own = table.shape(window, charger);
-        let beside = |place: usize, joined: bool| {
-            if joined {
-                table.shape(place, charger)
-            } else {
-                Shape::default()
-            }
-        };
         let (start, end) = (
             table.at_start(window, charger),
             table.at_end(window, charger),
@@ -267,45 +264,43 @@ impl Edges {
                 doubt_end: 0.0,
             };
         }
-        let left = beside(window.wrapping_sub(1), table.joined(window));
-        let right = beside(window + 1, table.joined(window + 1));
-        // A window can only borrow from the one beside it.
-        let shortest = [&left, &own, &right]
-            .into_iter()
-            .map(Shape::hours)
-            .filter(|hours| *hours > 0.0)
-            .fold(f64::INFINITY, f64::min);
-        let offset = if shortest.is_finite() {
-            offset.clamp(-0.95 * shortest, 0.95 * shortest)
-        } else {
-            0.0
-        };
         let own = table.course(window, charger);
         if offset > 0.0 {
             let left = window.checked_sub(1).filter(|_| table.joined(window));
             let left = left.map(|place| table.course(place, charger));
-            let borrowed = left.map_or(0.0, |left| left.rest(offset));
+            let (before, here) = (
+                left.as_ref().map_or(0.0, |left| lent(left, offset)),
+                lent(&own, offset),
+            );
             return Self {
-                power_start: left.map_or(0.0, |left| left.power_at(left.shape.hours() - offset)),
-                power_end: own.power_at(own.shape.hours() - offset),
-                gained: borrowed - own.rest(offset),
-                squares: left.map_or(0.0, |left| left.rest_square(offset))
-                    - own.rest_square(offset),
-                doubt_start: left.map_or(0.0, |left| left.rest_doubt(offset)),
-                doubt_end: own.rest_doubt(offset),
+                power_start: left.map_or(0.0, |left| left.power_at(left.shape.hours() - before)),
+                power_end: own.power_at(own.shape.hours() - here),
+                gained: left.map_or(0.0, |left| left.rest(before)) - own.rest(here),
+                squares: left.map_or(0.0, |left| left.rest_square(before)) - own.rest_square(here),
+                doubt_start: left.map_or(0.0, |left| left.rest_doubt(before)),
+                doubt_end: own.rest_doubt(here),
             };
         }
         let right = table
             .joined(window + 1)
             .then(|| table.course(window + 1, charger));
+        let (here, after) = (
+            lent(&own, -offset),
+            right.as_ref().map_or(0.0, |right| lent(right, -offset)),
+        );
         Self {
-            power_start: own.power_at(-offset),
-            power_end: right.map_or(0.0, |right| right.power_at(-offset)),
-            gained: right.map_or(0.0, |right| right.first(-offset)) - own.first(-offset),
-            squares: right.map_or(0.0, |right| right.first_square(-offset))
-                - own.first_square(-offset),
-            doubt_start: own.first_doubt(-offset),
-            doubt_end: right.map_or(0.0, |right| right.first_doubt(-offset)),
+            power_start: own.power_at(here),
+            power_end: right.map_or(0.0, |right| right.power_at(after)),
+            gained: right.map_or(0.0, |right| right.first(after)) - own.first(here),
+            squares: right.map_or(0.0, |right| right.first_square(after)) - own.first_square(here),
+            doubt_start: own.first_doubt(here),
+            doubt_end: right.map_or(0.0, |right| right.first_doubt(after)),
         }
     }
+}
+
+/// How much of `offset`, h, a window can lend to the one beside it. It hangs on the lender alone: both windows at a boundary
+/// are to mean the same energy, and the same doubt of it.
+fn lent(lender: &Course, offset: f64) -> f64 {
+    offset.min(MOST_LENT * lender.shape.hours())
 }

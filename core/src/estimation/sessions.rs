@@ -46,7 +46,7 @@ impl Windows {
         if charger >= self.chargers() {
             return Err(EstimationError::TooMany {
                 name: "chargers",
-                count: charger + 1,
+                count: charger.saturating_add(1),
                 limit: self.chargers(),
             });
         }

@@ -210,6 +210,7 @@ impl Default for Settings {
 const POSITIVE: &str = "more than 0 and at most 1e6";
 const NOT_NEGATIVE: &str = "0 to 1e6";
 const SHARE: &str = "more than 0 and less than 1";
+const SHARE_OR_NONE: &str = "0 to less than 1";
 
 fn positive(value: f64) -> bool {
     value > 0.0 && value <= 1e6
@@ -250,12 +251,14 @@ impl Settings {
             ("master_step_kwh", self.master_step_kwh),
             ("jitter_s", self.jitter_s),
             ("white", self.white),
-            ("strange_share", self.strange_share),
             ("trunk_loss", self.trunk_loss.unwrap_or(0.0)),
         ];
         let mut zero_too = zero_too.into_iter();
         if let Some((name, value)) = zero_too.find(|(_, value)| !(0.0..=1e6).contains(value)) {
             return Err(setting(name, value, NOT_NEGATIVE));
+        }
+        if !(0.0..1.0).contains(&self.strange_share) {
+            return Err(setting("strange_share", self.strange_share, SHARE_OR_NONE));
         }
         let shares = [
             ("altered_share", self.altered_share),
@@ -265,6 +268,13 @@ impl Settings {
         let mut shares = shares.into_iter();
         if let Some((name, value)) = shares.find(|(_, value)| !(*value > 0.0 && *value < 1.0)) {
             return Err(setting(name, value, SHARE));
+        }
+        if self.clear_below > self.flag_above {
+            return Err(setting(
+                "clear_below",
+                self.clear_below,
+                "at most flag_above",
+            ));
         }
         let small = [
             ("gain", self.gain.value),
@@ -287,16 +297,23 @@ impl Settings {
         if let Some((name, value)) = loads.find(|(_, value)| !(-1e6..=1e6).contains(value)) {
             return Err(setting(name, value, "-1e6 to 1e6"));
         }
-        if let Some(night) = self.night
-            && (night.from_minute >= 1440
-                || night.to_minute >= 1440
-                || night.utc_offset_minutes.abs() > 1440)
-        {
-            return Err(setting(
-                "night",
-                f64::from(night.from_minute.max(night.to_minute)),
-                "minutes of a day",
-            ));
+        if let Some(night) = self.night {
+            for (name, minute) in [
+                ("night from_minute", night.from_minute),
+                ("night to_minute", night.to_minute),
+            ] {
+                if minute >= 1440 {
+                    return Err(setting(name, f64::from(minute), "0 to 1439"));
+                }
+            }
+            let offset = night.utc_offset_minutes;
+            if offset.unsigned_abs() > 1440 {
+                return Err(setting(
+                    "night utc_offset_minutes",
+                    f64::from(offset),
+                    "-1440 to 1440",
+                ));
+            }
         }
         if !(0.0..=2.0).contains(&self.conversion_doubt) {
             return Err(setting("conversion_doubt", self.conversion_doubt, "0 to 2"));

@@ -4,6 +4,7 @@
 //! as constant over the active part of a window, from the session's edges where they are known, else inferred from the
 //! neighbouring windows.
 
+use super::sessions::Activity;
 use super::windows::Windows;
 
 /// A row depends on so many windows before and after it, and on no more: three for the power at its boundaries and at the
@@ -174,10 +175,8 @@ pub(super) fn shape(
         };
     }
     let mean = energy / hours;
-    let known = windows.activity(window, charger);
-    let open = known.active > 0.0 && rests(windows, usable, window, charger);
-    // Edges that ask for far more power than the charger has are wrong.
-    if known.active > 0.0 && !open && energy / known.active <= 2.0 * typical_kw.max(mean) {
+    let known = told(windows, window, charger, typical_kw);
+    if let Some(known) = known.filter(|_| !rests(windows, usable, window, charger)) {
         let shape = Shape {
             power: energy / known.active,
             hours,
@@ -190,16 +189,27 @@ pub(super) fn shape(
             return shape;
         }
         let left = window.checked_sub(1);
-        let left = near(windows, usable, charger, (window, left, window));
+        let left = near(windows, usable, charger, typical_kw, (window, left, window));
         let right = near(
             windows,
             usable,
             charger,
+            typical_kw,
             (window, Some(window + 1), window + 1),
         );
         return shape.told_apart(left.unwrap_or(typical_kw), right.unwrap_or(typical_kw));
     }
     infer(windows, usable, window, charger, typical_kw.max(mean))
+}
+
+/// When it was active in a window as its sessions tell; None where they tell nothing, or edges that ask for far more power
+/// than the charger has, which are wrong.
+fn told(windows: &Windows, window: usize, charger: usize, typical_kw: f64) -> Option<Activity> {
+    let known = windows.activity(window, charger);
+    let energy = windows.energy(window, charger).abs();
+    let mean = energy / windows.hours(window);
+    let believed = known.active > 0.0 && energy / known.active <= 2.0 * typical_kw.max(mean);
+    believed.then_some(known)
 }
 
 /// Whether a session that is told to go on beside the window takes nothing there: it ended, or began, within the window.
@@ -221,16 +231,13 @@ fn near(
     windows: &Windows,
     usable: &dyn Fn(usize) -> bool,
     charger: usize,
+    typical_kw: f64,
     (from, to, later): (usize, Option<usize>, usize),
 ) -> Option<f64> {
     let to = to?;
     let joined = windows.linked(later) && usable(from) && usable(to);
-    let known = windows.activity(to, charger).active;
-    let active = if known > 0.0 {
-        known
-    } else {
-        windows.hours(to)
-    };
+    let known = told(windows, to, charger, typical_kw);
+    let active = known.map_or_else(|| windows.hours(to), |known| known.active);
     let power = windows.energy(to, charger).abs() / active;
     (joined && power.is_finite() && power > IDLE_KWH).then_some(power)
 }
@@ -246,7 +253,7 @@ fn infer(
     let hours = windows.hours(window);
     let mean = energy / hours;
     let near = |from: usize, to: Option<usize>, later: usize| {
-        near(windows, usable, charger, (from, to, later))
+        near(windows, usable, charger, typical, (from, to, later))
     };
     let left_index = window.checked_sub(1);
     let left = near(window, left_index, window);

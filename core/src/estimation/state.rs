@@ -15,7 +15,7 @@ use super::tally::Counts;
 use super::windows::Windows;
 use crate::state::crc32;
 
-const MAGIC: [u8; 4] = *b"DTE5";
+const MAGIC: [u8; 4] = *b"DTE6";
 
 const fn bad(why: &'static str) -> EstimationError {
     EstimationError::State(why)
@@ -175,9 +175,7 @@ fn read_reference(reader: &mut Reader<'_>) -> Result<Reference, EstimationError>
         reader.float()?,
     ];
     let count = reader.size(8)?;
-    let reversed: Result<Vec<bool>, _> = (0..count)
-        .map(|_| reader.count().map(|flag| flag != 0))
-        .collect();
+    let reversed: Result<Vec<bool>, _> = (0..count).map(|_| reader.flag()).collect();
     Ok(Reference {
         solution,
         offsets_s,
@@ -222,7 +220,7 @@ fn read_windows(reader: &mut Reader<'_>, chargers: usize) -> Result<Windows, Est
     if count > BLOCK + 2 * CONTEXT {
         return Err(bad("more windows wait than can"));
     }
-    let sessions = reader.count()? != 0;
+    let sessions = reader.flag()?;
     let mut windows = Windows::empty(chargers);
     for _ in 0..count {
         let (start, end, master) = (reader.time()?, reader.time()?, reader.float()?);

@@ -129,37 +129,28 @@ impl Windows {
     /// # Errors
     /// For another number of chargers, windows that begin before the last one ends, and more than [`MAX_WINDOWS`].
     pub fn append(&mut self, later: &Self) -> Result<(), EstimationError> {
-        self.append_from(later, 0)
-    }
-
-    /// Add what came later, without its first windows.
-    pub(super) fn append_from(&mut self, later: &Self, skip: usize) -> Result<(), EstimationError> {
         length("chargers", self.chargers, later.chargers)?;
-        if let (Some(end), Some(start)) = (self.end_ms.last(), later.start_ms.get(skip))
+        if let (Some(end), Some(start)) = (self.end_ms.last(), later.start_ms.first())
             && start < end
         {
             return Err(EstimationError::Order {
                 name: "window",
-                row: skip,
+                row: 0,
                 before_ms: *end,
                 ms: *start,
             });
         }
-        let count = self.len() + later.len().saturating_sub(skip);
+        let count = self.len() + later.len();
         too_many("windows", count, MAX_WINDOWS)?;
         if self.activity.is_empty() != later.activity.is_empty() {
             self.activity
                 .resize(self.energy_kwh.len(), Activity::default());
         }
-        let cells = skip * self.chargers;
-        self.start_ms.extend_from_slice(tail(&later.start_ms, skip));
-        self.end_ms.extend_from_slice(tail(&later.end_ms, skip));
-        self.master_kwh
-            .extend_from_slice(tail(&later.master_kwh, skip));
-        self.energy_kwh
-            .extend_from_slice(tail(&later.energy_kwh, cells));
-        self.activity
-            .extend_from_slice(tail(&later.activity, cells));
+        self.start_ms.extend_from_slice(&later.start_ms);
+        self.end_ms.extend_from_slice(&later.end_ms);
+        self.master_kwh.extend_from_slice(&later.master_kwh);
+        self.energy_kwh.extend_from_slice(&later.energy_kwh);
+        self.activity.extend_from_slice(&later.activity);
         if !self.activity.is_empty() {
             self.activity
                 .resize(self.energy_kwh.len(), Activity::default());
@@ -218,9 +209,11 @@ impl Windows {
     /// Energies of all chargers in one window, kWh.
     #[must_use]
     pub fn energies_kwh(&self, window: usize) -> &[f64] {
-        let start = window * self.chargers;
-        let cells = self.energy_kwh.get(start..start + self.chargers);
-        cells.unwrap_or(&[])
+        let start = window.saturating_mul(self.chargers);
+        let cells = self.energy_kwh.get(start..);
+        cells
+            .and_then(|cells| cells.get(..self.chargers))
+            .unwrap_or(&[])
     }
 
     /// Energies of all windows by charger, kWh; what is not known of a window counts for nothing.
@@ -263,9 +256,4 @@ impl Windows {
 )]
 pub(super) fn hours(start_ms: i64, end_ms: i64) -> f64 {
     end_ms.saturating_sub(start_ms) as f64 / 3.6e6
-}
-
-/// What is left without the first.
-fn tail<T>(values: &[T], skip: usize) -> &[T] {
-    values.get(skip..).unwrap_or(&[])
 }

@@ -38,7 +38,7 @@ class Station:
             for place, (start_ms, end_ms, energy) in enumerate(orders):
                 values = {"start_ms": start_ms, "end_ms": end_ms, "energy_mwh": energy, "version": 1}
                 about = {"station": self.site.context().number, "meter": self.numbers[charger]}
-                source = {"number": f"{charger}-{place}", "source": "csv", "made_by": "test", "received_ms": 0}
+                source = {"number": f"{charger}-{place}", "source": "csv", "made_by": "test", "received_ms": end_ms}
                 connection.execute(insert(charge_order).values(**values, **about, **source))
 
     def verified(self, meter: int, error: str, days_ago: int = 10) -> None:

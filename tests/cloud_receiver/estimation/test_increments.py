@@ -40,7 +40,7 @@ def filled(site: Site, told: Callable[[int, float], bool], lost: Callable[[Inter
                 if told(charger, (start_ms - DAY) / LENGTH):
                     times = {"start_ms": start_ms + MOVE, "end_ms": end_ms + MOVE, "energy_mwh": energy}
                     about = {"station": station, "meter": numbers[charger], "number": f"{charger}-{place}"}
-                    source = {"version": 1, "source": "csv", "made_by": "test", "received_ms": 0}
+                    source = {"version": 1, "source": "csv", "made_by": "test", "received_ms": end_ms + MOVE}
                     connection.execute(insert(charge_order).values(**times, **about, **source))
     rows = [replace_row(row, start_ms=row.start_ms + MOVE) for row in plant.station(numbers, (0.001, 0.002))]
     site.store(sorted(row for row in rows if not lost(row)))

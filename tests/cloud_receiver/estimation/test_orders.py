@@ -86,6 +86,19 @@ def test_a_clock_that_is_wrong_makes_no_time_known(site: Site, wrong: Sold) -> N
     assert decisions(found) == {"C01": "clear", "C02": "flag", "C03": "clear"}
 
 
+def test_an_order_that_ends_after_it_came_hides_no_charger(site: Site) -> None:
+    """It would be open for a year, in which nobody knew what its charger sold."""
+    orders = prepared(site, 0, 1, 2, days=DAYS)
+    one = next(item for item in orders if item.start_ms > DAY + DAYS // 2 * LENGTH)
+    wrong = one._replace(end_ms=one.start_ms + 365 * LENGTH, received_ms=one.end_ms)
+    store_orders(site, [*(item for item in orders if item != one), wrong])
+    found = said(site)
+    assert found.end_ms > END - LENGTH
+    assert decisions(found) == {"C01": "clear", "C02": "flag", "C03": "clear"}
+    # What it told of is a missing order.
+    assert any(item.start_ms <= one.start_ms < item.end_ms for item in found.left_out)
+
+
 @pytest.mark.parametrize("by_hour", [False, True])
 def test_the_altered_charger_is_found_from_orders_alone(site: Site, *, by_hour: bool) -> None:
     store_orders(site, prepared(site, 0, 1, 2, days=DAYS, by_hour=by_hour))

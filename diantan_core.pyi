@@ -1141,6 +1141,22 @@ class ErrorWindows:
 
         A charger without any reading does not hold up the others; it has no energy.
         """
+    @staticmethod
+    def from_columns(
+        chargers: Sequence[RegisterColumn | None],
+        others: Sequence[tuple[RegisterColumn, bool]],
+        first: int,
+        end: int,
+        *,
+        sessions_ms: Sequence[Sequence[tuple[int, int]] | None] | None = None,
+        told_ms: Sequence[Sequence[tuple[int, int]] | None] | None = None,
+    ) -> ErrorWindows:
+        """Windows between instants [first, end) of one grid, from registers of chargers and of other meters.
+
+        `chargers`: None for one that is not in service, which has no energy. `others`: those that make up the master's
+        energy, and whether each counts against it; their sum is exact. No windows where a charger in service is never
+        known, since it may have sold anything. EstimationError for columns of different grids and instants beyond them.
+        """
     def append(self, later: ErrorWindows) -> None:
         """Add what came later; EstimationError where it begins before the last window ends."""
     @property
@@ -1153,6 +1169,9 @@ class ErrorWindows:
     def master_kwh(self) -> list[float]: ...
     def energies_kwh(self, window: int) -> list[float]:
         """Energies in one window by charger; IndexError where there is none."""
+    @property
+    def sums_kwh(self) -> list[float]:
+        """Energies in all windows by charger; what is NaN counts for nothing."""
     def __len__(self) -> int: ...
 
 @final
@@ -1505,3 +1524,156 @@ def voltage_drop(
     EstimationError for columns of other lengths than the times, times that do not rise, more than 512 chargers, 40,000
     quarters or 5,000,000 quarters of chargers. What is odd in the data is the `reason` of a branch.
     """
+
+@final
+class RegisterClocks:
+    """What gateways knew of their clocks when they sent records (时钟状态)."""
+
+    def __new__(cls) -> RegisterClocks: ...
+    def know(self, journal: int, sent: Sequence[tuple[int, int, int]]) -> None:
+        """Say which records [first, end) of a journal were sent by a clock that was not right, by rising first one.
+
+        With each its state, a code of the wire. It stands for what was said of that journal before.
+        """
+    def trusted(self, journal: int, sequence: int) -> bool:
+        """Whether the clock had not stepped; what no clock has confirmed is counted (`unknown`), and used."""
+    @property
+    def right(self) -> bool:
+        """Whether every clock was right."""
+    @property
+    def unknown(self) -> int:
+        """How many records were asked for that no clock had confirmed."""
+
+@final
+class RegisterRows:
+    """Intervals (时段记录) of a station's meters, as the driver of a store gives them."""
+
+    def __new__(cls, rows: Sequence[tuple[int, ...]]) -> RegisterRows:
+        """Take one tuple per interval.
+
+        Start in ms, meter, journal, sequence, duration in ms, energy forward and reverse, register forward and reverse
+        at the end, in mWh, and quality, a code of the wire. ValueError for another number of columns, TypeError for
+        what is no tuple of integers, OverflowError beyond 64 bits.
+        """
+    @property
+    def sequences(self) -> dict[int, tuple[int, int]]:
+        """The lowest and the highest sequence, by journal."""
+    def __len__(self) -> int: ...
+
+@final
+class StationRegisters:
+    """What is known of the registers (示数) of a station's meters, from rows added in order of time, day by day.
+
+    A register is known at both ends of an interval of measured quality, where these are whole quarters of an hour:
+    nothing is interpolated. It goes on being comparable (a segment) until an interval lacks energy, the journal
+    changes, or the register is not what it was plus what was counted.
+    """
+
+    def __new__(cls, imported: set[int] | frozenset[int] = ...) -> StationRegisters:
+        """Begin; `imported`: meters some of whose records came from a file.
+
+        These have no register of their own: across a gap their sum stands as if nothing had been counted, and says
+        nothing. An interval that was divided is known at its end.
+        """
+    def add(self, rows: RegisterRows, clocks: RegisterClocks | None = None) -> None:
+        """Add intervals that follow; without `clocks` all of these were right.
+
+        Of those that overlap among themselves the better quality counts, then the later journal and record.
+        """
+    def of(self, meter: int) -> RegisterHistory:
+        """Return a meter's history until now; an empty one where nothing came."""
+
+@final
+class RegisterHistory:
+    """What is known of one meter's registers."""
+
+    def __new__(cls) -> RegisterHistory:
+        """Nothing is known."""
+    @property
+    def known(self) -> list[RegisterKnown]:
+        """What is known, in the order in which it came: that of time, but where rows of two readings overlap."""
+    @property
+    def nets(self) -> list[tuple[int, int, int]]:
+        """The same as plain numbers: the instant in ms, forward less reverse in mWh, and the segment."""
+    @property
+    def breaks(self) -> list[int]:
+        """When a new segment begins, ms."""
+    @property
+    def jumps(self) -> list[RegisterJump]:
+        """Where the register was another one than it had been."""
+    @property
+    def unclear(self) -> int:
+        """Boundaries that are not used: not measured, or by a clock that had stepped."""
+    @property
+    def imported(self) -> bool: ...
+    @property
+    def step_mwh(self) -> int:
+        """What divides all that it counted from one instant to the next, and so may be its step; 0: it stood still."""
+    def counted_mwh(self, first_ms: int, end_ms: int) -> int:
+        """Return what the intervals that begin in [first, end) counted, of whatever quality; forward less reverse."""
+    def between(self, first_ms: int, last_ms: int) -> list[RegisterKnown]:
+        """Return what is known in [first, last], and one instant before and after for what held still."""
+    def over(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int] | None]:
+        """Return what was counted over each span.
+
+        That is from the last instant known until it begins to the first one known since it ends, as (ms between these,
+        forward less reverse in mWh); None where there is none, or they can't be compared.
+        """
+    def instants(self, *, standing: bool = False) -> RegisterInstants:
+        """Return the instants at which it is known; `standing`: those too between which it stood still."""
+    def column(self, begin_ms: int, count: int, every: int = 1) -> RegisterColumn:
+        """Return the net register at `count` instants from an aligned one on, a quarter of an hour apart.
+
+        One that stands still is known where it would have been read, after `every` quarters: a coarse one stands still
+        for most of every hour, and what was counted then comes at its end. EstimationError for more than 250,000.
+        """
+
+@final
+class RegisterKnown:
+    """A register at an instant, in mWh; registers of one segment can be subtracted."""
+
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def forward_mwh(self) -> int: ...
+    @property
+    def reverse_mwh(self) -> int: ...
+    @property
+    def net_mwh(self) -> int:
+        """Forward less reverse."""
+    @property
+    def segment(self) -> int: ...
+
+@final
+class RegisterJump:
+    """Where a register was another one than it had been when it was read last: forward, in mWh."""
+
+    @property
+    def before_ms(self) -> int: ...
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def before_mwh(self) -> int: ...
+    @property
+    def after_mwh(self) -> int: ...
+
+@final
+class RegisterInstants:
+    """Instants at which a register is known."""
+
+    @property
+    def first_ms(self) -> int | None:
+        """The earliest; None: there is none."""
+    def count(self, first_ms: int, end_ms: int, step_ms: int) -> int:
+        """How many of first, first + step, … before end are among them; 0 for a step that isn't positive."""
+
+@final
+class RegisterColumn:
+    """A net register in mWh at instants a quarter of an hour apart; None where it is not known."""
+
+    def __new__(cls, begin_ms: int, net_mwh: Sequence[int | None]) -> RegisterColumn: ...
+    @property
+    def any(self) -> bool:
+        """Whether it is known at any of them."""
+    def __getitem__(self, place: int) -> int | None: ...
+    def __len__(self) -> int: ...

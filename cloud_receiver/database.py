@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Select, Table, create_engine, event
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
@@ -29,6 +29,7 @@ __all__ = [
     "is_busy",
     "is_current",
     "open_store",
+    "raw_rows",
     "reading",
     "require_current",
     "taking_in",
@@ -153,6 +154,15 @@ def is_busy(error: OperationalError) -> bool:
     if isinstance(cause, sqlite3.OperationalError):
         return cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
     return postgresql.is_busy(error)
+
+
+def raw_rows(connection: Connection, statement: Select[Any], values: Mapping[str, object]) -> Sequence[Any]:
+    """Return the rows of a query as the driver's own tuples: for columns that it gives as they were stored."""
+    result = connection.execute(statement, values)
+    assert result.cursor is not None
+    rows = result.cursor.fetchall()
+    result.close()
+    return rows
 
 
 def enter_rows(connection: Connection, table: Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:

@@ -1,5 +1,6 @@
 """Which registers there are to estimate from (数据完整率)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import lcm
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.estimation.windows import serves
-from diantan_core import day_start_ms
+from diantan_core import day_start_ms, next_day_start_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,7 @@ def completeness(context: Context, registers: Registers, first_ms: int, end_ms: 
     """
     zone = context.station.timezone
     times = range(first_ms + -first_ms % SLOT_MS, end_ms, SLOT_MS)
-    day_of = {time_ms: day_start_ms(time_ms, zone) for time_ms in times}
-    days = sorted(set(day_of.values()))
+    days = list(_days(times, zone))
     shares = []
     meters = [
         number
@@ -38,16 +38,27 @@ def completeness(context: Context, registers: Registers, first_ms: int, end_ms: 
     for number in meters:
         meter = context.meters[number]
         step_ms = lcm(SLOT_MS, meter.interval_s * 1000)
-        known = {item.time_ms for item in registers.of(number).known}
-        counts = {day: [0, 0] for day in days}
-        for time_ms, day in day_of.items():
-            if meter.in_service(time_ms) and not time_ms % step_ms:
-                counts[day][0] += time_ms in known
-                counts[day][1] += 1
-        shares.append(tuple(found / expected if expected else None for found, expected in counts.values()))
+        known = registers.of(number).instants()
+        row = []
+        for day_ms, next_ms in days:
+            begin_ms, day_end_ms = meter.service(max(day_ms, first_ms), min(next_ms, end_ms))
+            asked = range(begin_ms + -begin_ms % step_ms, day_end_ms, step_ms)
+            row.append(known.count(asked.start, asked.stop, step_ms) / len(asked) if asked else None)
+        shares.append(tuple(row))
     return Completeness(
-        tuple(context.name(number) for number in meters), tuple(_local(day, zone) for day in days), tuple(shares)
+        tuple(context.name(number) for number in meters), tuple(_local(day, zone) for day, _ in days), tuple(shares)
     )
+
+
+def _days(times: range, zone: str) -> Iterator[tuple[int, int]]:
+    """Yield when each local day of some times begins and ends."""
+    if not times:
+        return
+    day_ms = day_start_ms(times[0], zone)
+    while day_ms <= times[-1]:
+        next_ms = next_day_start_ms(day_ms, zone)
+        yield day_ms, next_ms
+        day_ms = next_ms
 
 
 def _local(day_ms: int, zone: str) -> str:

@@ -1,15 +1,15 @@
 """Reading from the store what an estimate needs, day by day: short reads, between which the intake goes on."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from typing import Final
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from cloud_receiver import event_rows
-from cloud_receiver.checks.model import IntervalRow
-from cloud_receiver.database import reading
-from cloud_receiver.estimation.registers import Registers
+from cloud_receiver.database import raw_rows, reading
+from cloud_receiver.estimation.registers import COLUMNS, Registers
 from cloud_receiver.schema import event, interval, message
+from diantan_core import RegisterClocks, RegisterRows
 from wire.batch import MAX_RECORDS
 from wire.records import ClockState, EventCode
 
@@ -18,39 +18,50 @@ LOOK_BACK_MS = DAY_MS
 """Before a span, so that registers at its beginning are known."""
 
 
+_INTERVALS: Final = select(*(interval.c[name] for name in COLUMNS)).where(
+    interval.c.station == bindparam("station"),
+    interval.c.start_ms >= bindparam("first_ms"),
+    interval.c.start_ms < bindparam("end_ms"),
+)
+_NOT_RIGHT: Final = (
+    select(message.c.first, message.c.first + message.c.count, message.c.clock_state)
+    .where(
+        message.c.journal == bindparam("journal"),
+        message.c.first.between(bindparam("low"), bindparam("high")),
+        message.c.clock_state != int(ClockState.SYNCHRONISED),
+    )
+    .order_by(message.c.first)
+)
+_IMPORTED: Final = (
+    select(event.c.meter)
+    .where(event.c.station == bindparam("station"), event_rows.told([EventCode.IMPORTED]))
+    .distinct()
+)
+
+
 class Clocks:
     """What gateways knew of their clocks when they sent records (时钟状态)."""
 
     def __init__(self) -> None:
-        self._spans: dict[int, list[tuple[int, int, int]]] = {}
-        self.unknown = 0
+        self.known = RegisterClocks()
 
     def __bool__(self) -> bool:
         """Return whether any of them was anything but right."""
-        return any(self._spans.values())
+        return not self.known.right
+
+    @property
+    def unknown(self) -> int:
+        """Return how many records were asked for that no clock had confirmed."""
+        return self.known.unknown
 
     def ask(self, connection: Connection, journal: int, low: int, high: int) -> None:
         """Read what a gateway knew when it sent the sequences low to high of a journal, and only that."""
-        rows = connection.execute(
-            select(message.c.first, message.c.count, message.c.clock_state)
-            .where(
-                message.c.journal == journal,
-                message.c.first.between(low - MAX_RECORDS, high),
-                message.c.clock_state != int(ClockState.SYNCHRONISED),
-            )
-            .order_by(message.c.first)
-        )
-        self._spans[journal] = [(row.first, row.first + row.count, row.clock_state) for row in rows]
+        values = {"journal": journal, "low": low - MAX_RECORDS, "high": high}
+        self.known.know(journal, raw_rows(connection, _NOT_RIGHT, values))
 
     def trusted(self, journal: int, sequence: int) -> bool:
         """Return whether the clock had not stepped; what no clock has confirmed is counted, and used."""
-        spans = self._spans.get(journal, [])
-        place = bisect_right(spans, sequence, key=lambda span: span[0]) - 1
-        if place < 0 or sequence >= spans[place][1]:
-            return True
-        if spans[place][2] == ClockState.UNKNOWN:
-            self.unknown += 1
-        return spans[place][2] != ClockState.STEPPED
+        return self.known.trusted(journal, sequence)
 
 
 def sequences(found: Iterable[tuple[int, int]]) -> dict[int, tuple[int, int]]:
@@ -66,7 +77,7 @@ class Reader:
 
     def __init__(self, engine: Engine, station: int, first_ms: int, end_ms: int) -> None:
         with reading(engine) as connection:
-            self.registers = Registers(_imported(connection, station, first_ms))
+            self.registers = Registers(_imported(connection, station))
         self.rows = 0
         self.unsynchronised = 0
         """Intervals that a gateway sent without knowing whether its clock was right."""
@@ -79,21 +90,13 @@ class Reader:
         """Read day after day; give way between them. Yields how many of the days are read."""
         for done, day_ms in enumerate(self._days, 1):
             with reading(self._engine) as connection:
-                rows = [
-                    IntervalRow._make(row)
-                    for row in connection.execute(
-                        select(*(interval.c[name] for name in IntervalRow._fields)).where(
-                            interval.c.station == self._station,
-                            interval.c.start_ms >= day_ms,
-                            interval.c.start_ms < min(day_ms + DAY_MS, self._end_ms),
-                        )
-                    ).all()
-                ]
+                span = {"first_ms": day_ms, "end_ms": min(day_ms + DAY_MS, self._end_ms)}
+                rows = RegisterRows(raw_rows(connection, _INTERVALS, {"station": self._station, **span}))
                 clocks = Clocks()
-                for journal, (low, high) in sequences((row.journal, row.sequence) for row in rows).items():
+                for journal, (low, high) in rows.sequences.items():
                     clocks.ask(connection, journal, low, high)
             self.rows += len(rows)
-            self.registers.add(rows, clocks.trusted if clocks else None)
+            self.registers.take(rows, clocks.known if clocks else None)
             self.unsynchronised += clocks.unknown
             yield done
 
@@ -101,10 +104,6 @@ class Reader:
         return len(self._days)
 
 
-def _imported(connection: Connection, station: int, first_ms: int) -> set[int]:
-    """Return the meters some of whose records from a time on came from a file: imported since then."""
-    return set(
-        connection.execute(
-            select(event.c.meter).where(event.c.station == station, event_rows.told([EventCode.IMPORTED])).distinct()
-        ).scalars()
-    )
+def _imported(connection: Connection, station: int) -> set[int]:
+    """Return the meters some of whose records came from a file."""
+    return {meter for (meter,) in raw_rows(connection, _IMPORTED, {"station": station})}

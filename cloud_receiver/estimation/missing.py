@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.model import Context
-from cloud_receiver.estimation.registers import History, Registers
+from cloud_receiver.estimation.registers import RegisterHistory, Registers
 from cloud_receiver.estimation.windows import MWH_PER_KWH, StationWindows
 from cloud_receiver.registry import Role
 from diantan_core import ErrorEstimation, ErrorEstimator, ErrorWindows
@@ -157,7 +157,7 @@ def by_month(left_out: Sequence[LeftOut], zone: str) -> list[tuple[str, dict[str
     ]
 
 
-def _counted(history: History, first_ms: int, last_ms: int) -> float:
+def _counted(history: RegisterHistory, first_ms: int, last_ms: int) -> float:
     """Return what is known of the energy of a span, kWh."""
     known = [item for item in history.between(first_ms, last_ms) if first_ms <= item.time_ms <= last_ms]
     return sum(

@@ -7,10 +7,10 @@ at other times (another meter's voltages, or labels), it says nothing of this br
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import gcd, isnan
+from math import isnan
 from typing import Final
 
-from cloud_receiver.estimation.registers import History
+from cloud_receiver.estimation.registers import RegisterHistory
 from cloud_receiver.registry import Meter
 from wire.voltage_means import QUARTER_MS
 
@@ -53,12 +53,12 @@ class _Piece:
         return max(0.0, abs(self.told - self.counted) - step_kwh - 2 * _CLOCK_H * self.kw)
 
 
-def mismatched(power_kw: Sequence[float], starts_ms: range, history: History, meter: Meter) -> bool:
+def mismatched(power_kw: Sequence[float], starts_ms: range, history: RegisterHistory, meter: Meter) -> bool:
     """Return whether means of power by quarter from `starts_ms` on (NaN: not known) are not those of a register.
 
     Of less than 5 kWh nothing is concluded.
     """
-    step_kwh = max(float(meter.resolution_kwh), _step_kwh(history))
+    step_kwh = max(float(meter.resolution_kwh), history.step_mwh / _MWH_PER_KWH)
     whole, run = _Piece(), _Piece()
     beside = compared = 0.0
     for piece in _pieces(power_kw, starts_ms, history, -1 if meter.inverted else 1):
@@ -76,23 +76,20 @@ def mismatched(power_kw: Sequence[float], starts_ms: range, history: History, me
     return compared >= _LEAST_KWH and beside > _COURSE * compared
 
 
-def _step_kwh(history: History) -> float:
-    """Return the step that a register shows, which may be coarser than it should be."""
-    return gcd(*(after.net_mwh - one.net_mwh for one, after in pairwise(history.known))) / _MWH_PER_KWH
-
-
-def _pieces(power_kw: Sequence[float], starts_ms: range, history: History, sign: int) -> Iterator[_Piece | None]:
+def _pieces(
+    power_kw: Sequence[float], starts_ms: range, history: RegisterHistory, sign: int
+) -> Iterator[_Piece | None]:
     """Yield the pieces between instants at which the register is known; None: a gap."""
-    for one, after in pairwise(history.known):
-        if one.time_ms < starts_ms.start:
+    for (begin_ms, opening, segment), (end_ms, closing, later) in pairwise(history.nets):
+        if begin_ms < starts_ms.start:
             continue
-        first, last = ((time_ms - starts_ms.start) // QUARTER_MS for time_ms in (one.time_ms, after.time_ms))
+        first, last = ((time_ms - starts_ms.start) // QUARTER_MS for time_ms in (begin_ms, end_ms))
         part = power_kw[first:last]
-        whole = one.segment == after.segment and after.time_ms - one.time_ms <= _HOUR_MS and len(part) == last - first
+        whole = segment == later and end_ms - begin_ms <= _HOUR_MS and len(part) == last - first
         if not whole or any(map(isnan, part)):
             yield None
             continue
         told = sum(part) * _QUARTER_H
-        counted = sign * (after.net_mwh - one.net_mwh) / _MWH_PER_KWH
+        counted = sign * (closing - opening) / _MWH_PER_KWH
         highest = max(*map(abs, part), abs(counted) / (len(part) * _QUARTER_H))
         yield _Piece(len(part), told, counted, highest)

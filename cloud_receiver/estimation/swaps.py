@@ -4,7 +4,6 @@ The balance doesn't depend on it: errors are those of the registers, whatever th
 charger must know.
 """
 
-from bisect import bisect_left, bisect_right
 from datetime import datetime
 from itertools import combinations
 from zoneinfo import ZoneInfo
@@ -12,8 +11,9 @@ from zoneinfo import ZoneInfo
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.noticed import Noticed
 from cloud_receiver.estimation.orders import ChargerOrders
-from cloud_receiver.estimation.registers import History, Jump, Registers
+from cloud_receiver.estimation.registers import RegisterHistory, Registers
 from cloud_receiver.estimation.windows import MWH_PER_KWH, StationWindows
+from diantan_core import RegisterJump
 
 SWAPPED = "swapped"
 NOT_BORNE_OUT = "orders_not_borne_out"
@@ -86,17 +86,17 @@ def _most_kw(context: Context, number: int) -> float:
     return _POWER * float(context.meters[number].rated_kw)
 
 
-def _not_counted(history: History, kw: float) -> list[Jump]:
+def _not_counted(history: RegisterHistory, kw: float) -> list[RegisterJump]:
     """Return where a register was another than it had been and than its power explains; none where that is usual."""
     found = [one for one in history.jumps if not 0 <= one.after_mwh - one.before_mwh <= _most_mwh(one, kw)]
     return found if len(found) <= _MOST else []
 
 
-def _most_mwh(one: Jump, kw: float) -> int:
+def _most_mwh(one: RegisterJump, kw: float) -> int:
     return int(kw * (one.time_ms - one.before_ms) / _HOUR_MS * MWH_PER_KWH)
 
 
-def _crossed(one: Jump, other: Jump, kw: float) -> bool:
+def _crossed(one: RegisterJump, other: RegisterJump, kw: float) -> bool:
     """Return whether each goes on where the other stood, but for what either may have counted in between."""
     begin, end = min(one.before_ms, other.before_ms), max(one.time_ms, other.time_ms)
     if end - begin > _LONGEST_MS:
@@ -107,19 +107,15 @@ def _crossed(one: Jump, other: Jump, kw: float) -> bool:
     return apart > 2 * most + _APART_MWH and all(0 <= value <= most for value in between)
 
 
-def _share(orders: ChargerOrders, history: History) -> float | None:
+def _share(orders: ChargerOrders, history: RegisterHistory) -> float | None:
     """Return the share of the energy of orders that a register counted while they were open; None of too few."""
-    times = [item.time_ms for item in history.known]
     sold = counted = number = before = 0
-    for (first_ms, last_ms), total in zip(orders.open, orders.totals_mwh, strict=True):
+    found = history.over(orders.open)
+    for (first_ms, last_ms), total, over in zip(orders.open, orders.totals_mwh, found, strict=True):
         energy, before = total - before, total
-        begin, end = bisect_right(times, first_ms) - 1, bisect_left(times, last_ms)
-        if begin < 0 or end >= len(times) or times[end] - times[begin] > last_ms - first_ms + _HOUR_MS:
-            continue
-        opening, closing = history.known[begin], history.known[end]
-        if opening.segment != closing.segment:
+        if over is None or over[0] > last_ms - first_ms + _HOUR_MS:
             continue
         number += 1
         sold += energy
-        counted += min(energy, max(closing.net_mwh - opening.net_mwh, 0))
+        counted += min(energy, max(over[1], 0))
     return counted / sold if number >= _FEW and sold else None

@@ -6,18 +6,16 @@ gap as before it has stood there all the time, since it never goes back: this is
 A charger without a register is known where none of its orders is open.
 """
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import isnan, nan
 
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.estimation.orders import Orders
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.registry import Meter, Role
-from diantan_core import ErrorWindows
+from diantan_core import ErrorWindows, RegisterColumn
 
 MWH_PER_KWH = 1_000_000
 
@@ -98,7 +96,7 @@ def build(
     orders: Orders = _NO_ORDERS,
 ) -> StationWindows:
     """Return the windows between aligned instants of [first, end]; `chargers`: of `chargers_of` the whole span."""
-    times = list(range(first_ms + -first_ms % SLOT_MS, end_ms + 1, SLOT_MS))
+    times = range(first_ms + -first_ms % SLOT_MS, end_ms + 1, SLOT_MS)
     others = [
         number
         for number, meter in context.balanced().items()
@@ -106,51 +104,30 @@ def build(
     ]
     meters = (*chargers, *others)
     columns = {
-        number: orders.column(number, times)
+        number: RegisterColumn(times.start, orders.column(number, times))
         if number in orders.alone
-        else _column(registers, number, times, context.meters[number].interval_s * 1000)
+        else registers.of(number).column(times.start, len(times), context.meters[number].interval_s * 1000 // SLOT_MS)
         for number in meters
     }
-    silent = tuple(number for number in meters if times and not any(value is not None for value in columns[number]))
+    silent = tuple(number for number in meters if times and not columns[number].any)
     starts, broken = _runs(context, registers, meters, times)
     windows = ErrorWindows.from_energies([], [], [[] for _ in chargers])
     begins = bool(times) and all(
         columns[number][0] is not None for number in meters if context.meters[number].in_service(times[0])
     )
     for first, last in pairwise([*starts, len(times)]):
-        part = {number: column[first:last] for number, column in columns.items()}
-        run = _run(context, part, chargers, others, times[first:last])
-        if not all(map(isnan, run[1])):
+        serving = {number for number in meters if context.meters[number].in_service(times[first])}
+        master = [(columns[number], _against(context.meters[number])) for number in others if number in serving]
+        if any(context.meters[number].role is Role.GRID for number in others if number in serving):
+            behind = [columns[number] if number in serving else None for number in chargers]
             given, told = orders.sessions(chargers, (times[first], times[last - 1]))
-            windows.append(ErrorWindows.from_registers(*run, sessions_ms=given, told_ms=told))
+            windows.append(ErrorWindows.from_columns(behind, master, first, last, sessions_ms=given, told_ms=told))
     return StationWindows(windows, chargers, silent, broken, begins, orders)
 
 
-def _column(registers: Registers, number: int, times: Sequence[int], interval_ms: int) -> list[int | None]:
-    """Return a meter's net register in mWh at each time, None where it is not known.
-
-    One that stands still is known where it would have been read: a coarse one stands still for most of every hour, and
-    what was counted then comes at its end.
-    """
-    every = max(interval_ms // SLOT_MS, 1)
-    column: list[int | None] = [None] * len(times)
-    if not times:
-        return column
-    begin_ms = times[0]
-    known = registers.of(number).between(begin_ms, times[-1])
-    for item, after in zip(known, [*known[1:], None], strict=False):
-        last = item.time_ms
-        if after is not None and after.time_ms - last > SLOT_MS and item.still(after):
-            last = after.time_ms
-        if last < begin_ms:
-            continue
-        first, end = (item.time_ms - begin_ms) // SLOT_MS, min((last - begin_ms) // SLOT_MS, len(times) - 1)
-        if first == end and first >= 0:
-            column[first] = item.net_mwh
-            continue
-        for row in range(first if first >= 0 else first % every, end + 1, every):
-            column[row] = item.net_mwh
-    return column
+def _against(meter: Meter) -> bool:
+    """Return whether what a meter counts is taken from the master's energy."""
+    return (meter.role is Role.GRID) == meter.inverted
 
 
 def _runs(context: Context, registers: Registers, meters: Sequence[int], times: Sequence[int]) -> tuple[list[int], int]:
@@ -161,40 +138,3 @@ def _runs(context: Context, registers: Registers, meters: Sequence[int], times: 
     edges = {time_ms for number in meters for time_ms in _edges(context.meters[number])}
     places = {bisect_left(times, time_ms) for time_ms in anew | edges if times[0] < time_ms <= times[-1]}
     return sorted({0, *places}), len(anew)
-
-
-def _run(
-    context: Context,
-    columns: dict[int, list[int | None]],
-    chargers: Sequence[int],
-    others: Sequence[int],
-    times: Sequence[int],
-) -> tuple[Sequence[int], "array[float]", list["array[float]"]]:
-    """Return times, the master's and the chargers' registers in kWh; NaN where a meter in service is not known."""
-    count = len(times)
-    empty = array("d", [nan]) * count
-    energies = []
-    master: list[int | None] = [0] * count
-    for number in chargers:
-        column = columns[number]
-        if not context.meters[number].in_service(times[0]):
-            energies.append(array("d", empty))
-            continue
-        energies.append(array("d", [nan if value is None else value / MWH_PER_KWH for value in column]))
-        if all(value is None for value in column):
-            # It may have sold anything: the station's windows mean nothing.
-            master = [None] * count
-    measured = False
-    for number in others:
-        meter = context.meters[number]
-        if not meter.in_service(times[0]):
-            continue
-        measured = measured or meter.role is Role.GRID
-        sign = (1 if meter.role is Role.GRID else -1) * (-1 if meter.inverted else 1)
-        master = [
-            None if total is None or value is None else total + sign * value
-            for total, value in zip(master, columns[number], strict=True)
-        ]
-    if not measured:
-        return times, array("d", empty), energies
-    return times, array("d", [nan if value is None else value / MWH_PER_KWH for value in master]), energies

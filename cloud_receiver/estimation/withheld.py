@@ -7,15 +7,15 @@ unnoticed: who has something to hide need only see to it that his registers are 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed
-from cloud_receiver.estimation.registers import History, Registers
+from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.estimation.windows import MWH_PER_KWH, StationWindows, serves
 from cloud_receiver.registry import Meter, Role
+from diantan_core import RegisterInstants
 
 HELD_UP = "held_up"
 OUTSIDE = "outside_windows"
@@ -42,11 +42,10 @@ def noticed(context: Context, made: Setup, registers: Registers, found: StationW
     """Return what is to be said of a station's meters."""
     span = made.first_ms, made.end_ms
     meters = [
-        number
-        for number, meter in context.balanced().items()
-        if not meter.only_orders and number not in found.silent and registers.of(number).known
+        number for number, meter in context.balanced().items() if not meter.only_orders and number not in found.silent
     ]
-    known = {number: _known(registers.of(number)) for number in meters}
+    standing = {number: registers.of(number).instants(standing=True) for number in meters}
+    known = {number: one for number, one in standing.items() if one.first_ms is not None}
     gaps = list(_gaps(context, found, known, span))
     held = {number: _account(context, registers, number, known[number], gaps) for number in meters}
     length = max(span[1] - span[0], 1)
@@ -81,21 +80,22 @@ def noticed(context: Context, made: Setup, registers: Registers, found: StationW
     return result
 
 
-def _known(history: History) -> set[int]:
-    """Return the instants at which a register is known, standing still counted."""
-    known = {item.time_ms for item in history.known}
-    for item, after in pairwise(history.known):
-        if item.still(after):
-            known.update(range(item.time_ms, after.time_ms, SLOT_MS))
-    return known
-
-
-def _share(meter: Meter, known: set[int], span: Span) -> float:
-    """Return the share of the instants at which a meter should be known, from its first reading on."""
+def _asked(meter: Meter, first_ms: int, last_ms: int) -> range:
+    """Return the instants of a span at which a meter should be known."""
     every = max(meter.interval_s * 1000, SLOT_MS)
-    first = max(span[0], min(known))
-    instants = [time_ms for time_ms in range(first + -first % every, span[1] + 1, every) if meter.in_service(time_ms)]
-    return sum(time_ms in known for time_ms in instants) / len(instants) if instants else 1.0
+    begin, end = meter.service(first_ms, last_ms + 1)
+    return range(begin + -begin % every, end, every)
+
+
+def _of(known: RegisterInstants, asked: range) -> int:
+    """Return how many of the instants are known."""
+    return known.count(asked.start, asked.stop, asked.step)
+
+
+def _share(meter: Meter, known: RegisterInstants, span: Span) -> float:
+    """Return the share of the instants at which a meter should be known, from its first reading on."""
+    asked = _asked(meter, max(span[0], known.first_ms or 0), span[1])
+    return _of(known, asked) / len(asked) if asked else 1.0
 
 
 def _local(time_ms: int, context: Context) -> str:
@@ -103,11 +103,11 @@ def _local(time_ms: int, context: Context) -> str:
     return place.isoformat(timespec="minutes")
 
 
-def _gaps(context: Context, found: StationWindows, known: Mapping[int, set[int]], span: Span) -> Iterator[Span]:
+def _gaps(context: Context, found: StationWindows, known: Mapping[int, RegisterInstants], span: Span) -> Iterator[Span]:
     """Yield the parts of a span that no window covers, from when any meter was read."""
     if not known:
         return
-    reached = max(span[0], min(map(min, known.values())))
+    reached = max(span[0], min(one.first_ms or 0 for one in known.values()))
     for first, last in zip(found.windows.starts_ms, found.windows.ends_ms, strict=True):
         if first > reached:
             yield reached, first
@@ -116,27 +116,24 @@ def _gaps(context: Context, found: StationWindows, known: Mapping[int, set[int]]
         yield reached, span[1]
 
 
-def _account(context: Context, registers: Registers, number: int, known: set[int], gaps: Sequence[Span]) -> list[Span]:
+def _account(
+    context: Context, registers: Registers, number: int, known: RegisterInstants, gaps: Sequence[Span]
+) -> list[Span]:
     """Return the gaps in which a meter was not known all the time, or its register began anew."""
     meter, breaks = context.meters[number], registers.of(number).breaks
-    every = max(meter.interval_s * 1000, SLOT_MS)
     result = []
     for first, last in gaps:
         anew = bisect_right(breaks, first) < bisect_right(breaks, last)
-        instants = range(first + -first % every, last + 1, every)
-        if anew or any(time_ms not in known and meter.in_service(time_ms) for time_ms in instants):
+        asked = _asked(meter, first, last)
+        if anew or _of(known, asked) < len(asked):
             result.append((first, last))
     return result
 
 
 def _outside(registers: Registers, found: StationWindows, span: Span) -> Mapping[int, tuple[float, float]]:
     """Return by charger the energy that its records counted outside windows, kWh, and its share."""
-    inside = [0.0] * len(found.chargers)
-    for place in range(len(found.windows)):
-        for column, energy in enumerate(found.windows.energies_kwh(place)):
-            inside[column] += energy
     result = {}
-    for number, kwh in zip(found.chargers, inside, strict=True):
+    for number, kwh in zip(found.chargers, found.windows.sums_kwh, strict=True):
         counted = registers.of(number).counted_mwh(*span) / MWH_PER_KWH
         outside = abs(counted) - abs(kwh)
         if outside > _LEAST_KWH and outside > _ENERGY_SHARE * abs(counted):

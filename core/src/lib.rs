@@ -23,6 +23,7 @@ pub mod power;
 pub mod quantity;
 pub mod record;
 pub mod register;
+pub mod registers;
 pub mod relative_error;
 pub mod residual;
 pub mod rounding;

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, select
+from sqlalchemy import Engine, bindparam, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from cloud_receiver import database
@@ -81,6 +81,16 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     with database.reading(engine) as connection:
         assert connection.execute(select(station)).all() == []
     engine.dispose()
+
+
+def test_rows_come_as_the_driver_has_them(engine: Engine) -> None:
+    asked = select(station.c.id, station.c.name).where(station.c.name > bindparam("after")).order_by(station.c.name)
+    with database.writing(engine) as connection:
+        connection.execute(station.insert(), [{"name": f"T{number}"} for number in range(3)])
+        rows = database.raw_rows(connection, asked, {"after": "T0"})
+        assert [type(row) for row in rows] == [tuple, tuple]
+        assert [name for _, name in rows] == ["T1", "T2"]
+        assert list(database.raw_rows(connection, asked, {"after": "T2"})) == []
 
 
 def test_an_old_schema_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 //! Chargers and windows of error estimation, from Python.
 
 use diantan_core::estimation as core;
-use pyo3::buffer::{ElementType, PyUntypedBuffer};
-use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError};
+use diantan_core::registers;
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 
+use crate::buffers::{columns, floats, times};
 use crate::estimation::EstimationError;
+use crate::register_column::RegisterColumn;
 
 pub(crate) fn refused(error: &core::EstimationError) -> PyErr {
     EstimationError::new_err(error.to_string())
@@ -16,88 +18,6 @@ pub(crate) type Pair = (f64, f64);
 
 pub(crate) fn known((value, u): Pair) -> core::Known {
     core::Known { value, u }
-}
-
-/// Whether a buffer has its numbers the other way round: the typed buffer looks at their size only.
-fn foreign(format: &[u8]) -> bool {
-    let orders: [u8; 2] = if cfg!(target_endian = "little") {
-        *b">!"
-    } else {
-        *b"<<"
-    };
-    format.first().is_some_and(|order| orders.contains(order))
-}
-
-/// A copy of a buffer whose elements are `kind`, None where the value lends no such buffer.
-fn buffer<T: pyo3::buffer::Element>(
-    value: &Bound<'_, PyAny>,
-    name: &str,
-    kind: ElementType,
-    zero: T,
-) -> PyResult<Option<Vec<T>>> {
-    let Ok(buffer) = PyUntypedBuffer::get(value) else {
-        return Ok(None);
-    };
-    let format = buffer.format();
-    if buffer.dimensions() != 1
-        || ElementType::from_format(format) != kind
-        || foreign(format.to_bytes())
-    {
-        return Err(EstimationError::new_err(format!(
-            "{name}: expected one dimension of 64-bit numbers of this machine, got {} of format {:?}",
-            buffer.dimensions(),
-            format.to_string_lossy()
-        )));
-    }
-    // An empty array.array points nowhere in particular, which the typed buffer takes for misaligned.
-    if buffer.item_count() == 0 {
-        return Ok(Some(Vec::new()));
-    }
-    let buffer = buffer.into_typed::<T>()?;
-    let mut copy = vec![zero; buffer.item_count()];
-    buffer.copy_to_slice(value.py(), &mut copy)?;
-    Ok(Some(copy))
-}
-
-/// The same error with the column's name: the conversion of a value knows none.
-fn named(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
-    let known =
-        error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyOverflowError>(py);
-    if known {
-        PyErr::from_type(error.get_type(py), format!("{name}: {}", error.value(py)))
-    } else {
-        error
-    }
-}
-
-/// Floats from a buffer of doubles or any sequence; None is NaN.
-pub(crate) fn floats(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<f64>> {
-    if let Some(values) = buffer(value, name, ElementType::Float { bytes: 8 }, 0.0)? {
-        return Ok(values);
-    }
-    let values: PyResult<Vec<Option<f64>>> = value.extract();
-    Ok(values
-        .map_err(|error| named(value.py(), name, error))?
-        .into_iter()
-        .map(|value| value.unwrap_or(f64::NAN))
-        .collect())
-}
-
-/// Times from a buffer of signed 64-bit integers or any sequence.
-pub(crate) fn times(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
-    match buffer(value, name, ElementType::SignedInteger { bytes: 8 }, 0)? {
-        Some(values) => Ok(values),
-        None => value
-            .extract()
-            .map_err(|error| named(value.py(), name, error)),
-    }
-}
-
-pub(crate) fn columns(values: &[Bound<'_, PyAny>], name: &str) -> PyResult<Vec<Vec<f64>>> {
-    let numbered = values.iter().enumerate();
-    numbered
-        .map(|(column, value)| floats(value, &format!("{name} {column}")))
-        .collect()
 }
 
 /// One charger behind the master meter.
@@ -242,6 +162,37 @@ impl ErrorWindows {
         )
     }
 
+    /// From registers of a station's meters.
+    #[staticmethod]
+    #[pyo3(signature = (chargers, others, first, end, *, sessions_ms = None, told_ms = None))]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "arguments from Python are owned"
+    )]
+    fn from_columns(
+        chargers: Vec<Option<PyRef<'_, RegisterColumn>>>,
+        others: Vec<(PyRef<'_, RegisterColumn>, bool)>,
+        first: usize,
+        end: usize,
+        sessions_ms: Option<Spans>,
+        told_ms: Option<Spans>,
+    ) -> PyResult<Self> {
+        let chargers: Vec<_> = chargers
+            .iter()
+            .map(|column| column.as_deref().map(|column| &column.0))
+            .collect();
+        let others: Vec<_> = others
+            .iter()
+            .map(|(column, against)| (&column.0, *against))
+            .collect();
+        let windows = registers::windows(&chargers, &others, first..end);
+        Self::with(
+            windows.map_err(|error| refused(&error))?,
+            sessions_ms,
+            told_ms,
+        )
+    }
+
     /// Add what came later.
     fn append(&mut self, later: &Self) -> PyResult<()> {
         self.0.append(&later.0).map_err(|error| refused(&error))
@@ -277,6 +228,12 @@ impl ErrorWindows {
             )));
         };
         Ok(self.0.energies_kwh(place).to_vec())
+    }
+
+    /// Energies in all windows by charger.
+    #[getter]
+    fn sums_kwh(&self) -> Vec<f64> {
+        self.0.sums_kwh()
     }
 
     fn __len__(&self) -> usize {

@@ -3,6 +3,7 @@ use pyo3::prelude::*;
 
 mod adjustment;
 mod batch;
+mod buffers;
 mod calendar;
 mod carbon_flow;
 mod carbon_flow_input;
@@ -24,6 +25,9 @@ mod numeric;
 mod power;
 mod quantity;
 mod register;
+mod register_column;
+mod register_history;
+mod registers;
 mod schedule;
 mod voltage_drop;
 
@@ -75,6 +79,12 @@ mod diantan_core {
     use crate::quantity::{Carbon, Energy, Factor};
     #[pymodule_export]
     use crate::register::RegisterIntegrator;
+    #[pymodule_export]
+    use crate::register_column::RegisterColumn;
+    #[pymodule_export]
+    use crate::register_history::{RegisterHistory, RegisterInstants, RegisterJump, RegisterKnown};
+    #[pymodule_export]
+    use crate::registers::{RegisterClocks, RegisterRows, StationRegisters};
     #[pymodule_export]
     use crate::schedule::FactorSchedule;
     #[pymodule_export]

@@ -3,8 +3,9 @@
 use diantan_core::voltage_drop as core;
 use pyo3::prelude::*;
 
+use crate::buffers::{columns, floats, times};
 use crate::estimation::EstimationError;
-use crate::estimation_input::{Pair, columns, floats, times};
+use crate::estimation_input::Pair;
 
 fn refused(error: &core::DropError) -> PyErr {
     EstimationError::new_err(error.to_string())

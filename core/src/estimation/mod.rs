@@ -27,6 +27,7 @@ mod error;
 mod finding;
 mod joint;
 mod layout;
+pub(crate) mod limits;
 mod mixture;
 mod noise;
 mod posterior;

@@ -1,8 +1,8 @@
 //! Windows (窗口): what the master and each charger counted between two instants at which all of them were read.
 
 use super::error::EstimationError;
+use super::limits::{check, length, too_many};
 use super::sessions::Activity;
-use super::settings::MAX_CHARGERS;
 
 /// Most windows of one estimate: seven years of 15 minutes.
 pub const MAX_WINDOWS: usize = 250_000;
@@ -216,6 +216,18 @@ impl Windows {
             .unwrap_or(&[])
     }
 
+    /// Energies of all windows by charger, kWh; what is not known of a window counts for nothing.
+    #[must_use]
+    pub fn sums_kwh(&self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.chargers];
+        for window in 0..self.len() {
+            for (sum, energy) in sums.iter_mut().zip(self.energies_kwh(window)) {
+                *sum += if energy.is_nan() { 0.0 } else { *energy };
+            }
+        }
+        sums
+    }
+
     pub(super) fn energy(&self, window: usize, charger: usize) -> f64 {
         let cell = self.energies_kwh(window).get(charger);
         cell.copied().unwrap_or(0.0)
@@ -244,41 +256,4 @@ impl Windows {
 )]
 pub(super) fn hours(start_ms: i64, end_ms: i64) -> f64 {
     end_ms.saturating_sub(start_ms) as f64 / 3.6e6
-}
-
-fn length(name: &'static str, expected: usize, got: usize) -> Result<(), EstimationError> {
-    if expected == got {
-        Ok(())
-    } else {
-        Err(EstimationError::Length {
-            name,
-            expected,
-            got,
-        })
-    }
-}
-
-fn too_many(name: &'static str, count: usize, limit: usize) -> Result<(), EstimationError> {
-    if count <= limit {
-        Ok(())
-    } else {
-        Err(EstimationError::TooMany { name, count, limit })
-    }
-}
-
-fn check(times_ms: &[i64], chargers: usize, count: usize) -> Result<(), EstimationError> {
-    too_many("chargers", chargers, MAX_CHARGERS)?;
-    too_many("windows", count, MAX_WINDOWS)?;
-    let pairs = times_ms.iter().zip(times_ms.iter().skip(1));
-    for (row, (before_ms, ms)) in pairs.enumerate() {
-        if ms <= before_ms {
-            return Err(EstimationError::Order {
-                name: "time",
-                row: row + 1,
-                before_ms: *before_ms,
-                ms: *ms,
-            });
-        }
-    }
-    Ok(())
 }

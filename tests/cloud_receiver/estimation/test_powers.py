@@ -15,7 +15,7 @@ from wired_faults_support import filled as faulty
 
 from cloud_receiver.checks.model import IntervalRow
 from cloud_receiver.estimation.powers import mismatched
-from cloud_receiver.estimation.registers import History, Registers
+from cloud_receiver.estimation.registers import RegisterHistory, Registers
 from cloud_receiver.estimation.text import report
 from cloud_receiver.registry import Meter
 
@@ -41,7 +41,7 @@ def coarse(rows: Sequence[IntervalRow], step_mwh: int) -> list[IntervalRow]:
     return found
 
 
-def histories(plant: Wired, *, late_minutes: int = 0, step_mwh: int = 10_000) -> list[History]:
+def histories(plant: Wired, *, late_minutes: int = 0, step_mwh: int = 10_000) -> list[RegisterHistory]:
     """Return what is known of each charger's register, by a clock that is late."""
     count = len(plant.power)
     on_time = plant.power
@@ -88,7 +88,7 @@ def test_of_next_to_nothing_nothing_is_concluded() -> None:
     plant = Wired([DESIGN, DESIGN], days=DAYS, kw=(0.01, 0.02))
     assert not mismatched(plant.kilowatts(1), GRID, histories(plant)[0], meter(7))
     assert not mismatched([nan] * len(GRID), GRID, histories(Wired([DESIGN], days=DAYS))[0], meter(7))
-    assert not mismatched(plant.kilowatts(0), GRID, History(), meter(7))
+    assert not mismatched(plant.kilowatts(0), GRID, RegisterHistory(), meter(7))
 
 
 def similar(plant: Wired) -> None:

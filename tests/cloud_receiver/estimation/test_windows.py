@@ -9,7 +9,8 @@ from receiver_support import SLOT_MS
 from cloud_receiver.checks.model import Context, IntervalRow
 from cloud_receiver.estimation.registers import Registers
 from cloud_receiver.estimation.windows import StationWindows, build, chargers_of
-from wire.records import Quality
+from diantan_core import RegisterClocks
+from wire.records import ClockState, Quality
 
 
 def made(context: Context, rows: list[IntervalRow], first_ms: int = DAY, end_ms: int = DAY + LENGTH) -> StationWindows:
@@ -85,11 +86,13 @@ def test_a_clock_that_has_stepped_makes_no_boundaries(site: Site) -> None:
     numbers = site.numbers()
     rows = rows_of(numbers, 1)
     slot = busy(rows, numbers[0])
-    bad = {
+    bad = [
         row.sequence for row in rows if row.meter == numbers[0] and (row.start_ms - DAY) // SLOT_MS in {slot, slot - 1}
-    }
+    ]
+    clocks = RegisterClocks()
+    clocks.know(1, [(sequence, sequence + 1, int(ClockState.STEPPED)) for sequence in bad])
     registers = Registers()
-    registers.add(rows, lambda _journal, sequence: sequence not in bad)
+    registers.add(rows, clocks)
     context = site.context()
     found = build(context, registers, DAY, DAY + LENGTH, chargers_of(context, DAY, DAY + LENGTH))
     assert [span for span in spans(found) if span[1] - span[0] > 1] == [(slot - 1, slot + 1)]

@@ -72,14 +72,11 @@ def measure(
     span = voltages.span_ms
     nothing = NOTHING if voltages.kept_from_ms is None else GONE
     several = SEVERAL if len(_masters(context, span[1])) > 1 else None
-    master = _master(context, voltages)
     for number in chargers:
         reason, own = _why_not(context, number) or several, voltages.meters.get(number)
         if reason is None and own is not None:
             columns = own.columns()
-            quarters = sum(
-                not isnan(one) and not isnan(other) for one, other in zip(columns[0], own.power_kw, strict=True)
-            )
+            quarters = _quarters(columns[0], own.power_kw) if own.known else 0
             reason = None if quarters else nothing
             if reason is None and mismatched(
                 own.power_kw, voltages.starts_ms, registers.of(number), context.meters[number]
@@ -91,6 +88,7 @@ def measure(
         else:
             found[number] = Branch(reason=reason or NOTHING)
         yield None
+    master = _master(context, voltages) if asked else None
     said = _said(context, asked, master, voltages)
     odd = [number for number in said if _is_single(context, number) and said[number].reference == _MEAN]
     if odd:
@@ -110,6 +108,11 @@ def measure(
         found[number] = replace(one, last=last, earlier=earlier)
     left_out = {name: count for name, count in sorted(voltages.left_out.items()) if count}
     yield Branches(found, span[1], voltages.blocks, left_out, voltages.kept_from_ms)
+
+
+def _quarters(volts: Sequence[float], kw: Sequence[float]) -> int:
+    """Return of how many quarters both are known."""
+    return sum(not isnan(one) and not isnan(other) for one, other in zip(volts, kw, strict=True))
 
 
 def _master(context: Context, voltages: Voltages) -> DropMeter | None:

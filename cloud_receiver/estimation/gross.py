@@ -6,6 +6,7 @@ What is said of such a charger may be right. But its cause is rarely its meter, 
 from typing import Final
 
 from cloud_receiver.checks.model import Context
+from cloud_receiver.estimation.columns import energy_columns
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed
 from cloud_receiver.estimation.windows import StationWindows
@@ -40,18 +41,14 @@ def noticed(context: Context, made: Setup, found: StationWindows, estimation: Er
 
 def _beyond_power(context: Context, found: StationWindows) -> dict[int, tuple[int, float]]:
     windows = found.windows
-    active, above, largest = ([0.0] * len(found.chargers) for _ in range(3))
-    for place, (start_ms, end_ms) in enumerate(zip(windows.starts_ms, windows.ends_ms, strict=True)):
-        hours = (end_ms - start_ms) / _HOUR_MS
-        for column, energy in enumerate(windows.energies_kwh(place)):
-            if not energy:
-                continue
-            kw = abs(energy) / hours
-            active[column] += 1
-            above[column] += kw > _POWER * float(context.meters[found.chargers[column]].rated_kw)
-            largest[column] = max(largest[column], kw)
-    return {
-        number: (int(count), kw)
-        for number, count, used, kw in zip(found.chargers, above, active, largest, strict=True)
-        if count >= _LEAST and count > _SHARE * used
-    }
+    hours = [
+        (end_ms - start_ms) / _HOUR_MS for start_ms, end_ms in zip(windows.starts_ms, windows.ends_ms, strict=True)
+    ]
+    result = {}
+    for number, column in zip(found.chargers, energy_columns(windows, len(found.chargers)), strict=True):
+        most_kw = _POWER * float(context.meters[number].rated_kw)
+        used = [abs(energy) / each for energy, each in zip(column, hours, strict=True) if energy]
+        count = sum(map(most_kw.__lt__, used))
+        if count >= _LEAST and count > _SHARE * len(used):
+            result[number] = count, max(used)
+    return result

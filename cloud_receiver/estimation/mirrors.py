@@ -5,8 +5,12 @@ doesn't charge at a few per cent of the power of a neighbour's for days: where a
 flagged, and both are named.
 """
 
+from functools import cached_property
+from itertools import compress
 from math import sqrt
+from operator import mul
 
+from cloud_receiver.estimation.columns import energy_columns
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed
 from cloud_receiver.estimation.windows import StationWindows
@@ -25,35 +29,55 @@ _FEW = 12
 def mirrored(made: Setup, found: StationWindows, estimation: ErrorEstimation) -> list[Noticed]:
     """Return pairs of a charger that is flagged and one that counts a little whenever it charges."""
     flagged = [one for one in estimation.chargers if one.decision == "flag"]
-    if not flagged:
+    if not flagged or not len(found.windows):
         return []
-    rows = [found.windows.energies_kwh(place) for place in range(len(found.windows))]
-    columns = [list(column) for column in zip(*rows, strict=True)]
+    columns = energy_columns(found.windows, len(found.chargers))
+    quiet = [_Quiet(column) for column in columns]
     result = []
     for one in flagged:
-        for other, column in enumerate(columns):
+        for other, small in enumerate(quiet):
             if other == one.charger:
                 continue
-            slope, like = _small_with(column, columns[one.charger])
+            slope, like = small.along(columns[one.charger])
             if like > _LIKE and slope > _SHARE * abs(one.error):
                 pair = made.chargers[one.charger], made.chargers[other]
                 result.append(Noticed(MIRRORED, pair, {"percent": 100 * slope, "correlation": like}))
     return result
 
 
-def _small_with(small: list[float], large: list[float]) -> tuple[float, float]:
-    """Return by how much a charger counts in proportion to another where it doesn't charge, and their correlation."""
-    limit = _SMALL * max(small, default=0.0)
-    # Windows beside those in which it charges hold the edges of its own sessions.
-    around = zip([0.0, *small[:-1]], small, [*small[1:], 0.0], large, strict=True)
-    pairs = [(own, other) for before, own, after, other in around if max(before, own, after) < limit]
-    if sum(own > 0 and other > 0 for own, other in pairs) < _FEW:
-        return 0.0, 0.0
-    count = len(pairs)
-    mean, mean_other = sum(own for own, _ in pairs) / count, sum(other for _, other in pairs) / count
-    products = sum((own - mean) * (other - mean_other) for own, other in pairs)
-    own_squares = sum((own - mean) ** 2 for own, _ in pairs)
-    squares = sum((other - mean_other) ** 2 for _, other in pairs)
-    if not own_squares or not squares:
-        return 0.0, 0.0
-    return products / squares, products / sqrt(own_squares * squares)
+class _Quiet:
+    """The windows in which a charger doesn't charge, and what it counts in them."""
+
+    def __init__(self, column: list[float]) -> None:
+        limit = _SMALL * max(column, default=0.0)
+        low = [energy < limit for energy in column]
+        edge = limit > 0
+        # Windows beside those in which it charges hold the edges of its own sessions.
+        around = zip([edge, *low[:-1]], low, [*low[1:], edge], strict=True)
+        self._mask = [before and own and after for before, own, after in around]
+        self._own = list(compress(column, self._mask))
+        self._counting = [own > 0 for own in self._own]
+        self._enough = sum(self._counting) >= _FEW
+
+    def along(self, large: list[float]) -> tuple[float, float]:
+        """Return by how much it counts in proportion to another one where it doesn't charge, and their correlation."""
+        if not self._enough:  # as a rule: it counts nothing
+            return 0.0, 0.0
+        others = list(compress(large, self._mask))
+        if sum(other > 0 for other in compress(others, self._counting)) < _FEW:
+            return 0.0, 0.0
+        deviations, squares = self._spread
+        mean_other = sum(others) / len(others)
+        off = [other - mean_other for other in others]
+        products = sum(map(mul, deviations, off))
+        other_squares = sum(each**2 for each in off)
+        if not squares or not other_squares:
+            return 0.0, 0.0
+        return products / other_squares, products / sqrt(squares * other_squares)
+
+    @cached_property
+    def _spread(self) -> tuple[list[float], float]:
+        """Return the deviations from the mean of what it counts, and the sum of their squares."""
+        mean = sum(self._own) / len(self._own)
+        deviations = [own - mean for own in self._own]
+        return deviations, sum(each**2 for each in deviations)

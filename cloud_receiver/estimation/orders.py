@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from cloud_receiver.checks.model import Context
+from cloud_receiver.database import raw_rows
 from cloud_receiver.registry import Role
 from cloud_receiver.sales.store import MOST_AGE_MS
 from cloud_receiver.schema import charge_order
@@ -145,12 +146,12 @@ def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -
     """Return the orders in force that overlap a span."""
     span = {"station": context.number, "first_ms": first_ms, "end_ms": end_ms}
     by_meter: dict[int, list[tuple[int, int, int]]] = {}
-    for number, start_ms, last_ms, energy_mwh in connection.execute(_IN_FORCE, span):
+    for number, start_ms, last_ms, energy_mwh in raw_rows(connection, _IN_FORCE, span):
         by_meter.setdefault(number, []).append((start_ms, last_ms, energy_mwh))
     alone = only_orders(context)
     margin_ms = int(context.station.time_uncertainty_s * 1000)
     beside = {
-        number: [item for item in found if _charging(item, float(context.meters[number].rated_kw))]
+        number: _charging(found, float(context.meters[number].rated_kw))
         for number, found in by_meter.items()
         if number not in alone and number in context.meters
     }
@@ -161,9 +162,10 @@ def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -
     )
 
 
-def _charging(order: tuple[int, int, int], rated_kw: float) -> bool:
-    start_ms, end_ms, energy_mwh = order
-    return energy_mwh * 3.6 >= _CHARGING_SHARE * rated_kw * (end_ms - start_ms)
+def _charging(found: Sequence[tuple[int, int, int]], rated_kw: float) -> list[tuple[int, int, int]]:
+    """Return the orders that are of the time in which a vehicle charged."""
+    least_kw = _CHARGING_SHARE * rated_kw
+    return [order for order in found if order[2] * 3.6 >= least_kw * (order[1] - order[0])]
 
 
 def _known(connection: Connection, context: Context, alone: Sequence[int]) -> Span:

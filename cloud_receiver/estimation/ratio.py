@@ -8,6 +8,7 @@ Unlike the estimate it takes nothing for believed of the ratio, and unlike an es
 from collections import defaultdict
 from datetime import date, datetime
 from math import sqrt
+from operator import mul
 from statistics import median
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -71,11 +72,7 @@ def slopes(context: Context, found: StationWindows) -> list[Day]:
         by_day[datetime.fromtimestamp(start_ms / 1000, zone).date()].append(place)
     result = []
     for _, places in sorted(by_day.items()):
-        pairs = []
-        for place in places:
-            energies = windows.energies_kwh(place)
-            took = sum(value * share for value, share in zip(energies, drawn, strict=True))
-            pairs.append((took, master[place]))
+        pairs = [(sum(map(mul, windows.energies_kwh(place), drawn)), master[place]) for place in places]
         slope = _slope(pairs)
         if slope is not None:
             result.append(Day(windows.starts_ms[places[0]], slope))

@@ -9,10 +9,10 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any, Final
 
-from sqlalchemy import Engine, select, tuple_
+from sqlalchemy import BigInteger, Engine, bindparam, func, select, tuple_
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.database import reading
@@ -36,6 +36,19 @@ JOURNALS_AT_ONCE: Final = 20
 """Journals of which a step asks what clocks were worth."""
 _COLUMNS: Final = ("time_ms", "meter", "journal", "sequence", "code", "details")
 _KEY: Final = tuple(event.c[name] for name in _COLUMNS[:4])
+_STATION: Final = event.c.station == bindparam("station", type_=BigInteger)
+_NEWEST_FIRST: Final = (
+    select(*(event.c[name] for name in _COLUMNS))
+    .where(
+        _STATION,
+        event.c.time_ms > bindparam("after_ms", type_=BigInteger),
+        event.c.time_ms <= bindparam("until_ms", type_=BigInteger),
+    )
+    .order_by(*(column.desc() for column in _KEY))
+)
+_NEXT: Final = select(func.min(event.c.time_ms)).where(
+    _STATION, event.c.time_ms > bindparam("until_ms", type_=BigInteger)
+)
 _PHASES = 3
 _BY_PHASE: Final = frozenset({Role.GRID, Role.CHARGER})
 _MV, _MW_PER_KW = 1000.0, 1_000_000.0
@@ -57,6 +70,8 @@ class MeterVoltages:
         self._fullness = array("B", bytes(quarters))
         """How many quarters the block knew that each one is from."""
         self._sign = -1 if meter.inverted else 1
+        self.known = False
+        """Whether any block told of a quarter."""
 
     def add(self, block: VoltageBlock, places: range, first: int) -> None:
         """Take what a block says of the quarters at `places`; `first`: the place of the block's own first one."""
@@ -66,6 +81,7 @@ class MeterVoltages:
             if mean is None or self._fullness[place] > fullness:
                 continue
             self._fullness[place] = fullness
+            self.known = True
             self.power_kw[place] = self._sign * mean.power_mw / _MW_PER_KW
             values = [value / _MV for value in mean.voltages_mv]
             if len(self._phases) == 1:
@@ -80,6 +96,8 @@ class MeterVoltages:
         master shows alone may be that of one phase.
         """
         columns = self._phases
+        if not self.known:  # a gateway that sends none, or an older one
+            return columns[:1] if self._averaged else columns
         if len(columns) > 1:
             threefold = [not isnan(value) for value in columns[-1]]
             known = sum(not isnan(value) for value in columns[0])
@@ -120,6 +138,8 @@ class Voltages:
         }
         self._served = {number: self._serving(context.meters[number]) for number in meters}
         self._until_ms = self._begin_ms
+        self._next_ms: float = self._begin_ms
+        """When the next event is, if none has come meanwhile."""
         with reading(engine) as connection:
             kept_ms = kept_from_ms(connection)
         self.kept_from_ms = None if kept_ms is None or kept_ms <= self._begin_ms else kept_ms
@@ -144,7 +164,7 @@ class Voltages:
 
         Yields between steps, each of which is bounded whatever gateways sent.
         """
-        if until_ms <= self._until_ms or not self.meters or not self.starts_ms:
+        if until_ms <= self._until_ms or until_ms < self._next_ms or not self.meters or not self.starts_ms:
             return
         of_meter: Counter[int] = Counter()
         rows = []
@@ -176,24 +196,19 @@ class Voltages:
 
         Nothing is sorted, and of a flood, of whatever code, no step passes more than another.
         """
-        newest_first = (
-            select(*(event.c[name] for name in _COLUMNS))
-            .where(
-                event.c.station == self._station,
-                event.c.time_ms > self._until_ms,
-                event.c.time_ms <= until_ms,
-            )
-            .order_by(*(column.desc() for column in _KEY))
-            .limit(ROWS_AT_ONCE)
-        )
-        statement = newest_first
+        span = {"station": self._station, "after_ms": self._until_ms, "until_ms": until_ms}
+        statement = _NEWEST_FIRST.limit(ROWS_AT_ONCE)
         while True:
             with reading(self._engine) as connection:
-                page = connection.execute(statement).all()
+                page = connection.execute(statement, span).all()
+                if not page:  # so it may go on: a station whose gateways send none is asked once, not day by day
+                    next_ms = connection.execute(_NEXT, span).scalar_one()
+                    self._next_ms = inf if next_ms is None else next_ms
             yield page
             if len(page) < ROWS_AT_ONCE:
                 return
-            statement = newest_first.where(tuple_(*_KEY) < tuple_(*page[-1][: len(_KEY)]))
+            older = tuple_(*_KEY) < tuple_(*page[-1][: len(_KEY)])
+            statement = _NEWEST_FIRST.where(older).limit(ROWS_AT_ONCE)
 
     def _take(self, row: Any, clocks: Clocks) -> None:  # noqa: ANN401  # a row of SQLAlchemy
         if not clocks.trusted(row.journal, row.sequence):

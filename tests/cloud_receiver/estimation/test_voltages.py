@@ -248,3 +248,18 @@ def test_of_a_long_span_the_last_months_count(site: Site) -> None:
     found = Voltages(site.engine, site.context(), site.numbers(), DAY - 300 * LENGTH, END)
     assert len(found.starts_ms) == 90 * 96
     assert found.span_ms == (END - 90 * LENGTH, END)
+
+
+def test_days_without_events_are_asked_for_once(site: Site) -> None:
+    number = site.numbers()[0]
+    end_ms = DAY + 12 * LENGTH
+    sent(site, number, [block(9 * 96, 231.0)])
+    asked: list[str] = []
+    listen(site.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    found = Voltages(site.engine, site.context(), [number], DAY, end_ms)
+    for until_ms in range(DAY + LENGTH, end_ms + LENGTH, LENGTH):
+        for _ in found.read(until_ms):
+            pass
+    assert [place for place, *_ in shown(found, number)] == [9 * 96]
+    # The first day, the one that has some, and the day after it.
+    assert sum("event.details" in one for one in asked) == 3

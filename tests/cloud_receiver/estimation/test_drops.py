@@ -113,9 +113,9 @@ class Told(Nights):
 
     said: list[StationResult]
 
-    def _keep(self, context: Context, done: Done) -> None:
-        self.said.append(done.result)
-        super()._keep(context, done)
+    async def _keep(self, made: Sequence[tuple[Context, Done]]) -> None:
+        self.said.extend(done.result for _, done in made)
+        await super()._keep(made)
 
 
 def nights(site: Site, *days: int, settings: Estimation = SETTINGS) -> list[StationResult]:

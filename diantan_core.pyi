@@ -1569,11 +1569,15 @@ class StationRegisters:
     changes, or the register is not what it was plus what was counted.
     """
 
-    def __new__(cls, imported: set[int] | frozenset[int] = ...) -> StationRegisters:
+    def __new__(
+        cls, imported: set[int] | frozenset[int] = ..., inverted: set[int] | frozenset[int] = ...
+    ) -> StationRegisters:
         """Begin; `imported`: meters some of whose records came from a file.
 
         These have no register of their own: across a gap their sum stands as if nothing had been counted, and says
         nothing. An interval that was divided is known at its end.
+
+        `inverted`: meters that count the other way round, of which all that is known is turned, as it flowed.
         """
     def add(self, rows: RegisterRows, clocks: RegisterClocks | None = None) -> None:
         """Add intervals that follow; without `clocks` all of these were right.

@@ -24,6 +24,7 @@ from cloud_receiver.estimation.load import DAY_MS, Reader
 from cloud_receiver.estimation.model import Facts, setup
 from cloud_receiver.estimation.noticed import level
 from cloud_receiver.estimation.orders import Orders
+from cloud_receiver.estimation.registers import inverted
 from cloud_receiver.estimation.result import StationResult, result
 from cloud_receiver.estimation.store import State
 from cloud_receiver.estimation.windows import build
@@ -79,7 +80,8 @@ def add(
     made = setup(context, settings, known.facts, *span, branches=known.branches, expected=expected)
     if made.digest != state.digest or made.first_ms != state.first_ms:
         return None
-    reader = Reader(engine, context.number, state.end_ms - _SHORT_MS, through_ms)
+    span = state.end_ms - _SHORT_MS, through_ms
+    reader = Reader(engine, context.number, *span, inverted=inverted(context))
     for _ in reader.days():
         yield
     found = build(context, reader.registers, state.end_ms, through_ms, made.chargers, orders=known.sold)

@@ -7,14 +7,11 @@ from sqlalchemy import BigInteger, Connection, bindparam, select
 from cloud_receiver import event_rows
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation import verification
-from cloud_receiver.estimation.load import DAY_MS
-from cloud_receiver.estimation.model import Facts
+from cloud_receiver.estimation.model import TURNS_MS, Facts
 from cloud_receiver.estimation.verification import Verification
+from cloud_receiver.registry.values import ms
 from cloud_receiver.schema import event
 from wire.records import EventCode
-
-FACTS_MS: Final = 400 * DAY_MS
-"""How far before a span exchanges are looked for, as long as gateways keep records."""
 
 _EXCHANGES: Final = (
     select(event.c.meter, event.c.time_ms)
@@ -29,12 +26,18 @@ _EXCHANGES: Final = (
 
 
 def facts_in(connection: Connection, context: Context, first_ms: int, end_ms: int) -> Facts:
-    """Return what happened to a station's meters before `end_ms`."""
+    """Return what happened to a station's meters before `end_ms`.
+
+    Exchanges since the oldest result, entered or in the registry: one before an exchange is another meter's.
+    """
     results: dict[int, list[Verification]] = {}
     for item in verification.listed(connection, context.number):
         if item.at_ms <= end_ms:
             results.setdefault(item.meter, []).append(item)
-    return Facts(exchanges(connection, context, first_ms - FACTS_MS, end_ms), results)
+    known_ms = [ms(item.at) for meter in context.meters.values() for item in meter.verified]
+    known_ms += [item.at_ms for items in results.values() for item in items]
+    since_ms = min([first_ms - TURNS_MS, *known_ms])
+    return Facts(exchanges(connection, context, since_ms, end_ms), results)
 
 
 def exchanges(connection: Connection, context: Context, first_ms: int, end_ms: int) -> dict[int, list[int]]:

@@ -1,6 +1,6 @@
 """Reading from the store what an estimate needs, day by day: short reads, between which the intake goes on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from sqlalchemy import Connection, Engine, bindparam, select
@@ -73,11 +73,11 @@ def sequences(found: Iterable[tuple[int, int]]) -> dict[int, tuple[int, int]]:
 
 
 class Reader:
-    """Reads a station's intervals [first, end) into registers."""
+    """Reads a station's intervals [first, end) into registers; `inverted`: meters that count the other way round."""
 
-    def __init__(self, engine: Engine, station: int, first_ms: int, end_ms: int) -> None:
+    def __init__(self, engine: Engine, station: int, first_ms: int, end_ms: int, *, inverted: Collection[int]) -> None:
         with reading(engine) as connection:
-            self.registers = Registers(_imported(connection, station))
+            self.registers = Registers(_imported(connection, station), inverted)
         self.rows = 0
         self.unsynchronised = 0
         """Intervals that a gateway sent without knowing whether its clock was right."""

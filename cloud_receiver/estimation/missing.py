@@ -121,7 +121,7 @@ def over_gaps(
     """
     masters = context.numbers(Role.GRID)
     alone = found.orders.alone
-    if len(alone) + len(masters) < len(context.balanced()) or any(context.meters[one].inverted for one in masters):
+    if len(alone) + len(masters) < len(context.balanced()):
         return ()
     result = []
     for first_ms, last_ms in zip(found.windows.ends_ms, found.windows.starts_ms[1:], strict=False):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from math import ceil, hypot, sqrt
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from cloud_receiver.checks.model import Context
@@ -15,11 +15,14 @@ from cloud_receiver.estimation.branch_losses import OWN_SD, BranchLoss, drop_sd_
 from cloud_receiver.estimation.branches import Branches
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.orders import only_orders
+from cloud_receiver.estimation.registers import inverted
 from cloud_receiver.estimation.verification import Verification
 from cloud_receiver.estimation.windows import chargers_of, serves
 from cloud_receiver.registry import Meter, Role
 from diantan_core import ErrorCharger, ErrorEstimator, ErrorPair
 
+TURNS_MS: Final = 400 * 86_400_000
+"""How far before a span it is told how often a charger became another one, as long as gateways keep records."""
 _LEAST_MS = 7 * 86_400_000
 """Of windows, that exchanges of a charger leave to its station."""
 _QUARTER_MS = 365.25 / 4 * 86_400_000
@@ -145,6 +148,7 @@ def setup(
     all chargers have in common, and its u; relative, used where the registry says nothing of it. EstimationError for
     what can't be estimated with.
     """
+    turns_ms = first_ms - TURNS_MS
     masters = [number for number in context.numbers(Role.GRID) if serves(context.meters[number], end_ms - 1, end_ms)]
     for number in context.numbers(Role.GRID):
         meter = context.meters[number]
@@ -152,6 +156,7 @@ def setup(
         first_ms = max([first_ms, *(time for time in (*edges, *epochs_of(number, facts)) if time < end_ms)])
     chargers = chargers_of(context, first_ms, end_ms)
     changes = {number: [time for time in epochs_of(number, facts) if time < end_ms] for number in chargers}
+    turns = {number: [time for time in times if time >= turns_ms] for number, times in changes.items()}
     latest_ms = max(first_ms, end_ms - _LEAST_MS)
     first_ms = max([first_ms, *(time for times in changes.values() for time in times[:-1] if time <= latest_ms)])
     chargers = chargers_of(context, first_ms, end_ms)
@@ -221,6 +226,8 @@ def setup(
         # Windows close where no order is open: nothing flows at their ends that a clock could move.
         known["fit_offsets"] = False
     content = [_STATES, known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced()), alone]
+    # Last, and only where there are any: a station without keeps the sums that it has.
+    content += inverted(context)
     return Setup(
         first_ms,
         end_ms,
@@ -237,7 +244,7 @@ def setup(
         float(settings.flag_above),
         known["master_step_kwh"],
         {number: pair for number, pair in anchors.items() if pair is not None},
-        {number: times for number, times in changes.items() if times},
+        {number: times for number, times in turns.items() if times},
         gain,
         told_sd,
         branches,

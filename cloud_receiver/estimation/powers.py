@@ -56,12 +56,12 @@ class _Piece:
 def mismatched(power_kw: Sequence[float], starts_ms: range, history: RegisterHistory, meter: Meter) -> bool:
     """Return whether means of power by quarter from `starts_ms` on (NaN: not known) are not those of a register.
 
-    Of less than 5 kWh nothing is concluded.
+    Both as they flowed. Of less than 5 kWh nothing is concluded.
     """
     step_kwh = max(float(meter.resolution_kwh), history.step_mwh / _MWH_PER_KWH)
     whole, run = _Piece(), _Piece()
     beside = compared = 0.0
-    for piece in _pieces(power_kw, starts_ms, history, -1 if meter.inverted else 1):
+    for piece in _pieces(power_kw, starts_ms, history):
         if piece is None:
             run = _Piece()
             continue
@@ -76,9 +76,7 @@ def mismatched(power_kw: Sequence[float], starts_ms: range, history: RegisterHis
     return compared >= _LEAST_KWH and beside > _COURSE * compared
 
 
-def _pieces(
-    power_kw: Sequence[float], starts_ms: range, history: RegisterHistory, sign: int
-) -> Iterator[_Piece | None]:
+def _pieces(power_kw: Sequence[float], starts_ms: range, history: RegisterHistory) -> Iterator[_Piece | None]:
     """Yield the pieces between instants at which the register is known; None: a gap."""
     for (begin_ms, opening, segment), (end_ms, closing, later) in pairwise(history.nets):
         if begin_ms < starts_ms.start:
@@ -90,6 +88,6 @@ def _pieces(
             yield None
             continue
         told = sum(part) * _QUARTER_H
-        counted = sign * (closing - opening) / _MWH_PER_KWH
+        counted = (closing - opening) / _MWH_PER_KWH
         highest = max(*map(abs, part), abs(counted) / (len(part) * _QUARTER_H))
         yield _Piece(len(part), told, counted, highest)

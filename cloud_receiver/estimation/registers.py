@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from operator import itemgetter
 from typing import Final
 
-from cloud_receiver.checks.model import IntervalRow
+from cloud_receiver.checks.model import Context, IntervalRow
 from diantan_core import RegisterClocks, RegisterHistory, RegisterRows, StationRegisters
 
 __all__ = ["COLUMNS", "RegisterHistory", "Registers"]
@@ -28,12 +28,21 @@ COLUMNS: Final = (
 _chosen: Final = itemgetter(*map(IntervalRow._fields.index, COLUMNS))
 
 
+def inverted(context: Context) -> list[int]:
+    """Return a station's meters that count the other way round, by number."""
+    return sorted(number for number, meter in context.meters.items() if meter.inverted)
+
+
 class Registers:
     """What is known of the registers of a station's meters; rows are added in order of time, day by day."""
 
-    def __init__(self, imported: Collection[int] = ()) -> None:
-        """Begin; `imported`: meters some of whose records came from a file."""
-        self._known = StationRegisters(set(imported))
+    def __init__(self, imported: Collection[int] = (), inverted: Collection[int] = ()) -> None:
+        """Begin; `imported`: meters some of whose records came from a file.
+
+        `inverted`: meters that count the other way round. Of these everything is known as it flowed, so that nobody
+        who asks need turn it.
+        """
+        self._known = StationRegisters(set(imported), set(inverted))
 
     def add(self, rows: Iterable[IntervalRow], clocks: RegisterClocks | None = None) -> None:
         """Add intervals that follow; without `clocks` every gateway's clock was right."""

@@ -37,7 +37,7 @@ from cloud_receiver.estimation.load import DAY_MS, LOOK_BACK_MS, Reader
 from cloud_receiver.estimation.missing import LeftOut, Screened, over_gaps, screen
 from cloud_receiver.estimation.model import Facts, Setup, setup
 from cloud_receiver.estimation.noticed import Noticed, level
-from cloud_receiver.estimation.registers import Registers
+from cloud_receiver.estimation.registers import Registers, inverted
 from cloud_receiver.estimation.result import HalvesResult, StationResult, named, result, spread_of
 from cloud_receiver.estimation.store import State, state_of
 from cloud_receiver.estimation.voltages import Voltages
@@ -103,7 +103,8 @@ class Work:
     def full(self) -> Iterator[int]:
         """Take all windows; EstimationError. Yields how many days are read, of `days`."""
         made = self._setup()
-        reader = Reader(self._engine, self._context.number, made.first_ms - LOOK_BACK_MS, self._end_ms)
+        span = made.first_ms - LOOK_BACK_MS, self._end_ms
+        reader = Reader(self._engine, self._context.number, *span, inverted=inverted(self._context))
         self.days = len(reader)
         voltages = self._voltages(made)
         for day in reader.days():

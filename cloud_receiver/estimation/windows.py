@@ -117,17 +117,15 @@ def build(
     )
     for first, last in pairwise([*starts, len(times)]):
         serving = {number for number in meters if context.meters[number].in_service(times[first])}
-        master = [(columns[number], _against(context.meters[number])) for number in others if number in serving]
+        # What auxiliaries draw is taken from the masters' energy.
+        master = [
+            (columns[number], context.meters[number].role is not Role.GRID) for number in others if number in serving
+        ]
         if any(context.meters[number].role is Role.GRID for number in others if number in serving):
             behind = [columns[number] if number in serving else None for number in chargers]
             given, told = orders.sessions(chargers, (times[first], times[last - 1]))
             windows.append(ErrorWindows.from_columns(behind, master, first, last, sessions_ms=given, told_ms=told))
     return StationWindows(windows, chargers, silent, broken, begins, orders)
-
-
-def _against(meter: Meter) -> bool:
-    """Return whether what a meter counts is taken from the master's energy."""
-    return (meter.role is Role.GRID) == meter.inverted
 
 
 def _runs(context: Context, registers: Registers, meters: Sequence[int], times: Sequence[int]) -> tuple[list[int], int]:

@@ -8,6 +8,8 @@
 
 mod meter_rows;
 
+use std::collections::BTreeSet;
+
 use diantan_core::registers::{
     Clocks, History, INTERPOLATED, Jump, Known, PARTIAL, Registers, Row, SLOT_MS, Sent,
     without_overlaps,
@@ -236,6 +238,20 @@ fn no_number_of_a_store_is_too_large() {
     assert_eq!(found.counted_mwh(0, i64::MAX), 2 * ((1 << 64) - 1));
     assert_eq!(found.instants(true).count(0, 10 * SLOT_MS, SLOT_MS), 2);
     assert!(found.column(0, 4, 1).any());
+}
+
+#[test]
+fn of_an_inverted_meter_all_is_known_as_it_flowed() {
+    let counted: Vec<Row> = steady(0..3).into_iter().map(Row::turned).collect();
+    let mut registers = Registers::new(BTreeSet::new(), BTreeSet::from([7]));
+    let rows: Vec<(i64, Row)> = [7, 8]
+        .iter()
+        .flat_map(|meter| counted.iter().map(|row| (*meter, *row)))
+        .collect();
+    registers.add(&rows, None);
+    assert_eq!(*registers.of(7), history(&steady(0..3)));
+    assert_eq!(*registers.of(8), history(&counted));
+    assert_eq!(registers.of(8).known()[3].net_mwh(), -103 * i128::from(KWH));
 }
 
 #[test]

@@ -82,7 +82,7 @@ def test_what_a_journal_names_is_found_by_the_journal(store: Store) -> None:
 @pytest.mark.parametrize(
     "work",
     [
-        lambda at: Reader(at.engine, 1, DAY_MS, DAY_MS + 1),
+        lambda at: Reader(at.engine, 1, DAY_MS, DAY_MS + 1, inverted=()),
         lambda at: _clock_events(at, 1, DAY_MS + 1),
         lambda at: at.execute(
             select(event.c.time_ms).where(event.c.station == 1, event_rows.told([EventCode.GAP, EventCode.RESET]))

@@ -38,6 +38,11 @@ def rows_of(draw: st.DrawFn, meter: int) -> list[Row]:
     return rows
 
 
+def turned(row: Row) -> tuple[int, int, int, int]:
+    """Return a row's energies and registers with both directions exchanged."""
+    return row[6], row[5], row[8], row[7]
+
+
 CLOCKS = st.lists(st.tuples(st.integers(0, 24), st.integers(1, 6), st.sampled_from([0, 2])), max_size=3)
 
 
@@ -70,9 +75,22 @@ def same(own: core.RegisterHistory, other: Plain, spans: list[tuple[int, int]]) 
 
 
 @settings(max_examples=150, deadline=None)
-@given(data=st.data(), imported=st.sets(st.integers(1, 2)), spans=SPANS, sent=CLOCKS, cut=st.integers(0, 30))
+@given(
+    data=st.data(),
+    imported=st.sets(st.integers(1, 2)),
+    inverted=st.sets(st.integers(1, 3)),
+    spans=SPANS,
+    sent=CLOCKS,
+    cut=st.integers(0, 30),
+)
 def test_the_core_says_what_the_definition_says(
-    data: st.DataObject, imported: set[int], spans: list[tuple[int, int]], sent: list[tuple[int, int, int]], cut: int
+    *,
+    data: st.DataObject,
+    imported: set[int],
+    inverted: set[int],
+    spans: list[tuple[int, int]],
+    sent: list[tuple[int, int, int]],
+    cut: int,
 ) -> None:
     rows = [*data.draw(rows_of(1)), *data.draw(rows_of(2))]
     rows = data.draw(st.permutations(rows))
@@ -81,9 +99,11 @@ def test_the_core_says_what_the_definition_says(
     clocks, expected_clocks = core.RegisterClocks(), PlainClocks(1, told)
     clocks.know(1, told)
     assert clocks.right == (not told)
-    registers = core.StationRegisters(imported)
+    registers = core.StationRegisters(imported, inverted)
     for reading in readings:
-        registers.add(core.RegisterRows(reading), clocks)
+        # As they were counted; the definition is of what flowed.
+        counted = [(*row[:5], *turned(row), row[9]) if row[1] in inverted else row for row in reading]
+        registers.add(core.RegisterRows(counted), clocks)
     expected = plain(readings, sorted(imported), expected_clocks.trusted)
     for meter in (1, 2, 3):
         same(registers.of(meter), expected.get(meter, Plain()), spans)

@@ -122,9 +122,9 @@ pub(crate) struct StationRegisters(core::Registers);
 #[pymethods]
 impl StationRegisters {
     #[new]
-    #[pyo3(signature = (imported = BTreeSet::new()))]
-    fn new(imported: BTreeSet<i64>) -> Self {
-        Self(core::Registers::new(imported))
+    #[pyo3(signature = (imported = BTreeSet::new(), inverted = BTreeSet::new()))]
+    fn new(imported: BTreeSet<i64>, inverted: BTreeSet<i64>) -> Self {
+        Self(core::Registers::new(imported, inverted))
     }
 
     /// Add intervals that follow.

@@ -37,6 +37,18 @@ impl Row {
         self.start_ms.saturating_add(self.duration_ms)
     }
 
+    /// The same with both directions exchanged.
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        Self {
+            forward_mwh: self.reverse_mwh,
+            reverse_mwh: self.forward_mwh,
+            forward_total_mwh: self.reverse_total_mwh,
+            reverse_total_mwh: self.forward_total_mwh,
+            ..self
+        }
+    }
+
     /// Both registers at its end, mWh.
     pub(super) fn closing(&self) -> (i128, i128) {
         (

@@ -13,15 +13,18 @@ use super::row::Row;
 pub struct Registers {
     histories: BTreeMap<i64, Arc<History>>,
     imported: BTreeSet<i64>,
+    inverted: BTreeSet<i64>,
 }
 
 impl Registers {
-    /// Nothing yet; `imported`: meters some of whose records came from a file.
+    /// Nothing yet; `imported`: meters some of whose records came from a file. `inverted`: those that count the other
+    /// way round, of which all that is known is turned, as it flowed.
     #[must_use]
-    pub const fn new(imported: BTreeSet<i64>) -> Self {
+    pub const fn new(imported: BTreeSet<i64>, inverted: BTreeSet<i64>) -> Self {
         Self {
             histories: BTreeMap::new(),
             imported,
+            inverted,
         }
     }
 
@@ -40,6 +43,11 @@ impl Registers {
                 .any(|(one, next)| one.end_ms() > next.start_ms)
             {
                 found = without_overlaps(&found);
+            }
+            if self.inverted.contains(&meter) {
+                for row in &mut found {
+                    *row = row.turned();
+                }
             }
             let imported = self.imported.contains(&meter);
             let history = self

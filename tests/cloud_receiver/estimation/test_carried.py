@@ -94,7 +94,7 @@ def test_days_added_beside_a_finding_are_all_windows_to_the_bit(site: Site, name
     context = site.context()
     facts = facts_of(site.engine, context, first.state.first_ms, LAST)
     made = setup(context, SETTINGS, facts, first.state.first_ms, LAST)
-    reader = Reader(site.engine, context.number, made.first_ms - LOOK_BACK_MS, LAST)
+    reader = Reader(site.engine, context.number, made.first_ms - LOOK_BACK_MS, LAST, inverted=())
     for _ in reader.days():
         pass
     whole = Work(site.engine, context, SETTINGS, made.first_ms, LAST)._windows(made, reader, made.first_ms)

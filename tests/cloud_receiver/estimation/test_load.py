@@ -42,7 +42,7 @@ def test_a_stepped_clock_is_not_trusted_and_one_unconfirmed_is_counted(heard: Si
 
 
 def test_boundaries_of_a_stepped_clock_are_not_read(heard: Site) -> None:
-    reader = load.Reader(heard.engine, heard.context().number, DAY, DAY + LENGTH)
+    reader = load.Reader(heard.engine, heard.context().number, DAY, DAY + LENGTH, inverted=())
     assert list(reader.days()) == [1]
     assert (reader.rows, reader.unsynchronised, len(reader)) == (4 * 96, 8, 1)
     # Slots 27 to 36 came after the step; both their ends are known by the neighbours of the first and the last.

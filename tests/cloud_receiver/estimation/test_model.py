@@ -99,6 +99,24 @@ def test_another_setting_is_another_estimator(site: Site) -> None:
     assert later in digests
 
 
+def test_what_counts_the_other_way_round_is_another_estimator(site: Site) -> None:
+    meters, found = site.station.meter, []
+    for inverted in ((), (0,), (1,), (3,), (0, 1), ()):
+        told = tuple(meter.model_copy(update={"inverted": place in inverted}) for place, meter in enumerate(meters))
+        site.enter(site.station.model_copy(update={"meter": told}))
+        found.append(setup(site.context(), Estimation(), Facts(), DAY, END).digest)
+    assert found[0] == found[-1]
+    assert len(set(found)) == 5
+
+
+def test_exchanges_of_long_ago_are_nothing_to_explain(site: Site) -> None:
+    number = site.numbers()[0]
+    times = [DAY - 800 * LENGTH, DAY - model.TURNS_MS - 1, DAY - model.TURNS_MS, DAY + LENGTH]
+    made = setup(site.context(), Estimation(), Facts({number: times}), DAY, END)
+    assert made.turns == {number: times[2:]}
+    assert made.epochs == {number: times[3]}
+
+
 def test_a_station_has_limits_and_a_cohort_of_its_own(site: Site) -> None:
     before = setup(site.context(), Estimation(), Facts(), DAY, END)
     first, *others = site.station.meter

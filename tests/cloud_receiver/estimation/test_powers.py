@@ -41,14 +41,16 @@ def coarse(rows: Sequence[IntervalRow], step_mwh: int) -> list[IntervalRow]:
     return found
 
 
-def histories(plant: Wired, *, late_minutes: int = 0, step_mwh: int = 10_000) -> list[RegisterHistory]:
+def histories(
+    plant: Wired, *, late_minutes: int = 0, step_mwh: int = 10_000, inverted: bool = False
+) -> list[RegisterHistory]:
     """Return what is known of each charger's register, by a clock that is late."""
     count = len(plant.power)
     on_time = plant.power
     plant.power = [[0.0] * late_minutes + own[: len(own) - late_minutes] for own in on_time]
     rows = plant.rows(range(count + 1), [0.0] * count)
     plant.power = on_time
-    registers = Registers()
+    registers = Registers(inverted=range(count) if inverted else ())
     registers.add(coarse(rows, step_mwh))
     return [registers.of(number) for number in range(count)]
 
@@ -81,7 +83,9 @@ def test_a_wrong_size_is_found_and_a_meter_that_counts_the_other_way_is_right() 
     assert mismatched([1.15 * kw for kw in powers], GRID, own, meter(7))
     assert not mismatched([1.05 * kw for kw in powers], GRID, own, meter(7))
     assert mismatched(turned, GRID, own, meter(7))
-    assert not mismatched(turned, GRID, own, meter(7, inverted=True))
+    [own] = histories(plant, inverted=True)
+    assert not mismatched(turned, GRID, own, meter(7))
+    assert mismatched(powers, GRID, own, meter(7))
 
 
 def test_of_next_to_nothing_nothing_is_concluded() -> None:

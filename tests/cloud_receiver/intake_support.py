@@ -1,13 +1,16 @@
 """An intake whose link is played by the test."""
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from key_support import new_key
 from receiver_support import DAY_MS, FakeGateway, interval
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
+from sqlalchemy.exc import IntegrityError
 
 from clock import ManualClock
 from cloud_receiver import database
@@ -92,3 +95,16 @@ def batch(gateway: FakeGateway, first: int, count: int) -> Message:
     return Message(
         gateway.topic, gateway.envelope(first, [interval(number - 1) for number in range(first, first + count)])
     )
+
+
+@contextmanager
+def rejecting(engine: Engine, sequence: int) -> Iterator[None]:
+    """Let the store reject a record, as a constraint does."""
+
+    def reject(_conn: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
+        if sql.startswith("INSERT INTO interval") and any(row[0] == sequence for row in parameters):
+            raise IntegrityError(sql, None, sqlite3.IntegrityError("constraint failed"))
+
+    event.listen(engine, "before_cursor_execute", reject)
+    yield
+    event.remove(engine, "before_cursor_execute", reject)

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from intake_support import FAST, Bench, Message, batch
+from intake_support import FAST, Bench, Message, batch, rejecting
 from key_support import BOTH_ALGORITHMS
 from receiver_support import DAY_MS, FakeGateway, enrol, stored_sequences, until
 from sqlalchemy import Engine, event, func, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from cloud_receiver import database
 from cloud_receiver.intake import QUEUE_LIMIT
@@ -141,19 +141,6 @@ def test_a_crash_between_commit_and_acknowledgement_repeats_but_never_doubles(
     assert (again.intake.counters.records, again.intake.counters.duplicates) == (0, 5)
     with database.reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(message)).scalar() == 1
-
-
-@contextmanager
-def rejecting(engine: Engine, sequence: int) -> Iterator[None]:
-    """Let the store reject a record, as a constraint does."""
-
-    def reject(_conn: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
-        if sql.startswith("INSERT INTO interval") and any(row[0] == sequence for row in parameters):
-            raise IntegrityError(sql, None, sqlite3.IntegrityError("constraint failed"))
-
-    event.listen(engine, "before_cursor_execute", reject)
-    yield
-    event.remove(engine, "before_cursor_execute", reject)
 
 
 def test_a_batch_the_store_rejects_is_set_aside_and_entered_later(engine: Engine, gateway: FakeGateway) -> None:

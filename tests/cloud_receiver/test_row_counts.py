@@ -4,12 +4,11 @@ import random
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from intake_support import Bench, Message
+from intake_support import Bench, Message, rejecting
 from receiver_support import DAY_MS, SLOT_MS, enrol, interval, station_model
 from row_counts_support import counted, kept
 from sqlalchemy import Engine, event, insert, select
@@ -84,17 +83,6 @@ def test_whatever_comes_is_counted_once(seed: int, engine: Engine) -> None:
     assert len(kept(engine)) == 2
     assert min(records for records, _ in kept(engine).values()) > 0
     assert bench.intake.counters.duplicates > 0
-
-
-@contextmanager
-def rejecting(engine: Engine, sequence: int) -> Iterator[None]:
-    def reject(_conn: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
-        if sql.startswith("INSERT INTO interval") and any(row[0] == sequence for row in parameters):
-            raise IntegrityError(sql, None, sqlite3.IntegrityError("constraint failed"))
-
-    event.listen(engine, "before_cursor_execute", reject)
-    yield
-    event.remove(engine, "before_cursor_execute", reject)
 
 
 def test_what_is_set_aside_counts_when_it_is_entered(engine: Engine) -> None:

@@ -24,7 +24,7 @@ class Gateway:
     clock: SimulatedClock
     buried: list[Path] = field(default_factory=list)
     _program: Program | None = None
-    _starts: int = 0
+    starts: int = 0  # how often it has been started
 
     @property
     def journal(self) -> Path:
@@ -48,10 +48,10 @@ class Gateway:
 
     def start(self, prefix: tuple[str, ...] = ()) -> Program:
         """Start it (again), with something put before its command line."""
-        self._starts += 1
+        self.starts += 1
         arguments = ("run", "--log", "json", "--config", str(self.config), "--clock", self._stepped.spec())
         line = (*prefix, *command("diantan-agent", *arguments))
-        self._program = self.programs.start(f"{self.name}-{self._starts}", *line)
+        self._program = self.programs.start(f"{self.name}-{self.starts}", *line)
         return self._program
 
     def step_clock(self, ahead_ms: int) -> None:

@@ -25,6 +25,7 @@ class Result:
     recovery_s: float  # from the end of the faults until the centre had every record made until then; inf: never
     link: Counts  # what the bad link did to messages
     unnoticed: tuple[str, ...]  # what should have come about or been told of and was not
+    starts: int  # of the gateway until the end of the faults; what it has left may need one more to be delivered
 
     @property
     def sound(self) -> bool:
@@ -50,6 +51,7 @@ async def play(directory: Path, seed: int, lanes: dict[str, list[str]]) -> Resul
                     group.create_task(_in_turn(rig, names))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None  # the first that failed; the others were cancelled
+        starts = rig.gateway.starts
         try:
             recovery_s = await rig.recovered()
             unnoticed = await _unnoticed(rig)
@@ -62,7 +64,7 @@ async def play(directory: Path, seed: int, lanes: dict[str, list[str]]) -> Resul
         reckoning = reckon(rig.store, journals, rig.keys())
         link = rig.uplink.counts
     faults = tuple(name for names in lanes.values() for name in names)
-    return Result(faults, reckoning, recovery_s, link, unnoticed)
+    return Result(faults, reckoning, recovery_s, link, unnoticed, starts)
 
 
 async def _in_turn(rig: Rig, names: Sequence[str]) -> None:

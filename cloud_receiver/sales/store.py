@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Subquery, func, insert, select, union_all, update
 
 from cloud_receiver import row_counts
 from cloud_receiver.sales.order import Order, Period
@@ -22,6 +22,8 @@ MOST_AGE_MS: Final = 400 * DAY_MS
 """How old a day is at most that is checked again (RETENTION_MS of cloud_receiver.checks.load)."""
 MOST_DAYS: Final = 8
 """Days of one order that are checked again; of a longer one its first days and its last."""
+_RECENT_MS: Final = 40 * DAY_MS
+"""Before the newest order: a month that is judged at its end is recent."""
 _CONTENT: Final = tuple(each.name for each in fields(Order) if each.name not in {"number", "periods"})
 
 
@@ -276,36 +278,37 @@ def in_force(
 
     An order of no duration belongs to the instant at which it ends. Those of the meters `without` are left out.
     """
-    wanted = _overlapping(station, first_ms, end_ms)
+    found = _overlapping(connection, station, first_ms, end_ms)
+    statement = select(found).order_by(found.c.meter, found.c.start_ms, found.c.id)
     if without:
-        wanted.append(charge_order.c.meter.not_in(without))
-    table = charge_order.c
-    rows = connection.execute(select(charge_order).where(*wanted).order_by(table.meter, table.start_ms, table.id))
-    found: dict[int, list[Order]] = {}
-    for row in rows:
+        statement = statement.where(found.c.meter.not_in(without))
+    orders: dict[int, list[Order]] = {}
+    for row in connection.execute(statement):
         if row.end_ms == first_ms and row.start_ms < first_ms:
             continue
-        found.setdefault(row.meter, []).append(order_of(row))
-    return found
+        orders.setdefault(row.meter, []).append(order_of(row))
+    return orders
 
 
 def crowds(connection: Connection, station: int, first_ms: int, end_ms: int, most: int) -> dict[int, int]:
     """Return the meters of which more orders than `most` overlap [first_ms, end_ms), and how many."""
+    found = _overlapping(connection, station, first_ms, end_ms)
     count = func.count().label("orders")
-    rows = connection.execute(
-        select(charge_order.c.meter, count)
-        .where(*_overlapping(station, first_ms, end_ms))
-        .group_by(charge_order.c.meter)
-        .having(count > most)
-    )
+    rows = connection.execute(select(found.c.meter, count).group_by(found.c.meter).having(count > most))
     return {row.meter: row.orders for row in rows}
 
 
-def _overlapping(station: int, first_ms: int, end_ms: int) -> list[ColumnElement[bool]]:
+def _overlapping(connection: Connection, station: int, first_ms: int, end_ms: int) -> Subquery:
+    """Return the orders that are open at some time of [first_ms, end_ms), those that end before they begin too."""
     table = charge_order.c
-    return [
-        table.station == station,
-        table.end_ms >= first_ms,
-        table.start_ms < end_ms,
-        table.superseded_ms.is_(None),
-    ]
+    newest = connection.execute(select(func.max(table.received_ms)).where(table.station == station)).scalar()
+    recent = newest is None or first_ms >= newest - _RECENT_MS
+    # Begun before a recent time are nearly all orders that there ever were, and few end after it. What something is
+    # added to has no index that a planner could take instead.
+    start, end = table.start_ms + 0, table.end_ms + 0
+    low_start, low_end = (table.start_ms, table.end_ms) if recent else (start, end)
+    high_start, high_end = (start, end) if recent else (table.start_ms, table.end_ms)
+    straight = (low_end >= first_ms, high_start < end_ms, start <= end)
+    turned = (low_start >= first_ms, high_end < end_ms, end < start)
+    mine = (table.station == station, table.superseded_ms.is_(None))
+    return union_all(*(select(charge_order).where(*mine, *each) for each in (straight, turned))).subquery()

@@ -117,6 +117,15 @@ def test_an_order_that_ends_after_it_came_is_told_on_the_day_it_came(centre: Cen
     assert found.first_ms <= centre.clock.now_ms() < found.last_ms
 
 
+def test_an_order_that_ends_weeks_before_it_begins_is_told(centre: Centre) -> None:
+    centre.enter(order("z", -3, 1, 0), order("a", 10, -24 * 30, 20))
+    details = centre.check()["order_times", "C01"].evidence["details"]
+    assert isinstance(details, list)
+    assert (details[0]["order"], details[0]["what"]) == ("a", "ends before it begins")
+    centre.enter(order("a", 10, 1, 20))
+    assert set(centre.check()) == {("order_changed", "C01")}
+
+
 def test_sums_wait_for_orders_that_may_still_come(centre: Centre) -> None:
     early = Centre(centre.engine, centre.gateway, centre.registry, DAY_MS + 25 * HOUR_MS)
     early.take(*intervals(CHARGE), told(order("z", -3, 1, 0)))

@@ -49,6 +49,13 @@ def test_orders_that_touch_a_span_are_those_that_overlap_it(engine: Engine) -> N
     assert read(engine, 3, 4) == ["e", "c", "d"]
 
 
+@pytest.mark.parametrize("days_later", [0, 300])
+def test_orders_that_end_before_they_begin_are_open_between_the_two(engine: Engine, days_later: int) -> None:
+    enter(engine, order("a", 10, -500), order("b", 10, -8), order("c", 1, -1), order("d", 30, -1), order("e", 30, -27))
+    enter(engine, order("z", 24 * days_later), now_ms=DAY_MS + days_later * 24 * HOUR_MS)
+    assert set(read(engine, 2, 4)) == {"a", "b", "e"}
+
+
 def test_one_number_many_times_in_one_call(engine: Engine) -> None:
     result = enter(engine, order(kwh=1), order(kwh=1), order(kwh=2), order(kwh=3), Told(2, order(kwh=9)))
     assert (result.new, result.known, result.changed) == (2, 1, 2)

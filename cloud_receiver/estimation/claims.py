@@ -116,7 +116,7 @@ class Claims:
     def holds(self, station: int) -> bool:
         """Return whether a station is still this process's; what is gets its time renewed when that is due."""
         now_ms = self._now_ms()
-        if now_ms - self._renewed_ms >= _RENEW_MS:
+        if not 0 <= now_ms - self._renewed_ms < _RENEW_MS:  # or the clock was set back
             with self._writing() as connection:
                 connection.execute(update(night_claim).where(self._own).values(until_ms=now_ms + LEASE_MS))
                 still = set(connection.execute(select(night_claim.c.station).where(self._own)).scalars())

@@ -5,15 +5,17 @@ from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, func, select, union
 
+from cloud_receiver import event_rows
 from cloud_receiver.checks.model import Kind, Severity
 from cloud_receiver.sales import store
 from cloud_receiver.sales.finding import Found, iso, of_order
 from cloud_receiver.sales.from_gateway import MalformedError, parse
-from cloud_receiver.sales.order import Order
+from cloud_receiver.sales.order import END_MS, FIRST_MS, Order
 from cloud_receiver.sales.window import MOST_AGE_MS, Window
-from cloud_receiver.schema import charge_order, event
+from cloud_receiver.schema import charge_order, event, message
+from wire.batch import MAX_RECORDS
 from wire.records import EventCode
 
 _MOST: Final = 10_000
@@ -22,24 +24,37 @@ _FIELDS: Final = tuple(field.name for field in fields(Order))
 
 
 def malformed(connection: Connection, window: Window) -> Iterator[Found]:
-    """Find events that say they are orders, and are none; they are kept as events."""
+    """Find events that say they are orders, and are none; they are kept as events.
+
+    Of those with a time that no order has, as by a clock that never was set, it is told on the day on which they came.
+    """
     columns = event.c
-    rows = connection.execute(
-        select(columns.meter, columns.time_ms, columns.journal, columns.sequence, columns.details)
-        .where(
-            columns.station == window.context.number,
-            columns.time_ms >= window.first_ms,
-            columns.time_ms < window.end_ms,
-            columns.code == EventCode.CHARGE_ORDER,
-        )
+    wanted = (columns.station == window.context.number, event_rows.told([EventCode.CHARGE_ORDER]))
+    named = select(columns.meter, columns.time_ms, columns.journal, columns.sequence, columns.details)
+    of_day = named.where(*wanted, columns.time_ms >= window.first_ms, columns.time_ms < window.end_ms)
+    for row in connection.execute(of_day.limit(_MOST)):
+        yield from _malformed(row, row.time_ms)
+    came = func.min(message.c.received_ms).label("came_ms")
+    carried = (message.c.first <= columns.sequence) & (message.c.first > columns.sequence - MAX_RECORDS)
+    timeless = (
+        named.add_columns(came)
+        .join(message, (message.c.journal == columns.journal) & carried)
+        .where(*wanted, message.c.first + message.c.count > columns.sequence)
+        .group_by(*named.selected_columns)
+        .having(came >= window.first_ms, came < window.end_ms)
         .limit(_MOST)
     )
-    for row in rows:
-        try:
-            parse(row.meter, row.details)
-        except MalformedError as error:
-            detail = {"problem": str(error)[:500], "journal": row.journal, "sequence": row.sequence}
-            yield Found(Kind.ORDER_MALFORMED, row.meter, row.time_ms, detail)
+    for outside in (columns.time_ms < FIRST_MS, columns.time_ms >= END_MS):  # either by itself is found by the index
+        for row in connection.execute(timeless.where(outside)):
+            yield from _malformed(row, row.came_ms)
+
+
+def _malformed(row: Any, time_ms: int) -> Iterator[Found]:  # noqa: ANN401  # of whichever columns
+    try:
+        parse(row.meter, row.details)
+    except MalformedError as error:
+        detail = {"problem": str(error)[:500], "journal": row.journal, "sequence": row.sequence}
+        yield Found(Kind.ORDER_MALFORMED, row.meter, time_ms, detail)
 
 
 def changed(connection: Connection, window: Window) -> Iterator[Found]:

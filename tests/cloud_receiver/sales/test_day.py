@@ -94,6 +94,21 @@ def test_a_malformed_event_is_a_finding_and_stops_nothing(
         assert len(connection.execute(select(event)).all()) == 2
 
 
+@pytest.mark.parametrize("end_ms", [HOUR_MS, 4_200_000_000_000])
+def test_an_order_by_a_clock_that_was_never_set_is_told_on_the_day_it_came(centre: Centre, end_ms: int) -> None:
+    item = told(order("bad", 10, 1, 20))
+    details = dict(item.details) | {20: end_ms - MINUTE_MS, 21: end_ms}
+    bad = EventRecord(item.meter, end_ms, item.code, details)
+    centre.take(bad)
+    centre.take(told(order("good", 12, 0, 0)))
+    found = centre.check()["order_malformed", "C01"]
+    assert found.first_ms <= centre.clock.now_ms() < found.last_ms
+    problems = found.evidence["details"]
+    assert isinstance(problems, list)
+    assert [problem["sequence"] for problem in problems] == [1]
+    assert "start: expected" in problems[0]["problem"]
+
+
 def test_an_event_of_the_gateway_itself_is_no_order(centre: Centre) -> None:
     centre.take(told(order("a", 10, 1, 20), meter=None))
     assert [kind for kind, _ in centre.check()] == ["order_malformed"]

@@ -28,15 +28,16 @@ def test_a_recent_day_does_not_read_what_was_over_before(engine: Engine) -> None
         span = DAY_MS, now_ms
         day = window.read(connection, context, span, Sales(), now_ms=now_ms, coverage_factor=2.0, records=False)
         list(history.changed(connection, day))
+        list(history.malformed(connection, day))
     remove(engine, "before_cursor_execute", note)
     with database.reading(engine) as connection:
         plans = [
             row.detail
             for statement, values in asked
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-            if " charge_order " in row.detail
+            if " charge_order " in row.detail or " event " in row.detail
         ]
     lookups = [plan for plan in plans if "number=?" not in plan]
-    assert len(lookups) >= 8
-    for plan in lookups:
-        assert "received_ms (station=?)" in plan or "_ms>?" in plan  # its newest, or those of a time and later
+    assert len(lookups) >= 11
+    for plan in lookups:  # the newest, those of a time and later, or events of before there were orders
+        assert "received_ms (station=?)" in plan or "_ms>?" in plan or "time_ms<?" in plan

@@ -25,7 +25,7 @@ _NO_FIT = 3.0
 _SMALLEST_NOISE_KWH = 1e-6
 _SMALLEST_PIVOT = 1e-12
 _MOST_SHARE = 1 - 1e-6
-"""Of an indication that may be error: if all of it is, or more, there is no truth that an error could be relative to."""
+"""Of an indication that may be error: where all of it is, or more, there is no truth that it could be relative to."""
 _SQRT3 = sqrt(3)
 
 

@@ -34,7 +34,9 @@ def _span(options: argparse.Namespace, context: Context, now_ms: int, days: int)
     end_ms -= end_ms % SLOT_MS
     first_ms = end_ms - days * DAY_MS if options.first is None else instant(options.first, zone)
     if not 0 <= first_ms < end_ms or end_ms - first_ms > (LONGEST_DAYS + 1) * DAY_MS:
-        raise ReportError(f"expected a span that has begun, with --from before --to, of at most {LONGEST_DAYS} days")
+        found = " .. ".join(local_time(time_ms, ZoneInfo(zone)) for time_ms in (first_ms, end_ms))
+        expected = f"a span that has begun, with --from before --to, of at most {LONGEST_DAYS} days"
+        raise ReportError(f"expected {expected}; found {found}")
     return first_ms, end_ms
 
 

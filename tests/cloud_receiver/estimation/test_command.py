@@ -13,6 +13,7 @@ from cloud_receiver.cli import main
 from cloud_receiver.estimation import store, suspects
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.run import estimate
+from cloud_receiver.orders.command_line import login_name
 
 END = DAY + 4 * LENGTH
 
@@ -108,6 +109,7 @@ def test_a_verification_settles_the_candidate_and_anchors_the_estimate(
     capsys.readouterr()
     assert said(["verification", "list", "S1", "--json", *options], capsys) == []
     [item] = said(["verification", "list", "S1", "--all", "--json", *options], capsys)
+    assert (item["made_by"], item["withdrawn_by"]) == ("Li", login_name())
     assert item["withdrawn_reason"] == "wrong charger"
     with database.reading(site.engine) as connection:
         [candidate] = findings.listed(connection)
@@ -168,6 +170,8 @@ def test_history_and_drift(site: Site, options: list[str], capsys: pytest.Captur
         (["verification", "enter", "S1", "C01", "--error", "1", "--u", "1", "--at", "2027-07-02"], "has passed"),
         (["verification", "enter", "S1", "C9", "--error", "1", "--u", "1", "--at", "2026-07-02"], "meter 'C9'"),
         (["verification", "withdraw", "S1", "7", "--reason", "x"], "no verification 7 in force"),
+        (["verification", "withdraw", "S1", "7", "--reason", " "], "--reason: expected 1 to 200 printable characters"),
+        (["verification", "withdraw", "S1", "7", "--reason", "x", "--by", ""], "--by: expected 1 to 200 printable"),
     ],
 )
 def test_what_can_not_be_is_refused(

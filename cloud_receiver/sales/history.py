@@ -1,8 +1,8 @@
 """What the store says of how orders came: events that are none, orders that were changed, orders of the future."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
-from itertools import pairwise
+from itertools import groupby
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select, union
@@ -13,6 +13,7 @@ from cloud_receiver.sales import store
 from cloud_receiver.sales.finding import Found, iso, of_order
 from cloud_receiver.sales.from_gateway import MalformedError, parse
 from cloud_receiver.sales.order import END_MS, FIRST_MS, Order
+from cloud_receiver.sales.versions import charge_of
 from cloud_receiver.sales.window import MOST_AGE_MS, Window
 from cloud_receiver.schema import charge_order, event, message
 from wire.batch import MAX_RECORDS
@@ -81,19 +82,40 @@ def changed(connection: Connection, window: Window) -> Iterator[Found]:
         .order_by(table.meter, table.number, table.version)
         .limit(4 * _MOST)
     ).all()
-    for before, row in pairwise(rows):
-        if (before.meter, before.number) != (row.meter, row.number):
-            continue
+    for _, of_number in groupby(rows, key=lambda row: (row.meter, row.number)):
+        yield from _changed(window, of_number)
+
+
+def _changed(window: Window, versions: Iterable[Any]) -> Iterator[Found]:
+    """Find what changed with the versions of one number that are of the span, in their order."""
+    charges: list[Order] = []
+    for row in versions:
         order = store.order_of(row)
-        aged = order.last_ms < row.received_ms - MOST_AGE_MS
-        at_ms = row.received_ms if aged else order.last_ms - 1
-        if not window.first_ms <= at_ms < window.end_ms:
-            continue
-        detail = {"version": row.version, "changes": changes(store.order_of(before), order)}
-        detail |= {"source": row.source, "by": row.made_by, "at": iso(row.received_ms)}
-        if row.superseded_ms == row.received_ms:
-            detail["late"] = "came after a later record of its journal"
-        yield replace(of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO), time_ms=at_ms)
+        place = charge_of(order, charges, by_gateway=row.journal is not None)
+        detail: dict[str, Any] = {"version": row.version}
+        if place is not None:
+            detail["changes"] = changes(charges[place], order)
+        elif charges:
+            other = charges[-1]
+            detail |= {"what": "the number of another charge is used again"}
+            detail |= {"other_from": iso(other.start_ms), "other_to": iso(other.end_ms)}
+        late = row.superseded_ms == row.received_ms
+        if charges and (found := _at(window, row, order)) is not None:
+            detail |= {"source": row.source, "by": row.made_by, "at": iso(row.received_ms)}
+            if late:
+                detail["late"] = "came after a later record of its journal"
+            yield replace(of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO), time_ms=found)
+        if place is None:
+            charges.append(order)
+        elif not late:
+            charges[place] = order
+
+
+def _at(window: Window, row: Any, order: Order) -> int | None:  # noqa: ANN401  # of whichever columns
+    """Return when a version is told; None where that is not of the span."""
+    aged = order.last_ms < row.received_ms - MOST_AGE_MS
+    at_ms: int = row.received_ms if aged else order.last_ms - 1
+    return at_ms if window.first_ms <= at_ms < window.end_ms else None
 
 
 def changes(before: Order, after: Order) -> Mapping[str, Any]:

@@ -70,6 +70,18 @@ def test_a_changed_order_says_what_changed_by_whom_and_when(centre: Centre) -> N
     assert (details[0]["source"], details[0]["by"], details[0]["version"]) == ("csv", "Li", 2)
 
 
+def test_a_number_that_is_used_again_takes_no_charge_away(centre: Centre) -> None:
+    centre.take(*intervals(CHARGE), told(order("z", -3, 1, 0)), told(order("1", 10, 1, 20)), told(order("2", 30, 1, 0)))
+    assert centre.check() == {}
+    centre.take(told(order("1", 40, 1, 3)))
+    (found,) = centre.check().values()
+    assert (found.kind, found.day_ms) == ("order_changed", DAY_MS + 24 * HOUR_MS)
+    details = found.evidence["details"]
+    assert isinstance(details, list)
+    assert details[0]["what"] == "the number of another charge is used again"
+    assert details[0]["other_from"] == "2026-07-01T02:00:00+00:00"
+
+
 @pytest.mark.parametrize(
     ("details", "text"),
     [

@@ -62,6 +62,19 @@ def test_json_has_all_of_it(options: list[str], capsys: pytest.CaptureFixture[st
     assert found["completeness"]["days"] == ["2026-07-02", "2026-07-03"]
 
 
+def test_without_a_window_nothing_is_said_of_what_all_have_in_common(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["estimate", "S1", "--to", "2026-06-15", *options]) == 0
+    out = capsys.readouterr().out
+    assert "No window: nothing was estimated." in out
+    assert "无可用时段" in out
+    assert "±" not in out
+    found = said(["estimate", "S1", "--to", "2026-06-15", "--json", *options], capsys)
+    assert (found["windows"], found["common_mode"]["en"].split(":")[0]) == (0, "No window")
+    assert {one["decision"] for one in found["chargers"]} == {"undetermined"}
+
+
 @pytest.mark.parametrize(("name", "begins"), [("a.svg", b"<?xml"), ("a.png", b"\x89PNG")])
 def test_a_figure_is_drawn(options: list[str], tmp_path: Path, name: str, begins: bytes) -> None:
     assert main(["estimate", "S1", "--figure", str(tmp_path / name), *options]) == 0

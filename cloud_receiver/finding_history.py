@@ -94,6 +94,23 @@ def of(connection: Connection, number: int) -> list[Change]:
     return [_change(row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A change with its number, and that of its finding."""
+
+    number: int
+    finding: int
+    change: Change
+
+
+def after(connection: Connection, number: int, limit: int) -> list[Numbered]:
+    """Return changes of all findings after one's number, in the order in which they were made, at most so many."""
+    rows = connection.execute(
+        select(finding_change).where(finding_change.c.id > number).order_by(finding_change.c.id).limit(limit)
+    )
+    return [Numbered(row.id, row.finding, _change(row)) for row in rows]
+
+
 def latest(connection: Connection, numbers: Collection[int]) -> dict[int, Change]:
     """Return the last change of each finding that has one."""
     newest = select(func.max(finding_change.c.id)).group_by(finding_change.c.finding)

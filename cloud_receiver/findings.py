@@ -1,11 +1,11 @@
 """Findings in the store and their life cycle: open, acknowledged by a person, closed when the cause is gone."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from cloud_receiver import finding_history, finding_life
 from cloud_receiver.checks.day import Draft
@@ -13,7 +13,7 @@ from cloud_receiver.checks.model import SLOT_MS, Context, Kind
 from cloud_receiver.finding_life import ACKNOWLEDGED, CLOSED, OPEN, Key, Row
 from cloud_receiver.schema import finding, meter, station
 
-__all__ = ["ACKNOWLEDGED", "CLOSED", "OPEN", "Finding", "acknowledge", "listed", "synchronise"]
+__all__ = ["ACKNOWLEDGED", "CLOSED", "OPEN", "Finding", "acknowledge", "listed", "numbered", "synchronise"]
 
 LASTING = frozenset(
     kind.value
@@ -29,6 +29,7 @@ MONTHLY = frozenset(
     for kind in (Kind.BALANCE_MONTH, Kind.CARBON_BALANCE_MONTH, Kind.CARBON_PARTY_MONTH, Kind.COMPLETENESS_MONTH)
 )
 """Kinds of a local month (月): their day is its first."""
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,7 @@ def listed(
     closed: bool = False,
 ) -> list[Finding]:
     """Return findings by station, day and kind, or the one with a number; closed ones only when asked for."""
-    statement = (
-        select(finding, station.c.name.label("station_name"), meter.c.name.label("meter_name"))
-        .join(station, station.c.id == finding.c.station)
-        .outerjoin(meter, meter.c.id == finding.c.meter)
-        .order_by(station.c.name, finding.c.day_ms, finding.c.kind, meter.c.name)
-    )
+    statement = _named().order_by(station.c.name, finding.c.day_ms, finding.c.kind, meter.c.name)
     if station_name is not None:
         statement = statement.where(station.c.name == station_name)
     if day_ms is not None:
@@ -128,20 +124,39 @@ def listed(
         statement = statement.where(finding.c.id == number)
     if not closed:
         statement = statement.where(finding.c.state != CLOSED)
-    return [
-        Finding(
-            row.id,
-            row.station_name,
-            row.day_ms,
-            row.kind,
-            row.meter_name,
-            row.first_ms,
-            row.last_ms + SLOT_MS,
-            row.severity,
-            row.state,
-            row.opened_ms,
-            row.updated_ms,
-            json.loads(row.evidence),
-        )
-        for row in connection.execute(statement)
-    ]
+    return [_finding(row) for row in connection.execute(statement)]
+
+
+def numbered(connection: Connection, numbers: Collection[int]) -> list[Finding]:
+    """Return the findings that have these numbers, closed ones too."""
+    wanted = sorted(numbers)
+    result = []
+    for place in range(0, len(wanted), _AT_ONCE):
+        some = _named().where(finding.c.id.in_(wanted[place : place + _AT_ONCE]))
+        result += [_finding(row) for row in connection.execute(some)]
+    return result
+
+
+def _named() -> Select[Any]:
+    return (
+        select(finding, station.c.name.label("station_name"), meter.c.name.label("meter_name"))
+        .join(station, station.c.id == finding.c.station)
+        .outerjoin(meter, meter.c.id == finding.c.meter)
+    )
+
+
+def _finding(row: Row) -> Finding:
+    return Finding(
+        row.id,
+        row.station_name,
+        row.day_ms,
+        row.kind,
+        row.meter_name,
+        row.first_ms,
+        row.last_ms + SLOT_MS,
+        row.severity,
+        row.state,
+        row.opened_ms,
+        row.updated_ms,
+        json.loads(row.evidence),
+    )

@@ -16,6 +16,8 @@ from cloud_receiver.api.access import LOOPBACK_NAMES, Gate
 from cloud_receiver.api.answers import Sending
 from cloud_receiver.api.bodies import Bodies, Limits
 from cloud_receiver.api.config import Api as Settings
+from cloud_receiver.api.findings import PATH as FINDINGS_PATH
+from cloud_receiver.api.findings import Findings
 from cloud_receiver.api.grid_reads import GridReads
 from cloud_receiver.api.measurements import CLIENT, Measurements
 from cloud_receiver.api.orders import PATH as ORDERS_PATH
@@ -157,6 +159,7 @@ class Api:
                 web.get(f"{_PREFIX}/slots/{{time}}", reads.slot),
                 web.post(ORDERS_PATH, orders.post),
                 web.get(ORDERS_PATH, orders.get),
+                web.get(FINDINGS_PATH, Findings(around.engine, around.registry, sending).changes),
                 web.post(READINGS_PATH, Readings(bodies, around.imports).post),
             ]
         )

@@ -58,8 +58,8 @@ def _at_minute(of_day: int, first_ms: int, end_ms: int, zone: ZoneInfo) -> Itera
     date = first.date()
     while date <= last.date():
         begin = datetime(date.year, date.month, date.day, hour, minute, tzinfo=zone)
-        for fold in (0, 1) if changes else (0,):
-            time_ms = int(begin.replace(fold=fold).timestamp()) * 1000
+        # All of the time may lie in the second of two hours that are called the same, where nothing changes.
+        for time_ms in sorted({int(begin.replace(fold=fold).timestamp()) * 1000 for fold in (0, 1)}):
             if first_ms <= time_ms < end_ms:
                 yield time_ms
         date += timedelta(days=1)

@@ -45,6 +45,15 @@ def test_the_tariffs_of_a_time_are_those_of_any_of_its_minutes(zone: str) -> Non
         assert bool(in_force((tariff,), first, last, zone)) is expected, (tariff, first, last)
 
 
+def test_a_price_that_begins_in_the_second_of_two_hours_of_one_name() -> None:
+    second = ms(datetime(2026, 10, 25, 2, 45, fold=1, tzinfo=ZoneInfo(OSLO)))
+    late = Tariff(begin="02:45", end="10:45", price=DAY)
+    assert in_force((late,), second - 3 * MINUTE_MS, second + HOUR_MS, OSLO) == [late]
+    assert in_force((late,), second - 3 * MINUTE_MS, second - MINUTE_MS, OSLO) == []
+    first = second - HOUR_MS
+    assert in_force((late,), first - 3 * MINUTE_MS, first + MINUTE_MS, OSLO) == [late]
+
+
 def oslo() -> Context:
     found = context(tariff=TARIFF)
     return replace(found, station=found.station.model_copy(update={"timezone": OSLO}))

@@ -13,10 +13,11 @@ from cloud_receiver.sales.finding import Found, of_order
 from cloud_receiver.sales.order import Order, Period
 from cloud_receiver.sales.prices import in_force
 from cloud_receiver.sales.window import Window, milliseconds
-from cloud_receiver.sales.worth import Worth, by_tariff, price_of, worth_of
+from cloud_receiver.sales.worth import Worth, by_tariff, price_of, products, worth_of
 
 UNITS: Final = 10_000
 """Of an amount, in the currency's unit."""
+_SECOND_MS: Final = 1000
 _PAIRS: Final = (("electricity", "price", "amount"), ("service", "service_price", "service_amount"))
 
 
@@ -26,7 +27,9 @@ def amounts(window: Window) -> Iterator[Found]:
     for number, order in window.ended():
         for detail in (*_sums(order, pay, window.resolution_mwh), *_products(order, pay, window.resolution_mwh)):
             yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
-        for detail in (*_prices(window, order), *_bounded(window, number, order, pay), *_negative(window, order)):
+        for detail in (*_misplaced(window, order), *_prices(window, order)):
+            yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
+        for detail in (*_bounded(window, number, order, pay), *_negative(window, order)):
             yield of_order(Kind.ORDER_AMOUNT, number, order, detail)
 
 
@@ -64,15 +67,13 @@ def _sums(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:
         amounts_told = [value for period in order.periods if (value := _of(period, key)) is not None]
         if told is not None and len(amounts_told) == count and abs(sum(amounts_told) - told) > pay * count:
             yield _differs(f"{name} amount of the periods", told, sum(amounts_told), pay * count)
-    step_ms = 1000
-    for earlier, period in zip((None, *order.periods), order.periods, strict=False):
-        outside = period.start_ms < order.first_ms - step_ms or period.end_ms > order.last_ms + step_ms
-        if (
-            outside
-            or period.end_ms < period.start_ms
-            or (earlier is not None and period.start_ms < earlier.end_ms - step_ms)
-        ):
-            yield {"what": "a period outside the order, or over another", "period": order.periods.index(period) + 1}
+
+
+def _misplaced(window: Window, order: Order) -> Iterator[dict[str, Any]]:
+    for place, (earlier, period) in enumerate(zip((None, *order.periods), order.periods, strict=False), 1):
+        outside = not window.is_within(order, period)
+        if outside or (earlier is not None and period.start_ms < earlier.end_ms - _SECOND_MS):
+            yield {"what": "a period outside the order, or over another", "period": place}
 
 
 def _products(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:
@@ -106,9 +107,12 @@ def _prices(window: Window, order: Order) -> Iterator[dict[str, Any]]:
 
 def _bounded(window: Window, number: int, order: Order, pay: int) -> Iterator[dict[str, Any]]:
     """Find amounts that no price of the tariff makes, and a whole that its parts don't, told or not."""
+    everything = Stretch.whole(number, order)
+    # Who leaves out the periods may have summed an amount of each all the same.
+    count = 1 if order.periods else products(window, everything)
     parts = []
     for (name, key, amount_key), told in zip(_PAIRS, (order.electricity_amount, order.service_amount), strict=True):
-        bounds = Worth(0, 0) if order.periods else _tariff(window, Stretch.whole(number, order), key)
+        bounds = Worth(0, 0) if order.periods else _tariff(window, everything, key, count)
         by_prices = bool(order.periods)
         for place, period in enumerate(order.periods, 1):
             price, amount = _of(period, key), _of(period, amount_key)
@@ -139,13 +143,13 @@ def _outside(what: str, expected: Worth, found: int) -> dict[str, Any]:
     return {"what": what, "expected": list(expected), "found": found}
 
 
-def _tariff(window: Window, told: Stretch, key: str) -> Worth | None:
-    """Return what the tariff makes of an energy, with the limit of a product."""
+def _tariff(window: Window, told: Stretch, key: str, count: int = 1) -> Worth | None:
+    """Return what the tariff makes of an energy, with the limit of a product, or of a sum of some."""
     found = by_tariff(window, told, key)
     if found is None:
         return None
     worth, price = found
-    return worth.widened(_limit(window, price))
+    return worth.widened(count * _limit(window, price))
 
 
 def _limit(window: Window, price: int) -> int:

@@ -149,8 +149,8 @@ def _against_records(window: Window, number: int, order: Order, others: "_Others
         return
     # Energy told in a dearer period than that in which it was charged leaves the order's own as it is.
     for place, period in enumerate(order.periods, 1):
-        if not order.first_ms <= period.start_ms <= period.end_ms <= order.last_ms:
-            continue  # that it is outside is told with the amounts
+        if not window.is_within(order, period):
+            continue  # that is told with the amounts
         found = _beyond(window, Stretch.of(number, order, period), others)
         if found is not None:
             detail = {"against": "records", "period": place} | found

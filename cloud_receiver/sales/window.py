@@ -16,7 +16,7 @@ from cloud_receiver.sales import store
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.curve import Curve, Row
 from cloud_receiver.sales.moved import told_once
-from cloud_receiver.sales.order import END_MS, Order
+from cloud_receiver.sales.order import END_MS, Order, Period
 from cloud_receiver.sales.spans import open_spans
 from cloud_receiver.schema import charge_order, interval
 
@@ -103,6 +103,11 @@ class Window:
     def resolution_mwh(self) -> int:
         """Step of the energies in orders."""
         return mwh(self.settings.energy_resolution_kwh)
+
+    def is_within(self, order: Order, period: Period) -> bool:
+        """Return whether a period lies in its order, whose times may be cut to their step and the period's not."""
+        cut_ms = max(milliseconds(self.settings.time_resolution_s) - 1, 1000)
+        return order.first_ms - cut_ms <= period.start_ms <= period.end_ms <= order.last_ms + cut_ms
 
     def chargers(self) -> list[int]:
         """Return the chargers that were in service at some time of the span."""

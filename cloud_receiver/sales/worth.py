@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from cloud_receiver.registry import Tariff
 from cloud_receiver.sales.charged import Stretch, allowed
 from cloud_receiver.sales.prices import cuts, in_force
-from cloud_receiver.sales.window import Window
+from cloud_receiver.sales.window import DAY_MS, Window
 
 _PRICE_UNITS: Final = 1_000_000
 _WORTH: Final = 100_000_000
@@ -57,6 +57,19 @@ def price_of(tariff: Tariff, key: str) -> int | None:
     """Return a tariff's price in 10^-6 of the unit per kWh; `key` is price or service_price."""
     value: Decimal | None = getattr(tariff, key)
     return None if value is None else int(value * _PRICE_UNITS)
+
+
+def products(window: Window, told: Stretch) -> int:
+    """Return of how many products an amount is the sum at most: one for each time with the same tariffs."""
+    first_ms, last_ms = told.first_ms - window.clock_ms, told.last_ms + window.clock_ms
+    station = window.context.station
+    possible = in_force(station.tariff, first_ms, last_ms, station.timezone)
+    inside = cuts(possible, first_ms, last_ms, station.timezone)
+    if not inside:
+        days = -(-(last_ms - first_ms) // DAY_MS)
+        return 1 if len(possible) <= 1 else (len(possible) + 1) * days
+    there = [in_force(possible, start, end, station.timezone) for start, end in pairwise((first_ms, *inside, last_ms))]
+    return 1 + sum(before != after for before, after in pairwise(there))
 
 
 def by_tariff(window: Window, told: Stretch, key: str) -> tuple[Worth, int] | None:

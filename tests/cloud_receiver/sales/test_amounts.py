@@ -109,6 +109,25 @@ def test_periods_outside_the_order_or_over_each_other() -> None:
     assert whats(told(*TWO, end_ms=TWO[1].end_ms - MINUTE_MS)) == ["a period outside the order, or over another"]
 
 
+def test_an_order_whose_times_are_cut_to_minutes_and_its_periods_are_not() -> None:
+    first, last = (replace(item, start_ms=item.start_ms + 40_000, end_ms=item.end_ms + 40_000) for item in TWO)
+    assert whats(told(first, last, start_ms=TWO[0].start_ms, end_ms=TWO[1].end_ms), tariff=False) == []
+    late = replace(last, end_ms=TWO[1].end_ms + MINUTE_MS)
+    assert whats(told(first, late, start_ms=TWO[0].start_ms, end_ms=TWO[1].end_ms), tariff=False) != []
+
+
+def test_an_amount_may_be_the_sum_of_periods_that_are_not_told() -> None:
+    # Of energies cut to 0.01 kWh, and amounts cut to 0.01, of each time between two changes of price.
+    tariff = [
+        Tariff(begin=f"{hour:02}:00", end=f"{hour + 3:02}:00", price=Decimal(price), service_price=Decimal("0.4"))
+        for hour, price in ((0, 1), (3, 2), (6, 1), (9, 2), (12, 1), (15, 2))
+    ]
+    for hours, cents, wrong in ((2.5, 2, True), (17, 6, False), (17, 10, True)):
+        item = order(start=0.2, hours=hours, kwh=20, service_amount=80_000 - 100 * cents)
+        at = window({1: [item]}, station=context(tariff=tariff))
+        assert bool(list(amounts(at))) is wrong, (hours, cents)
+
+
 def test_a_price_that_is_not_the_tariffs() -> None:
     wrong = period(12, 1, 10, 1_250_000)
     assert whats(told(wrong)) == ["electricity price of period 1"]

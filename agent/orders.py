@@ -26,6 +26,7 @@ ATTEMPTS: Final = 3  # at an order that is in the log and is none
 # it, and no more than an eighth of what it can count: one that was reset seldom stood as close to its end as that.
 MOST_ROUND: Final = 8192
 _ROUND_PART: Final = 8
+PERIODS: Final = "periods."  # with which the names of what a row has of its periods begin
 _FEWEST_DIGESTS: Final = 64
 _MOST_DIGESTS: Final = 256
 _DIGEST_BYTES: Final = 8
@@ -169,14 +170,18 @@ class MeterOrders:
             return
         try:
             order = self._order(number, self._log.order(values, self._timezone))
-            record = EventRecord(self._meter, order.end_ms, EventCode.CHARGE_ORDER, self._details(order))
+            details = self._details(order)
         except (CodecError, ChargeOrderError) as error:
-            self._unusable(number, error)
-            return
+            bare = self._without_periods(number, values, error)
+            if bare is None:
+                self._unusable(number, error)
+                return
+            order, details = bare, bare.to_details()
         self._done(number)
         if self._connector is not None and order.connector != self._connector:
             self._tell(None)
             return
+        record = EventRecord(self._meter, order.end_ms, EventCode.CHARGE_ORDER, details)
         digest = _digest(record.details)
         if digest in self._digests:
             self.repeated += 1
@@ -225,6 +230,19 @@ class MeterOrders:
         except PeriodsTooLongError as error:
             log.warning("order %s is told without its periods: %s", order.number, error, extra={"about": self._meter})
             return replace(order, periods=()).to_details()
+
+    def _without_periods(self, number: int, values: Mapping[str, int], error: Exception) -> ChargeOrder | None:
+        """Return an order whose periods alone are at fault, at the last look; None for any other."""
+        if self._attempts + 1 < ATTEMPTS:
+            return None
+        rest = {name: value for name, value in values.items() if not name.startswith(PERIODS)}
+        try:
+            order = self._order(number, self._log.order(rest, self._timezone))
+            order.to_details()
+        except (CodecError, ChargeOrderError):
+            return None
+        log.warning("order %s is told without its periods: %s", order.number, error, extra={"about": self._meter})
+        return order
 
     def _unusable(self, number: int, error: Exception) -> None:
         """Read an order again that is none, and leave it when it stays so."""

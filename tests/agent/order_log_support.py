@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agent.orders import MeterOrders
@@ -47,7 +48,7 @@ class Log:
         found = self.kept[values["asked"]]
         if isinstance(found, Exception):
             raise found
-        return found
+        return found if "periods.1.start" in values else replace(found, periods=())
 
 
 class Desk:
@@ -84,7 +85,7 @@ class Desk:
         self.asked.append(errand.blocks[0])
         values = {"count": self.log.count if count is None else count}
         if errand.blocks[0] != "count":
-            values["asked"] = errand.blocks[0]
+            values |= {"asked": errand.blocks[0], "periods.1.start": 1}
         errand.done(values, self.now_ms)
 
     def look(self) -> None:

@@ -107,6 +107,31 @@ def test_a_counter_that_is_wrong_once_changes_nothing(desk: Desk, glitch: int) -
 
 
 @pytest.mark.parametrize(
+    "period",
+    [
+        {"start": NOW - 1000},
+        {"start": NOW - 2000, "end": NOW - 1000, "energy": 3},
+        {"start": NOW - 1000, "end": NOW - 2000, "energy": 3},
+        {"start": NOW - 999, "end": NOW - 500, "energy": 3},
+        {"start": NOW - 1000, "end": NOW, "energy": -1},
+    ],
+)
+def test_periods_that_are_none_cost_the_order_nothing_else(desk: Desk, period: dict[str, int]) -> None:
+    desk.log.settle()
+    good = desk.log.kept[1]
+    assert isinstance(good, LoggedOrder)
+    desk.log.kept[1] = LoggedOrder(1, good.texts, good.numbers, (period,))
+    for _ in range(ATTEMPTS - 1):  # they may still be written
+        desk.look()
+        assert desk.told == []
+    desk.look()
+    (event,) = desk.told
+    assert ChargeOrder.from_details(event.details).periods == ()
+    assert desk.take() == ["N1"]
+    assert desk.orders.missed == 0
+
+
+@pytest.mark.parametrize(
     ("row", "reason"),
     [
         (CodecError("number: expected ascii"), "number: expected ascii"),
@@ -114,7 +139,6 @@ def test_a_counter_that_is_wrong_once_changes_nothing(desk: Desk, glitch: int) -
         (LoggedOrder(1, {}, {"start": 1, "end": 2, "energy": 3}), "its row has no number"),
         (LoggedOrder(2, {"number": "X"}, {"start": 1, "end": 2, "energy": 3}), "its row is of order 2"),
         (LoggedOrder(1, {"number": "X"}, {"start": 3, "end": 2, "energy": 3}), "end (detail 21): expected at least"),
-        (LoggedOrder(1, {"number": "X"}, {"start": 1, "end": 2, "energy": 3}, ({"start": 1},)), "no end, energy"),
     ],
 )
 def test_a_row_that_is_no_order_is_tried_again_and_then_missed(

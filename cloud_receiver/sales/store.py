@@ -82,6 +82,8 @@ class _Entry:
         self._rows: list[dict[str, object]] = []
         self._ended: list[int] = []
         self._fresh: list[Order] = []
+        self._untimely: set[int] = set()
+        """When those came that are superseded now, and whose times are told on the day on which they came."""
 
     def take(self, item: Told, now_ms: int) -> None:
         """Take note of what is to be written of an order."""
@@ -95,7 +97,7 @@ class _Entry:
         if before is None:
             self.result.new += 1
             values = self._row(item, item.order, number.highest)
-            number.charges.append(Kept(item.order, None, item.journal, item.sequence, values))
+            number.charges.append(Kept(item.order, None, item.journal, item.sequence, now_ms, values))
             return
         self.result.changed += 1
         self._fresh.append(before.order)
@@ -104,6 +106,8 @@ class _Entry:
             number.earlier.append(item.order)
             return
         order = filled(item.order, before.order)
+        if not before.received_ms - MOST_AGE_MS <= before.order.last_ms <= before.received_ms:
+            self._untimely.add(before.received_ms)
         if before.row is not None:
             self._ended.append(before.row)
         elif before.pending is not None:
@@ -112,7 +116,7 @@ class _Entry:
             number.earlier.append(before.order)
         number.charges.remove(before)
         values = self._row(item, order, number.highest)
-        number.charges.append(Kept(order, None, item.journal, item.sequence, values))
+        number.charges.append(Kept(order, None, item.journal, item.sequence, now_ms, values))
 
     def _row(self, item: Told, order: Order, version: int) -> dict[str, object]:
         values = {"station": self._station, "version": version, **_values(item, order), **self._origin}
@@ -131,7 +135,8 @@ class _Entry:
         if self._rows:
             row_counts.add(connection, orders={self._station: len(self._rows) + ended})
         tell_checks(connection, self._station, self._fresh, now_ms)
-        self._rows, self._ended, self._fresh = [], [], []
+        tell(connection, self._station, self._untimely)
+        self._rows, self._ended, self._fresh, self._untimely = [], [], [], set()
 
 
 def _kept(connection: Connection, station: int, told: Sequence[Told]) -> dict[tuple[int, str], Number]:
@@ -151,7 +156,8 @@ def _kept(connection: Connection, station: int, told: Sequence[Told]) -> dict[tu
     }
     in_force = select(table).where(*wanted, table.c.superseded_ms.is_(None)).order_by(table.c.version)
     for row in connection.execute(in_force):
-        kept[row.meter, row.number].charges.append(Kept(order_of(row), row.id, row.journal, row.sequence))
+        found = Kept(order_of(row), row.id, row.journal, row.sequence, row.received_ms)
+        kept[row.meter, row.number].charges.append(found)
     versions = ((item, kept.get((item.meter, item.order.number))) for item in told)
     if any(item.journal is not None and number is not None and number.highest > 1 for item, number in versions):
         old = (table.c.superseded_ms.is_not(None), table.c.journal.is_not(None))

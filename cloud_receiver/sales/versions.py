@@ -18,6 +18,7 @@ class Kept:
     """Its row in the store; None for one that is entered now."""
     journal: int | None
     sequence: int | None
+    received_ms: int
     pending: dict[str, object] | None = None
     """The row that is entered now."""
 

@@ -153,6 +153,16 @@ def test_an_order_that_ends_weeks_before_it_begins_is_told(centre: Centre) -> No
     assert set(centre.check()) == {("order_changed", "C01")}
 
 
+@pytest.mark.parametrize("start", [24 * 300, -24 * 9000])
+def test_a_time_that_could_not_be_is_closed_by_a_correction_days_later(centre: Centre, start: int) -> None:
+    centre.take(told(order("z", -3, 1, 0)), told(order("a", start, 1, 20)))
+    assert ("order_times", "C01") in centre.check()
+    centre.clock.step_wall(5 * 24 * HOUR_MS)
+    centre.check()
+    centre.enter(order("a", 10, 1, 20))
+    assert set(centre.check()) == {("order_changed", "C01")}
+
+
 def test_sums_wait_for_orders_that_may_still_come(centre: Centre) -> None:
     early = Centre(centre.engine, centre.gateway, centre.registry, DAY_MS + 25 * HOUR_MS)
     early.take(*intervals(CHARGE), told(order("z", -3, 1, 0)))

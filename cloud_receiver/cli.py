@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,15 +35,23 @@ from wire.topics import TopicError
 CONFIG_VARIABLE = "DIANTAN_RECEIVER_CONFIG"
 DEFAULT_CONFIG = "receiver.toml"
 _YEAR_HOURS = 8784
-_INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+# As shells have it: 128 and the number of SIGINT, of SIGPIPE.
+_INTERRUPTED, _UNHEARD = 130, 141
 _SHOW = "commands-show"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit status: 0 done, 1 failed (why is on stderr), 2 wrong usage, 130 interrupted."""
+    """Run the command; return the exit status.
+
+    0 done, 1 failed (why is on stderr), 2 wrong usage, 130 interrupted, 141 where who reads the answer had gone before
+    the status was known: some commands tell by 0 that all is well.
+    """
     options = parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
+    status: int | None = _UNHEARD
     try:
-        status: int | None = options.run(options)
+        status = options.run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (
         ConfigError,
         EnrolmentError,
@@ -62,9 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("diantan-receiver: interrupted", file=sys.stderr)  # noqa: T201  # Ctrl-C
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe (head, less) has had enough; nothing more can be said to it.
-        sys.stderr.close()
-        return 0
+        # The reader of a pipe (head, less) has had enough. The interpreter would write what is left once more when it
+        # ends, and complain.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print(f"diantan-receiver: {error}", file=sys.stderr)  # noqa: T201
         return 1

@@ -3,7 +3,10 @@
 import contextlib
 import json
 import logging
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -261,6 +264,31 @@ def test_a_store_that_a_command_makes_or_brings_up_to_date_is_told(
     caplog.clear()
     assert main(["findings", "--config", config]) == 0
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "buffered", "status"),
+    [
+        # The first finds out when all is said, the second while it speaks: it can't tell that a rule has failed.
+        (["completeness"], True, 0),
+        (["validate", "S1"], True, 0),
+        (["validate", "S1"], False, 141),
+    ],
+)
+def test_a_reader_that_has_gone_is_no_failure_and_nothing_is_said_of_it(
+    arguments: list[str], *, buffered: bool, status: int, config: str
+) -> None:
+    assert main(["database", "upgrade", "--config", config]) == 0
+    program = "import sys; from cloud_receiver.entry import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, *arguments, "--config", config]
+    here, there = os.pipe()
+    os.close(here)
+    try:
+        environment = os.environ | {"PYTHONUNBUFFERED": "" if buffered else "1"}
+        done = subprocess.run(command, stdout=there, stderr=subprocess.PIPE, check=False, env=environment)
+    finally:
+        os.close(there)
+    assert (done.returncode, done.stderr) == (status, b"")
 
 
 def test_report_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -197,8 +197,8 @@ class Claims:
 
 def made_within(connection: Connection, within_ms: int, now_ms: int) -> bool:
     """Return whether there is something that stations said together within such a time."""
-    before = fleet_store.last_night(connection)
-    return before is not None and 0 <= now_ms - before.made_ms < within_ms
+    before = fleet_store.last_night(connection, now_ms)
+    return before is not None and now_ms - before.made_ms < within_ms
 
 
 def begin(connection: Connection) -> None:

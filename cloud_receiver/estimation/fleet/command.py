@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from cloud_receiver.database import reading
+from cloud_receiver.estimation.due import AHEAD_MS
 from cloud_receiver.estimation.fleet import store
 from cloud_receiver.estimation.fleet.finding import biased
 from cloud_receiver.estimation.fleet.store import MakeResult, Night
@@ -29,7 +30,7 @@ def show(options: argparse.Namespace) -> None:
     with opened(options) as at:
         limit = float(at.settings.estimation.fleet.biased_percent) / 100
         with reading(at.engine) as connection:
-            night = store.last_night(connection)
+            night = store.last_night(connection, at.now_ms + AHEAD_MS)
             makes = [] if night is None else list(store.makes_of(connection, night))
     if options.json:
         _say(json.dumps(_content(night, makes, limit), ensure_ascii=False, indent=2, allow_nan=False))

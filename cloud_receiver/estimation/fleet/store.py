@@ -11,6 +11,7 @@ from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.fleet.view import View, decoded
 from cloud_receiver.schema import fleet_make, fleet_night, fleet_prior, fleet_view
+from wire.domain import MAX_TIME_MS
 
 Pair = tuple[float, float]
 _DIGITS = 8
@@ -103,9 +104,10 @@ def keep_night(connection: Connection, night: Night, makes: Iterable[MakeResult]
         connection.execute(insert(fleet_make), rows)
 
 
-def last_night(connection: Connection) -> Night | None:
-    """Return the newest night."""
-    row = connection.execute(select(fleet_night).order_by(fleet_night.c.made_ms.desc()).limit(1)).first()
+def last_night(connection: Connection, until_ms: int = MAX_TIME_MS) -> Night | None:
+    """Return the newest night; what was made later than `until_ms` was by a clock that was ahead."""
+    made = select(fleet_night).where(fleet_night.c.made_ms <= until_ms)
+    row = connection.execute(made.order_by(fleet_night.c.made_ms.desc()).limit(1)).first()
     return None if row is None else Night(row.made_ms, json.loads(row.content))
 
 

@@ -211,6 +211,27 @@ def test_one_makes_what_stations_say_together(engine: Engine, owner: Callable[[s
     assert one.take_fleet(HALF_DAY) is Kind.FREE
 
 
+def test_what_stations_said_together_by_a_clock_that_was_ahead_binds_nobody(
+    engine: Engine, owner: Callable[[str], Claims], hand: Hand
+) -> None:
+    def say(claims_of: Claims) -> None:
+        with database.writing(engine) as connection:
+            fleet_store.keep_night(connection, fleet_store.Night(hand.now_ms, {}), [])
+        claims_of.settle(FLEET, State.DONE)
+        claims_of.write()
+
+    one, two = owner("one"), owner("two")
+    hand.now_ms += 20 * LENGTH
+    assert one.take_fleet(HALF_DAY) is Kind.FREE
+    say(one)
+    hand.now_ms -= 20 * LENGTH
+    assert two.take_fleet(HALF_DAY) is Kind.FREE
+    say(two)
+    with database.reading(engine) as connection:
+        assert claims.made_within(connection, HALF_DAY, hand.now_ms)
+        assert not claims.made_within(connection, HALF_DAY, hand.now_ms + HALF_DAY)
+
+
 def test_what_stations_say_together_is_left_and_given_up_too(owner: Callable[[str], Claims], hand: Hand) -> None:
     for name in range(MOST_TRIES):
         assert owner(str(name)).take_fleet(HALF_DAY) is (Kind.LEFT if name else Kind.FREE)

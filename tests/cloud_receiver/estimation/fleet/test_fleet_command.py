@@ -40,11 +40,11 @@ def options(tmp_path: Path, engine: Engine) -> list[str]:
     return ["fleet", "--config", str(path)]
 
 
-def keep(engine: Engine, *makes: MakeResult) -> None:
+def keep(engine: Engine, *makes: MakeResult, made_ms: int = 1_767_225_600_000) -> None:
     content = {"stations": 40, "makes": len(makes), "left_out": [], "rounds": 3, "told": 40}
     content |= {"cohort_sd_percent": 0.2, "operator_sd_percent": 0.05, "master_bias_percent": 0.05}
     with database.writing(engine) as connection:
-        store.keep_night(connection, Night(1_767_225_600_000, content), makes)
+        store.keep_night(connection, Night(made_ms, content), makes)
 
 
 def test_makes_are_listed_with_what_to_verify(
@@ -69,6 +69,15 @@ def test_makes_are_listed_with_what_to_verify(
     assert found["makes"][1]["error_percent"] == pytest.approx(0.452)
     assert found["makes"][1]["verify"] == [{"station": "S1", "meter": "C01"}]
     assert found["night"]["stations"] == 40
+
+
+def test_a_night_of_a_clock_that_was_ahead_is_not_the_last(
+    options: list[str], engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(engine, MakeResult(MAKE, 0.00452, 0.0006, 40, 2, 236, 240, 6, {"at_stations": [], "verify": []}))
+    keep(engine, made_ms=1_767_225_600_000 + 30 * 86_400_000)
+    assert cli.main([*options, "--json", "--clock", "simulated:1767225600000:1:0"]) == 0
+    assert [one["make"] for one in json.loads(capsys.readouterr().out)["makes"]] == [MAKE]
 
 
 def test_before_the_first_night_it_says_what_is_missing(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,6 +64,8 @@ class ErrorPicture:
     completeness: Completeness | None = None
     period: str = ""
     note: str = ""
+    note_english: str = ""
+    """The note where no font has Chinese; empty: the same."""
     zone: str = "Asia/Shanghai"
     coverage: float = 1.96
 

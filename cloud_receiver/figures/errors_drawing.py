@@ -53,7 +53,8 @@ def draw(sheet: Sheet, picture: ErrorPicture) -> None:
     """Draw a picture."""
     title = f"{sheet.say('Metering errors', '计量误差')}  {picture.station}"
     sheet.write(16, sheet.height - 24, title, size=LARGE, bold=True)
-    sheet.write(16, sheet.height - 40, "   ".join(text for text in (picture.period, picture.note) if text))
+    note = picture.note if sheet.chinese else picture.note_english or picture.note
+    sheet.write(16, sheet.height - 40, "   ".join(text for text in (picture.period, note) if text))
     width = sheet.width - _LEFT - _COLUMN
     top = sheet.height - _HEAD - _rows(len(picture.chargers))
     _draw_errors(sheet, sheet.axes(_LEFT, top, width, _rows(len(picture.chargers))), picture)

@@ -30,8 +30,18 @@ def test_it_has_what_the_result_says(site: Site) -> None:
     assert found.note != picture(apart, "Asia/Shanghai").note
     assert picture(apart, "Asia/Shanghai").note.endswith("own u x 1.50")
     assert render(found, Form.SVG).startswith(b"<?xml")
+    # For who has no font with Chinese.
+    for one in (found, picture(apart, "Asia/Shanghai")):
+        assert not one.note.isascii()
+        assert one.note_english.replace("±", "").isascii()
     supposed = picture(replace(said, supposed=(("C02", DAY),)), "Asia/Shanghai").note
     assert supposed.endswith("supposed exchanged 假设换表: C02 2026-07-01T00:00")
+
+
+def test_without_a_window_nothing_is_said_of_what_all_have_in_common(site: Site) -> None:
+    said = estimate(site.engine, site.context(), Estimation(), DAY, DAY + LENGTH).result
+    found = picture(said, "Asia/Shanghai")
+    assert (found.note_english, "±" in found.note) == ("no window: nothing was estimated", False)
 
 
 def test_a_charger_without_energy_has_no_error(site: Site) -> None:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 from figure_support import group, points, texts
+from matplotlib.figure import Figure
 
 from cloud_receiver.figures.day import midnight
 from cloud_receiver.figures.errors import (
@@ -17,7 +18,8 @@ from cloud_receiver.figures.errors import (
     Residual,
     render,
 )
-from cloud_receiver.figures.style import FAINT, LIMIT, LINES, FigureError, Form
+from cloud_receiver.figures.errors_drawing import draw
+from cloud_receiver.figures.style import FAINT, LIMIT, LINES, FigureError, Form, Sheet
 
 FIRST = date(2026, 7, 1)
 THREE = ErrorPicture(
@@ -146,3 +148,14 @@ def test_hostile_names_are_text() -> None:
 def test_what_can_not_be_drawn_is_told(change: dict[str, object], said: str) -> None:
     with pytest.raises(FigureError, match=f"figure of station ST1: .*{said}"):
         svg(replace(THREE, **change))
+
+
+def test_without_a_font_for_it_there_is_no_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Sheet, "write", lambda _self, _x, _y, text, **_named: said.append(text))
+    for chinese in (True, False):
+        draw(Sheet(Figure(), 600.0, 300.0, chinese), replace(THREE, note_english="common mode ±0.08 %"))
+    assert [text for text in said if "common" in text] == [
+        "2026-07   common mode ±0.08 % 公共偏差",
+        "2026-07   common mode ±0.08 %",
+    ]

@@ -10,7 +10,7 @@ import pytest
 from analysis_support import DAY_MS
 from api_support import Answer, serving
 
-from cloud_receiver.api import tokens
+from cloud_receiver.api import findings, tokens
 from cloud_receiver.api.config import Api as Settings
 from cloud_receiver.api.parameters import DEFAULT_ROWS, LONGEST_DAYS, MOST_ROWS
 from cloud_receiver.api.server import Api, Surroundings
@@ -90,3 +90,4 @@ def test_limits_are_those_that_hold() -> None:
     days = tuple(LONGEST_DAYS[by] for by in By)
     assert "at most {}, {} or {} days in one request".format(*days) in TEXT
     assert f"({DEFAULT_ROWS}, at most {MOST_ROWS})" in TEXT
+    assert f"`limit` ({findings.DEFAULT_ROWS}, at most {findings.MOST_ROWS})" in TEXT

@@ -17,7 +17,7 @@ from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.orders import only_orders
 from cloud_receiver.estimation.registers import inverted
 from cloud_receiver.estimation.verification import Verification
-from cloud_receiver.estimation.windows import chargers_of, serves
+from cloud_receiver.estimation.windows import chargers_of, serves, shaped
 from cloud_receiver.registry import Meter, Role
 from diantan_core import ErrorCharger, ErrorEstimator, ErrorPair
 
@@ -227,7 +227,7 @@ def setup(
         known["fit_offsets"] = False
     content = [_STATES, known, tell, context.number, first_ms, chargers, masters, sorted(context.balanced()), alone]
     # Last, and only where there are any: a station without keeps the sums that it has.
-    content += inverted(context)
+    content += [*inverted(context), *shaped(context)]
     return Setup(
         first_ms,
         end_ms,

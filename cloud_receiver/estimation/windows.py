@@ -76,6 +76,19 @@ def _edges(meter: Meter) -> list[int]:
     return [int(time.timestamp() * 1000) for time in (meter.since, meter.until) if time is not None]
 
 
+def shaped(context: Context) -> list[tuple[int, ...]]:
+    """Return what of a station's meters makes other windows of the same readings, where there is anything.
+
+    By number: how many slots its intervals take, and when it came and when it went (0: it always was, and is).
+    """
+    found = []
+    for number, meter in sorted(context.balanced().items()):
+        slots = max(1, meter.interval_s * 1000 // SLOT_MS)
+        edges = (0 if time is None else int(time.timestamp() * 1000) for time in (meter.since, meter.until))
+        found.append((number, slots, *edges))
+    return [one for one in found if one[1:] != (1, 0, 0)]
+
+
 def chargers_of(context: Context, first_ms: int, end_ms: int) -> tuple[int, ...]:
     """Return the chargers in service at some time of a span, by number."""
     return tuple(

@@ -1,7 +1,7 @@
 """A station's estimate from its store: all at once, and day by day to the bit."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -100,6 +100,30 @@ def test_a_registry_that_changed_makes_the_night_take_all_windows(site: Site) ->
     [last] = nights(site, END)
     assert last.result.full
     assert [one.limit for one in last.result.chargers] == [2.0, 1.0, 1.0]
+
+
+MOVED = datetime.fromtimestamp((DAY + 3 * LENGTH) / 1000, UTC)
+
+
+@pytest.mark.parametrize(("name", "value"), [("since", MOVED), ("until", MOVED), ("interval_s", 3600)])
+def test_what_makes_other_windows_of_the_same_readings_makes_the_night_take_all(
+    site: Site, name: str, value: object
+) -> None:
+    site.store(rows_of(site.numbers(), DAYS))
+    nights(site, DAY + 7 * LENGTH)
+    first, *others = site.station.meter
+    site.enter(site.station.model_copy(update={"meter": (first.model_copy(update={name: value}), *others)}))
+    [last] = nights(site, END)
+    assert last.result.full
+
+
+def test_a_charger_that_came_is_another_than_one_that_went(site: Site) -> None:
+    first, *others = site.station.meter
+    digests = set()
+    for told in ({}, {"since": MOVED}, {"until": MOVED}):
+        site.enter(site.station.model_copy(update={"meter": (first.model_copy(update=told), *others)}))
+        digests.add(setup(site.context(), SETTINGS, Facts(), DAY, END).digest)
+    assert len(digests) == 3
 
 
 def test_a_state_of_another_version_makes_the_night_take_all_windows(site: Site) -> None:

@@ -70,10 +70,13 @@ def _sums(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:
 
 
 def _misplaced(window: Window, order: Order) -> Iterator[dict[str, Any]]:
-    for place, (earlier, period) in enumerate(zip((None, *order.periods), order.periods, strict=False), 1):
-        outside = not window.is_within(order, period)
-        if outside or (earlier is not None and period.start_ms < earlier.end_ms - _SECOND_MS):
+    # They may be listed by price.
+    by_time = sorted(enumerate(order.periods, 1), key=lambda item: (item[1].start_ms, item[1].end_ms))
+    over_ms = 0
+    for place, period in by_time:
+        if not window.is_within(order, period) or period.start_ms < over_ms - _SECOND_MS:
             yield {"what": "a period outside the order, or over another", "period": place}
+        over_ms = max(over_ms, period.end_ms)
 
 
 def _products(order: Order, pay: int, step: int) -> Iterator[dict[str, Any]]:

@@ -109,9 +109,21 @@ def test_periods_outside_the_order_or_over_each_other() -> None:
     assert whats(told(*TWO, end_ms=TWO[1].end_ms - MINUTE_MS)) == ["a period outside the order, or over another"]
 
 
+def test_periods_may_be_listed_by_price() -> None:
+    assert whats(told(TWO[1], TWO[0], start_ms=TWO[0].start_ms, end_ms=TWO[1].end_ms)) == []
+    three = (
+        TWO[1],
+        TWO[0],
+        replace(TWO[0], start_ms=TWO[0].start_ms + MINUTE_MS, energy_mwh=0, amount=0, service_amount=0),
+    )
+    found = whats(told(*three, start_ms=TWO[0].start_ms, end_ms=TWO[1].end_ms))
+    assert found == ["a period outside the order, or over another"]
+
+
 def test_an_order_whose_times_are_cut_to_minutes_and_its_periods_are_not() -> None:
     first, last = (replace(item, start_ms=item.start_ms + 40_000, end_ms=item.end_ms + 40_000) for item in TWO)
     assert whats(told(first, last, start_ms=TWO[0].start_ms, end_ms=TWO[1].end_ms), tariff=False) == []
+    assert whats(told(*TWO, start_ms=TWO[0].start_ms + 30_000, end_ms=TWO[1].end_ms), tariff=False) == []
     late = replace(last, end_ms=TWO[1].end_ms + MINUTE_MS)
     assert whats(told(first, late, start_ms=TWO[0].start_ms, end_ms=TWO[1].end_ms), tariff=False) != []
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sales_support import DAY_MS, HOUR_MS, context_of, order
 from sqlalchemy import Engine
 from sqlalchemy.event import listen, remove
@@ -13,6 +14,7 @@ from cloud_receiver.sales.order import CSV
 from cloud_receiver.sales.store import Told
 
 
+@pytest.mark.sqlite
 def test_a_recent_day_does_not_read_what_was_over_before(engine: Engine) -> None:
     now_ms = DAY_MS + 24 * HOUR_MS
     with database.writing(engine) as connection:

@@ -131,16 +131,17 @@ class Window:
         found: dict[int, list[Order]] = {}
         meters = self.context.meters
         chargers = self.context.numbers(Role.CHARGER)
-        left = {number: ms(gone) for number in chargers if (gone := meters[number].until) is not None}
+        left = {number: ms(until) for number in chargers if (until := meters[number].until) is not None}
         for number in chargers:
             since = meters[number].since
             if since is None:
                 continue
             since_ms = ms(since)
             early = [item for item in self.orders.get(number, ()) if item.first_ms - self.clock_ms < since_ms]
-            for before, gone_ms in left.items():
-                if before == number or gone_ms > since_ms:
-                    continue
+            gone = [each for each, gone_ms in left.items() if each != number and gone_ms <= since_ms]
+            # One that was moved has its name; one that was exchanged may be the successor of any.
+            for before in [each for each in gone if meters[each].id == meters[number].id] or gone:
+                gone_ms = left[before]
                 crossing = [
                     item
                     for item in self.orders.get(before, ())

@@ -90,7 +90,7 @@ def test_nothing_is_stored_of_a_file_with_a_mistake(centre: Centre) -> None:
     ("cell", "column", "expected"),
     [
         ("a3,C01,2026-07-01 10:00,2026-07-01 11:00,1.1234567,,,,,", "energy_kwh", "at most 6 digits"),
-        ("a3,C01,2026-07-01 10:00,2026-07-01 11:00,-1,,,,,", "energy", "found -1000000"),
+        ("a3,C01,2026-07-01 10:00,2026-07-01 11:00,-1,,,,,", "energy", "found -1 kWh"),
         ("a3,C01,2026-07-01 10:00,2026-07-01 11:00,1e9,,,,,", "energy_kwh", "expected a number"),
         ("a3,C01,2026-07-01 10:00,2026-07-01 11:00,NaN,,,,,", "energy_kwh", "expected a number"),
         (f"a3,C01,2026-07-01 10:00,2026-07-01 11:00,{'9' * 60},,,,,", "energy_kwh", "expected a number"),
@@ -136,6 +136,17 @@ def test_headings_of_its_own_and_columns_that_are_left_out(centre: Centre) -> No
     status, report = centre.take(text, *options, "--zone", "+01:00")
     assert (status, report["ignored_columns"]) == (0, ["User"])
     assert (row(centre, "7")["energy_mwh"], row(centre, "7")["start_ms"]) == (5_550_000, 1_782_896_400_000)
+
+
+def test_a_value_that_can_not_be_is_told_as_it_was_written(centre: Centre) -> None:
+    head = "number,start,end,energy_kwh,charger,amount\n"
+    for cells, said in (
+        ("-20.5,C01,1", "energy: expected 0 to 1000000 kWh, found -20.5 kWh"),
+        ("20,C01,2000000000.5", "amount: expected -1000000000 to 1000000000, found 2000000000.5"),
+    ):
+        status, report = centre.take(f"{head}1,2026-07-01 10:00,2026-07-01 11:00,{cells}\n")
+        (mistake,) = report["mistakes"]  # type: ignore[misc]  # of JSON
+        assert (status, f"{mistake['column']}: {mistake['text']}") == (1, said)
 
 
 def test_a_heading_can_not_command_a_terminal(centre: Centre) -> None:

@@ -51,8 +51,10 @@ test: lint test-rust test-python ## run everything CI runs: lints, types, import
 test-rust: setup
 	cargo test --workspace --locked --quiet
 
+# Long tests mostly wait for real processes: one more worker than the smallest machine has cores, and none that idles
+# while another has a row of long tests before it.
 test-python: setup
-	$(BIN)/python -m pytest --numprocesses 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(PYTEST_ARGS)
 
 lint: setup ## check format, lints, types and import contracts
 	cargo fmt --all --check

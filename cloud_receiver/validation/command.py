@@ -164,10 +164,11 @@ def _table(found: list[tuple[int, Judgement]], context: Context) -> str:
         slots = ", ".join(local_time(start, zone)[11:16] for start in outcome.starts[:_SHOWN])
         more = f" and {len(outcome.starts) - _SHOWN} more" if len(outcome.starts) > _SHOWN else ""
         first = {name: value for name, value in outcome.details[0].items() if name != "start_ms"}
+        evidence = first or dict(outcome.numbers)  # of a rule that judges sums, whose slots are known by their times
         lines.append(
             f"{local_time(day_ms, zone)[:10]}  {outcome.verdict.value:<7}  {item.rule.name:<20}  "
             f"{printable(context.name(item.meter))}  {len(outcome.starts)} slots: {slots}{more}  "
-            f"{printable(json.dumps(first, ensure_ascii=False))}"
+            f"{printable(json.dumps(evidence, ensure_ascii=False))}"
         )
     counts = Counter((item.rule.name, item.outcome.verdict) for _, item in found)
     for name in dict.fromkeys(item.rule.name for _, item in found):

@@ -20,6 +20,8 @@ def continuity(window: Window, meter: int, _: Validation) -> Outcome:
 def duplicate(window: Window, meter: int, _: Validation) -> Outcome:
     """Check that the same time is there once: twice with the same energies is suspect, with others failed."""
     kept, left = window.repeated(meter)
+    if not kept:
+        return not_applicable("no intervals")
     known = {_energies(row) for row in kept}
     details = [
         {

@@ -42,6 +42,17 @@ def test_a_fault_is_named_and_the_status_tells(
     assert main(["validate", "S1", "--rule", "gap", "--meter", "C01", *options]) == 0
 
 
+def test_a_rule_of_sums_shows_its_sums(
+    centre: Centre, bench: Bench, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.change(2, lambda _, row: row._replace(forward_mwh=row.forward_mwh * 2))
+    send(centre, bench)
+    assert main(["validate", "S1", "--rule", "sum", *options]) == 1
+    first, _ = capsys.readouterr().out.splitlines()
+    shown = json.loads(first[first.index("{") :])
+    assert (shown["slots"], shown["chargers_mwh"] > shown["grid_mwh"]) == (96, True)
+
+
 def test_json_has_every_verdict_with_its_evidence(
     centre: Centre, bench: Bench, options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

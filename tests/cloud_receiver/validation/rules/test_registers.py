@@ -53,6 +53,11 @@ def test_the_same_time_twice(more: int, verdict: Verdict, bench: Bench) -> None:
     assert outcome.details[0]["same_energies"] is (more == 0)
 
 
+def test_nothing_is_said_of_times_where_there_are_none(bench: Bench) -> None:
+    bench.change(1, lambda *_: None)
+    assert registers.duplicate(bench.window(), 1, PLAIN).verdict is Verdict.NOT_APPLICABLE
+
+
 def test_a_register_that_is_lower_after_a_gap(bench: Bench) -> None:
     bench.change(1, fall)
     # Continuity compares neighbours, and there are none at the gap.

@@ -1,6 +1,6 @@
 """What the store says of how orders came: events that are none, orders that were changed, orders of the future."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import groupby
 from typing import Any, Final
@@ -13,7 +13,7 @@ from cloud_receiver.sales import store
 from cloud_receiver.sales.finding import Found, iso, of_order
 from cloud_receiver.sales.from_gateway import MalformedError, parse
 from cloud_receiver.sales.order import END_MS, FIRST_MS, Order
-from cloud_receiver.sales.versions import charge_of
+from cloud_receiver.sales.versions import MOST_CHARGES, charge_of
 from cloud_receiver.sales.window import MOST_AGE_MS, Window
 from cloud_receiver.schema import charge_order, event, message
 from wire.batch import MAX_RECORDS
@@ -83,13 +83,16 @@ def changed(connection: Connection, window: Window) -> Iterator[Found]:
         .limit(4 * _MOST)
     ).all()
     for _, of_number in groupby(rows, key=lambda row: (row.meter, row.number)):
-        yield from _changed(window, of_number)
+        yield from _changed(window, list(of_number))
 
 
-def _changed(window: Window, versions: Iterable[Any]) -> Iterator[Found]:
-    """Find what changed with the versions of one number that are of the span, in their order."""
+def _changed(window: Window, versions: Sequence[Any]) -> Iterator[Found]:
+    """Find what changed with the versions of one number that are of the span; they are in their order."""
+    times = [_at(window, row) for row in versions]
+    told = [place for place, time_ms in enumerate(times) if time_ms is not None]
     charges: list[Order] = []
-    for row in versions:
+    for number in range(max(told[0] - MOST_CHARGES, 0), told[-1] + 1) if told else ():
+        row, time_ms = versions[number], times[number]
         order = store.order_of(row)
         place = charge_of(order, charges, by_gateway=row.journal is not None)
         detail: dict[str, Any] = {"version": row.version}
@@ -100,21 +103,21 @@ def _changed(window: Window, versions: Iterable[Any]) -> Iterator[Found]:
             detail |= {"what": "the number of another charge is used again"}
             detail |= {"other_from": iso(other.start_ms), "other_to": iso(other.end_ms)}
         late = row.superseded_ms == row.received_ms
-        if charges and (found := _at(window, row, order)) is not None:
+        if charges and time_ms is not None:
             detail |= {"source": row.source, "by": row.made_by, "at": iso(row.received_ms)}
             if late:
                 detail["late"] = "came after a later record of its journal"
-            yield replace(of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO), time_ms=found)
+            yield replace(of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO), time_ms=time_ms)
         if place is None:
-            charges.append(order)
+            charges = [*charges[1 - MOST_CHARGES :], order]
         elif not late:
             charges[place] = order
 
 
-def _at(window: Window, row: Any, order: Order) -> int | None:  # noqa: ANN401  # of whichever columns
+def _at(window: Window, row: Any) -> int | None:  # noqa: ANN401  # of whichever columns
     """Return when a version is told; None where that is not of the span."""
-    aged = order.last_ms < row.received_ms - MOST_AGE_MS
-    at_ms: int = row.received_ms if aged else order.last_ms - 1
+    last_ms = max(row.start_ms, row.end_ms)
+    at_ms: int = row.received_ms if last_ms < row.received_ms - MOST_AGE_MS else last_ms - 1
     return at_ms if window.first_ms <= at_ms < window.end_ms else None
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Subquery, func, insert, select, union_al
 
 from cloud_receiver import row_counts
 from cloud_receiver.sales.order import Order, Period
-from cloud_receiver.sales.versions import CONTENT, Kept, Number, filled, is_earlier, says_nothing_new
+from cloud_receiver.sales.versions import CONTENT, MOST_CHARGES, Kept, Number, filled, is_earlier, says_nothing_new
 from cloud_receiver.schema import charge_order, dirty
 from cloud_receiver.schema import station as station_table
 
@@ -154,7 +154,9 @@ def _kept(connection: Connection, station: int, told: Sequence[Told]) -> dict[tu
             .group_by(table.c.meter, table.c.number)
         )
     }
-    in_force = select(table).where(*wanted, table.c.superseded_ms.is_(None)).order_by(table.c.version)
+    newest_first = func.row_number().over(partition_by=(table.c.meter, table.c.number), order_by=table.c.version.desc())
+    ranked = select(table, newest_first.label("place")).where(*wanted, table.c.superseded_ms.is_(None)).subquery()
+    in_force = select(ranked).where(ranked.c.place <= MOST_CHARGES).order_by(ranked.c.version)
     for row in connection.execute(in_force):
         found = Kept(order_of(row), row.id, row.journal, row.sequence, row.received_ms)
         kept[row.meter, row.number].charges.append(found)

@@ -6,6 +6,8 @@ from typing import Final
 
 from cloud_receiver.sales.order import Order
 
+MOST_CHARGES: Final = 100
+"""Of one number that are looked at, the newest: some chargers give all orders the same."""
 CONTENT: Final = tuple(each.name for each in fields(Order) if each.name not in {"number", "periods"})
 
 
@@ -36,6 +38,7 @@ class Number:
 
     def charge_of(self, order: Order, *, by_gateway: bool) -> Kept | None:
         """Return the charge of which an order is told; None for one that is new."""
+        del self.charges[:-MOST_CHARGES]
         place = charge_of(order, [kept.order for kept in self.charges], by_gateway=by_gateway)
         return None if place is None else self.charges[place]
 
@@ -53,7 +56,7 @@ def charge_of(order: Order, charges: Sequence[Order], *, by_gateway: bool) -> in
 
     A charger that was reset counts its orders anew. A file that has another charge under a number corrects it.
     """
-    newest_first = range(len(charges) - 1, -1, -1)
+    newest_first = range(len(charges) - 1, max(len(charges) - MOST_CHARGES, 0) - 1, -1)
     for place in newest_first:
         if says_nothing_new(order, charges[place]):
             return place

@@ -4,12 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sales_support import DAY_MS, HOUR_MS, KWH, order, stored
+from sales_support import DAY_MS, HOUR_MS, KWH, context_of, order, stored
 from sqlalchemy import Engine
 from sqlalchemy.dialects import postgresql
 
 from cloud_receiver import database
-from cloud_receiver.sales import store
+from cloud_receiver.sales import history, store, window
+from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.order import CSV, GATEWAY, Order, Period
 from cloud_receiver.sales.store import Entered, Told
 
@@ -148,6 +149,21 @@ def test_a_number_that_a_charger_uses_again_is_another_charge(engine: Engine) ->
     # What a file has at another time corrects the last.
     assert enter(engine, order("1", 402, 1, 32)).changed == 1
     assert [row[2] for row in stored(engine) if row[4]] == [21 * KWH, 32 * KWH]
+
+
+def test_a_charger_that_gives_all_orders_one_number_has_all_of_them(engine: Engine) -> None:
+    log = [Told(1, order("0", 2 * place, 1, 1 + place), 1, place) for place in range(250)]
+    assert [enter(engine, *part, source=GATEWAY).new for part in (log[:150], log[150:])] == [150, 100]
+    assert len(read(engine, 0, 500)) == 250
+    again = [replace(item, journal=2) for item in log[-32:]]
+    assert enter(engine, *again, source=GATEWAY).known == 32
+    context = context_of(engine)
+    with database.reading(engine) as connection:
+        span = DAY_MS + 480 * HOUR_MS, DAY_MS + 504 * HOUR_MS
+        day = window.read(connection, context, span, Sales(), now_ms=span[1], coverage_factor=2.0, records=False)
+        found = list(history.changed(connection, day))
+    assert [item.detail["other_to"][:13] for item in found[:2]] == ["2026-07-20T15", "2026-07-20T17"]
+    assert len(found) == 10
 
 
 @pytest.mark.parametrize(

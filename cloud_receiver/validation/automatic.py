@@ -1,6 +1,6 @@
 """Estimates that the program makes when a day is over, and ends when readings come after all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -37,14 +37,30 @@ def refresh(
     refused: dict[int, list[str]] = {}
     for meter in window.context.meters:
         mine = [item for item in present if item.meter == meter]
-        for make in _asked(window, proposer, meter, mine, failed.get(meter, ())):
-            if isinstance(make, str):
-                refused.setdefault(meter, []).append(make)
-            elif not _there(connection, window.context.number, make):
-                estimates.enter(
-                    connection, window.context.number, make, made_by=author(), reason=_reason(make), now_ms=now_ms
-                )
+        asked = _asked(window, proposer, meter, mine, failed.get(meter, ()))
+        if why := [make for make in asked if isinstance(make, str)]:
+            refused[meter] = why
+        edits = [make for make in asked if not isinstance(make, str)]
+        # What replaces whole slots is in force there, whatever is missing of them.
+        whole = {part.slot_ms for edit in edits if edit.replaces for part in edit.parts}
+        for group in _together(edits):
+            if not _there(connection, window, group, frozenset() if group[0].replaces else whole):
+                told = {"made_by": author(), "reason": _reason(group[0])}
+                estimates.enter_together(connection, window.context.number, group, **told, now_ms=now_ms)
     return refused
+
+
+def _together(edits: Iterable[Edit]) -> list[list[Edit]]:
+    """Return edits of a meter, in order of time, by what must be of one version: gaps of which a slot has several."""
+    result: list[list[Edit]] = []
+    for edit in edits:
+        last = result[-1][-1] if result else None
+        if last is None or edit.replaces or last.parts[-1].slot_ms < edit.parts[0].slot_ms:
+            result.append([edit])
+        elif last.parts[-1].start_ms < edit.parts[0].start_ms:
+            result[-1].append(edit)
+        # Else it is the same: a gap that was cut where somebody has decided.
+    return result
 
 
 def _reason(edit: Edit) -> str:
@@ -116,21 +132,23 @@ def _asked(
     return result
 
 
-def _there(connection: Connection, station: int, edit: Edit) -> bool:
-    """Return whether the estimates in force say the same, or a person's would be superseded."""
-    first, last = edit.parts[0].slot_ms, edit.parts[-1].slot_ms
-    slots = {part.slot_ms for part in edit.parts}
+def _there(connection: Connection, window: Window, edits: Sequence[Edit], aside: Collection[int]) -> bool:
+    """Return whether the estimates in force say the same, or a person's would be superseded.
+
+    Nothing is asked of the slots `aside`. In those beside the window there may be more: of other gaps.
+    """
+    made = {(part, edit.method, edit.replaces) for edit in edits for part in edit.parts if part.slot_ms not in aside}
+    slots = {part.slot_ms for edit in edits for part in edit.parts}
     known = [
         item
-        for item in estimates.stored(connection, station, first, last + SLOT_MS)
-        if item.meter == edit.meter and item.part.slot_ms in slots
+        for item in estimates.stored(connection, window.context.number, min(slots), max(slots) + SLOT_MS)
+        if item.meter == edits[0].meter and item.part.slot_ms in slots
     ]
     if _decided(known):
         return True
-    present = [item for item in known if item.state is State.IN_FORCE]
-    return {(item.part, item.method, item.replaces) for item in present} == {
-        (part, edit.method, edit.replaces) for part in edit.parts
-    }
+    present = {(item.part, item.method, item.replaces) for item in known if item.state is State.IN_FORCE}
+    inside = {one for one in present if window.first_ms <= one[0].slot_ms < window.end_ms}
+    return made <= present and {one for one in inside if one[0].slot_ms not in aside} <= made
 
 
 def _decided(items: Iterable[Estimate]) -> set[int]:

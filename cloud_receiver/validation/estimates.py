@@ -6,7 +6,7 @@ force when it is withdrawn. Whole slots are superseded, never parts of one.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -136,10 +136,33 @@ def slots_in_force(connection: Connection, station: int, first_ms: int, end_ms: 
 
 def enter(connection: Connection, station: int, edit: Edit, *, made_by: str, reason: str, now_ms: int) -> str:
     """Store an edit as the next version of its slots; return its id. EstimateError for one that can't be."""
+    [number] = enter_together(connection, station, [edit], made_by=made_by, reason=reason, now_ms=now_ms)
+    return number
+
+
+def enter_together(
+    connection: Connection, station: int, edits: Sequence[Edit], *, made_by: str, reason: str, now_ms: int
+) -> list[str]:
+    """Store edits of a meter as one version of their slots: of a slot with several gaps all parts are in force."""
     _checked(made_by, reason)
-    if not edit.parts:
+    if not all(edit.parts for edit in edits):
         raise EstimateError("nothing to estimate: expected at least one slot")
-    versions = _versions(connection, station, edit)
+    versions = _versions(connection, station, edits)
+    return [
+        _enter(connection, station, edit, versions, made_by=made_by, reason=reason, now_ms=now_ms) for edit in edits
+    ]
+
+
+def _enter(
+    connection: Connection,
+    station: int,
+    edit: Edit,
+    versions: Mapping[int, int],
+    *,
+    made_by: str,
+    reason: str,
+    now_ms: int,
+) -> str:
     number = _edit_id(station, edit, versions, now_ms)
     connection.execute(
         insert(estimate),
@@ -173,14 +196,14 @@ def _checked(author: str, reason: str) -> None:
             raise EstimateError(f"{what}: expected {expected}, found {text[:80]!r}")
 
 
-def _versions(connection: Connection, station: int, edit: Edit) -> dict[int, int]:
+def _versions(connection: Connection, station: int, edits: Sequence[Edit]) -> dict[int, int]:
     """Return the next version of each slot."""
-    starts = {part.slot_ms for part in edit.parts}
+    starts = {part.slot_ms for edit in edits for part in edit.parts}
     rows = connection.execute(
         select(estimate.c.start_ms, func.max(estimate.c.version).label("version"))
         .where(
             estimate.c.station == station,
-            estimate.c.meter == edit.meter,
+            estimate.c.meter.in_({edit.meter for edit in edits}),
             estimate.c.start_ms >= min(starts),
             estimate.c.start_ms < max(starts) + SLOT_MS,
         )
@@ -195,8 +218,8 @@ def _versions(connection: Connection, station: int, edit: Edit) -> dict[int, int
 
 
 def _edit_id(station: int, edit: Edit, versions: Mapping[int, int], now_ms: int) -> str:
-    # A version of a slot is there once, so that the digest is.
-    content = [station, edit.meter, now_ms, sorted(versions.items())]
+    # A version of a slot's part is there once, so that the digest is.
+    content = [station, edit.meter, now_ms, edit.parts[0].start_ms, sorted(versions.items())]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:_ID_DIGITS]
 
 

@@ -22,7 +22,7 @@ from wire.records import EventCode
 if TYPE_CHECKING:
     from conftest import Broker, Thread
 
-pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.mosquitto]
 
 
 class Desk:

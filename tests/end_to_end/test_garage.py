@@ -14,7 +14,6 @@ from demo.garage.judge import judge
 from demo.garage.run import Outcome, run
 from demo.garage.stamps import free_hours
 
-pytestmark = [pytest.mark.timeout(300)]
 NEW = {"Bl2-7", "Bl2-8"}
 """Units that came in September."""
 

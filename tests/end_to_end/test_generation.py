@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conftest import Broker, Thread
 
 SPEED = 720
-pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(300)]  # on a machine that has much else to do
+pytestmark = [pytest.mark.mosquitto]
 
 NG_PER_MG, UG_PER_KG = 10**6, 10**9
 QUIET_MS = 5 * HOUR_MS // 4  # after midnight: from then on nothing flows

@@ -248,7 +248,7 @@ def truth(run: Run, start_ms: int) -> dict[str, dict[str, Any]]:
     return {meter["id"]: meter for meter in found["meters"]}
 
 
-@pytest.mark.timeout(300)  # seven processes on the cores that other tests use, too
+@pytest.mark.timeout(600)  # seven processes on the cores that other tests use, too
 def test_the_same_number_at_the_meter_on_the_wire_and_in_the_store(run: Run) -> None:
     """For each of 104 nodes; and its factor is shown, with its class, and is what its users meter with."""
     wire = asyncio.run(watch(run))

@@ -230,7 +230,6 @@ async def until(centres: tuple[Centre, Centre], condition: Callable[[], bool]) -
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.timeout(180)
 def test_two_centres_check_each_other(centres: tuple[Centre, Centre]) -> None:
     """Factors go down, sums go up, a killed child catches up, and a meter that is 10 % off is found on both sides."""
     province, city = centres

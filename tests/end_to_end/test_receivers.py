@@ -15,7 +15,7 @@ from wire import topics
 from wire.link import Link, LinkSettings, Received
 
 # What a dead member of the group gets comes again after time-outs that double: by chance it takes several of them.
-pytestmark = [pytest.mark.mosquitto, pytest.mark.usefixtures("mosquitto"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.mosquitto, pytest.mark.usefixtures("mosquitto")]
 
 FIRST, SECOND = "sharing-1", "sharing-2"
 SOME = 200  # records, in some twenty batches

@@ -19,7 +19,7 @@ from demo.processes import output_of
 if TYPE_CHECKING:
     from conftest import Broker, Thread
 
-pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(300)]  # on a machine that has much else to do
+pytestmark = [pytest.mark.mosquitto]
 
 # Register step 1 Wh, and at 720 times real time a stall of 50 ms moves a boundary by 36 s of at most 7 kW.
 ENERGY_TOLERANCE_KWH = Decimal("0.1")

@@ -13,7 +13,7 @@ from wire.voltage_means import QUARTER_MS, VoltageBlock
 if TYPE_CHECKING:
     from conftest import Broker, Thread
 
-pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.mosquitto]
 
 CHARGERS = 2
 PHASES = 3  # of each meter of the demo; a charger's are told one by one like the master's

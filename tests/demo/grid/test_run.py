@@ -22,7 +22,7 @@ def an_hour(day: Day) -> Day:
     return Day(starts, day.branches, day.generators, day.loads, day.storages)
 
 
-@pytest.mark.timeout(400)  # eleven processes on the cores that other tests use, too
+@pytest.mark.timeout(600)  # eleven processes on the cores that other tests use, too
 def test_the_books_of_an_hour_close(tmp_path: Path, day: Day) -> None:
     """Six gateways meter with the factors they received, late ones adjusted; the centre's store proves the balance."""
     files = GridFiles(tmp_path)

@@ -1531,9 +1531,10 @@ class RegisterClocks:
 
     def __new__(cls) -> RegisterClocks: ...
     def know(self, journal: int, sent: Sequence[tuple[int, int, int]]) -> None:
-        """Say which records [first, end) of a journal were sent by a clock that was not right, by rising first one.
+        """Say which records [first, end) of a journal were sent by a clock that was not right, in whatever order.
 
-        With each its state, a code of the wire. It stands for what was said of that journal before.
+        With each its state, a code of the wire. A clock that had stepped is told of every record that any message of it
+        brought. It stands for what was said of that journal before.
         """
     def trusted(self, journal: int, sequence: int) -> bool:
         """Whether the clock had not stepped; what no clock has confirmed is counted (`unknown`), and used."""

@@ -9,6 +9,7 @@
 mod meter_rows;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use diantan_core::registers::{
     Clocks, History, INTERPOLATED, Jump, Known, PARTIAL, Registers, Row, SLOT_MS, Sent,
@@ -17,6 +18,16 @@ use diantan_core::registers::{
 use meter_rows::{KWH, history, row, slots, steady};
 
 const ESTIMATED: i64 = 2;
+const UNKNOWN: i64 = 0;
+const STEPPED: i64 = 2;
+
+fn sent(records: Range<i64>, state: i64) -> Sent {
+    Sent {
+        first: records.start,
+        end: records.end,
+        state,
+    }
+}
 
 fn segments(found: &History) -> Vec<(i64, u64)> {
     let known = found.known().iter();
@@ -103,21 +114,7 @@ fn only_what_was_measured_by_a_clock_that_is_right_is_known() {
     }
     let mut registers = Registers::default();
     let mut clocks = Clocks::default();
-    clocks.know(
-        1,
-        vec![
-            Sent {
-                first: 0,
-                end: 2,
-                state: 0,
-            },
-            Sent {
-                first: 2,
-                end: 3,
-                state: 2,
-            },
-        ],
-    );
+    clocks.know(1, &[sent(0..2, UNKNOWN), sent(2..3, STEPPED)]);
     let rows: Vec<(i64, Row)> = steady(0..4).into_iter().map(|row| (7, row)).collect();
     registers.add(&rows, Some(&mut clocks));
     assert_eq!(
@@ -129,6 +126,29 @@ fn only_what_was_measured_by_a_clock_that_is_right_is_known() {
         (2, false, 1)
     );
     assert_eq!((registers.meters(), registers.of(8).known().len()), (1, 0));
+}
+
+#[test]
+fn a_clock_is_told_of_every_record_that_came_in_a_larger_message_about_others() {
+    let mut clocks = Clocks::default();
+    // Two that came alone, and all that was not acknowledged, once more after a start.
+    clocks.know(
+        1,
+        &[
+            sent(1..2, STEPPED),
+            sent(1..65, STEPPED),
+            sent(2..3, STEPPED),
+            sent(70..80, UNKNOWN),
+            sent(72..74, STEPPED),
+        ],
+    );
+    let trusted = |sequence: i64, clocks: &mut Clocks| clocks.trusted(1, sequence);
+    assert!((1..65).all(|sequence| !trusted(sequence, &mut clocks)));
+    assert!((65..72).all(|sequence| trusted(sequence, &mut clocks)));
+    assert!((72..74).all(|sequence| !trusted(sequence, &mut clocks)));
+    assert!(trusted(0, &mut clocks) && trusted(74, &mut clocks) && trusted(80, &mut clocks));
+    assert!(clocks.trusted(2, 5));
+    assert_eq!(clocks.unknown(), 3);
 }
 
 #[test]

@@ -23,10 +23,9 @@ class PlainClocks:
     unknown: int = 0
 
     def trusted(self, journal: int, sequence: int) -> bool:
-        begun = [span for span in self.spans if span[0] <= sequence] if journal == self.journal else []
-        state = begun[-1][2] if begun and sequence < begun[-1][1] else None
-        self.unknown += state == UNKNOWN
-        return state != STEPPED
+        states = {state for first, end, state in self.spans if journal == self.journal and first <= sequence < end}
+        self.unknown += STEPPED not in states and UNKNOWN in states
+        return STEPPED not in states
 
 
 @dataclass

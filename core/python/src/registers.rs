@@ -24,7 +24,7 @@ impl RegisterClocks {
     fn know(&mut self, journal: i64, sent: Vec<(i64, i64, i64)>) {
         let sent = sent.into_iter();
         let sent = sent.map(|(first, end, state)| core::Sent { first, end, state });
-        self.0.know(journal, sent.collect());
+        self.0.know(journal, &sent.collect::<Vec<_>>());
     }
 
     /// Whether the clock had not stepped.

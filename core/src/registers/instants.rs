@@ -1,7 +1,7 @@
 //! Instants at which a register is known.
 
 use super::history::Known;
-use super::{SLOT_MS, bisect::bisect};
+use super::{SLOT_MS, bisect::bisect, spans::joined};
 
 /// Instants that are multiples of a slot, as spans [first, end) without overlap, rising.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -10,7 +10,7 @@ pub struct Instants(Vec<(i64, i64)>);
 impl Instants {
     /// Those of what is known; `standing`: those too between two of one segment between which nothing was counted.
     pub(super) fn new(known: &[Known], standing: bool) -> Self {
-        let mut spans: Vec<(i64, i64)> = known
+        let spans = known
             .iter()
             .enumerate()
             .map(|(place, one)| {
@@ -24,15 +24,7 @@ impl Instants {
                 )
             })
             .collect();
-        spans.sort_unstable();
-        spans.dedup_by(|next, span| {
-            let touches = next.0 <= span.1;
-            if touches {
-                span.1 = span.1.max(next.1);
-            }
-            touches
-        });
-        Self(spans)
+        Self(joined(spans))
     }
 
     /// The first of them, ms.

@@ -19,6 +19,7 @@ mod history;
 mod instants;
 mod overlaps;
 mod row;
+mod spans;
 mod station;
 
 pub use clocks::{Clocks, Sent};

@@ -1,8 +1,8 @@
 //! Which of overlapping intervals counts.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use super::bisect::bisect;
 use super::row::Row;
 
 /// The rows that don't overlap, in order of time: the better quality wins, then the later journal and record; of what
@@ -11,18 +11,19 @@ use super::row::Row;
 pub fn without_overlaps(rows: &[Row]) -> Vec<Row> {
     let mut best: Vec<Row> = rows.to_vec();
     best.sort_by_key(|row| (row.quality, Reverse(row.journal), Reverse(row.sequence)));
-    let mut kept: Vec<Row> = Vec::with_capacity(best.len());
-    for row in best {
+    // By start; of those that take no time the one that was kept last is first. Whatever order they come in, a day of
+    // intervals of a second must not take seconds.
+    let mut kept: BTreeMap<(i64, Reverse<usize>), Row> = BTreeMap::new();
+    for (place, row) in best.into_iter().enumerate() {
         // Those kept are disjoint and in order of time: only the neighbours can overlap.
-        let place = bisect(&kept, |other| other.start_ms < row.start_ms);
-        let earlier = place.checked_sub(1).and_then(|place| kept.get(place));
-        let before = earlier.is_some_and(|other| other.end_ms() > row.start_ms);
-        let after = kept
-            .get(place)
-            .is_some_and(|other| other.start_ms < row.end_ms());
+        let here = (row.start_ms, Reverse(usize::MAX));
+        let earlier = kept.range(..here).next_back();
+        let before = earlier.is_some_and(|(_, other)| other.end_ms() > row.start_ms);
+        let later = kept.range(here..).next();
+        let after = later.is_some_and(|(_, other)| other.start_ms < row.end_ms());
         if !before && !after {
-            kept.insert(place, row);
+            kept.insert((row.start_ms, Reverse(place)), row);
         }
     }
-    kept
+    kept.into_values().collect()
 }

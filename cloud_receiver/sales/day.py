@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final
 
 from sqlalchemy import Connection
 
@@ -12,9 +11,7 @@ from cloud_receiver.grid.analysis.periods import By, Period, period_of
 from cloud_receiver.sales import again, amounts, history, order_rules, rounding, sums_rules, window
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.finding import Found, drafts
-from cloud_receiver.sales.window import Window
-
-_HOUR_MS: Final = 3_600_000
+from cloud_receiver.sales.window import HOUR_MS, Window
 
 
 def findings(
@@ -57,11 +54,11 @@ def _of_orders(connection: Connection, day: Window) -> Iterator[Found]:
 
 def _of_sums(connection: Connection, day: Window, known: tuple[int, int]) -> Iterator[Found]:
     """Judge sums of a day and of its month, once their orders should be there; else see to it that they will be."""
-    first_ms, last_ms = known
-    wait_ms = day.settings.wait_hours * _HOUR_MS
+    first_ms, _ = known
     if first_ms > day.first_ms:  # orders were not told yet when it began
         return
-    if last_ms < day.end_ms and day.now_ms < day.end_ms + wait_ms:
+    if not day.is_told(known):
+        wait_ms = day.settings.wait_hours * HOUR_MS
         again.later(connection, day, day.first_ms + again.SLOT_MS, day.end_ms + wait_ms)
         return
     yield from sums_rules.unsold(day)

@@ -1,7 +1,7 @@
 """What `sales show` and the daily report say of a span: sold, metered and the difference of each charger and period."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -32,11 +32,13 @@ class Line:
     between_idle: bool = False
     smallest_mwh: int = 0
     """Less beyond the tolerance is nothing."""
+    told: bool = True
+    """Whether orders of the whole period can be there: they began before it, and what is late had time to come."""
 
     @property
     def verdict(self) -> str:
-        """Return `within`, `beyond`, or `undetermined` where records are missing."""
-        if self.total is None:
+        """Return `within`, `beyond`, or `undetermined` where records or orders are missing."""
+        if self.total is None or not self.told:
             return "undetermined"
         if abs(self.total.beyond_mwh) > self.smallest_mwh:
             return "beyond"
@@ -58,9 +60,11 @@ def lines(
     connection: Connection, context: Context, question: Question, progress: Callable[[str], None] = lambda _: None
 ) -> Iterator[Line]:
     """Yield the lines of each period: its chargers, and the station."""
+    known = window.expected(connection, context.number, question.now_ms)
     for period in periods(question.span, question.by, context.station.timezone):
         at = _window(connection, context, question, period)
-        yield from of_window(at)
+        told = at.is_told(known)
+        yield from (replace(line, told=told) for line in of_window(at))
         progress(f"added up to {period.end_ms}")
 
 

@@ -117,6 +117,12 @@ class Window:
         }
         return [number for number, (first, end) in spans.items() if first < end and number not in self.crowds]
 
+    def is_told(self, known: tuple[int, int] | None) -> bool:
+        """Return whether the span's orders can all be there, by the first and last known ones (`expected`)."""
+        if known is None or known[0] > self.first_ms:
+            return False
+        return known[1] >= self.end_ms or self.now_ms >= self.end_ms + self.settings.wait_hours * HOUR_MS
+
     def power_mw(self, number: int) -> int:
         """Return the most power that a charger may have, mW."""
         return power_mw(self.context.meters[number], self.settings)

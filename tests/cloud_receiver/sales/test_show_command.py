@@ -83,6 +83,19 @@ def test_a_day_that_does_not_and_its_month(centre: Centre) -> None:
     assert "station, grid side" in rows[2]
 
 
+@pytest.mark.parametrize(
+    "orders",
+    ["", "later,C01,2026-07-01 20:00,2026-07-01 21:00,20,1\n"],
+    ids=["none", "begun since"],
+)
+def test_a_day_of_which_no_orders_were_told_is_not_judged(centre: Centre, orders: str) -> None:
+    centre.take(ORDERS.splitlines()[0] + "\n" + orders)
+    fill(centre, {10: 20, 12: 10, 20: 20})
+    status, lines = shown(centre)
+    assert status == 0
+    assert {line["verdict"] for line in lines} == {"undetermined"}
+
+
 def test_the_table_in_both_languages(centre: Centre) -> None:
     centre.take(ORDERS.format(second=10))
     fill(centre, {10: 20, 12: 10})

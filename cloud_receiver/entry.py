@@ -2,7 +2,7 @@
 
 import sys
 
-from settings.entry import start
+from settings.entry import start, write_what_can_be
 
 
 def main() -> int:
@@ -11,5 +11,6 @@ def main() -> int:
         # Whoever checks a proof has no centre: this command needs no database driver.
         from wire.proof.command import main as verify  # noqa: PLC0415  # the other commands don't need it
 
+        write_what_can_be()
         return verify(sys.argv[2:], "diantan-receiver verify")
     return start("diantan-receiver", "cloud_receiver.cli", extra="receiver", needs={"alembic", "sqlalchemy"})

@@ -52,7 +52,11 @@ def prepare(settings: Settings, registry: Registry) -> Engine:
     engine = database.open_store(settings.centre.database, settings.centre.data_dir)
     if not database.is_current(engine):
         before, now = database.upgrade(engine)
-        log.info("store: schema brought from %s to %s", before or "none", now)
+        if before is None:
+            # Of a store that it has just made a command would say that nothing is wrong.
+            log.warning("store: there was none, a new one is made: %s", engine.url.render_as_string(hide_password=True))
+        else:
+            log.warning("store: schema brought from %s to %s", before, now)
     for warning in database.warnings(engine):
         log.warning("store: %s", warning)
     with database.reading(engine) as connection:

@@ -3,6 +3,16 @@
 import sys
 from collections.abc import Collection
 from importlib import import_module
+from io import TextIOWrapper
+
+
+def write_what_can_be() -> None:
+    """Let standard output write what its encoding doesn't have as an escape, which is also JSON's.
+
+    Answers have Chinese in them, and the locale may know none: no reason to answer nothing.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def start(program: str, module: str, *, extra: str, needs: Collection[str]) -> int:
@@ -10,6 +20,7 @@ def start(program: str, module: str, *, extra: str, needs: Collection[str]) -> i
 
     `needs` are the modules that the extra brings, loaded now or by a command: another one that is missing is raised.
     """
+    write_what_can_be()
     try:
         return int(import_module(module).main())
     except ModuleNotFoundError as error:

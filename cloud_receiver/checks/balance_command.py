@@ -67,7 +67,9 @@ def run(options: argparse.Namespace) -> None:
     if station is None:
         raise ReportError(f"station {options.station!r} is not in {settings.registry}")
     first, last = options.first.first, (options.last or options.first).last
-    if not 0 <= (last - first).days < _MOST_DAYS or not _FIRST <= first <= last <= _LAST:
+    if first > last:
+        raise ReportError(f"--from {first} is after --to {last}")
+    if (last - first).days >= _MOST_DAYS or not _FIRST <= first <= last <= _LAST:
         raise ReportError(f"--from {first} --to {last}: expected at most {_MOST_DAYS} days of 1971 to 9997")
     now_ms = clock.from_spec(options.clock).now_ms()
     engine = service.prepare(settings, stations)

@@ -24,6 +24,8 @@ _NO_FIT = 3.0
 """What is left over its noise beyond which errors of chargers are not what is wrong with the day."""
 _SMALLEST_NOISE_KWH = 1e-6
 _SMALLEST_PIVOT = 1e-12
+_MOST_SHARE = 1 - 1e-6
+"""Of an indication that may be error: where all of it is, or more, there is no truth that it could be relative to."""
 _SQRT3 = sqrt(3)
 
 
@@ -77,7 +79,7 @@ def estimates(context: Context, slots: Sequence[SlotEnergy]) -> list[Estimate]:
         # Errors are relative to the truth: of an indication x the share e/(1 + e) is error.
         Estimate(
             number,
-            100 * share / (1 - share),
+            100 * min(share, _MOST_SHARE) / (1 - min(share, _MOST_SHARE)),
             hypot(100 * deviation * misfit, 100 * efficiency, grid),
             sum(bool(row[0][place]) for row in rows),
             misfit,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from cloud_receiver import row_counts
 from cloud_receiver.checks.model import Context
-from cloud_receiver.estimation import branch_findings, orders
+from cloud_receiver.estimation import branch_findings, cycle, orders
 from cloud_receiver.estimation.branches import Branches, decoded
 from cloud_receiver.estimation.carried import Carried, carried, goes_on
 from cloud_receiver.estimation.config import Estimation
@@ -56,8 +56,9 @@ def begin(
 
     Likewise where chargers are known by their orders only: which windows match, all of them together say.
     """
-    recent = through_ms - state.full_ms < settings.full_every_days * DAY_MS
-    if not recent or not goes_on(last.findings) or orders.only_orders(context):
+    zone, every = context.station.timezone, settings.full_every_days
+    over = cycle.is_over(context.number, zone, state.full_ms, through_ms, every)
+    if over or not goes_on(last.findings) or orders.only_orders(context):
         return None
     told, branches = carried(last), decoded(state.branches)
     if told is None or branches is None:  # by another version

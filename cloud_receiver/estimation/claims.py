@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Connection, Engine, Row, and_, delete, exists, func, insert, select, update
 
 from cloud_receiver.database import reading, writing
+from cloud_receiver.estimation.due import AHEAD_MS
 from cloud_receiver.estimation.fleet import store as fleet_store
 from cloud_receiver.schema import error_state, night_claim
 
@@ -116,7 +117,7 @@ class Claims:
     def holds(self, station: int) -> bool:
         """Return whether a station is still this process's; what is gets its time renewed when that is due."""
         now_ms = self._now_ms()
-        if now_ms - self._renewed_ms >= _RENEW_MS:
+        if not 0 <= now_ms - self._renewed_ms < _RENEW_MS:  # or the clock was set back
             with self._writing() as connection:
                 connection.execute(update(night_claim).where(self._own).values(until_ms=now_ms + LEASE_MS))
                 still = set(connection.execute(select(night_claim.c.station).where(self._own)).scalars())
@@ -171,7 +172,7 @@ class Claims:
         }
 
     def _kind(self, row: _Row, made_ms: int | None, through_ms: int, now_ms: int) -> Kind:
-        if made_ms is not None and made_ms >= through_ms:
+        if made_ms is not None and 0 <= made_ms - through_ms <= AHEAD_MS:
             return Kind.OVER
         if row is None or (row.owner == self._owner and row.state == State.TAKEN):
             return Kind.FREE
@@ -179,7 +180,7 @@ class Claims:
             row.state == State.TAKEN and now_ms < row.until_ms <= now_ms + 2 * LEASE_MS
         ):  # later: of a clock that was wrong
             return Kind.ANOTHERS
-        if row.through_ms < through_ms:
+        if not 0 <= row.through_ms - through_ms <= AHEAD_MS:
             return Kind.FREE
         if row.state != State.TAKEN:
             return Kind.OVER

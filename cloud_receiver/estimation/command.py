@@ -20,6 +20,7 @@ from cloud_receiver.estimation.run import Work, days_of, facts_of
 from cloud_receiver.figures import errors as figure
 from cloud_receiver.figures.style import form_of
 from cloud_receiver.grid.analysis.periods import instant
+from cloud_receiver.orders.command_line import login_name
 from cloud_receiver.orders.waiting import Progress
 from cloud_receiver.registry import Role
 from cloud_receiver.report import ReportError
@@ -34,7 +35,9 @@ def _span(options: argparse.Namespace, context: Context, now_ms: int, days: int)
     end_ms -= end_ms % SLOT_MS
     first_ms = end_ms - days * DAY_MS if options.first is None else instant(options.first, zone)
     if not 0 <= first_ms < end_ms or end_ms - first_ms > (LONGEST_DAYS + 1) * DAY_MS:
-        raise ReportError(f"expected a span that has begun, with --from before --to, of at most {LONGEST_DAYS} days")
+        found = " .. ".join(local_time(time_ms, ZoneInfo(zone)) for time_ms in (first_ms, end_ms))
+        expected = f"a span that has begun, with --from before --to, of at most {LONGEST_DAYS} days"
+        raise ReportError(f"expected {expected}; found {found}")
     return first_ms, end_ms
 
 
@@ -129,7 +132,7 @@ def enter(options: argparse.Namespace) -> None:
     """Enter the result of an on-site verification, and settle the charger's candidate with it."""
     error, u = verification.error_of(options.error), verification.u_of(options.u)
     left = None if options.left_error is None else verification.error_of(options.left_error, "--left-error")
-    by, document = verification.text_of(options.by, "--by"), verification.text_of(options.document, "--document")
+    by, document = _author(options), verification.text_of(options.document, "--document")
     with opened(options) as at:
         context = at.context(options.station)
         number = _number(context, options.meter, (Role.CHARGER, Role.GRID))
@@ -151,9 +154,13 @@ def enter(options: argparse.Namespace) -> None:
     _say(f"verification {item.id} of {options.meter}: entered; candidate for re-verification: {outcome or 'none'}")
 
 
+def _author(options: argparse.Namespace) -> str:
+    return login_name() if options.by is None else verification.words_of(options.by, "--by")
+
+
 def withdraw(options: argparse.Namespace) -> None:
     """Take a result out of use; it stays in the store."""
-    by, reason = verification.text_of(options.by, "--by"), verification.text_of(options.reason, "--reason")
+    by, reason = _author(options), verification.words_of(options.reason, "--reason")
     with opened(options) as at:
         context = at.context(options.station)
         with writing(at.engine) as connection:
@@ -215,13 +222,13 @@ def add_verification(parser: argparse.ArgumentParser, common: Callable[[argparse
     new.add_argument("--u", required=True, metavar="PERCENT", help="its standard uncertainty (k = 1)")
     new.add_argument("--left-error", metavar="PERCENT", help="as left, where it was adjusted: a new beginning")
     new.add_argument("--at", required=True, metavar="TIME", help="when")
-    new.add_argument("--by", default="", metavar="NAME")
+    new.add_argument("--by", metavar="NAME", help="who (default: who has logged in)")
     new.add_argument("--document", default="", metavar="TEXT", help="such as the certificate's number")
     new.set_defaults(run=enter)
     out = actions.add_parser("withdraw", help="take a result out of use; it stays in the store")
     out.add_argument("station", metavar="STATION")
     out.add_argument("id", type=int, metavar="ID")
-    out.add_argument("--by", default="", metavar="NAME")
+    out.add_argument("--by", metavar="NAME", help="who (default: who has logged in)")
     out.add_argument("--reason", required=True, metavar="TEXT")
     out.set_defaults(run=withdraw)
     ls = actions.add_parser("list", help="list results")

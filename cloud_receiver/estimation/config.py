@@ -24,7 +24,7 @@ class Estimation(Section):
     days: Annotated[Whole, Field(ge=1, le=400)] = 30
     """How far back a run over all windows reaches."""
     full_every_days: Annotated[Whole, Field(ge=1, le=90)] = 7
-    """After so many days a night takes all windows again; between, yesterday's are added."""
+    """Each station takes all windows again on one day of its own in so many; between, yesterday's are added."""
     nightly: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:30"
     """When the day before is added, by the station's clock: late enough that gateways have sent it."""
     share_percent: Annotated[Whole, Field(ge=1, le=100)] = 50

@@ -10,6 +10,8 @@ from cloud_receiver.registry import Registry, Role, Station
 from cloud_receiver.schema import station as station_table
 from diantan_core import day_start_ms
 
+AHEAD_MS: Final = 2 * 86_400_000
+"""What is of a time so much later than it can be was made by a clock that was ahead, and is made anew."""
 _MINUTE_MS: Final = 60_000
 
 
@@ -41,14 +43,15 @@ class Due:
     def note(self, engine: Engine, now_ms: int) -> bool:
         """Note what is due; return whether a night has come since the last time."""
         wanted = {zone: day_start_ms(now_ms - self._offset_ms, zone) for zone in self._zones}
-        new = {zone: midnight for zone, midnight in wanted.items() if self._midnights.get(zone, -1) < midnight}
+        known = {zone: self._midnights.get(zone, -1) for zone in wanted}
+        new = {zone: midnight for zone, midnight in wanted.items() if not 0 <= known[zone] - midnight <= AHEAD_MS}
         if not new:
             return False
         if not self.stations:
             with reading(engine) as connection:
                 numbers = {row.id: row.name for row in connection.execute(select(station_table))}
-            known = self._taking_part
-            self.stations = {number: known[name] for number, name in sorted(numbers.items()) if name in known}
+            part = self._taking_part
+            self.stations = {number: part[name] for number, name in sorted(numbers.items()) if name in part}
         for number, station in self.stations.items():
             if station.timezone in new:
                 self.left[number] = new[station.timezone]

@@ -55,8 +55,8 @@ def keep_nights(engine: Engine, nights: Sequence[tuple[Context, Done]], now_ms: 
 def _keep(connection: Connection, context: Context, done: Done, now_ms: int) -> tuple[StationResult, int, int]:
     """Keep a station's estimate; return it as it was kept, and how many candidates it opened and closed."""
     before = done.before
-    if before is None or before.made_ms != last_night.made_ms(connection, context.number):
-        before = last_night.read(connection, context.number)  # another process was faster
+    if before is None or before.made_ms != last_night.made_ms(connection, context.number, now_ms):
+        before = last_night.read(connection, context.number, now_ms)  # another process was faster
     result = unjudged.counted(done.result, before, now_ms)
     store.keep(connection, context.number, result, now_ms)
     if done.state is not None:

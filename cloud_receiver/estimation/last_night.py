@@ -10,11 +10,16 @@ from sqlalchemy import BigInteger, Connection, bindparam, literal_column, select
 from cloud_receiver.checks.model import STATION
 from cloud_receiver.estimation.result import HalvesResult
 from cloud_receiver.schema import error_estimate
+from wire.domain import MAX_TIME_MS
 
 _TABLE: Final = error_estimate.c
 _STATION: Final = bindparam("station", type_=BigInteger)
 # The condition of the index, to the letter.
-_OF_STATION: Final = (_TABLE.station == _STATION, _TABLE.meter == literal_column(str(STATION)))
+_OF_STATION: Final = (
+    _TABLE.station == _STATION,
+    _TABLE.meter == literal_column(str(STATION)),
+    _TABLE.made_ms <= bindparam("until_ms", type_=BigInteger),
+)
 _NEWEST: Final = (
     select(_TABLE.end_ms, _TABLE.made_ms)
     .where(*_OF_STATION)
@@ -60,13 +65,16 @@ class LastNight:
         return HalvesResult(**found | {"chargers": tuple(tuple(one) for one in found["chargers"])})
 
 
-def read(connection: Connection, station: int) -> LastNight:
-    """Return what was said of a station last; nothing where that never was."""
-    rows = connection.execute(_LAST, {"station": station}).all()
+def read(connection: Connection, station: int, until_ms: int = MAX_TIME_MS) -> LastNight:
+    """Return what was said of a station last; nothing where that never was.
+
+    What was made later than `until_ms` was by a clock that was ahead, and is not the last word.
+    """
+    rows = connection.execute(_LAST, {"station": station, "until_ms": until_ms}).all()
     content = {meter: json.loads(text) for meter, _, text in rows}
     return LastNight(rows[0][1], content.pop(STATION), content) if rows else LastNight()
 
 
-def made_ms(connection: Connection, station: int) -> int | None:
+def made_ms(connection: Connection, station: int, until_ms: int = MAX_TIME_MS) -> int | None:
     """Return when it was said."""
-    return connection.execute(_MADE, {"station": station}).scalar()
+    return connection.execute(_MADE, {"station": station, "until_ms": until_ms}).scalar()

@@ -154,6 +154,11 @@ class StationResult:
     @property
     def common_mode(self) -> tuple[str, str]:
         """Return, in English and Chinese, what the balance can't tell, and how large it may be."""
+        if not self.windows:
+            return (
+                "No window: nothing was estimated. Errors and u are what is believed of any charger beforehand.",
+                "无可用时段：未作任何估计，所列误差与不确定度仅为先验。",
+            )
         english = (
             "All errors are relative to the master meter: an error of the master, or one that all chargers have in "
             f"common, can't be told by the energy balance. Up to ±{_K * self.u_common:.2f} % (k = 2) of every error "

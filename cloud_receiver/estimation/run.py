@@ -28,6 +28,7 @@ from cloud_receiver.estimation.branches import Branches, decoded
 from cloud_receiver.estimation.changes import Turned
 from cloud_receiver.estimation.completeness import completeness
 from cloud_receiver.estimation.config import Estimation
+from cloud_receiver.estimation.due import AHEAD_MS
 from cloud_receiver.estimation.facts import facts_in
 from cloud_receiver.estimation.fleet.store import told_now
 from cloud_receiver.estimation.fleet.view import View, seen
@@ -254,7 +255,10 @@ def nightly(engine: Engine, context: Context, settings: Estimation, through_ms: 
     """Estimate a station up to a midnight, by adding a day where that says the same; yields None between steps."""
     known = None
     with reading(engine) as connection:
-        state, last = state_of(connection, context.number), last_night.read(connection, context.number)
+        state = state_of(connection, context.number)
+        last = last_night.read(connection, context.number, through_ms + AHEAD_MS)
+        if state is not None and state.through_ms > through_ms + AHEAD_MS:
+            state = None
         if state is not None:
             if state.through_ms >= through_ms:
                 return

@@ -16,7 +16,7 @@ from cloud_receiver import finding_history
 from cloud_receiver.checks.model import SLOT_MS, Context, Kind, Severity
 from cloud_receiver.estimation.model import limit_percent
 from cloud_receiver.estimation.result import ChargerResult, StationResult
-from cloud_receiver.estimation.verification import Verification
+from cloud_receiver.estimation.verification import Verification, listed
 from cloud_receiver.finding_life import CHANGED, OPENED, REOPENED
 from cloud_receiver.findings import CLOSED, OPEN
 from cloud_receiver.schema import finding
@@ -67,6 +67,7 @@ def update_candidates(
         if row is None:
             if one.decision == "flag":
                 span = found.first_ms if one.changed_ms is None else one.changed_ms, found.end_ms
+                evidence |= _known(connection, context, one, evidence["details"][0])
                 _begin(connection, context, one.number, evidence, span=span, now_ms=now_ms)
                 opened += 1
             continue
@@ -99,16 +100,8 @@ def settle(connection: Connection, context: Context, item: Verification, now_ms:
         return None
     if item.at_ms < row.first_ms:
         return EARLIER
-    evidence = json.loads(row.evidence) | {
-        "verification": {
-            "id": item.id,
-            "error_percent": str(item.error_percent),
-            "u_percent": str(item.u_percent),
-            "document": item.document,
-        }
-    }
-    beyond = abs(item.error_percent) > limit_percent(context.meters[item.meter])
-    if not beyond:
+    evidence = json.loads(row.evidence) | {"verification": _told(item)}
+    if not _beyond(context, item):
         _close(connection, row, evidence | {"outcome": REFUTED}, now_ms)
         return REFUTED
     if item.left_percent is not None:
@@ -119,6 +112,29 @@ def settle(connection: Connection, context: Context, item: Verification, now_ms:
     connection.execute(update(finding).where(finding.c.id == row.id).values(updated_ms=now_ms, **values))
     finding_history.note(connection, row.id, CHANGED, row, {"outcome": CONFIRMED}, now_ms=now_ms)
     return CONFIRMED
+
+
+def _told(item: Verification) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "error_percent": str(item.error_percent),
+        "u_percent": str(item.u_percent),
+        "document": item.document,
+    }
+
+
+def _beyond(context: Context, item: Verification) -> bool:
+    return abs(item.error_percent) > limit_percent(context.meters[item.meter])
+
+
+def _known(
+    connection: Connection, context: Context, one: ChargerResult, detail: Mapping[str, Any]
+) -> Mapping[str, object]:
+    """Return what its evidence has besides where the verification that the flag rests on has confirmed it already."""
+    found = [item for item in listed(connection, context.number) if item.meter == one.number] if one.verified else []
+    if not found or found[-1].left_percent is not None or not _beyond(context, found[-1]):
+        return {}
+    return {"verification": _told(found[-1]), "outcome": CONFIRMED, "words": _words(detail, CONFIRMED)}
 
 
 def unsettle(connection: Connection, context: Context, number: int, now_ms: int) -> None:
@@ -213,10 +229,11 @@ def _begin(
         "kind": KIND,
         "meter": meter,
     }
+    confirmed = evidence["outcome"] == CONFIRMED
     values = {
         "first_ms": first_ms,
         "last_ms": end_ms - SLOT_MS,
-        "severity": Severity.WARNING.value,
+        "severity": (Severity.ALARM if confirmed else Severity.WARNING).value,
         "state": OPEN,
         "evidence": _json(evidence),
         "updated_ms": now_ms,
@@ -230,7 +247,8 @@ def _begin(
     else:
         connection.execute(update(finding).where(*same).values(**values))
         number, change = before.id, REOPENED
-    finding_history.note(connection, number, change, before, {"estimate": True}, now_ms=now_ms)
+    cause = {"estimate": True} | ({"outcome": CONFIRMED} if confirmed else {})
+    finding_history.note(connection, number, change, before, cause, now_ms=now_ms)
 
 
 def _renew(

@@ -66,6 +66,13 @@ def text_of(text: str, what: str) -> str:
     return text
 
 
+def words_of(text: str, what: str) -> str:
+    """Return a text as `text_of` that says something: who and why are asked for later."""
+    if not text.strip():
+        raise VerificationError(f"{what}: expected 1 to {LONGEST_TEXT} printable characters, found none but blanks")
+    return text_of(text, what)
+
+
 def enter(
     connection: Connection,
     station: int,

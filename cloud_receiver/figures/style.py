@@ -10,7 +10,7 @@ import logging
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -198,11 +198,12 @@ def printable(text: str) -> str:
 
 
 def save(path: Path, content: bytes) -> None:
-    """Write a figure to its file, which is the old one or the whole new one at any time; OSError."""
+    """Write a figure to its file, which is the old one or the whole new one at any time; OSError that names it."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(content)
         part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error

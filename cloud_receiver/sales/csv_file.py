@@ -9,6 +9,7 @@ from cloud_receiver.delimited.columns import ColumnError, place_of
 from cloud_receiver.delimited.numbers import EITHER, POINT
 from cloud_receiver.delimited.table import Bounds, Table
 from cloud_receiver.mistakes import InputError, Mistake, quoted, refuse
+from cloud_receiver.report_text import printable
 from cloud_receiver.sales.record import REQUIRED, Reading, field_of
 from cloud_receiver.sales.store import Told
 
@@ -70,7 +71,7 @@ def _read(table: Table, reading: Reading, form: Form, found: File, progress: Cal
         if names is None:
             names = _named(cells, form, place)
             found.ignored = tuple(
-                cell.strip() for cell, ours in zip(cells, names, strict=True) if ours is None and cell
+                printable(cell.strip()) for cell, ours in zip(cells, names, strict=True) if ours is None and cell
             )
             # Where cells have another separator than a comma, one may separate decimals.
             reading.marks = form.decimal or (POINT if table.separator == "," else EITHER)

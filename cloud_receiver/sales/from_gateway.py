@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from cloud_receiver.sales import store
-from cloud_receiver.sales.order import GATEWAY, Order, beyond
+from cloud_receiver.sales.order import END_MS, FIRST_MS, GATEWAY, Order, beyond
 from cloud_receiver.sales.store import Told
 from wire.charge_order import ChargeOrderError
 
@@ -49,7 +49,8 @@ def take(connection: Connection, events: Iterable[OrderEvent], now_ms: int) -> N
         try:
             order = parse(event.meter, event.details)
         except MalformedError:
-            store.tell(connection, event.station, [event.time_ms])
+            timeless = not FIRST_MS <= event.time_ms < END_MS  # told on the day on which it came
+            store.tell(connection, event.station, [now_ms if timeless else event.time_ms])
             continue
         item = Told(event.meter, order, event.journal, event.sequence)
         told.setdefault((event.station, event.gateway), []).append(item)

@@ -1,19 +1,22 @@
 """What the store says of how orders came: events that are none, orders that were changed, orders of the future."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
-from itertools import pairwise
+from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, union
 
+from cloud_receiver import event_rows
 from cloud_receiver.checks.model import Kind, Severity
 from cloud_receiver.sales import store
 from cloud_receiver.sales.finding import Found, iso, of_order
 from cloud_receiver.sales.from_gateway import MalformedError, parse
-from cloud_receiver.sales.order import Order
+from cloud_receiver.sales.order import END_MS, FIRST_MS, Order
+from cloud_receiver.sales.versions import charge_of
 from cloud_receiver.sales.window import MOST_AGE_MS, Window
-from cloud_receiver.schema import charge_order, event
+from cloud_receiver.schema import charge_order, event, message
+from wire.batch import MAX_RECORDS
 from wire.records import EventCode
 
 _MOST: Final = 10_000
@@ -22,24 +25,37 @@ _FIELDS: Final = tuple(field.name for field in fields(Order))
 
 
 def malformed(connection: Connection, window: Window) -> Iterator[Found]:
-    """Find events that say they are orders, and are none; they are kept as events."""
+    """Find events that say they are orders, and are none; they are kept as events.
+
+    Of those with a time that no order has, as by a clock that never was set, it is told on the day on which they came.
+    """
     columns = event.c
-    rows = connection.execute(
-        select(columns.meter, columns.time_ms, columns.journal, columns.sequence, columns.details)
-        .where(
-            columns.station == window.context.number,
-            columns.time_ms >= window.first_ms,
-            columns.time_ms < window.end_ms,
-            columns.code == EventCode.CHARGE_ORDER,
-        )
+    wanted = (columns.station == window.context.number, event_rows.told([EventCode.CHARGE_ORDER]))
+    named = select(columns.meter, columns.time_ms, columns.journal, columns.sequence, columns.details)
+    of_day = named.where(*wanted, columns.time_ms >= window.first_ms, columns.time_ms < window.end_ms)
+    for row in connection.execute(of_day.limit(_MOST)):
+        yield from _malformed(row, row.time_ms)
+    came = func.min(message.c.received_ms).label("came_ms")
+    carried = (message.c.first <= columns.sequence) & (message.c.first > columns.sequence - MAX_RECORDS)
+    timeless = (
+        named.add_columns(came)
+        .join(message, (message.c.journal == columns.journal) & carried)
+        .where(*wanted, message.c.first + message.c.count > columns.sequence)
+        .group_by(*named.selected_columns)
+        .having(came >= window.first_ms, came < window.end_ms)
         .limit(_MOST)
     )
-    for row in rows:
-        try:
-            parse(row.meter, row.details)
-        except MalformedError as error:
-            detail = {"problem": str(error)[:500], "journal": row.journal, "sequence": row.sequence}
-            yield Found(Kind.ORDER_MALFORMED, row.meter, row.time_ms, detail)
+    for outside in (columns.time_ms < FIRST_MS, columns.time_ms >= END_MS):  # either by itself is found by the index
+        for row in connection.execute(timeless.where(outside)):
+            yield from _malformed(row, row.came_ms)
+
+
+def _malformed(row: Any, time_ms: int) -> Iterator[Found]:  # noqa: ANN401  # of whichever columns
+    try:
+        parse(row.meter, row.details)
+    except MalformedError as error:
+        detail = {"problem": str(error)[:500], "journal": row.journal, "sequence": row.sequence}
+        yield Found(Kind.ORDER_MALFORMED, row.meter, time_ms, detail)
 
 
 def changed(connection: Connection, window: Window) -> Iterator[Found]:
@@ -48,16 +64,17 @@ def changed(connection: Connection, window: Window) -> Iterator[Found]:
     Of those whose own day isn't checked any more, what changed is told on the day on which it came.
     """
     table = charge_order.c
-    ends = (table.end_ms > window.first_ms) & (table.end_ms <= window.end_ms)
-    came = (table.received_ms >= window.first_ms) & (table.received_ms < window.end_ms)
-    old = table.end_ms < table.received_ms - MOST_AGE_MS
-    later = (
-        select(table.meter, table.number)
-        .where(table.station == window.context.number, table.version > 1, ends | (came & old))
-        .distinct()
-        .limit(_MOST)
-        .subquery()
+    first_ms, end_ms = window.first_ms, window.end_ms
+    ends = (table.end_ms > first_ms, table.end_ms <= end_ms)
+    turned = (table.start_ms > first_ms, table.start_ms <= end_ms, table.end_ms < table.start_ms)
+    old = (
+        table.received_ms >= first_ms,
+        table.received_ms < end_ms,
+        table.end_ms + 0 < table.received_ms - MOST_AGE_MS,
     )
+    versions = select(table.meter, table.number).where(table.station == window.context.number, table.version > 1)
+    # One statement each, which an index answers: either of two conditions would read all orders of the station.
+    later = union(*(versions.where(*each) for each in (ends, turned, old))).limit(_MOST).subquery()
     rows = connection.execute(
         select(charge_order)
         .join(later, (later.c.meter == table.meter) & (later.c.number == table.number))
@@ -65,19 +82,40 @@ def changed(connection: Connection, window: Window) -> Iterator[Found]:
         .order_by(table.meter, table.number, table.version)
         .limit(4 * _MOST)
     ).all()
-    for before, row in pairwise(rows):
-        if (before.meter, before.number) != (row.meter, row.number):
-            continue
+    for _, of_number in groupby(rows, key=lambda row: (row.meter, row.number)):
+        yield from _changed(window, of_number)
+
+
+def _changed(window: Window, versions: Iterable[Any]) -> Iterator[Found]:
+    """Find what changed with the versions of one number that are of the span, in their order."""
+    charges: list[Order] = []
+    for row in versions:
         order = store.order_of(row)
-        aged = order.last_ms < row.received_ms - MOST_AGE_MS
-        at_ms = row.received_ms if aged else order.last_ms - 1
-        if not window.first_ms <= at_ms < window.end_ms:
-            continue
-        detail = {"version": row.version, "changes": changes(store.order_of(before), order)}
-        detail |= {"source": row.source, "by": row.made_by, "at": iso(row.received_ms)}
-        if row.superseded_ms == row.received_ms:
-            detail["late"] = "came after a later record of its journal"
-        yield replace(of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO), time_ms=at_ms)
+        place = charge_of(order, charges, by_gateway=row.journal is not None)
+        detail: dict[str, Any] = {"version": row.version}
+        if place is not None:
+            detail["changes"] = changes(charges[place], order)
+        elif charges:
+            other = charges[-1]
+            detail |= {"what": "the number of another charge is used again"}
+            detail |= {"other_from": iso(other.start_ms), "other_to": iso(other.end_ms)}
+        late = row.superseded_ms == row.received_ms
+        if charges and (found := _at(window, row, order)) is not None:
+            detail |= {"source": row.source, "by": row.made_by, "at": iso(row.received_ms)}
+            if late:
+                detail["late"] = "came after a later record of its journal"
+            yield replace(of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO), time_ms=found)
+        if place is None:
+            charges.append(order)
+        elif not late:
+            charges[place] = order
+
+
+def _at(window: Window, row: Any, order: Order) -> int | None:  # noqa: ANN401  # of whichever columns
+    """Return when a version is told; None where that is not of the span."""
+    aged = order.last_ms < row.received_ms - MOST_AGE_MS
+    at_ms: int = row.received_ms if aged else order.last_ms - 1
+    return at_ms if window.first_ms <= at_ms < window.end_ms else None
 
 
 def changes(before: Order, after: Order) -> Mapping[str, Any]:

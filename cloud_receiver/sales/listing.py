@@ -71,12 +71,13 @@ def kept(
     old: bool = False,
     after: tuple[int, int] | None = None,
 ) -> list[Kept]:
-    """Return the orders that end in [first_ms, end_ms), by their end; `old`: superseded versions too.
+    """Return the orders that end in (first_ms, end_ms], by their end; `old`: superseded versions too.
 
+    One that ends at midnight is of the day that is over then, as in the sums.
     `after`: from the one on that follows this end and id.
     """
     table = charge_order
-    wanted = [table.c.station == context.number, table.c.end_ms >= first_ms, table.c.end_ms < end_ms]
+    wanted = [table.c.station == context.number, table.c.end_ms > first_ms, table.c.end_ms <= end_ms]
     if not old:
         wanted.append(table.c.superseded_ms.is_(None))
     if after is not None:

@@ -86,9 +86,11 @@ def _span(options: argparse.Namespace, context: Context, now_ms: int) -> Span:
     else:
         first_ms = instant(options.first, zone)
         end_ms = instant(options.first if options.end is None else options.end, zone, end=True)
+        if options.end is None:
+            end_ms = max(end_ms, first_ms + 1)  # a time alone
     if end_ms - first_ms > LONGEST_DAYS * _DAY_MS:
         raise ReportError(f"expected at most {LONGEST_DAYS} days at once")
-    return Span(first_ms, max(end_ms, first_ms + 1))
+    return Span(first_ms, end_ms)
 
 
 def _orders(options: argparse.Namespace, at: Opened, context: Context, span: Span) -> int:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Subquery, func, insert, select, union_all, update
 
 from cloud_receiver import row_counts
 from cloud_receiver.sales.order import Order, Period
+from cloud_receiver.sales.versions import CONTENT, Kept, Number, filled, is_earlier, says_nothing_new
 from cloud_receiver.schema import charge_order, dirty
 from cloud_receiver.schema import station as station_table
 
@@ -22,7 +23,8 @@ MOST_AGE_MS: Final = 400 * DAY_MS
 """How old a day is at most that is checked again (RETENTION_MS of cloud_receiver.checks.load)."""
 MOST_DAYS: Final = 8
 """Days of one order that are checked again; of a longer one its first days and its last."""
-_CONTENT: Final = tuple(each.name for each in fields(Order) if each.name not in {"number", "periods"})
+_RECENT_MS: Final = 40 * DAY_MS
+"""Before the newest order: a month that is judged at its end is recent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +46,6 @@ class Entered:
     changed: int = 0
 
 
-@dataclass(slots=True)
-class _Kept:
-    """What there is of one number: the version in force, and the highest."""
-
-    order: Order
-    version: int
-    row: int | None
-    """Its row in the store; None for one that is entered now."""
-    journal: int | None
-    sequence: int | None
-    pending: dict[str, object] | None = None
-    """The row that is entered now."""
-    earlier: list[Order] = field(default_factory=list)
-    """What gateways told before it."""
-
-
 def enter(
     connection: Connection, station: int, told: Sequence[Told], *, source: str, made_by: str, now_ms: int
 ) -> Entered:
@@ -68,7 +54,8 @@ def enter(
     An order that says nothing new is known; another content under its number is a further version, which keeps what it
     leaves out, and the one before is superseded. A gateway's record that comes after a later one of its journal is kept
     as superseded at once. One that says again what was superseded is known when it is of another journal than that in
-    force: a gateway that has lost its journal reads the whole log of its charger again.
+    force: a gateway that has lost its journal reads the whole log of its charger again. A gateway's record that has
+    nothing in common with what is known under its number is another charge's (see versions.charge_of), and both count.
     """
     if connection.dialect.name == "postgresql":
         # Two writers would enter the same version. SQLite has one; not the key's lock, which inserted records share.
@@ -89,7 +76,7 @@ class _Entry:
 
     def __init__(self, station: int, origin: Mapping[str, object]) -> None:
         self.result = Entered()
-        self.kept: dict[tuple[int, str], _Kept] = {}
+        self.kept: dict[tuple[int, str], Number] = {}
         self._station = station
         self._origin = origin
         self._rows: list[dict[str, object]] = []
@@ -98,32 +85,34 @@ class _Entry:
 
     def take(self, item: Told, now_ms: int) -> None:
         """Take note of what is to be written of an order."""
-        key = item.meter, item.order.number
-        before = self.kept.get(key)
+        number = self.kept.setdefault((item.meter, item.order.number), Number())
+        before = number.charge_of(item.order, by_gateway=item.journal is not None)
+        again = number.is_again(item.order, item.journal, before)
+        if again or (before is not None and says_nothing_new(item.order, before.order)):
+            self.result.known += 1
+            return
+        number.highest += 1
         if before is None:
             self.result.new += 1
-            values = self._row(item, item.order, 1)
-            self.kept[key] = _Kept(item.order, 1, None, item.journal, item.sequence, values)
-            return
-        if _says_nothing_new(item.order, before.order) or _is_again(item, before):
-            self.result.known += 1
+            values = self._row(item, item.order, number.highest)
+            number.charges.append(Kept(item.order, None, item.journal, item.sequence, values))
             return
         self.result.changed += 1
         self._fresh.append(before.order)
-        version = before.version + 1
-        if _is_earlier(item, before):
-            self._row(item, item.order, version)["superseded_ms"] = now_ms
-            before.version = version
-            before.earlier.append(item.order)
+        if is_earlier(item.journal, item.sequence, before):
+            self._row(item, item.order, number.highest)["superseded_ms"] = now_ms
+            number.earlier.append(item.order)
             return
-        order = _filled(item.order, before.order)
+        order = filled(item.order, before.order)
         if before.row is not None:
             self._ended.append(before.row)
         elif before.pending is not None:
             before.pending["superseded_ms"] = now_ms
-        values = self._row(item, order, version)
-        earlier = [*before.earlier, *([] if before.journal is None else [before.order])]
-        self.kept[key] = _Kept(order, version, None, item.journal, item.sequence, values, earlier)
+        if before.journal is not None:
+            number.earlier.append(before.order)
+        number.charges.remove(before)
+        values = self._row(item, order, number.highest)
+        number.charges.append(Kept(order, None, item.journal, item.sequence, values))
 
     def _row(self, item: Told, order: Order, version: int) -> dict[str, object]:
         values = {"station": self._station, "version": version, **_values(item, order), **self._origin}
@@ -145,61 +134,31 @@ class _Entry:
         self._rows, self._ended, self._fresh = [], [], []
 
 
-def _kept(connection: Connection, station: int, told: Sequence[Told]) -> dict[tuple[int, str], _Kept]:
+def _kept(connection: Connection, station: int, told: Sequence[Told]) -> dict[tuple[int, str], Number]:
     table = charge_order
     wanted = (
         table.c.station == station,
         table.c.meter.in_({item.meter for item in told}),
         table.c.number.in_({item.order.number for item in told}),
     )
-    highest = {
-        (row.meter, row.number): row.highest
+    kept = {
+        (row.meter, row.number): Number(row.highest)
         for row in connection.execute(
             select(table.c.meter, table.c.number, func.max(table.c.version).label("highest"))
             .where(*wanted)
             .group_by(table.c.meter, table.c.number)
         )
     }
-    kept = {
-        (row.meter, row.number): _Kept(order_of(row), highest[row.meter, row.number], row.id, row.journal, row.sequence)
-        for row in connection.execute(select(table).where(*wanted, table.c.superseded_ms.is_(None)))
-    }
-    if any(item.journal is not None and highest.get((item.meter, item.order.number), 1) > 1 for item in told):
+    in_force = select(table).where(*wanted, table.c.superseded_ms.is_(None)).order_by(table.c.version)
+    for row in connection.execute(in_force):
+        kept[row.meter, row.number].charges.append(Kept(order_of(row), row.id, row.journal, row.sequence))
+    versions = ((item, kept.get((item.meter, item.order.number))) for item in told)
+    if any(item.journal is not None and number is not None and number.highest > 1 for item, number in versions):
         old = (table.c.superseded_ms.is_not(None), table.c.journal.is_not(None))
         newest = select(table).where(*wanted, *old).order_by(table.c.id.desc()).limit(_MOST_EARLIER)
         for row in connection.execute(newest):
-            if (found := kept.get((row.meter, row.number))) is not None:
-                found.earlier.append(order_of(row))
+            kept[row.meter, row.number].earlier.append(order_of(row))
     return kept
-
-
-def _says_nothing_new(order: Order, before: Order) -> bool:
-    """Return whether all that an order tells is what is known; what it leaves out it doesn't deny."""
-    if order.periods and order.periods != before.periods:
-        return False
-    return all((value := getattr(order, name)) is None or value == getattr(before, name) for name in _CONTENT)
-
-
-def _is_again(item: Told, before: _Kept) -> bool:
-    if item.journal is None or item.journal == before.journal:
-        return False
-    return any(_says_nothing_new(item.order, order) for order in before.earlier)
-
-
-def _filled(order: Order, before: Order) -> Order:
-    """Return an order with what was known of it and is not told again.
-
-    Periods are those of their times and energy: another charge's are left out.
-    """
-    known = {name: getattr(before, name) for name in _CONTENT if getattr(order, name) is None}
-    same = (order.start_ms, order.end_ms, order.energy_mwh) == (before.start_ms, before.end_ms, before.energy_mwh)
-    return replace(order, periods=order.periods or (before.periods if same else ()), **known)
-
-
-def _is_earlier(item: Told, before: _Kept) -> bool:
-    if item.journal is None or item.journal != before.journal or item.sequence is None or before.sequence is None:
-        return False
-    return item.sequence < before.sequence
 
 
 def _values(item: Told, order: Order) -> dict[str, object]:
@@ -209,7 +168,7 @@ def _values(item: Told, order: Order) -> dict[str, object]:
     return {
         "meter": item.meter,
         "number": order.number,
-        **{name: getattr(order, name) for name in _CONTENT},
+        **{name: getattr(order, name) for name in CONTENT},
         "periods": periods,
         "journal": item.journal,
         "sequence": item.sequence,
@@ -276,36 +235,37 @@ def in_force(
 
     An order of no duration belongs to the instant at which it ends. Those of the meters `without` are left out.
     """
-    wanted = _overlapping(station, first_ms, end_ms)
+    found = _overlapping(connection, station, first_ms, end_ms)
+    statement = select(found).order_by(found.c.meter, found.c.start_ms, found.c.id)
     if without:
-        wanted.append(charge_order.c.meter.not_in(without))
-    table = charge_order.c
-    rows = connection.execute(select(charge_order).where(*wanted).order_by(table.meter, table.start_ms, table.id))
-    found: dict[int, list[Order]] = {}
-    for row in rows:
+        statement = statement.where(found.c.meter.not_in(without))
+    orders: dict[int, list[Order]] = {}
+    for row in connection.execute(statement):
         if row.end_ms == first_ms and row.start_ms < first_ms:
             continue
-        found.setdefault(row.meter, []).append(order_of(row))
-    return found
+        orders.setdefault(row.meter, []).append(order_of(row))
+    return orders
 
 
 def crowds(connection: Connection, station: int, first_ms: int, end_ms: int, most: int) -> dict[int, int]:
     """Return the meters of which more orders than `most` overlap [first_ms, end_ms), and how many."""
+    found = _overlapping(connection, station, first_ms, end_ms)
     count = func.count().label("orders")
-    rows = connection.execute(
-        select(charge_order.c.meter, count)
-        .where(*_overlapping(station, first_ms, end_ms))
-        .group_by(charge_order.c.meter)
-        .having(count > most)
-    )
+    rows = connection.execute(select(found.c.meter, count).group_by(found.c.meter).having(count > most))
     return {row.meter: row.orders for row in rows}
 
 
-def _overlapping(station: int, first_ms: int, end_ms: int) -> list[ColumnElement[bool]]:
+def _overlapping(connection: Connection, station: int, first_ms: int, end_ms: int) -> Subquery:
+    """Return the orders that are open at some time of [first_ms, end_ms), those that end before they begin too."""
     table = charge_order.c
-    return [
-        table.station == station,
-        table.end_ms >= first_ms,
-        table.start_ms < end_ms,
-        table.superseded_ms.is_(None),
-    ]
+    newest = connection.execute(select(func.max(table.received_ms)).where(table.station == station)).scalar()
+    recent = newest is None or first_ms >= newest - _RECENT_MS
+    # Begun before a recent time are nearly all orders that there ever were, and few end after it. What something is
+    # added to has no index that a planner could take instead.
+    start, end = table.start_ms + 0, table.end_ms + 0
+    low_start, low_end = (table.start_ms, table.end_ms) if recent else (start, end)
+    high_start, high_end = (start, end) if recent else (table.start_ms, table.end_ms)
+    straight = (low_end >= first_ms, high_start < end_ms, start <= end)
+    turned = (low_start >= first_ms, high_end < end_ms, end < start)
+    mine = (table.station == station, table.superseded_ms.is_(None))
+    return union_all(*(select(charge_order).where(*mine, *each) for each in (straight, turned))).subquery()

@@ -11,9 +11,11 @@ from sqlalchemy import Connection, func, select
 
 from cloud_receiver.checks.model import Context
 from cloud_receiver.registry import Meter, Role
+from cloud_receiver.registry.values import ms
 from cloud_receiver.sales import store
 from cloud_receiver.sales.config import Sales
 from cloud_receiver.sales.curve import Curve, Row
+from cloud_receiver.sales.moved import told_once
 from cloud_receiver.sales.order import END_MS, Order
 from cloud_receiver.sales.spans import open_spans
 from cloud_receiver.schema import charge_order, interval
@@ -116,19 +118,31 @@ class Window:
 
     @cached_property
     def handed_on(self) -> dict[int, list[Order]]:
-        """Orders during which a charger's meter was exchanged, by the meter that came: it has the rest of them."""
+        """Orders during which a charger's meter was exchanged, by the other meter: it has the rest of them.
+
+        Also those that only the meter that came tells, of a time before it: as the log has them that a gateway reads
+        to which the charger was moved.
+        """
         found: dict[int, list[Order]] = {}
         meters = self.context.meters
-        for number in self.context.numbers(Role.CHARGER):
+        chargers = self.context.numbers(Role.CHARGER)
+        left = {number: ms(gone) for number in chargers if (gone := meters[number].until) is not None}
+        for number in chargers:
             since = meters[number].since
             if since is None:
                 continue
-            since_ms = int(since.timestamp() * 1000)
-            for before, orders in self.orders.items():
-                gone = meters[before].until if before in meters else None
-                if gone is not None and before != number and gone <= since:
-                    crossing = [item for item in orders if item.first_ms < since_ms < item.last_ms + self.clock_ms]
-                    found.setdefault(number, []).extend(crossing)
+            since_ms = ms(since)
+            early = [item for item in self.orders.get(number, ()) if item.first_ms - self.clock_ms < since_ms]
+            for before, gone_ms in left.items():
+                if before == number or gone_ms > since_ms:
+                    continue
+                crossing = [
+                    item
+                    for item in self.orders.get(before, ())
+                    if item.first_ms < since_ms < item.last_ms + self.clock_ms
+                ]
+                found.setdefault(number, []).extend(crossing)
+                found.setdefault(before, []).extend(item for item in early if item.first_ms - self.clock_ms < gone_ms)
         return found
 
     def given_back(self, number: int, first_ms: int, end_ms: int) -> int:
@@ -180,7 +194,8 @@ def read(
     window = Window(context, first_ms, end_ms, settings, now_ms, coverage_factor)
     around = first_ms - BACK_MS, end_ms + window.clock_ms
     window.crowds = store.crowds(connection, context.number, *around, window.most_orders)
-    window.orders = store.in_force(connection, context.number, *around, without=window.crowds)
+    orders = store.in_force(connection, context.number, *around, without=window.crowds)
+    window.orders = told_once(orders, context.meters)
     if records:
         window.read_records(connection)
     return window

@@ -23,6 +23,7 @@ BOTH_STORES = frozenset(
         "checks/test_runner.py",
         "estimation/fleet/test_nightly_fleet.py",
         "estimation/test_claims.py",
+        "estimation/test_clock_ahead.py",
         "estimation/test_late_data.py",
         "estimation/test_night.py",
         "estimation/test_night_processes.py",

@@ -243,6 +243,26 @@ def test_findings_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[s
     assert json.loads(capsys.readouterr().out) == []
 
 
+def test_a_store_that_a_command_makes_or_brings_up_to_date_is_told(
+    config: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a new one, as of a `data_dir` that was misspelt, it would say that nothing is wrong."""
+    engine = database.open_store("sqlite:///receiver.sqlite", tmp_path)
+    database.upgrade(engine, "0014")
+    engine.dispose()
+    assert main(["findings", "--config", config]) == 0
+    assert caplog.messages == [f"store: schema brought from 0014 to {database.head()}"]
+    caplog.clear()
+    Path(config).write_text('[centre]\nkey_file = "centre.key"\ndata_dir = "elsewhere"\n')
+    assert main(["findings", "--config", config]) == 0
+    assert caplog.messages == [
+        f"store: there was none, a new one is made: sqlite:///{tmp_path}/elsewhere/receiver.sqlite"
+    ]
+    caplog.clear()
+    assert main(["findings", "--config", config]) == 0
+    assert caplog.messages == []
+
+
 def test_report_of_an_empty_store(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--config", config, "S1", "2026-07-01", "--lang", "zh"]) == 0
     assert "没有全部电能表均上报的时段" in capsys.readouterr().out

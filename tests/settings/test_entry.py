@@ -1,6 +1,7 @@
 """A console script runs its program, or says which extra is missing."""
 
 import sys
+from io import BytesIO, TextIOWrapper
 from types import ModuleType
 
 import pytest
@@ -45,3 +46,20 @@ def test_another_missing_module_is_raised(program: ModuleType) -> None:
         run(program)
     with pytest.raises(ModuleNotFoundError):
         start("diantan-x", "no_such_module", extra="x", needs={"serial"})
+
+
+@pytest.mark.parametrize(("encoding", "said"), [("latin-1", b"\\u5145 \xb1"), ("gbk", b"\xb3\xe4 \xa1\xc0")])
+def test_what_the_locale_has_no_sign_for_is_escaped(
+    program: ModuleType, encoding: str, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(content, encoding=encoding, newline="\n"))
+
+    def main() -> int:
+        sys.stdout.write("\u5145 \xb1")
+        sys.stdout.flush()
+        return 0
+
+    program.__dict__["main"] = main
+    assert run(program) == 0
+    assert content.getvalue() == said

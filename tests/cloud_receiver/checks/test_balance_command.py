@@ -81,7 +81,7 @@ def test_a_table(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["S9", "--from", "2026-07-01"], "station 'S9' is not in"),
-        (["S1", "--from", "2026-07-02", "--to", "2026-07-01"], "expected at most 400 days"),
+        (["S1", "--from", "2026-07-02", "--to", "2026-07-01"], "--from 2026-07-02 is after --to 2026-07-01"),
         (["S1", "--from", "2020-01-01", "--to", "2026-07-01"], "expected at most 400 days"),
     ],
 )

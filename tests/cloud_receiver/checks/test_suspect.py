@@ -131,6 +131,18 @@ def test_what_no_error_explains_is_in_the_uncertainty() -> None:
         assert item.uncertainty**2 - grid == pytest.approx(item.misfit**2 * (sound.uncertainty**2 - grid))
 
 
+@pytest.mark.parametrize(("energy_mwh", "given_back_mwh"), [(10**12, 0), (10**15, 0), (2**61, 0), (10**12, 10**11)])
+def test_what_can_not_have_been_is_all_error_and_ends_nothing(energy_mwh: int, given_back_mwh: int) -> None:
+    """A register that was read wrongly, while the grid side counted nothing, or what the station gave back."""
+    slots = day(1, {})
+    nothing = dict.fromkeys(slots[0].energy, (0, 0))
+    odd = nothing | {3: (energy_mwh, 0), CHARGERS + 1: (0, given_back_mwh)}
+    slots = [replace(slot, energy=nothing if number else odd) for number, slot in enumerate(slots)]
+    found = {item.number: item.error for item in estimates(context(station_model(CHARGERS)), slots)}
+    assert 10**6 < found.pop(3) <= 10**8
+    assert max(map(abs, found.values())) < 0.01
+
+
 def test_errors_of_chargers_leave_nothing_unexplained() -> None:
     found = estimates(context(station_model(CHARGERS)), day(3, {3: 0.04}))
     assert {item.misfit for item in found} == {1.0}

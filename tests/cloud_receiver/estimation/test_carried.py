@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, LENGTH, Site
 from faults_support import ALTERED, DAYS, Rows, sun
 from named_faults_support import HALF, Make, charger, drifting, exchanged, master, together
@@ -29,7 +30,7 @@ def panels(plant: Plant, numbers: list[int]) -> Rows:
     return plant.station(numbers, ALTERED)
 
 
-SETTINGS = Estimation(days=DAYS)
+SETTINGS = Estimation(days=DAYS, full_every_days=SELDOM)
 LAST = DAY + DAYS * LENGTH
 CASES: dict[str, tuple[Make, str]] = {
     "a ratio ten times too large": (master(10), "ratio"),

@@ -126,6 +126,18 @@ def test_whoever_stood_still_too_long_learns_that_it_lost(owner: Callable[[str],
     assert owner("three").look(wanted(1)) == {1: Kind.ANOTHERS}
 
 
+def test_whoever_works_keeps_what_it_has_where_the_clock_is_set_back(
+    owner: Callable[[str], Claims], hand: Hand
+) -> None:
+    one, two = owner("one"), owner("two")
+    one.take(wanted(1, 2))
+    hand.now_ms -= 4 * LEASE_MS
+    two.take(wanted(1))
+    assert not one.holds(1)
+    assert one.holds(2)
+    assert two.look(wanted(2)) == {2: Kind.ANOTHERS}
+
+
 def test_what_is_given_back_is_anyones_and_not_counted(
     engine: Engine, owner: Callable[[str], Claims], hand: Hand
 ) -> None:

@@ -13,6 +13,7 @@ from cloud_receiver.cli import main
 from cloud_receiver.estimation import store, suspects
 from cloud_receiver.estimation.config import Estimation
 from cloud_receiver.estimation.run import estimate
+from cloud_receiver.orders.command_line import login_name
 
 END = DAY + 4 * LENGTH
 
@@ -59,6 +60,19 @@ def test_json_has_all_of_it(options: list[str], capsys: pytest.CaptureFixture[st
     assert [name for name, *_ in found["halves"]["chargers"]] == ["C01", "C02", "C03"]
     assert (found["halves"]["agree"], found["halves"]["factor"], found["left_out"]) == (True, 1, [])
     assert found["completeness"]["days"] == ["2026-07-02", "2026-07-03"]
+
+
+def test_without_a_window_nothing_is_said_of_what_all_have_in_common(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["estimate", "S1", "--to", "2026-06-15", *options]) == 0
+    out = capsys.readouterr().out
+    assert "No window: nothing was estimated." in out
+    assert "无可用时段" in out
+    assert "±" not in out
+    found = said(["estimate", "S1", "--to", "2026-06-15", "--json", *options], capsys)
+    assert (found["windows"], found["common_mode"]["en"].split(":")[0]) == (0, "No window")
+    assert {one["decision"] for one in found["chargers"]} == {"undetermined"}
 
 
 @pytest.mark.parametrize(("name", "begins"), [("a.svg", b"<?xml"), ("a.png", b"\x89PNG")])
@@ -108,6 +122,7 @@ def test_a_verification_settles_the_candidate_and_anchors_the_estimate(
     capsys.readouterr()
     assert said(["verification", "list", "S1", "--json", *options], capsys) == []
     [item] = said(["verification", "list", "S1", "--all", "--json", *options], capsys)
+    assert (item["made_by"], item["withdrawn_by"]) == ("Li", login_name())
     assert item["withdrawn_reason"] == "wrong charger"
     with database.reading(site.engine) as connection:
         [candidate] = findings.listed(connection)
@@ -152,7 +167,10 @@ def test_history_and_drift(site: Site, options: list[str], capsys: pytest.Captur
         (["estimate", "S1", "--from", "yesterday"], "expected a month"),
         (["estimate", "S1", "--from", "2026-08-01"], "expected a span that has begun"),
         (["estimate", "S1", "--from", "2026-07-03", "--to", "2026-07-02"], "with --from before --to"),
-        (["estimate", "S1", "--from", "2020-01-01"], "at most 400 days"),
+        (
+            ["estimate", "S1", "--from", "2020-01-01"],
+            "at most 400 days; found 2020-01-01T00:00:00+08:00 .. 2026-07-05T00:",
+        ),
         (["estimate", "S1", "--exchanged", "C02"], "expected METER=TIME"),
         (["estimate", "S1", "--exchanged", "C09=2026-07-02"], "expected one of C01, C02, C03, G"),
         (["estimate", "S1", "--exchanged", "C02=2026-07-20"], "expected a time within the span"),
@@ -165,6 +183,8 @@ def test_history_and_drift(site: Site, options: list[str], capsys: pytest.Captur
         (["verification", "enter", "S1", "C01", "--error", "1", "--u", "1", "--at", "2027-07-02"], "has passed"),
         (["verification", "enter", "S1", "C9", "--error", "1", "--u", "1", "--at", "2026-07-02"], "meter 'C9'"),
         (["verification", "withdraw", "S1", "7", "--reason", "x"], "no verification 7 in force"),
+        (["verification", "withdraw", "S1", "7", "--reason", " "], "--reason: expected 1 to 200 printable characters"),
+        (["verification", "withdraw", "S1", "7", "--reason", "x", "--by", ""], "--by: expected 1 to 200 printable"),
     ],
 )
 def test_what_can_not_be_is_refused(

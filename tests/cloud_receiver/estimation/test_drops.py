@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cycle_support import SELDOM
 from drops_support import DESIGN, LINE_V, RATED_KW, Wired, blocks_of, filled, means_of, sent, wired
 from estimation_support import DAY, LENGTH, Site
 from sqlalchemy import delete, update
@@ -33,7 +34,7 @@ ODD = (1.0, 2.6, 0.3, 1.3, 0.6, 1.6)
 ERRORS = (0.002, 0.0, -0.003, 0.001, 0.004, -0.001)
 DAYS = 10
 END = DAY + DAYS * LENGTH
-SETTINGS = Estimation(days=DAYS, share_percent=100)
+SETTINGS = Estimation(days=DAYS, full_every_days=SELDOM, share_percent=100)
 
 
 def plant_of(times: Sequence[float] = ODD, **changes: Any) -> Wired:
@@ -191,7 +192,7 @@ def test_what_is_measured_is_told_in_report_and_json(site: Site) -> None:
 def test_a_day_added_says_what_all_windows_say_with_these_branches(site: Site) -> None:
     site.enter(wired(6))
     filled(site, PLANT, ERRORS)
-    _, second = nights(site, DAYS - 1, DAYS, settings=Estimation(days=DAYS - 1, share_percent=100))
+    _, second = nights(site, DAYS - 1, DAYS, settings=SETTINGS.model_copy(update={"days": DAYS - 1}))
     assert not second.full
     context = site.context()
     with database.reading(site.engine) as connection:

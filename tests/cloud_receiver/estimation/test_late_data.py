@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, LENGTH, Site, rows_of
 from intake_support import Bench, Message
 from receiver_support import SLOT_MS, FakeGateway
@@ -19,7 +20,7 @@ from cloud_receiver.sales.store import enter as enter_orders
 from wire.records import EventCode, EventRecord, FactorQuality, IntervalRecord, Quality, Record
 
 DAYS = 6
-SETTINGS = Estimation(days=5)
+SETTINGS = Estimation(days=5, full_every_days=SELDOM)
 NAMES = ("C01", "C02", "C03", "G")
 MISSING = DAY + 100 * SLOT_MS
 """A slot of the second day that one charger's gateway keeps for a while."""

@@ -1,9 +1,11 @@
 """A station's estimate from its store: all at once, and day by day to the bit."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, ERRORS, LENGTH, Site, replace_row, rows_of
 from receiver_support import SLOT_MS
 
@@ -16,7 +18,9 @@ from cloud_receiver.estimation.run import Done, estimate, nightly
 from cloud_receiver.estimation.windows import build, chargers_of
 
 DAYS = 8
-SETTINGS = Estimation(days=DAYS)
+OF_JULY = date(2026, 7, 1)
+SETTINGS = Estimation(days=DAYS, full_every_days=SELDOM)
+FIVE = Estimation(days=5, full_every_days=SELDOM)
 END = DAY + DAYS * LENGTH
 
 
@@ -57,7 +61,7 @@ def test_days_added_are_all_windows_at_once_to_the_bit(site: Site) -> None:
     gap = range(DAY + 6 * LENGTH - 3 * SLOT_MS, DAY + 6 * LENGTH + 2 * SLOT_MS, SLOT_MS)
     site.store([row for row in rows if row.start_ms not in gap])
     context = site.context()
-    found = nights(site, *(DAY + day * LENGTH for day in range(5, DAYS + 1)), settings=Estimation(days=5))
+    found = nights(site, *(DAY + day * LENGTH for day in range(5, DAYS + 1)), settings=FIVE)
     assert [item.result.full for item in found] == [True, False, False, False]
     registers = Registers()
     registers.add(row for row in rows if row.start_ms not in gap)
@@ -65,7 +69,7 @@ def test_days_added_are_all_windows_at_once_to_the_bit(site: Site) -> None:
     first = build(context, registers, DAY, DAY + 5 * LENGTH, chargers)
     everything = build(context, registers, DAY, END, chargers)
     assert len(everything.windows) == DAYS * 96 - 4
-    estimator = setup(context, Estimation(days=5), Facts(), DAY, DAY + 5 * LENGTH).estimator
+    estimator = setup(context, FIVE, Facts(), DAY, DAY + 5 * LENGTH).estimator
     sums = estimator.begin(estimator.estimate(first.windows))
     sums.push(everything.windows)
     expected = sums.estimate()
@@ -116,6 +120,31 @@ def test_all_windows_are_taken_every_so_many_days(site: Site) -> None:
     )
     assert [item.result.full for item in found] == [True, False, True, False, True, False]
     assert [item.result.windows for item in found] == [288, 384, 288, 384, 288, 384]
+
+
+def test_a_station_s_own_day_comes_however_soon_after_another_night_with_all_windows(site: Site) -> None:
+    site.store(rows_of(site.numbers(), DAYS))
+    settings = Estimation(days=3, full_every_days=3)
+    # Its first night is of all windows, and so are the next ones that are its own: of station 1, these.
+    own = [day for day in range(3, DAYS + 1) if (OF_JULY.toordinal() + day - site.context().number) % 3 == 0]
+    assert own == [3, 6]
+    found = nights(site, *(DAY + day * LENGTH for day in range(5, DAYS + 1)), settings=settings)
+    assert [item.result.full for item in found] == [True, True, False, False]
+
+
+def test_an_own_day_that_was_missed_is_made_up_for_by_the_next_night(site: Site) -> None:
+    site.store(rows_of(site.numbers(), DAYS))
+    settings = Estimation(days=3, full_every_days=3)
+    found = nights(site, *(DAY + day * LENGTH for day in (3, 4, 7, DAYS)), settings=settings)
+    assert [item.result.full for item in found] == [True, False, True, False]
+    assert [item.result.end_ms for item in found] == [DAY + day * LENGTH for day in (3, 4, 7, DAYS)]
+
+
+def test_a_night_after_some_that_were_missed_adds_all_their_days(site: Site) -> None:
+    site.store(rows_of(site.numbers(), DAYS))
+    first, last = nights(site, DAY + 3 * LENGTH, END)
+    assert (first.result.full, last.result.full) == (True, False)
+    assert (last.result.first_ms, last.result.end_ms, last.result.windows) == (first.result.first_ms, END, 96 * DAYS)
 
 
 def test_a_night_is_not_done_twice(site: Site) -> None:

@@ -115,6 +115,36 @@ def test_a_verification_beyond_the_limit_confirms_it(site: Site, said: StationRe
     assert shown(site) == [("C02", "closed", "alarm", "exchanged_or_adjusted")]
 
 
+def test_a_flag_that_rests_on_a_verification_is_confirmed_by_it(site: Site, said: StationResult) -> None:
+    """Whoever entered it before any candidate was there need not have it verified again."""
+    number, outcome = verified(site, "3.9")
+    assert outcome is None
+    found = estimate(site.engine, site.context(), Estimation(), DAY, END).result
+    assert [(one.decision, one.verified) for one in found.chargers][1] == ("flag", True)
+    assert told(site, found) == (1, 0)
+    assert told(site, decided(found, "flag")) == (0, 0)
+    assert shown(site) == [("C02", "open", "alarm", "confirmed")]
+    with database.reading(site.engine) as connection:
+        [item] = findings.listed(connection)
+        [opened] = finding_history.of(connection, item.id)
+    evidence: dict[str, Any] = item.evidence
+    assert (evidence["verification"]["id"], opened.cause["outcome"]) == (number, "confirmed")
+    assert "have it adjusted or exchanged" in evidence["words"]["en"]
+    with database.writing(site.engine) as connection:
+        suspects.unsettle(connection, site.context(), number, NOW)
+    assert shown(site) == [("C02", "open", "warning", None)]
+
+
+@pytest.mark.parametrize(("error", "left"), [("0.4", None), ("3.9", "0.1")])
+def test_one_that_found_it_right_or_left_it_so_confirms_nothing(
+    site: Site, said: StationResult, error: str, left: str | None
+) -> None:
+    verified(site, error, left, at_ms=DAY)
+    chargers = tuple(replace(one, verified=one.meter == "C02") for one in said.chargers)
+    assert told(site, replace(said, chargers=chargers)) == (1, 0)
+    assert shown(site) == [("C02", "open", "warning", None)]
+
+
 def test_an_exchange_that_a_gateway_tells_of_closes_nothing_by_itself(site: Site, said: StationResult) -> None:
     told(site, said)
     since = {"since_ms": END + LENGTH}

@@ -1,6 +1,7 @@
 """What figures share: fonts, words, widths of text, files, and the error without the extra."""
 
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,10 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="folder"):
         save(tmp_path / "folder.svg", b"three")
     assert sorted(item.name for item in tmp_path.iterdir()) == ["a.svg", "folder.svg"]
+
+
+def test_where_a_figure_can_not_be_written_its_own_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "nowhere" / "a.svg", tmp_path / "file" / "a.svg"):
+        with pytest.raises(OSError, match=re.escape(f"'{path}'")):
+            save(path, b"one")

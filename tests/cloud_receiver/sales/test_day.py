@@ -70,6 +70,18 @@ def test_a_changed_order_says_what_changed_by_whom_and_when(centre: Centre) -> N
     assert (details[0]["source"], details[0]["by"], details[0]["version"]) == ("csv", "Li", 2)
 
 
+def test_a_number_that_is_used_again_takes_no_charge_away(centre: Centre) -> None:
+    centre.take(*intervals(CHARGE), told(order("z", -3, 1, 0)), told(order("1", 10, 1, 20)), told(order("2", 30, 1, 0)))
+    assert centre.check() == {}
+    centre.take(told(order("1", 40, 1, 3)))
+    (found,) = centre.check().values()
+    assert (found.kind, found.day_ms) == ("order_changed", DAY_MS + 24 * HOUR_MS)
+    details = found.evidence["details"]
+    assert isinstance(details, list)
+    assert details[0]["what"] == "the number of another charge is used again"
+    assert details[0]["other_from"] == "2026-07-01T02:00:00+00:00"
+
+
 @pytest.mark.parametrize(
     ("details", "text"),
     [
@@ -94,6 +106,21 @@ def test_a_malformed_event_is_a_finding_and_stops_nothing(
         assert len(connection.execute(select(event)).all()) == 2
 
 
+@pytest.mark.parametrize("end_ms", [HOUR_MS, 4_200_000_000_000])
+def test_an_order_by_a_clock_that_was_never_set_is_told_on_the_day_it_came(centre: Centre, end_ms: int) -> None:
+    item = told(order("bad", 10, 1, 20))
+    details = dict(item.details) | {20: end_ms - MINUTE_MS, 21: end_ms}
+    bad = EventRecord(item.meter, end_ms, item.code, details)
+    centre.take(bad)
+    centre.take(told(order("good", 12, 0, 0)))
+    found = centre.check()["order_malformed", "C01"]
+    assert found.first_ms <= centre.clock.now_ms() < found.last_ms
+    problems = found.evidence["details"]
+    assert isinstance(problems, list)
+    assert [problem["sequence"] for problem in problems] == [1]
+    assert "start: expected" in problems[0]["problem"]
+
+
 def test_an_event_of_the_gateway_itself_is_no_order(centre: Centre) -> None:
     centre.take(told(order("a", 10, 1, 20), meter=None))
     assert [kind for kind, _ in centre.check()] == ["order_malformed"]
@@ -115,6 +142,15 @@ def test_an_order_that_ends_after_it_came_is_told_on_the_day_it_came(centre: Cen
     found = centre.check()["order_times", "C01"]
     assert found.day_ms == DAY_MS + 48 * HOUR_MS
     assert found.first_ms <= centre.clock.now_ms() < found.last_ms
+
+
+def test_an_order_that_ends_weeks_before_it_begins_is_told(centre: Centre) -> None:
+    centre.enter(order("z", -3, 1, 0), order("a", 10, -24 * 30, 20))
+    details = centre.check()["order_times", "C01"].evidence["details"]
+    assert isinstance(details, list)
+    assert (details[0]["order"], details[0]["what"]) == ("a", "ends before it begins")
+    centre.enter(order("a", 10, 1, 20))
+    assert set(centre.check()) == {("order_changed", "C01")}
 
 
 def test_sums_wait_for_orders_that_may_still_come(centre: Centre) -> None:

@@ -138,6 +138,12 @@ def test_headings_of_its_own_and_columns_that_are_left_out(centre: Centre) -> No
     assert (row(centre, "7")["energy_mwh"], row(centre, "7")["start_ms"]) == (5_550_000, 1_782_896_400_000)
 
 
+def test_a_heading_can_not_command_a_terminal(centre: Centre) -> None:
+    path = centre.file("number,start,end,energy_kwh,charger,\x1b[2Jgone\n1,2026-07-01 10:00,2026-07-01 11:00,5,C01,x\n")
+    status, _, said = centre.run("sales", "import", path, "--station", "S1")
+    assert (status, "\\x1b[2Jgone" in said, "\x1b" in said) == (0, True, False)
+
+
 @pytest.mark.parametrize("item", ["charger", "who=User", "number="])
 def test_a_column_that_is_none_is_refused(centre: Centre, item: str) -> None:
     status, _, said = centre.run("sales", "import", centre.file(OURS), "--station", "S1", "--column", item)

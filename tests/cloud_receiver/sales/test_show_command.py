@@ -106,3 +106,32 @@ def test_a_span_too_long_is_refused(centre: Centre) -> None:
     status, _, said = centre.run("sales", "show", "S1", "--from", "2020-01", "--to", "2026-01")
     assert status == 1
     assert "at most 400 days" in said
+
+
+@pytest.mark.parametrize("end", ["2026-06-30", "2026-07-01T00:00+08:00"])
+def test_a_span_that_ends_before_it_begins_is_refused(centre: Centre, end: str) -> None:
+    for first in ("2026-07", "2026-07-01"):
+        status, out, said = centre.run("sales", "show", "S1", "--from", first, "--to", end)
+        assert (status, out) == (1, "")
+        assert "expected a span that ends after it begins" in said
+
+
+def test_an_order_that_ends_at_midnight_is_listed_with_the_day_that_is_over_then(centre: Centre) -> None:
+    head, *_ = ORDERS.splitlines()
+    centre.take(
+        f"{head}\nlate,C01,2026-06-30 23:00,2026-07-01 00:00,1,1\nlast,C01,2026-07-01 23:00,2026-07-02 00:00,1,1\n"
+    )
+    _, lines = shown(centre)
+    _, listed = shown(centre, "--orders")
+    assert [item["number"] for item in listed] == ["last"]
+    assert lines[0]["orders"] == 1
+
+
+def test_of_a_station_with_more_orders_than_there_can_be_nothing_is_said(centre: Centre) -> None:
+    centre.take(ORDERS.format(second=3))
+    fill(centre, {10: 20, 12: 10})
+    head, *_ = ORDERS.splitlines()
+    many = [f"n{place},C01,2026-07-01 10:00,2026-07-01 10:01,0,0" for place in range(6000)]
+    centre.take("\n".join([head, *many]))
+    status, lines = shown(centre)
+    assert (status, lines[-1]["charger"], lines[-1]["verdict"]) == (0, None, "undetermined")

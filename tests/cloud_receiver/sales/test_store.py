@@ -49,6 +49,13 @@ def test_orders_that_touch_a_span_are_those_that_overlap_it(engine: Engine) -> N
     assert read(engine, 3, 4) == ["e", "c", "d"]
 
 
+@pytest.mark.parametrize("days_later", [0, 300])
+def test_orders_that_end_before_they_begin_are_open_between_the_two(engine: Engine, days_later: int) -> None:
+    enter(engine, order("a", 10, -500), order("b", 10, -8), order("c", 1, -1), order("d", 30, -1), order("e", 30, -27))
+    enter(engine, order("z", 24 * days_later), now_ms=DAY_MS + days_later * 24 * HOUR_MS)
+    assert set(read(engine, 2, 4)) == {"a", "b", "e"}
+
+
 def test_one_number_many_times_in_one_call(engine: Engine) -> None:
     result = enter(engine, order(kwh=1), order(kwh=1), order(kwh=2), order(kwh=3), Told(2, order(kwh=9)))
     assert (result.new, result.known, result.changed) == (2, 1, 2)
@@ -119,6 +126,48 @@ def test_a_log_told_twice_in_one_call_with_a_correction_between(engine: Engine) 
     again = [Told(1, item.order, 2, 1 + place) for place, item in enumerate(log)]
     result = enter(engine, *log, *again, source=GATEWAY)
     assert (result.new, result.changed, result.known) == (1, 1, 2)
+
+
+def test_a_number_that_a_charger_uses_again_is_another_charge(engine: Engine) -> None:
+    first, second = order("1", 10, 1, 20), order("1", 400, 1, 30)
+    log = [Told(1, first, 1, 1), Told(1, second, 1, 2)]
+    assert enter(engine, *log, source=GATEWAY).new == 2
+    assert read(engine, 0, 500) == ["1", "1"]
+    # The whole log again, and of each charge a correction.
+    again = [replace(item, journal=2, sequence=9) for item in log]
+    assert enter(engine, *again, source=GATEWAY).known == 2
+    assert enter(engine, order("1", 10, 1, 21)).changed == 1
+    assert enter(engine, order("1", 400, 1, 31)).changed == 1
+    assert [(row[1], row[2], row[4]) for row in stored(engine)] == [
+        (1, 20 * KWH, False),
+        (2, 30 * KWH, False),
+        (3, 21 * KWH, True),
+        (4, 31 * KWH, True),
+    ]
+    assert enter(engine, *again, source=GATEWAY).known == 2
+    # What a file has at another time corrects the last.
+    assert enter(engine, order("1", 402, 1, 32)).changed == 1
+    assert [row[2] for row in stored(engine) if row[4]] == [21 * KWH, 32 * KWH]
+
+
+@pytest.mark.parametrize(
+    ("changes", "another"),
+    [
+        ({}, True),
+        ({"kwh": 20}, False),  # a clock that was put right
+        ({"start": 11}, False),
+        ({"start_total_mwh": 7, "end_total_mwh": 9}, False),
+        ({"kwh": 20, "start_total_mwh": 9, "end_total_mwh": 11}, True),
+    ],
+)
+def test_what_has_anything_in_common_is_a_further_word(
+    engine: Engine, changes: dict[str, Any], *, another: bool
+) -> None:
+    totals = {"start_total_mwh": 7, "end_total_mwh": 9} if "end_total_mwh" in changes else {}
+    enter(engine, Told(1, order("1", 10, 1, 20, **totals), 1, 1), source=GATEWAY)
+    told = Told(1, order(**({"number": "1", "start": 90, "hours": 1, "kwh": 30} | changes)), 1, 2)
+    result = enter(engine, told, source=GATEWAY)
+    assert (result.new, result.changed) == ((1, 0) if another else (0, 1))
 
 
 class Postgres:

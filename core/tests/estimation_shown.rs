@@ -1,4 +1,5 @@
 //! What windows show by themselves.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use diantan_core::estimation::{Powers, Windows};
 

@@ -1,4 +1,5 @@
 //! Ordinary intervals, written as lists.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use diantan_core::registers::{MEASURED, Row, SLOT_MS, listed};
 

@@ -180,12 +180,17 @@ def shared(
         engine = database.open_store(_STORE, several)
         database.upgrade(engine)
         days = history_days + len(turns)
-        stations = fill(
-            engine, sites, days, drawn=drawn, told=lambda count: told(f"{count} of {sites} stations stored")
+        filled = fill(
+            engine,
+            sites,
+            history_days,
+            days,
+            drawn=drawn,
+            told=lambda count: told(f"{count} of {sites} stations stored"),
         )
         engine.dispose()  # with the last connection goes what SQLite keeps beside the file
         registry = Path(directory) / "registry.json"
-        registry.write_text(Registry(station=tuple(stations)).model_dump_json(), encoding="utf-8")
+        registry.write_text(Registry(station=tuple(filled.stations)).model_dump_json(), encoding="utf-8")
         told(f"the first night of {sites} stations, over all windows")
         first = Store(several, registry, CORES)
         try:
@@ -199,6 +204,8 @@ def shared(
             left.callback(stores[-1].close)
         for place, every in enumerate(turns, 1):
             told(f"night {place} of {len(turns)}, by one process and by {CORES}")
+            for store in stores:
+                filled.enter(store.engine, range(history_days + place - 1, history_days + place))
             result += [store.night(history_days + place, every) for store in (stores if place % 2 else stores[::-1])]
     return result
 

@@ -109,6 +109,13 @@ class Store:
             full = connection.execute(asked).scalar_one()
         return Shared(every, len(self.workers), count, full, wall_s, sum(float(words[1]) for words in answers))
 
+    def settle(self) -> None:
+        """Let what was entered reach the file, which isn't the night's work."""
+        with self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """End the processes."""
         for worker in self.workers:
@@ -206,6 +213,7 @@ def shared(
             told(f"night {place} of {len(turns)}, by one process and by {CORES}")
             for store in stores:
                 filled.enter(store.engine, range(history_days + place - 1, history_days + place))
+                store.settle()
             result += [store.night(history_days + place, every) for store in (stores if place % 2 else stores[::-1])]
     return result
 

@@ -66,7 +66,8 @@ def at_once(site: Site, first_ms: int, end_ms: int) -> tuple[Setup, StationWindo
     facts = facts_of(site.engine, context, first_ms, end_ms)
     made = setup(context, SETTINGS, facts, first_ms, end_ms)
     reader = Reader(site.engine, context.number, first_ms - LOOK_BACK_MS, end_ms, inverted=())
-    assert len(list(reader.days())) == len(reader)
+    *_, read = reader.days()
+    assert read == len(reader)
     return made, Work(site.engine, context, SETTINGS, first_ms, end_ms)._windows(made, reader, first_ms)
 
 

@@ -1169,6 +1169,22 @@ class ErrorWindows:
     def master_kwh(self) -> list[float]: ...
     def energies_kwh(self, window: int) -> list[float]:
         """Energies in one window by charger; IndexError where there is none."""
+    def part(self, places: list[int]) -> ErrorWindows:
+        """Return some of the windows, with their sessions; IndexError unless places rise and are of windows."""
+    def columns_kwh(self) -> list[list[float]]:
+        """Return the energies of each charger by window."""
+    def weighted_kwh(self, weights: list[float]) -> list[float]:
+        """Return by window the sum of all chargers' energies, each times its weight; EstimationError for too few."""
+    def powers(self, charger: int, limit_kw: float) -> tuple[int, int, float]:
+        """Return in how many windows a charger counted anything, in how many of them with more than a power (kW).
+
+        And the largest power.
+        """
+    def quiet(self, charger: int, share: float) -> int:
+        """Return in how many windows a charger counts anything while it doesn't charge.
+
+        It counts less than a share of its largest energy then, and so it does in the windows before and after.
+        """
     @property
     def sums_kwh(self) -> list[float]:
         """Energies in all windows by charger; what is NaN counts for nothing."""
@@ -1549,12 +1565,20 @@ class RegisterClocks:
 class RegisterRows:
     """Intervals (时段记录) of a station's meters, as the driver of a store gives them."""
 
-    def __new__(cls, rows: Sequence[tuple[int, ...]]) -> RegisterRows:
+    def __new__(
+        cls,
+        rows: Sequence[tuple[int, ...]],
+        ordinary: Sequence[tuple[int, str, str, str, str, str]] | None = None,
+    ) -> RegisterRows:
         """Take one tuple per interval.
 
         Start in ms, meter, journal, sequence, duration in ms, energy forward and reverse, register forward and reverse
         at the end, in mWh, and quality, a code of the wire. ValueError for another number of columns, TypeError for
         what is no tuple of integers, OverflowError beyond 64 bits.
+
+        `ordinary`: besides, intervals of a quarter of an hour, measured, of which nothing is known to flow in reverse.
+        One tuple for those that begin at once: start in ms, then meters, journals, sequences, energies and registers,
+        each as whole numbers with commas between. ValueError where these are not equally many.
         """
     @property
     def sequences(self) -> dict[int, tuple[int, int]]:

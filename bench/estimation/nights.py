@@ -20,7 +20,7 @@ from bench.estimation.readings import START_MS, Conditions, Shown, drawn_errors,
 from bench.estimation.scenarios import SEED
 from bench.estimation.sites import DC, station
 from clock import ManualClock
-from cloud_receiver import database, meters, schema
+from cloud_receiver import database, meters, row_counts, schema
 from cloud_receiver.checks import load
 from cloud_receiver.checks.model import SLOT_MS, Context
 from cloud_receiver.estimation.claims import AT_ONCE, Taken
@@ -30,7 +30,7 @@ from cloud_receiver.estimation.load import DAY_MS
 from cloud_receiver.estimation.night import Nights
 from cloud_receiver.registry import Loss, Meter, Registry, Role, Station
 
-SITES, HISTORY_DAYS, ADDED_DAYS = 4, 30, 6
+SITES, HISTORY_DAYS, ADDED_DAYS = 4, 30, 7
 CORES, TARGET_S, FLEET = 2, 600.0, 50_000
 AFTER_MS = 3 * 3_600_000  # nights begin at half past two
 _VOLTS = 400.0
@@ -67,8 +67,8 @@ def measure() -> list[str]:
     lines = [head, f"  all windows: {_text(fulls)}", f"  a day added: {_text(days)}"]
     if days:
         day, full = statistics.median(days), statistics.median(fulls)
-        week = ((every - 1) * day + full) / every
-        for what, each in (("days added", day), (f"with all windows every {every} d", week)):
+        mean = ((every - 1) * day + full) / every
+        for what, each in (("a day added to all", day), (f"a night, 1 in {every} with all windows", mean)):
             taken = each * FLEET / 1000 / CORES
             verdict = "met" if taken <= TARGET_S else f"missed by a factor of {taken / TARGET_S:.2g}"
             lines.append(
@@ -79,18 +79,23 @@ def measure() -> list[str]:
 
 
 def nights(sites: int, history_days: int, added_days: int) -> list[Night]:
-    """Return the nights of some stations: the first over all of the history, then day by day."""
+    """Return the nights of some stations: the first over all of the history, then day by day.
+
+    Those are a day added, but for each station's own day, and where what is said of a charger changes.
+    """
     result = []
     with tempfile.TemporaryDirectory() as directory:
         engine = database.open_store("sqlite:///store.sqlite", Path(directory))
         try:
             database.upgrade(engine)
-            stations = fill(engine, sites, history_days + added_days)
+            filled = fill(engine, sites, history_days, history_days + added_days)
             runs = []
-            for one in stations:
+            for one in filled.stations:
                 clock = ManualClock(wall_ms=START_MS)
                 runs.append((one, clock, Timed(engine, Registry(station=(one,)), clock, _SETTINGS)))
             for days in range(history_days, history_days + added_days + 1):
+                if days > history_days:
+                    filled.enter(engine, range(days - 1, days))
                 for one, clock, run in runs:
                     clock.wall_ms = START_MS + days * DAY_MS + AFTER_MS
                     run.stations_s, began = 0.0, time.process_time()
@@ -114,10 +119,30 @@ def _full(engine: Engine, one: Station, through_ms: int) -> bool:
         return bool(connection.execute(asked.where(schema.station.c.name == one.id)).scalar_one() == through_ms)
 
 
+@dataclass(frozen=True)
+class Filled:
+    """Stations of a store, and what they show in all days, those to come too."""
+
+    stations: list[Station]
+    shown: list[tuple[Context, Shown]]
+
+    def enter(self, engine: Engine, days: range, told: Callable[[int], None] = lambda _: None) -> None:
+        """Store what came in some days, up to the night after them: none finds what is of days to come."""
+        for count, (context, one) in enumerate(self.shown, 1):
+            _store(engine, context, one, days)
+            told(count)
+
+
 def fill(
-    engine: Engine, sites: int, days: int, *, drawn: int | None = None, told: Callable[[int], None] = lambda _: None
-) -> list[Station]:
-    """Store what stations show in some days; return their registry.
+    engine: Engine,
+    sites: int,
+    history_days: int,
+    days: int,
+    *,
+    drawn: int | None = None,
+    told: Callable[[int], None] = lambda _: None,
+) -> Filled:
+    """Store what stations show in their history, of some days in all; return what they are.
 
     `drawn`: how many are drawn by lot, each of which is stored several times then; None: all. `told`: is called with
     how many are stored.
@@ -138,10 +163,9 @@ def fill(
             connection.execute(insert(schema.gateway).values(id=context.number, **values))
             values = {"gateway": context.number, "context": b"12345678", "opened_ms": 0}
             connection.execute(insert(schema.journal).values(id=context.number, **values))
-    for count, (context, one) in enumerate(zip(contexts, shown, strict=True), 1):
-        _store(engine, context, one)
-        told(count)
-    return list(registry.station)
+    filled = Filled(list(registry.station), list(zip(contexts, shown, strict=True)))
+    filled.enter(engine, range(history_days), told)
+    return filled
 
 
 def _registered(number: int, shown: Shown) -> Station:
@@ -158,14 +182,19 @@ def _registered(number: int, shown: Shown) -> Station:
     return Station(id=f"S{number}", node="n", meter=(*chargers, grid), loss=loss)
 
 
-def _store(engine: Engine, context: Context, shown: Shown) -> None:
-    """Enter a station's intervals, the messages that brought them, one a slot, and its orders."""
+def _store(engine: Engine, context: Context, shown: Shown, days: range) -> None:
+    """Enter a station's intervals of some days, the messages that brought them, one a slot, and its orders."""
+    # As the night after the last of them finds it: with what came since midnight.
+    first_ms, last_ms = (START_MS + day * DAY_MS + AFTER_MS if day else START_MS for day in (days.start, days.stop))
     ids = {meter.id: number for number, meter in context.meters.items()}
     numbers = [ids[meter.id] for meter in context.station.meter]
     totals = np.rint(np.array([*shown.chargers, shown.master]) * _MWH).astype(np.int64).T.tolist()
-    rows, messages, sequence = [], [], 0
-    for start_ms, before, after in zip(shown.times_ms, totals, totals[1:], strict=False):
-        end_ms, first = start_ms + SLOT_MS, sequence + 1
+    rows, messages = [], []
+    for slot, (start_ms, before, after) in enumerate(zip(shown.times_ms, totals, totals[1:], strict=False)):
+        if not first_ms <= start_ms < last_ms:
+            continue
+        end_ms, sequence = start_ms + SLOT_MS, slot * len(numbers)
+        first = sequence + 1
         for number, old, new in zip(numbers, before, after, strict=True):
             sequence += 1
             key = (context.number, start_ms, number, context.number, sequence, SLOT_MS)
@@ -187,12 +216,15 @@ def _store(engine: Engine, context: Context, shown: Shown) -> None:
         }
         for place, spans in enumerate(shown.sessions_ms or [])
         for count, (start_ms, end_ms) in enumerate(spans)
+        if first_ms <= end_ms < last_ms
     ]
     with database.writing(engine) as connection:
         columns = list(schema.interval.c.keys())
         connection.exec_driver_sql(database.insert_statement(schema.interval, columns, engine), rows)
         connection.exec_driver_sql(database.insert_statement(schema.message, _MESSAGE, engine), messages)
-        connection.execute(insert(schema.charge_order), orders)
+        if orders:
+            connection.execute(insert(schema.charge_order), orders)
+        row_counts.add(connection, records={context.number: len(rows)}, orders={context.number: len(orders)})
 
 
 def _text(taken: list[float]) -> str:

@@ -30,8 +30,8 @@ def noticed(made: Setup, found: StationWindows, estimation: ErrorEstimation) -> 
     unknown = [one.charger for one in estimation.chargers if one.active_windows and one.identified < _KNOWN]
     if not unknown or len(active) < _PAIR or any(name == _FEW for name, *_ in estimation.findings):
         return []
-    rows = [found.windows.energies_kwh(place) for place in range(len(found.windows))]
-    columns = {place: _deviations([row[place] for row in rows]) for place in active}
+    energies = found.windows.columns_kwh()
+    columns = {place: _deviations(energies[place]) for place in active}
     named = collinear(estimation, made)
     result = []
     while unknown:

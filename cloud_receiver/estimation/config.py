@@ -23,7 +23,7 @@ class Estimation(Section):
     """Estimate every night."""
     days: Annotated[Whole, Field(ge=1, le=400)] = 30
     """How far back a run over all windows reaches."""
-    full_every_days: Annotated[Whole, Field(ge=1, le=90)] = 7
+    full_every_days: Annotated[Whole, Field(ge=1, le=90)] = 14
     """Each station takes all windows again on one day of its own in so many; between, yesterday's are added."""
     nightly: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:30"
     """When the day before is added, by the station's clock: late enough that gateways have sent it."""

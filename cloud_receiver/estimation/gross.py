@@ -6,7 +6,6 @@ What is said of such a charger may be right. But its cause is rarely its meter, 
 from typing import Final
 
 from cloud_receiver.checks.model import Context
-from cloud_receiver.estimation.columns import energy_columns
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed
 from cloud_receiver.estimation.windows import StationWindows
@@ -21,7 +20,6 @@ _SHARE = 0.2
 _LEAST = 8
 _OFF = 0.1
 """Error beyond which a wrong wire, ratio or multiplier is likelier than a meter that is off."""
-_HOUR_MS = 3_600_000
 
 
 def noticed(context: Context, made: Setup, found: StationWindows, estimation: ErrorEstimation) -> list[Noticed]:
@@ -40,15 +38,9 @@ def noticed(context: Context, made: Setup, found: StationWindows, estimation: Er
 
 
 def _beyond_power(context: Context, found: StationWindows) -> dict[int, tuple[int, float]]:
-    windows = found.windows
-    hours = [
-        (end_ms - start_ms) / _HOUR_MS for start_ms, end_ms in zip(windows.starts_ms, windows.ends_ms, strict=True)
-    ]
     result = {}
-    for number, column in zip(found.chargers, energy_columns(windows, len(found.chargers)), strict=True):
-        most_kw = _POWER * float(context.meters[number].rated_kw)
-        used = [abs(energy) / each for energy, each in zip(column, hours, strict=True) if energy]
-        count = sum(map(most_kw.__lt__, used))
-        if count >= _LEAST and count > _SHARE * len(used):
-            result[number] = count, max(used)
+    for place, number in enumerate(found.chargers):
+        used, count, largest_kw = found.windows.powers(place, _POWER * float(context.meters[number].rated_kw))
+        if count >= _LEAST and count > _SHARE * used:
+            result[number] = count, largest_kw
     return result

@@ -10,7 +10,6 @@ from itertools import compress
 from math import sqrt
 from operator import mul
 
-from cloud_receiver.estimation.columns import energy_columns
 from cloud_receiver.estimation.model import Setup
 from cloud_receiver.estimation.noticed import Noticed
 from cloud_receiver.estimation.windows import StationWindows
@@ -31,11 +30,15 @@ def mirrored(made: Setup, found: StationWindows, estimation: ErrorEstimation) ->
     flagged = [one for one in estimation.chargers if one.decision == "flag"]
     if not flagged or not len(found.windows):
         return []
-    columns = energy_columns(found.windows, len(found.chargers))
-    quiet = [_Quiet(column) for column in columns]
+    # As a rule a charger counts nothing where it doesn't charge.
+    counting = [place for place in range(len(found.chargers)) if found.windows.quiet(place, _SMALL) >= _FEW]
+    if not counting:
+        return []
+    columns = found.windows.columns_kwh()
+    quiet = {place: _Quiet(columns[place]) for place in counting}
     result = []
     for one in flagged:
-        for other, small in enumerate(quiet):
+        for other, small in quiet.items():
             if other == one.charger:
                 continue
             slope, like = small.along(columns[one.charger])
@@ -57,12 +60,9 @@ class _Quiet:
         self._mask = [before and own and after for before, own, after in around]
         self._own = list(compress(column, self._mask))
         self._counting = [own > 0 for own in self._own]
-        self._enough = sum(self._counting) >= _FEW
 
     def along(self, large: list[float]) -> tuple[float, float]:
         """Return by how much it counts in proportion to another one where it doesn't charge, and their correlation."""
-        if not self._enough:  # as a rule: it counts nothing
-            return 0.0, 0.0
         others = list(compress(large, self._mask))
         if sum(other > 0 for other in compress(others, self._counting)) < _FEW:
             return 0.0, 0.0

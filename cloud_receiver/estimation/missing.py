@@ -65,7 +65,7 @@ def screen(estimator: ErrorEstimator, found: StationWindows, master_step_kwh: fl
     """
     least_kwh = max(_LEAST_KWH, _STEPS * master_step_kwh)
     windows = found.windows
-    sold = [sum(windows.energies_kwh(place)) for place in range(len(windows))]
+    sold = windows.weighted_kwh([1.0] * windows.chargers)
     by_start = {start: place for place, start in enumerate(windows.starts_ms)}
     gone = _unsold(windows, sold, least_kwh)
     kept, estimation = found, estimator.estimate(windows)

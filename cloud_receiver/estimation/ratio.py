@@ -5,10 +5,9 @@ On each day the master's energies are laid on the sum of the chargers', with a l
 Unlike the estimate it takes nothing for believed of the ratio, and unlike an estimate over all days it has a date.
 """
 
-from collections import defaultdict
-from datetime import date, datetime
+from bisect import bisect_left
+from datetime import datetime
 from math import sqrt
-from operator import mul
 from statistics import median
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +16,7 @@ from cloud_receiver.checks.conversion import of_meter, relative_limit
 from cloud_receiver.checks.model import Context
 from cloud_receiver.estimation.noticed import Noticed
 from cloud_receiver.estimation.windows import StationWindows
-from diantan_core import ErrorEstimation
+from diantan_core import ErrorEstimation, next_day_start_ms
 
 RATIO: Final = "ratio"
 RATIO_CHANGED: Final = "ratio_changed"
@@ -63,19 +62,18 @@ def noticed(context: Context, found: StationWindows, estimation: ErrorEstimation
 
 def slopes(context: Context, found: StationWindows) -> list[Day]:
     """Return the slope of each of the station's days on which chargers and master go together."""
-    zone = ZoneInfo(context.station.timezone)
+    zone = context.station.timezone
     windows = found.windows
-    master = windows.master_kwh
-    drawn = [1 + of_meter(context.meters[number], (1, 0)).mwh for number in found.chargers]
-    by_day: dict[date, list[int]] = defaultdict(list)
-    for place, start_ms in enumerate(windows.starts_ms):
-        by_day[datetime.fromtimestamp(start_ms / 1000, zone).date()].append(place)
+    starts, master = windows.starts_ms, windows.master_kwh
+    sold = windows.weighted_kwh([1 + of_meter(context.meters[number], (1, 0)).mwh for number in found.chargers])
     result = []
-    for _, places in sorted(by_day.items()):
-        pairs = [(sum(map(mul, windows.energies_kwh(place), drawn)), master[place]) for place in places]
-        slope = _slope(pairs)
+    first = 0
+    while first < len(starts):
+        end = bisect_left(starts, next_day_start_ms(starts[first], zone), first)
+        slope = _slope(list(zip(sold[first:end], master[first:end], strict=True)))
         if slope is not None:
-            result.append(Day(windows.starts_ms[places[0]], slope))
+            result.append(Day(starts[first], slope))
+        first = end
     return result
 
 

@@ -326,7 +326,8 @@ def _percent(pair: tuple[float, float] | None) -> tuple[float, float] | None:
 
 def spread_of(found: StationWindows, estimation: ErrorEstimation) -> float | None:
     """Return how far residuals scatter: 1.4826 times the median of their size, per cent of what was sold."""
-    sold = {start: sum(found.windows.energies_kwh(place)) for place, start in enumerate(found.windows.starts_ms)}
+    windows = found.windows
+    sold = dict(zip(windows.starts_ms, windows.weighted_kwh([1.0] * windows.chargers), strict=True))
     starts, _, kwh, _, _ = estimation.residuals
     sizes = [abs(value) / sold[start] for start, value in zip(starts, kwh, strict=True) if sold[start] >= 1]
     return 100 * _MAD * median(sizes) if sizes else None

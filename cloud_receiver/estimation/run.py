@@ -108,10 +108,13 @@ class Work:
         reader = Reader(self._engine, self._context.number, *span, inverted=inverted(self._context))
         self.days = len(reader)
         voltages = self._voltages(made)
+        done = 0
         for day in reader.days():
             yield day
-            for _ in voltages.read(made.first_ms - LOOK_BACK_MS + day * DAY_MS):
-                yield day
+            for each in range(done + 1, day + 1):
+                for _ in voltages.read(made.first_ms - LOOK_BACK_MS + each * DAY_MS):
+                    yield day
+            done = day
         for _ in voltages.read(self._end_ms + DAY_MS):
             yield self.days
         found = self._windows(made, reader, made.first_ms)

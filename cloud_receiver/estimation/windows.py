@@ -42,27 +42,7 @@ class StationWindows:
 
     def part(self, places: Sequence[int]) -> "StationWindows":
         """Return some of the windows, by their places in rising order."""
-        starts, ends, master = self.windows.starts_ms, self.windows.ends_ms, self.windows.master_kwh
-        result = ErrorWindows.from_energies([], [], [[] for _ in self.chargers])
-        runs: list[list[int]] = []
-        for place in places:
-            if runs and ends[runs[-1][-1]] == starts[place]:
-                runs[-1].append(place)
-            else:
-                runs.append([place])
-        for run in runs:
-            rows = [self.windows.energies_kwh(place) for place in run]
-            given, told = self.orders.sessions(self.chargers, (starts[run[0]], ends[run[-1]]))
-            result.append(
-                ErrorWindows.from_energies(
-                    [*(starts[place] for place in run), ends[run[-1]]],
-                    [master[place] for place in run],
-                    [list(column) for column in zip(*rows, strict=True)],
-                    sessions_ms=given,
-                    told_ms=told,
-                )
-            )
-        return replace(self, windows=result)
+        return replace(self, windows=self.windows.part(list(places)))
 
 
 def serves(meter: Meter, first_ms: int, end_ms: int) -> bool:

@@ -230,6 +230,54 @@ impl ErrorWindows {
         Ok(self.0.energies_kwh(place).to_vec())
     }
 
+    /// Some of the windows.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "arguments from Python are owned"
+    )]
+    fn part(&self, places: Vec<usize>) -> PyResult<Self> {
+        self.0.part(&places).map(Self).ok_or_else(|| {
+            PyIndexError::new_err(format!(
+                "expected rising places of {} windows",
+                self.0.len()
+            ))
+        })
+    }
+
+    /// Energies by charger, then by window.
+    fn columns_kwh(&self) -> Vec<Vec<f64>> {
+        (0..self.0.chargers())
+            .map(|charger| self.0.column_kwh(charger).collect())
+            .collect()
+    }
+
+    /// Energies of all chargers together by window, each times a weight.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "arguments from Python are owned"
+    )]
+    fn weighted_kwh(&self, weights: Vec<f64>) -> PyResult<Vec<f64>> {
+        if weights.len() != self.0.chargers() {
+            return Err(EstimationError::new_err(format!(
+                "weights: expected those of {} chargers, got {}",
+                self.0.chargers(),
+                weights.len()
+            )));
+        }
+        Ok(self.0.weighted_kwh(&weights))
+    }
+
+    /// How the power of a charger compares with a limit.
+    fn powers(&self, charger: usize, limit_kw: f64) -> (usize, usize, f64) {
+        let found = self.0.powers(charger, limit_kw);
+        (found.used, found.beyond, found.largest_kw)
+    }
+
+    /// In how many windows a charger counts anything while it doesn't charge.
+    fn quiet(&self, charger: usize, share: f64) -> usize {
+        self.0.quiet(charger, share)
+    }
+
     /// Energies in all windows by charger.
     #[getter]
     fn sums_kwh(&self) -> Vec<f64> {

@@ -81,13 +81,34 @@ fn row(value: &Bound<'_, PyAny>) -> PyResult<(i64, core::Row)> {
     Ok((cell(1)?, found))
 }
 
+/// What is written of rows that begin at once: meters, journals, sequences, energies and registers.
+type Written<'a> = (i64, &'a str, &'a str, &'a str, &'a str, &'a str);
+
+fn written(found: &mut Vec<(i64, core::Row)>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (start_ms, meters, journals, sequences, energies, registers): Written<'_> =
+        value.extract()?;
+    core::listed(
+        start_ms,
+        [meters, journals, sequences, energies, registers],
+        found,
+    )
+    .ok_or_else(|| PyValueError::new_err("expected as many whole numbers of each kind"))
+}
+
 #[pymethods]
 impl RegisterRows {
+    /// From rows as the driver gives them, and those that are `ordinary` as lists of those that begin at once.
     #[new]
-    fn new(rows: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[pyo3(signature = (rows, ordinary = None))]
+    fn new(rows: &Bound<'_, PyAny>, ordinary: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let mut found = Vec::with_capacity(rows.len().unwrap_or(0));
         for value in rows.try_iter()? {
             found.push(row(&value?)?);
+        }
+        if let Some(ordinary) = ordinary {
+            for value in ordinary.try_iter()? {
+                written(&mut found, &value?)?;
+            }
         }
         Ok(Self(found))
     }

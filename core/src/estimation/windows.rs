@@ -101,7 +101,13 @@ impl Windows {
         Ok(windows)
     }
 
-    fn take(&mut self, start: i64, end: i64, master: f64, cells: impl Iterator<Item = f64>) {
+    pub(super) fn take(
+        &mut self,
+        start: i64,
+        end: i64,
+        master: f64,
+        cells: impl Iterator<Item = f64>,
+    ) {
         self.start_ms.push(start);
         self.end_ms.push(end);
         self.master_kwh.push(master);

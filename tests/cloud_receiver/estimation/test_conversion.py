@@ -5,6 +5,7 @@ from statistics import pstdev
 from zoneinfo import ZoneInfo
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, LENGTH, Site, rows_of
 from receiver_support import station_model
 from sqlalchemy import select
@@ -18,7 +19,7 @@ from cloud_receiver.estimation.text import report
 from cloud_receiver.schema import error_estimate
 
 DAYS = 8
-SETTINGS = Estimation(days=DAYS)
+SETTINGS = Estimation(days=DAYS, full_every_days=SELDOM)
 LOSSES = (0.050, 0.058, 0.044, 0.051, 0.047, 0.055, 0.049, 0.042)
 """Of the output of each charger."""
 

@@ -6,6 +6,7 @@ from math import sqrt
 from statistics import mean
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, LENGTH, Site, rows_of
 from receiver_support import SLOT_MS
 
@@ -206,7 +207,7 @@ def stored(site: Site, settings: Estimation, through_ms: int) -> Done:
 
 def test_a_night_keeps_what_the_last_run_over_all_windows_said(site: Site) -> None:
     site.store(rows_of(site.numbers(), 8, change=(1, 3 * 96, 0.036)))
-    settings = Estimation(days=7)
+    settings = Estimation(days=7, full_every_days=SELDOM)
     first = stored(site, settings, DAY + 7 * LENGTH).result
     assert first.halves is not None
     assert (first.full, first.halves.agree) == (True, False)

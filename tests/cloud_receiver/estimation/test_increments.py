@@ -5,6 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, LENGTH, Site, replace_row
 from plant_support import Plant
 from receiver_support import SLOT_MS, station_model
@@ -25,7 +26,7 @@ ZONE = "Europe/Oslo"
 BEGIN = int(datetime(2026, 10, 20, tzinfo=ZoneInfo(ZONE)).timestamp() * 1000)
 MOVE = BEGIN - DAY
 DAYS = 9
-SETTINGS = Estimation(days=5)
+SETTINGS = Estimation(days=5, full_every_days=SELDOM)
 MIDNIGHTS = [BEGIN]
 for _ in range(DAYS):
     MIDNIGHTS.append(next_day_start_ms(MIDNIGHTS[-1], ZONE))
@@ -65,7 +66,8 @@ def at_once(site: Site, first_ms: int, end_ms: int) -> tuple[Setup, StationWindo
     facts = facts_of(site.engine, context, first_ms, end_ms)
     made = setup(context, SETTINGS, facts, first_ms, end_ms)
     reader = Reader(site.engine, context.number, first_ms - LOOK_BACK_MS, end_ms, inverted=())
-    assert len(list(reader.days())) == len(reader)
+    *_, read = reader.days()
+    assert read == len(reader)
     return made, Work(site.engine, context, SETTINGS, first_ms, end_ms)._windows(made, reader, first_ms)
 
 

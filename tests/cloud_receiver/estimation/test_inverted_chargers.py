@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, LENGTH, Site, rows_of
 from faults_support import Rows
 from known_orders_support import Sold, orders_of, prepared, store_orders
@@ -143,7 +144,11 @@ def test_a_master_shows_missing_orders_over_gaps(site: Site) -> None:
 
 def night(site: Site, through_ms: int) -> Done:
     """Run a night, and keep what it leaves."""
-    [done] = [one for one in nightly(site.engine, site.context(), Estimation(days=7), through_ms) if one is not None]
+    [done] = [
+        one
+        for one in nightly(site.engine, site.context(), Estimation(days=7, full_every_days=SELDOM), through_ms)
+        if one is not None
+    ]
     with database.writing(site.engine) as connection:
         store.keep(connection, site.context().number, done.result, through_ms)
         assert done.state is not None

@@ -48,7 +48,8 @@ class Life:
         while self.day < day:
             first, self.day = self.day * 96 * 7, self.day + 1
             self.site.store(self.rows[first : self.day * 96 * 7])
-            run = Nights(self.site.engine, self.site.registry, clock, Estimation(days=SPAN, share_percent=100))
+            settings = Estimation(days=SPAN, full_every_days=7, share_percent=100)
+            run = Nights(self.site.engine, self.site.registry, clock, settings)
             assert asyncio.run(run.round()) == 1
 
     def command(self, *arguments: str) -> str:

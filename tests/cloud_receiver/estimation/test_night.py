@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, LENGTH, Site, rows_of
 from known_orders_support import prepared, store_orders
 from sqlalchemy import select
@@ -39,7 +40,12 @@ class Hands:
 
 def nights(site: Site, hands: Hands, **changes: Any) -> Nights:
     clock: Clock = hands  # type: ignore[assignment]  # it does not sleep
-    return Nights(site.engine, site.registry, clock, Estimation(share_percent=100, **changes))
+    return Nights(
+        site.engine,
+        site.registry,
+        clock,
+        Estimation.model_validate({"share_percent": 100, "full_every_days": SELDOM} | changes),
+    )
 
 
 def past(site: Site) -> list[tuple[int, int, str]]:

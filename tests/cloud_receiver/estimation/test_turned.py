@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cycle_support import SELDOM
 from estimation_support import DAY, LENGTH, Site, rows_of
 from receiver_support import SLOT_MS, station_model
 
@@ -21,7 +22,7 @@ ERRORS = (0.002, 0.0, -0.001, 0.001, 0.003, -0.002)
 DAYS = 20
 ALTERED_DAY = 12
 SPLIT = DAY + DAYS // 2 * LENGTH
-SETTINGS = Estimation(days=DAYS)
+SETTINGS = Estimation(days=DAYS, full_every_days=SELDOM)
 ZONE = ZoneInfo("Asia/Shanghai")
 
 

@@ -136,7 +136,7 @@ def enter(options: argparse.Namespace) -> None:
     with opened(options) as at:
         context = at.context(options.station)
         number = _number(context, options.meter, (Role.CHARGER, Role.GRID))
-        at_ms = instant(options.at, context.station.timezone)
+        at_ms = verification.time_of(options.at, context.station.timezone, adjusted=left is not None)
         with writing(at.engine) as connection:
             item = verification.enter(
                 connection,

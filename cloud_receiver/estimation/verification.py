@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Connection, bindparam, insert, select, update
 
+from cloud_receiver.grid.analysis.periods import instant
 from cloud_receiver.schema import error_verification
 
 _LARGEST_ERROR: Final = Decimal(49)
@@ -71,6 +72,17 @@ def words_of(text: str, what: str) -> str:
     if not text.strip():
         raise VerificationError(f"{what}: expected 1 to {LONGEST_TEXT} printable characters, found none but blanks")
     return text_of(text, what)
+
+
+def time_of(text: str, zone: str, *, adjusted: bool) -> int:
+    """Return when a charger was verified. A day is its beginning, which is before an adjustment on that day."""
+    if len(text) <= len("2026-07"):
+        raise VerificationError(f"--at: expected a day or a time, found the month {text!r}")
+    if adjusted and len(text) <= len("2026-07-01"):
+        raise VerificationError(
+            f"--at: expected a time with its zone, as a charger was adjusted; found the day {text!r}"
+        )
+    return instant(text, zone)
 
 
 def enter(

@@ -1,5 +1,6 @@
 """A console script runs its program, or says which extra is missing."""
 
+import json
 import sys
 from io import BytesIO, TextIOWrapper
 from types import ModuleType
@@ -48,18 +49,27 @@ def test_another_missing_module_is_raised(program: ModuleType) -> None:
         start("diantan-x", "no_such_module", extra="x", needs={"serial"})
 
 
-@pytest.mark.parametrize(("encoding", "said"), [("latin-1", b"\\u5145 \xb1"), ("gbk", b"\xb3\xe4 \xa1\xc0")])
-def test_what_the_locale_has_no_sign_for_is_escaped(
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("latin-1", b'"\\u5145 \xb1 \\ud83d\\udd0c"'),
+        ("gbk", b'"\xb3\xe4 \xa1\xc0 \\ud83d\\udd0c"'),
+        ("ascii", b'"\\u5145 \\u00b1 \\ud83d\\udd0c"'),
+    ],
+)
+def test_what_the_locale_has_no_sign_for_is_escaped_as_json_has_it(
     program: ModuleType, encoding: str, said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    text = "\u5145 \xb1 \U0001f50c"
     content = BytesIO()
     monkeypatch.setattr(sys, "stdout", TextIOWrapper(content, encoding=encoding, newline="\n"))
 
     def main() -> int:
-        sys.stdout.write("\u5145 \xb1")
+        sys.stdout.write(json.dumps(text, ensure_ascii=False))
         sys.stdout.flush()
         return 0
 
     program.__dict__["main"] = main
     assert run(program) == 0
     assert content.getvalue() == said
+    assert json.loads(said.decode(encoding)) == text

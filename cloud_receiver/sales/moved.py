@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from cloud_receiver.registry import Meter
 from cloud_receiver.sales.order import Order
+from cloud_receiver.sales.versions import is_another
 
 
 def told_once(orders: Mapping[int, list[Order]], meters: Mapping[int, Meter]) -> dict[int, list[Order]]:
@@ -34,4 +35,5 @@ def _is_again(meter: Meter, order: Order, other: Meter, item: Order) -> bool:
     if meter.meets(other):
         return False
     same = (order.start_ms, order.end_ms, order.energy_mwh) == (item.start_ms, item.end_ms, item.energy_mwh)
-    return same or meter.id == other.id
+    # Under one name it may be a correction; but a charger that was exchanged or reset uses numbers again.
+    return same or (meter.id == other.id and not is_another(order, item))

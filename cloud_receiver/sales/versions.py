@@ -61,12 +61,12 @@ def charge_of(order: Order, charges: Sequence[Order], *, by_gateway: bool) -> in
         if says_nothing_new(order, charges[place]):
             return place
     for place in newest_first:
-        if not _is_another(order, charges[place]):
+        if not is_another(order, charges[place]):
             return place
     return None if by_gateway or not charges else len(charges) - 1
 
 
-def _is_another(order: Order, other: Order) -> bool:
+def is_another(order: Order, other: Order) -> bool:
     """Return whether nothing of two orders is the same: their times, and their registers, or else their energies."""
     if order.first_ms <= other.last_ms and other.first_ms <= order.last_ms:
         return False

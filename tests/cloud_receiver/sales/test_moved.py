@@ -107,3 +107,5 @@ def test_only_what_one_charger_can_have_told_is_left_out() -> None:
     assert kept(alike, other, apart=True) == [1, 2]
     # A correction of what the meter before has told.
     assert kept(alike, order("a", 10, 1, 21), apart=True, same_id=True) == [1]
+    # A number that the charger which came uses again.
+    assert kept(alike, other, apart=True, same_id=True) == [1, 2]

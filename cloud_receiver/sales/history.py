@@ -13,7 +13,7 @@ from cloud_receiver.sales import store
 from cloud_receiver.sales.finding import Found, iso, of_order
 from cloud_receiver.sales.from_gateway import MalformedError, parse
 from cloud_receiver.sales.order import END_MS, FIRST_MS, Order
-from cloud_receiver.sales.versions import MOST_CHARGES, charge_of
+from cloud_receiver.sales.versions import MOST_CHARGES, Kept, charge_of, is_earlier
 from cloud_receiver.sales.window import MOST_AGE_MS, Window
 from cloud_receiver.schema import charge_order, event, message
 from wire.batch import MAX_RECORDS
@@ -90,28 +90,33 @@ def _changed(window: Window, versions: Sequence[Any]) -> Iterator[Found]:
     """Find what changed with the versions of one number that are of the span; they are in their order."""
     times = [_at(window, row) for row in versions]
     told = [place for place, time_ms in enumerate(times) if time_ms is not None]
-    charges: list[Order] = []
+    charges: list[Kept] = []
     for number in range(max(told[0] - MOST_CHARGES, 0), told[-1] + 1) if told else ():
         row, time_ms = versions[number], times[number]
         order = store.order_of(row)
-        place = charge_of(order, charges, by_gateway=row.journal is not None)
+        place = charge_of(order, [kept.order for kept in charges], by_gateway=row.journal is not None)
+        before = None if place is None else charges[place]
         detail: dict[str, Any] = {"version": row.version}
-        if place is not None:
-            detail["changes"] = changes(charges[place], order)
+        if before is not None:
+            detail["changes"] = changes(before.order, order)
         elif charges:
-            other = charges[-1]
+            other = charges[-1].order
             detail |= {"what": "the number of another charge is used again"}
             detail |= {"other_from": iso(other.start_ms), "other_to": iso(other.end_ms)}
+        # What was superseded as it came may have been by one that came with it.
         late = row.superseded_ms == row.received_ms
+        late = late and before is not None and is_earlier(row.journal, row.sequence, before)
         if charges and time_ms is not None:
             detail |= {"source": row.source, "by": row.made_by, "at": iso(row.received_ms)}
             if late:
                 detail["late"] = "came after a later record of its journal"
             yield replace(of_order(Kind.ORDER_CHANGED, row.meter, order, detail, Severity.INFO), time_ms=time_ms)
-        if place is None:
-            charges = [*charges[1 - MOST_CHARGES :], order]
-        elif not late:
-            charges[place] = order
+        if late:
+            continue
+        if before is not None:
+            charges.remove(before)
+        # The newest last, as whoever entered the next one had them.
+        charges = [*charges[1 - MOST_CHARGES :], Kept(order, row.id, row.journal, row.sequence, row.received_ms)]
 
 
 def _at(window: Window, row: Any) -> int | None:  # noqa: ANN401  # of whichever columns

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Subquery, func, insert, select, union_al
 
 from cloud_receiver import row_counts
 from cloud_receiver.sales.order import Order, Period
-from cloud_receiver.sales.versions import CONTENT, MOST_CHARGES, Kept, Number, filled, is_earlier, says_nothing_new
+from cloud_receiver.sales.versions import CONTENT, MOST_CHARGES, Kept, Number, filled, is_earlier
 from cloud_receiver.schema import charge_order, dirty
 from cloud_receiver.schema import station as station_table
 
@@ -89,8 +89,7 @@ class _Entry:
         """Take note of what is to be written of an order."""
         number = self.kept.setdefault((item.meter, item.order.number), Number())
         before = number.charge_of(item.order, by_gateway=item.journal is not None)
-        again = number.is_again(item.order, item.journal, before)
-        if again or (before is not None and says_nothing_new(item.order, before.order)):
+        if number.is_known(item.order, before) or number.is_again(item.order, item.journal, before):
             self.result.known += 1
             return
         number.highest += 1
@@ -156,10 +155,13 @@ def _kept(connection: Connection, station: int, told: Sequence[Told]) -> dict[tu
     }
     newest_first = func.row_number().over(partition_by=(table.c.meter, table.c.number), order_by=table.c.version.desc())
     ranked = select(table, newest_first.label("place")).where(*wanted, table.c.superseded_ms.is_(None)).subquery()
-    in_force = select(ranked).where(ranked.c.place <= MOST_CHARGES).order_by(ranked.c.version)
-    for row in connection.execute(in_force):
-        found = Kept(order_of(row), row.id, row.journal, row.sequence, row.received_ms)
-        kept[row.meter, row.number].charges.append(found)
+    asked = (ranked.c.place <= MOST_CHARGES) | ranked.c.start_ms.in_({item.order.start_ms for item in told})
+    for row in connection.execute(select(ranked).where(asked).order_by(ranked.c.version)):
+        number = kept[row.meter, row.number]
+        if row.place <= MOST_CHARGES:
+            number.charges.append(Kept(order_of(row), row.id, row.journal, row.sequence, row.received_ms))
+        else:
+            number.note_older(order_of(row))
     versions = ((item, kept.get((item.meter, item.order.number))) for item in told)
     if any(item.journal is not None and number is not None and number.highest > 1 for item, number in versions):
         old = (table.c.superseded_ms.is_not(None), table.c.journal.is_not(None))

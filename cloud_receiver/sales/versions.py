@@ -35,12 +35,26 @@ class Number:
     """One, unless the number was used again; the newest last."""
     earlier: list[Order] = field(default_factory=list)
     """What gateways told before."""
+    older: dict[int, list[Order]] = field(default_factory=dict)
+    """Charges before those, by their start: as they are told again word for word, with a whole log."""
 
     def charge_of(self, order: Order, *, by_gateway: bool) -> Kept | None:
         """Return the charge of which an order is told; None for one that is new."""
+        for kept in self.charges[:-MOST_CHARGES]:
+            self.note_older(kept.order)
         del self.charges[:-MOST_CHARGES]
         place = charge_of(order, [kept.order for kept in self.charges], by_gateway=by_gateway)
         return None if place is None else self.charges[place]
+
+    def note_older(self, order: Order) -> None:
+        """Note a charge that is not among the newest."""
+        self.older.setdefault(order.start_ms, []).append(order)
+
+    def is_known(self, order: Order, before: Kept | None) -> bool:
+        """Return whether an order says nothing new: of the charge of which it is told, or of one long before."""
+        if before is not None and says_nothing_new(order, before.order):
+            return True
+        return any(says_nothing_new(order, known) for known in self.older.get(order.start_ms, ()))
 
     def is_again(self, order: Order, journal: int | None, before: Kept | None) -> bool:
         """Return whether a gateway that has lost its journal tells what it told before."""

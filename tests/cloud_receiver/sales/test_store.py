@@ -151,19 +151,56 @@ def test_a_number_that_a_charger_uses_again_is_another_charge(engine: Engine) ->
     assert [row[2] for row in stored(engine) if row[4]] == [21 * KWH, 32 * KWH]
 
 
+def changed(engine: Engine, first: float, end: float) -> list[dict[str, Any]]:
+    """Return what is told of versions in a time, in hours of the day."""
+    context = context_of(engine)
+    span = DAY_MS + round(first * HOUR_MS), DAY_MS + round(end * HOUR_MS)
+    with database.reading(engine) as connection:
+        day = window.read(connection, context, span, Sales(), now_ms=span[1], coverage_factor=2.0, records=False)
+        return [dict(item.detail) for item in history.changed(connection, day)]
+
+
+def test_what_is_told_of_a_correction_is_what_it_has_changed(engine: Engine) -> None:
+    log = [Told(1, order("1", 10, 1, 20), 1, 1), Told(1, order("1", 40, 1, 30), 1, 2)]
+    assert enter(engine, *log, source=GATEWAY).new == 2
+    # The first is corrected, and is the newest word then: a file that has yet another charge corrects that.
+    assert enter(engine, order("1", 10, 1, 21)).changed == 1
+    assert enter(engine, order("1", 44, 1, 3)).changed == 1
+    assert [row[2] for row in stored(engine) if row[4]] == [30 * KWH, 3 * KWH]
+    first, last = (item for item in changed(engine, 0, 48) if "changes" in item)
+    assert first["changes"] == {"energy_mwh": [20 * KWH, 21 * KWH]}
+    assert last["changes"]["energy_mwh"] == [21 * KWH, 3 * KWH]
+
+
+def test_versions_that_come_together_are_not_late(engine: Engine) -> None:
+    log = [Told(1, order(kwh=20 + place), 1, place) for place in range(4)]
+    enter(engine, *log[:3], source=GATEWAY)
+    enter(engine, log[3], source=GATEWAY)
+    enter(engine, Told(1, order(kwh=9), 1, 0), source=GATEWAY)
+    found = changed(engine, 0, 24)
+    kwh = [tuple(value // KWH for value in item["changes"]["energy_mwh"]) for item in found]
+    assert kwh == [(20, 21), (21, 22), (22, 23), (23, 9)]
+    assert ["late" in item for item in found] == [False, False, False, True]
+
+
 def test_a_charger_that_gives_all_orders_one_number_has_all_of_them(engine: Engine) -> None:
     log = [Told(1, order("0", 2 * place, 1, 1 + place), 1, place) for place in range(250)]
     assert [enter(engine, *part, source=GATEWAY).new for part in (log[:150], log[150:])] == [150, 100]
     assert len(read(engine, 0, 500)) == 250
-    again = [replace(item, journal=2) for item in log[-32:]]
-    assert enter(engine, *again, source=GATEWAY).known == 32
-    context = context_of(engine)
-    with database.reading(engine) as connection:
-        span = DAY_MS + 480 * HOUR_MS, DAY_MS + 504 * HOUR_MS
-        day = window.read(connection, context, span, Sales(), now_ms=span[1], coverage_factor=2.0, records=False)
-        found = list(history.changed(connection, day))
-    assert [item.detail["other_to"][:13] for item in found[:2]] == ["2026-07-20T15", "2026-07-20T17"]
+    # The whole log again, in small parts and in one call, and a file that was made of it.
+    again = [replace(item, journal=2) for item in log]
+    assert [enter(engine, *part, source=GATEWAY).known for part in (again[:32], again[32:])] == [32, 218]
+    assert enter(engine, *(item.order for item in log)).known == 250
+    assert len(read(engine, 0, 500)) == 250
+    found = changed(engine, 480, 504)
+    assert [item["other_to"][:13] for item in found[:2]] == ["2026-07-20T15", "2026-07-20T17"]
     assert len(found) == 10
+
+
+def test_a_long_log_of_one_number_that_is_told_twice_in_one_call_is_there_once(engine: Engine) -> None:
+    log = [Told(1, order("0", 2 * place, 1, 1 + place), 1, place) for place in range(150)]
+    result = enter(engine, *log, *(replace(item, journal=2) for item in log), source=GATEWAY)
+    assert (result.new, result.known, result.changed) == (150, 150, 0)
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,21 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from cloud_receiver.finding_life import CHANGED, Row
 from cloud_receiver.schema import finding_change
 
 MOST: Final = 200
 """Rows of a finding: further changes of any kind are counted in the last one, which is of the newest of them and keeps
-what was before all of them."""
+what was before all of them. Its number is a new one each time: whoever goes on from the last number is told of it."""
+_BEFORE: Final = {
+    "state_before": "state",
+    "severity_before": "severity",
+    "first_before_ms": "first_ms",
+    "last_before_ms": "last_ms",
+    "evidence_before": "evidence",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +50,24 @@ def note(
     """Keep a change of a finding; of evidence alone while the day is `running`, the changes in a row are one."""
     text = json.dumps(cause, ensure_ascii=False)
     table = finding_change.c
+    new = {"finding": number, "change": change, "changed_ms": now_ms, "running": int(running), "cause": text}
     if before is not None:
         last = connection.execute(
             select(finding_change).where(table.finding == number).order_by(table.id.desc()).limit(1)
         ).first()
-        rows = select(func.count()).select_from(finding_change).where(table.finding == number)
-        if last is not None and (
-            _goes_on(last, change, before, running=running) or connection.execute(rows).scalar_one() >= MOST
-        ):
-            connection.execute(
-                update(finding_change)
-                .where(table.id == last.id)
-                .values(change=change, changed_ms=now_ms, times=last.times + 1, cause=text)
-            )
+        if last is not None and _goes_on(last, change, before, running=running):
+            again = {"changed_ms": now_ms, "times": last.times + 1, "cause": text}
+            connection.execute(update(finding_change).where(table.id == last.id).values(**again))
             return
-    old = (
-        {}
-        if before is None
-        else {
-            "state_before": before.state,
-            "severity_before": before.severity,
-            "first_before_ms": before.first_ms,
-            "last_before_ms": before.last_ms,
-            "evidence_before": before.evidence,
-        }
-    )
-    connection.execute(
-        insert(finding_change).values(
-            finding=number, change=change, changed_ms=now_ms, running=int(running), cause=text, **old
-        )
-    )
+        rows = select(func.count()).select_from(finding_change).where(table.finding == number)
+        if last is not None and connection.execute(rows).scalar_one() >= MOST:
+            old = {name: getattr(last, name) for name in _BEFORE}
+            # Entered before the other goes: a number that was the highest would be given again.
+            connection.execute(insert(finding_change).values(new | old | {"times": last.times + 1}))
+            connection.execute(delete(finding_change).where(table.id == last.id))
+            return
+    old = {} if before is None else {name: getattr(before, was) for name, was in _BEFORE.items()}
+    connection.execute(insert(finding_change).values(new | old))
 
 
 def _goes_on(last: Row, change: str, before: Row, *, running: bool) -> bool:

@@ -12,7 +12,7 @@ from api_support import NOW_MS, Client
 from receiver_support import DAY_MS, station_model
 from sqlalchemy import Engine
 
-from cloud_receiver import database, findings, meters
+from cloud_receiver import database, finding_history, findings, meters
 from cloud_receiver.api import tokens
 from cloud_receiver.api.config import Api as Settings
 from cloud_receiver.api.server import Api, Surroundings
@@ -109,6 +109,24 @@ def test_pages_follow_each_other(engine: Engine, tmp_path: Path) -> None:
             assert path is None
             assert numbers == sorted(set(numbers))
             assert len(numbers) == len(kinds)
+
+    asyncio.run(follow())
+
+
+def test_what_changes_more_often_than_is_kept_is_still_told(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding_history, "MOST", 2)
+
+    async def follow() -> None:
+        last = 0
+        async with serving(engine, tmp_path) as client:
+            for place, change in enumerate(["opened", "closed", "reopened", "closed", "reopened"]):
+                found(engine, *([] if change == "closed" else [Kind.BALANCE_DAY]), now_ms=NOW_MS + place)
+                answer = (await client.get(f"{PATH}?after={last}")).json
+                assert changes(answer["rows"]) == [change]
+                last = answer["last"]
+            assert changes((await client.get(PATH)).json["rows"]) == ["opened", "reopened"]
 
     asyncio.run(follow())
 

@@ -43,7 +43,7 @@ def add(
 
 
 def before(connection: Connection, station: int, *times_ms: int) -> list[int]:
-    """Return how many rows of a station are of the time before each instant (one or two); orders by their beginning.
+    """Return how many rows of a station are of the time before each instant (one or two); orders by their end.
 
     What is of later is counted, to be taken off: it should not be much.
     """
@@ -59,7 +59,7 @@ def _later(name: str) -> ColumnElement[int]:
     telling = event.c.code != int(EventCode.VOLTAGE_MEANS)
     events = _count(func.count(), event.c.station == _STATION, event.c.time_ms >= time_ms, telling)
     versions = func.count() + func.count(charge_order.c.superseded_ms)
-    orders = _count(versions, charge_order.c.station == _STATION, charge_order.c.start_ms >= time_ms)
+    orders = _count(versions, charge_order.c.station == _STATION, charge_order.c.end_ms > time_ms)
     return readings + events + orders
 
 

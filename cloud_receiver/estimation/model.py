@@ -34,8 +34,8 @@ _NIGHT_FROM, _NIGHT_TO = 18 * 60, 6 * 60
 _FREE_SD = 3.0
 """How far single branches lie about their level, where nothing but energies shall say what they lose."""
 _UNMEASURED = Branches()
-_STATES = 2
-"""Version of what a night keeps to go on from: since 2, it counts rows as `row_counts` does."""
+_STATES = 3
+"""Version of what a night keeps to go on from: since 3, it counts rows as `row_counts` does."""
 
 
 @dataclass(frozen=True, slots=True)

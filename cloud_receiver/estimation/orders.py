@@ -17,6 +17,7 @@ from cloud_receiver.database import raw_rows
 from cloud_receiver.registry import Role
 from cloud_receiver.sales.store import MOST_AGE_MS
 from cloud_receiver.schema import charge_order
+from diantan_core import day_start_ms, next_day_start_ms
 
 Span = tuple[int, int]
 _MINUTE_MS = 60_000
@@ -34,6 +35,7 @@ class ChargerOrders:
     totals_mwh: Sequence[int]
     """What all orders came to, at the end of each span."""
     sessions: Sequence[Span]
+    """Those that are told of; others there may have been."""
 
     def total_mwh(self, time_ms: int) -> int | None:
         """Return what its orders came to until an instant; None where one is open."""
@@ -56,10 +58,14 @@ class ChargerOrders:
         return self.totals_mwh[place - 1] if place else 0
 
 
-def charger_orders(orders: Sequence[tuple[int, int, int]], margin_ms: int) -> ChargerOrders:
+def charger_orders(
+    orders: Sequence[tuple[int, int, int]], margin_ms: int, midnights: Sequence[int] = ()
+) -> ChargerOrders:
     """Return a charger's orders (start, end, energy in mWh) as one series; those that overlap are one.
 
-    Where all times are whole minutes, their seconds were cut off.
+    Where all times are whole minutes, their seconds were cut off. An order over one of the `midnights` tells no
+    session: it comes when the night up to it may have been made, and would tell of windows that it had. It would have
+    to take them all again, at stations where vehicles stay overnight nearly every night.
     """
     cut_ms = _MINUTE_MS if all(not time % _MINUTE_MS for start, end, _ in orders for time in (start, end)) else 0
     spans: list[Span] = []
@@ -75,6 +81,8 @@ def charger_orders(orders: Sequence[tuple[int, int, int]], margin_ms: int) -> Ch
         else:
             spans.append((first, last))
             totals.append(total)
+        if bisect_right(midnights, start) < bisect_left(midnights, end):
+            continue
         if sessions and start <= sessions[-1][1]:
             sessions[-1] = (sessions[-1][0], max(end, sessions[-1][1]))
         elif end > start:
@@ -150,6 +158,7 @@ def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -
         by_meter.setdefault(number, []).append((start_ms, last_ms, energy_mwh))
     alone = only_orders(context)
     margin_ms = int(context.station.time_uncertainty_s * 1000)
+    midnights = _midnights(first_ms, end_ms, context.station.timezone)
     beside = {
         number: _charging(found, float(context.meters[number].rated_kw))
         for number, found in by_meter.items()
@@ -157,9 +166,17 @@ def read(connection: Connection, context: Context, first_ms: int, end_ms: int) -
     }
     return Orders(
         {number: charger_orders(by_meter.get(number, []), margin_ms) for number in alone},
-        {number: charger_orders(found, margin_ms) for number, found in beside.items()},
+        {number: charger_orders(found, margin_ms, midnights) for number, found in beside.items()},
         _known(connection, context, alone),
     )
+
+
+def _midnights(first_ms: int, end_ms: int, zone: str) -> list[int]:
+    """Return the local midnights of a span and the one before it."""
+    found = [day_start_ms(first_ms, zone)]
+    while (following := next_day_start_ms(found[-1], zone)) <= end_ms:
+        found.append(following)
+    return found
 
 
 def _charging(found: Sequence[tuple[int, int, int]], rated_kw: float) -> list[tuple[int, int, int]]:

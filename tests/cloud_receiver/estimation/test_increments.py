@@ -19,6 +19,9 @@ from cloud_receiver.estimation.load import LOOK_BACK_MS, Reader
 from cloud_receiver.estimation.model import Setup, setup
 from cloud_receiver.estimation.run import Done, Work, facts_of, nightly
 from cloud_receiver.estimation.windows import StationWindows
+from cloud_receiver.sales.order import CSV, Order
+from cloud_receiver.sales.store import Told
+from cloud_receiver.sales.store import enter as enter_orders
 from cloud_receiver.schema import charge_order
 from diantan_core import next_day_start_ms
 
@@ -47,10 +50,11 @@ def filled(site: Site, told: Callable[[int, float], bool], lost: Callable[[Inter
     site.store(sorted(row for row in rows if not lost(row)))
 
 
-def nights(site: Site) -> list[Done]:
-    """Run all nights, each from the store alone, as after a restart."""
+def nights(site: Site, come: Callable[[int], None] = lambda _: None) -> list[Done]:
+    """Run all nights, each from the store alone, as after a restart, when what had `come` until then is there."""
     done = []
     for through_ms in MIDNIGHTS[5:]:
+        come(through_ms)
         for item in nightly(site.engine, site.context(), SETTINGS, through_ms):
             if item is not None:
                 assert item.state is not None
@@ -96,6 +100,36 @@ def test_days_added_are_all_windows_at_once(
     found = nights(site)
     # In the night after the change of clocks the hours of the night are others.
     assert [item.result.full for item in found] == [True, True, False, False, False]
+    said_at_once(site, found)
+
+
+def test_orders_that_come_when_they_end_are_no_late_data_and_change_no_sums(site: Site) -> None:
+    """Not even those that were open at the midnight: they begin before it, and come after its night."""
+    filled(site, lambda *_: False, nothing)
+    numbers = site.numbers()
+    coming = sorted(
+        (end_ms + MOVE, start_ms + MOVE, charger, energy)
+        for charger in range(4)
+        for start_ms, end_ms, energy in Plant(DAYS + 1, 4).orders(charger)
+    )
+    over = [start for end, start, *_ in coming for midnight in MIDNIGHTS[6:] if start < midnight < end]
+    assert over
+
+    def come(now_ms: int) -> None:
+        items = []
+        while coming and coming[0][0] <= now_ms:
+            end_ms, start_ms, charger, energy = coming.pop(0)
+            items.append(Told(numbers[charger], Order(str(start_ms), start_ms, end_ms, energy)))
+        with database.writing(site.engine) as connection:
+            enter_orders(connection, site.context().number, items, source=CSV, made_by="test", now_ms=now_ms)
+
+    found = nights(site, come)
+    assert [item.result.full for item in found] == [True, True, False, False, False]
+    said_at_once(site, found)
+
+
+def said_at_once(site: Site, found: list[Done]) -> None:
+    """Check that the last of nights says what all windows at once do, with all that is known now."""
     assert found[1].state is not None
     first_ms = found[1].state.first_ms
     made, before = at_once(site, first_ms, MIDNIGHTS[6])

@@ -152,6 +152,19 @@ def test_what_comes_of_the_time_after_the_midnight_is_not_late(sending: tuple[Se
     assert sender.night(DAY + 6 * LENGTH)
 
 
+@pytest.mark.parametrize("hours", [1, 30], ids=["over the midnight", "over two"])
+def test_an_order_over_midnights_is_not_late(sending: tuple[Sending, list[Record]], hours: int) -> None:
+    """It ends, and comes, when the night up to the midnight was made: as most nights where vehicles stay overnight."""
+    sender, _ = sending
+    midnight_ms = DAY + 5 * LENGTH
+    assert sender.night(midnight_ms)
+    order = Order("1", midnight_ms - hours * 3_600_000, midnight_ms + 3_600_000, 1_000_000)
+    with database.writing(sender.site.engine) as connection:
+        items = [Told(sender.site.numbers()[0], order)]
+        enter_orders(connection, sender.site.context().number, items, source=CSV, made_by="x", now_ms=order.end_ms)
+    assert not sender.night(midnight_ms + LENGTH)
+
+
 def test_a_state_that_counted_otherwise_makes_the_night_take_all_windows(
     sending: tuple[Sending, list[Record]],
 ) -> None:

@@ -50,6 +50,13 @@ def test_seconds_that_were_cut_off_are_allowed_for() -> None:
     assert exact.total_mwh(120_001) == 2
 
 
+def test_orders_over_a_midnight_tell_no_session_but_what_was_sold() -> None:
+    orders = [(10, 100, 1), (90, 101, 2), (101, 120, 3), (150, 250, 4)]
+    found = charger_orders(orders, 0, midnights=[100, 200])
+    assert found.sessions == [(10, 100), (101, 120)]
+    assert found.totals_mwh == charger_orders(orders, 0).totals_mwh
+
+
 def test_orders_of_another_tell_no_sessions() -> None:
     one = charger_orders([(DAY, DAY + 3_600_000, 1)], 0)
     orders = Orders({3: one}, {1: one, 2: one}, (0, DAY))
@@ -163,8 +170,10 @@ def test_orders_tell_the_sessions_of_chargers_with_registers(site: Site) -> None
     with database.reading(site.engine) as connection:
         sold = read(connection, site.context(), DAY, END)
     given, told = sold.sessions(site.numbers()[:-1], (DAY, END))
+    days = [one for one in orders if (one.start_ms - DAY) // LENGTH == (one.end_ms - DAY) // LENGTH]
+    assert len(days) < len(orders)  # none is told of that is open at a midnight
     assert given == [
-        [(one.start_ms, one.end_ms) for one in orders if one.charger == place and one.start_ms != parked.start_ms]
+        [(one.start_ms, one.end_ms) for one in days if one.charger == place and one.start_ms != parked.start_ms]
         for place in range(3)
     ]
     assert told == [[], [], []]

@@ -153,13 +153,15 @@ def _there(connection: Connection, window: Window, edits: Sequence[Edit], aside:
 
 def _decided(items: Iterable[Estimate]) -> set[int]:
     """Return the slots of a meter that a person has decided on: by an estimate, or by withdrawing the newest."""
-    newest: dict[int, Estimate] = {}
-    result = set()
+    newest: dict[int, int] = {}
+    result, withdrawn = set(), set()
     for item in items:
         slot = item.part.slot_ms
-        if slot not in newest or item.version > newest[slot].version:
-            newest[slot] = item
+        newest[slot] = max(newest.get(slot, 0), item.version)
         if item.state is State.IN_FORCE and not item.made_by.startswith(PROGRAM):
             result.add(slot)
-    result.update(slot for slot, item in newest.items() if item.state is State.WITHDRAWN)
+        if item.state is State.WITHDRAWN:
+            withdrawn.add((slot, item.version))
+    # Of a slot with several gaps one may be withdrawn and the others stand.
+    result.update(slot for slot, version in withdrawn if newest[slot] == version)
     return result

@@ -7,6 +7,7 @@ from validation_support import DAY_MS, KWH, SLOT_MS, Bench
 
 from cloud_receiver import database, schema
 from cloud_receiver.checks.model import IntervalRow
+from cloud_receiver.validation import estimates
 from cloud_receiver.validation.estimates import Estimate, State
 
 PART_MS = SLOT_MS // 3
@@ -47,12 +48,16 @@ def judged(centre: Centre, bench: Bench, gone: set[int]) -> list[Estimate]:
     centre.check()
     made = centre.estimates()
     for _ in range(2):
-        with database.writing(centre.engine) as connection:
-            notice = {"station": 1, "first_ms": DAY_MS, "last_ms": DAY_MS}
-            connection.execute(insert(schema.dirty).values(notice))
-        centre.check()
+        judge_again(centre)
         assert centre.estimates() == made
     return [item for item in made if item.state is State.IN_FORCE]
+
+
+def judge_again(centre: Centre) -> None:
+    with database.writing(centre.engine) as connection:
+        notice = {"station": 1, "first_ms": DAY_MS, "last_ms": DAY_MS}
+        connection.execute(insert(schema.dirty).values(notice))
+    centre.check()
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,17 @@ def test_every_gap_of_a_slot_is_estimated(gone: set[int], centre: Centre, bench:
     assert {(item.method, item.version, item.part.duration_ms) for item in made} == {("register", 1, PART_MS)}
     assert sum(item.part.forward_mwh for item in made) == len(gone) * 3 * KWH
     assert len({item.edit for item in made}) > 1
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_whoever_withdraws_one_gap_of_a_slot_has_decided_on_it(place: int, centre: Centre, bench: Bench) -> None:
+    item = judged(centre, bench, {3 * SLOT, 3 * SLOT + 2})[place]
+    with database.writing(centre.engine) as connection:
+        estimates.withdraw(connection, item.edit, by="Li Na", reason="it stood still", now_ms=1)
+    withdrawn = centre.estimates()
+    judge_again(centre)
+    assert centre.estimates() == withdrawn
+    assert [each.state for each in withdrawn].count(State.IN_FORCE) == 1
 
 
 def test_a_slot_that_failed_is_estimated_whole_and_what_is_missing_of_it_with_that(

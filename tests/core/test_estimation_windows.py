@@ -1,6 +1,8 @@
 """What windows of error estimation show by themselves, and parts of them."""
 
+from functools import reduce
 from math import inf, nextafter
+from operator import add, mul
 
 import pytest
 from hypothesis import given
@@ -33,7 +35,8 @@ def test_columns_are_those_of_each_charger(columns: Columns) -> None:
 @given(columns=station, weight=st.floats(0.5, 2))
 def test_weighted_sums_are_those_of_rows(columns: Columns, weight: float) -> None:
     weights = [weight + place for place in range(len(columns))]
-    expected = [sum(one * by for one, by in zip(row, weights, strict=True)) for row in zip(*columns, strict=True)]
+    # From the first to the last: later Pythons' `sum` corrects for roundings.
+    expected = [reduce(add, map(mul, row, weights), 0.0) for row in zip(*columns, strict=True)]
     windows = windows_of(columns)
     assert windows.weighted_kwh(weights) == expected
     with pytest.raises(EstimationError, match="weights"):

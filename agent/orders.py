@@ -14,7 +14,7 @@ from typing import Any, Final
 from agent.logs import log
 from agent.spare import Errand
 from fieldbus.exchange import RefusedError, UnsupportedError
-from profiles.model import CodecError, LoggedOrder, OrderLog
+from profiles.model import PERIODS, CodecError, LoggedOrder, OrderLog
 from wire.charge_order import ChargeOrder, ChargeOrderError, Period, PeriodsTooLongError
 from wire.domain import MAX_DETAIL_BYTES
 from wire.records import DetailKey, EventCode, EventRecord, Record
@@ -26,7 +26,6 @@ ATTEMPTS: Final = 3  # at an order that is in the log and is none
 # it, and no more than an eighth of what it can count: one that was reset seldom stood as close to its end as that.
 MOST_ROUND: Final = 8192
 _ROUND_PART: Final = 8
-PERIODS: Final = "periods."  # with which the names of what a row has of its periods begin
 _FEWEST_DIGESTS: Final = 64
 _MOST_DIGESTS: Final = 256
 _DIGEST_BYTES: Final = 8

@@ -4,9 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from profiles.points import Quantity
+
+PERIODS: Final = "periods."
+"""With which the names of what an order's row has of its periods begin, among the values of its blocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

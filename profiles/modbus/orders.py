@@ -8,7 +8,7 @@ from profiles.modbus.codec import decode_registers
 from profiles.modbus.model import RegisterPoint
 from profiles.modbus.order_cells import Cell, MomentCell, TextCell, read_again, read_moment, read_text
 from profiles.modbus.plan import ReadBlock
-from profiles.model import Block, CodecError, LoggedOrder, NoValueError
+from profiles.model import PERIODS, Block, CodecError, LoggedOrder, NoValueError
 from profiles.points import ORDER_TEXTS
 
 RING: Final = "ring"
@@ -170,7 +170,7 @@ def _put_after(numbers: dict[str, int], name: str, earliest_ms: int | None, time
 
 
 def _period_cell(number: int, name: str) -> str:
-    return f"periods.{number}.{name}"
+    return f"{PERIODS}{number}.{name}"
 
 
 def _read(cell: Cell, value: int | None, timezone: str, texts: dict[str, str], numbers: dict[str, int]) -> None:

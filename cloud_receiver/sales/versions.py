@@ -81,13 +81,17 @@ def charge_of(order: Order, charges: Sequence[Order], *, by_gateway: bool) -> in
 
 
 def is_another(order: Order, other: Order) -> bool:
-    """Return whether nothing of two orders is the same: their times, and their registers, or else their energies."""
+    """Return whether nothing of two orders is the same: their times, and their registers, or else energy and duration.
+
+    A clock that was put right moves both times. Of a charger that gives all orders one number some have one energy.
+    """
     if order.first_ms <= other.last_ms and other.first_ms <= order.last_ms:
         return False
     registers, others = ((each.start_total_mwh, each.end_total_mwh) for each in (order, other))
     if None not in (*registers, *others):
         return registers != others
-    return order.energy_mwh != other.energy_mwh
+    one, another = ((each.energy_mwh, each.last_ms - each.first_ms) for each in (order, other))
+    return one != another
 
 
 def says_nothing_new(order: Order, before: Order) -> bool:

@@ -208,6 +208,7 @@ def test_a_long_log_of_one_number_that_is_told_twice_in_one_call_is_there_once(e
     [
         ({}, True),
         ({"kwh": 20}, False),  # a clock that was put right
+        ({"kwh": 20, "hours": 1.5}, True),
         ({"start": 11}, False),
         ({"start_total_mwh": 7, "end_total_mwh": 9}, False),
         ({"kwh": 20, "start_total_mwh": 9, "end_total_mwh": 11}, True),

@@ -149,7 +149,7 @@ def _meters(connection: Connection, context: Context, span: tuple[int, int], *, 
     numbers = [*serving, *sorted(number for number in rows if number not in context.meters)]
     counts = {number: without_overlaps(rows.get(number, []))[0] for number in numbers}
     estimated = reported.of_day(connection, context.number, day_ms, end_ms, counts) if with_estimates else {}
-    sold = listing.sold(connection, context.number, day_ms, end_ms)
+    sold = listing.sold(connection, context, day_ms, end_ms)
     result = []
     for number in numbers:
         meter = context.meters.get(number)

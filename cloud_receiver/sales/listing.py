@@ -1,5 +1,6 @@
 """Stored orders as they are listed: by `sales show --orders` and by the HTTP interface."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from cloud_receiver.checks.model import Context
 from cloud_receiver.sales import store
 from cloud_receiver.sales.finding import iso
+from cloud_receiver.sales.moved import told_once
 from cloud_receiver.sales.order import Order
 from cloud_receiver.sales.shown import kwh, money
 from cloud_receiver.schema import charge_order
@@ -38,9 +40,18 @@ class Sold:
     amount: int | None
 
 
-def sold(connection: Connection, station: int, first_ms: int, end_ms: int) -> dict[int, Sold]:
-    """Return what was sold by the orders in force that end in (first_ms, end_ms], by meter."""
+def sold(connection: Connection, context: Context, first_ms: int, end_ms: int) -> dict[int, Sold]:
+    """Return what was sold by the orders in force that end in (first_ms, end_ms], by meter.
+
+    What two meters of a charger tell that was moved is the one's that was in service.
+    """
     table = charge_order
+    ended = (
+        table.c.station == context.number,
+        table.c.end_ms > first_ms,
+        table.c.end_ms <= end_ms,
+        table.c.superseded_ms.is_(None),
+    )
     rows = connection.execute(
         select(
             table.c.meter,
@@ -48,17 +59,25 @@ def sold(connection: Connection, station: int, first_ms: int, end_ms: int) -> di
             func.sum(table.c.energy_mwh).label("energy"),
             func.sum(table.c.amount).label("amount"),
         )
-        .where(
-            table.c.station == station,
-            table.c.end_ms > first_ms,
-            table.c.end_ms <= end_ms,
-            table.c.superseded_ms.is_(None),
-        )
+        .where(*ended)
         .group_by(table.c.meter)
     )
-    return {
+    found = {
         row.meter: Sold(row.orders, int(row.energy), None if row.amount is None else int(row.amount)) for row in rows
     }
+    meters = context.meters
+    moved = [number for number in found if number in meters and (meters[number].since or meters[number].until)]
+    if len(moved) > 1:
+        orders: dict[int, list[Order]] = {number: [] for number in moved}
+        for row in connection.execute(select(table).where(*ended, table.c.meter.in_(moved))):
+            orders[row.meter].append(store.order_of(row))
+        found |= {number: _sum(mine) for number, mine in told_once(orders, meters).items()}
+    return {number: one for number, one in found.items() if one.orders}
+
+
+def _sum(orders: Sequence[Order]) -> Sold:
+    amounts = [order.amount for order in orders if order.amount is not None]
+    return Sold(len(orders), sum(order.energy_mwh for order in orders), sum(amounts) if amounts else None)
 
 
 def kept(

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 import pytest
 from day_support import CHARGE, Centre, intervals, told
 from receiver_support import enrol, station_model
-from sales_support import DAY_MS, HOUR_MS, order
+from sales_support import DAY_MS, HOUR_MS, KWH, order
 from sqlalchemy import Engine
 from window_support import context
 
 from cloud_receiver import database, meters
+from cloud_receiver.checks import load
 from cloud_receiver.registry import Registry
+from cloud_receiver.sales import listing
+from cloud_receiver.sales.listing import Sold
 from cloud_receiver.sales.moved import told_once
 from cloud_receiver.sales.order import Order
 from wire.records import IntervalRecord, Record
@@ -57,6 +60,19 @@ def test_a_log_that_is_read_again_after_a_move_counts_once(engine: Engine, name:
     assert centre.check() == {}
     go_on(centre, *(told(item, name) for item in log))
     assert centre.check() == {}
+
+
+def test_on_the_day_of_a_move_each_meter_has_sold_what_was_its_own(engine: Engine) -> None:
+    centre = centre_of(engine, 12)
+    early, late = order("a", 10, 1, 20, amount=7), order("b", 13, 1, 5)
+    centre.take(told(early))
+    go_on(centre, told(early), told(late))
+    day = DAY_MS, DAY_MS + 24 * HOUR_MS
+    with database.reading(engine) as connection:
+        (there,) = load.contexts(connection, centre.registry)
+        found = listing.sold(connection, there, *day)
+        assert listing.sold(connection, there, day[1], day[1] + 1) == {}
+    assert sorted(found.values(), key=lambda one: one.energy_mwh) == [Sold(1, 5 * KWH, None), Sold(1, 20 * KWH, 7)]
 
 
 def test_what_the_gateway_before_did_not_read_any_more(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""What `sales show` and the daily report say of a span: sold, metered and the difference of each charger and period."""
+"""What `sales show` says of a span: sold, metered and the difference of each charger and period."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
